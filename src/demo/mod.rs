@@ -1,0 +1,1 @@
+//! Simulated ZenKey services and a sample app.

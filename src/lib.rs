@@ -1,0 +1,4 @@
+//! zengate: a reverse-proxy authentication gateway.
+
+#[cfg(feature = "demo")]
+pub mod demo;

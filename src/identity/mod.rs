@@ -1,0 +1,83 @@
+//! Who a person is, as far as an issuer vouched for it.
+//!
+//! An [`Identity`] has exactly two birth places: a verified ID token at the end of a sign-in
+//! ([`Identity::from_verified`]) and a session record opened by the store ([`Identity::restore`]). Nothing that a
+//! browser or an upstream says can make one.
+
+pub mod headers;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A claim that was vouched for, kept in the shapes that headers can carry. Nested objects are not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClaimValue {
+    /// A JSON boolean.
+    Bool(bool),
+    /// A JSON integer.
+    Integer(i64),
+    /// A JSON string.
+    Text(String),
+    /// An array of strings, such as `groups` or `amr`.
+    List(Vec<String>),
+}
+
+/// The parts an [`Identity`] is made of; plain data, without any claim to be true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityParts {
+    /// `iss` of the ID token: together with `subject` the only key of a person (OpenID Connect Core 5.7).
+    pub issuer: String,
+    /// `sub` of the ID token; opaque, at most 255 bytes, no control characters.
+    pub subject: String,
+    /// The carrier's six-digit code, when sign-in went through carrier discovery.
+    pub mccmnc: Option<String>,
+    /// Authentication context, ZenKey's `aalN` already mapped to `aN` (dossier 20, row 10).
+    pub acr: Option<String>,
+    /// Authentication methods.
+    pub amr: Vec<String>,
+    /// When the person authenticated, seconds since 1970.
+    pub auth_time: Option<i64>,
+    /// Further claims: of the ID token, and of userinfo when attributes were wanted. ZenKey's nested
+    /// `{"value": …}` is flattened: `name`, `given_name`, `family_name`, `email`, `phone_number`, `postal_code`, ….
+    pub claims: BTreeMap<String, ClaimValue>,
+}
+
+/// A verified person. Private inside; see the module's page for its two birth places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity(IdentityParts);
+
+impl Identity {
+    /// Birth place one: the end of a sign-in. `token` is the proof; `claims` come from a userinfo answer whose `sub`
+    /// was compared with the token's, and never override what the token itself says.
+    pub fn from_verified(
+        token: &crate::oidc::id_token::VerifiedIdToken,
+        mccmnc: Option<String>,
+        claims: BTreeMap<String, ClaimValue>,
+    ) -> Self {
+        let mut all = claims;
+        for (name, value) in token.claims() {
+            all.insert(name.clone(), value.clone());
+        }
+        Self(IdentityParts {
+            issuer: token.issuer().to_owned(),
+            subject: token.subject().to_owned(),
+            mccmnc,
+            acr: token.acr().map(str::to_owned),
+            amr: token.amr().to_vec(),
+            auth_time: token.auth_time(),
+            claims: all,
+        })
+    }
+
+    /// Birth place two: a session record that the store sealed and has just opened again.
+    pub(crate) fn restore(parts: IdentityParts) -> Self {
+        Self(parts)
+    }
+
+    /// The parts, for the store to seal and for headers to be built from.
+    pub fn parts(&self) -> &IdentityParts {
+        &self.0
+    }
+}

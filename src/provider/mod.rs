@@ -1,0 +1,184 @@
+//! Who we ask: carriers and plain OpenID Connect issuers, reached over HTTPS, never judged here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::oidc::jwks::KeySet;
+use crate::secret::SecretString;
+
+/// A trusted issuer and where its endpoints may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerSettings {
+    /// Exact issuer string, as it stands in `iss` (no wildcard, no trailing-slash forgiveness).
+    pub issuer: String,
+    /// Hosts (`host` or `host:port`) that its endpoints may have, exact; the issuer's own is always allowed.
+    pub allowed_hosts: Vec<String>,
+    /// Signature algorithms its tokens may have. Default `RS256` alone.
+    pub algorithms: Vec<String>,
+    /// Accept `typ: at+jwt` on ID tokens (one recorded ZenKey sample carries it). Default no.
+    pub accept_at_jwt_typ: bool,
+}
+
+/// Which kind of federation we stand in front of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FederationSettings {
+    /// ZenKey: a discovery UI finds the carrier, a discovery issuer tells its configuration.
+    Zenkey {
+        /// Discovery issuer base; `/.well-known/openid_configuration` (underscore) is appended.
+        discovery_issuer: Url,
+        /// Page that finds the carrier.
+        discovery_ui: Url,
+        /// The carriers that may be the answer.
+        trusted: Vec<IssuerSettings>,
+    },
+    /// One fixed issuer: the one-carrier case.
+    Oidc {
+        /// The issuer.
+        issuer: IssuerSettings,
+    },
+}
+
+/// Everything needed to talk to providers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderSettings {
+    /// Federation.
+    pub federation: FederationSettings,
+    /// Our client id.
+    pub client_id: String,
+    /// Our client secret (`client_secret_basic`).
+    pub client_secret: SecretString,
+    /// Whether attributes are wanted from userinfo.
+    pub userinfo: bool,
+    /// Time to connect. Default 3 s.
+    pub connect_timeout: Duration,
+    /// Time for a whole exchange. Default 5 s.
+    pub total_timeout: Duration,
+    /// Largest answer, decoded, in bytes. Default 1 MiB; key sets 256 KiB.
+    pub max_answer: usize,
+    /// A further CA bundle (PEM) to trust for providers, beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Allow answers of DNS in loopback, private and link-local ranges (tests, carriers inside a company).
+    pub allow_private_addresses: bool,
+    /// Cached key sets are refreshed this often. Default 15 min.
+    pub jwks_refresh: Duration,
+    /// Cached key sets are used at most this long while the issuer cannot be reached. Default 24 h.
+    pub jwks_max_stale: Duration,
+    /// At most one forced refresh for an unknown `kid` per issuer in this time. Default 60 s.
+    pub jwks_cooldown: Duration,
+    /// Carrier configuration is cached this long at most. Default 15 min (dossier 5 and 19).
+    pub metadata_max_age: Duration,
+}
+
+/// A carrier as one sign-in knows it: issuer and endpoints, checked against the trust list, then frozen into the
+/// attempt. A later leg never learns other endpoints (mix-up, RFC 9700 4.4; dossier 19, row 6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carrier {
+    /// Expected `iss`.
+    pub issuer: String,
+    /// Where the browser is sent.
+    pub authorization_endpoint: Url,
+    /// Where the code is redeemed.
+    pub token_endpoint: Url,
+    /// Where attributes are, if anywhere.
+    pub userinfo_endpoint: Option<Url>,
+    /// Where the keys are.
+    pub jwks_uri: Url,
+    /// Six-digit code that led here, for discovered carriers.
+    pub mccmnc: Option<String>,
+    /// Whether the carrier promises `iss` in its authorization responses (RFC 9207).
+    pub iss_parameter_supported: bool,
+}
+
+/// What the discovery issuer said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Discovery {
+    /// This carrier, checked against the trust list.
+    Carrier(Box<Carrier>),
+    /// It does not know; the person must go to the discovery UI. The URL was compared with the configured UI.
+    AskUser(Url),
+}
+
+/// What a token endpoint answered, with just what we keep; dropped at the end of the sign-in.
+#[derive(Debug)]
+pub struct Tokens {
+    /// The ID token, unverified.
+    pub id_token: SecretString,
+    /// For userinfo.
+    pub access_token: SecretString,
+}
+
+/// Why a provider gave no usable answer. No variant carries text from the wire.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// The provider's answer breaks its contract; the words name the rule.
+    #[error("invalid answer: {0}")]
+    Invalid(&'static str),
+    /// The provider refused: an OAuth error code from the known set, or `other`.
+    #[error("refused: {0}")]
+    Refused(&'static str),
+    /// No answer within the deadline.
+    #[error("no answer in time")]
+    Timeout,
+    /// No connection, or the provider says it is overloaded.
+    #[error("not reachable: {reason}")]
+    Unavailable {
+        /// Our own words for what went wrong.
+        reason: &'static str,
+        /// When to come back, clamped to 60 s.
+        retry_after: Option<Duration>,
+    },
+    /// The issuer that was named is not trusted here, or an endpoint lies outside its hosts.
+    #[error("not trusted: {0}")]
+    Untrusted(&'static str),
+}
+
+/// The way to carriers and issuers, as the sign-in story needs it; a seam so that a test can own the network.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Asks the discovery issuer which carrier serves `mccmnc` (six digits, checked by the caller).
+    async fn discover(&self, mccmnc: &str, correlation_id: &str, now: SystemTime) -> Result<Discovery, ProviderError>;
+
+    /// Forgets what is cached for `mccmnc`: after `user_not_found`.
+    fn forget(&self, mccmnc: &str);
+
+    /// The one issuer of a plain OpenID Connect federation.
+    async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError>;
+
+    /// Redeems a code at `carrier`'s token endpoint, once, without retry (RFC 6749 4.1.2: a code is single-use).
+    async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError>;
+
+    /// The key set of `carrier`. If it lacks `kid`, one refresh per cool-down is tried before the answer.
+    async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError>;
+
+    /// The carrier's attributes for `access_token`: claims flattened to our names, and the answer's `sub`.
+    async fn userinfo(&self, carrier: &Carrier, access_token: &SecretString, correlation_id: &str)
+    -> Result<UserInfo, ProviderError>;
+}
+
+/// What is needed to redeem a code.
+#[derive(Debug)]
+pub struct CodeGrant<'a> {
+    /// The code from the callback.
+    pub code: &'a SecretString,
+    /// The very redirect URI of the authorization request.
+    pub redirect_uri: &'a str,
+    /// PKCE verifier.
+    pub code_verifier: &'a SecretString,
+    /// The same on all three calls (dossier 8).
+    pub correlation_id: &'a str,
+}
+
+/// Attributes from a userinfo endpoint, not yet compared with an ID token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserInfo {
+    /// `sub` of the answer.
+    pub subject: String,
+    /// Claims by our names.
+    pub claims: BTreeMap<String, crate::identity::ClaimValue>,
+}

@@ -45,7 +45,13 @@ impl RequestView<'_> {
         if let Some(mode) = value("sec-fetch-mode") {
             return mode == "navigate" && value("sec-fetch-dest").is_none_or(|dest| dest == "document");
         }
-        value("accept").is_some_and(|accept| accept.contains("text/html") || accept.contains("application/xhtml+xml"))
+        self.wants_html()
+    }
+
+    /// Whether whoever asked can show a page: `Accept` names HTML.
+    pub fn wants_html(&self) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html") || accept.contains("application/xhtml+xml"))
     }
 }
 

@@ -1,0 +1,184 @@
+//! A sign-in that is under way: what must be remembered between two visits of the browser, sealed so that only the
+//! browser that began it can bring it back.
+//!
+//! A stored attempt has two parts. The *return note* says where the person wanted to go and opens with the state
+//! alone, so that a late tab of somebody who is signed in meanwhile can be sent to its own page. Everything that could
+//! finish a sign-in opens only with the cookie as well.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::binding::{Binding, State};
+use crate::provider::Carrier;
+use crate::route::path::ReturnTo;
+use crate::secret::{Entropy, SecretString};
+use crate::session::seal::Sealer;
+use crate::session::store::{Kind, RecordStore, StoreError};
+
+/// A sign-in under way. Born in `login.rs`, taken (never read twice) in `callback.rs`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignInAttempt {
+    /// Which answer the browser will bring.
+    pub leg: Leg,
+    /// Host the sign-in began on; its answer is accepted on no other.
+    pub host: String,
+    /// Where the person wanted to go.
+    pub return_to: ReturnTo,
+    /// The same on all calls of this sign-in (dossier 8), 8–16 letters, digits and hyphens.
+    pub correlation_id: String,
+    /// When it began, milliseconds since 1970.
+    pub created_ms: u64,
+    /// How often discovery was started anew; one is allowed.
+    pub recoveries: u8,
+    /// For a sign-in begun on another of our hosts: where to hand its result.
+    pub hand_off: Option<HandOff>,
+}
+
+/// What the next callback must be the answer to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Leg {
+    /// The carrier discovery UI.
+    Discovery,
+    /// The authorization endpoint of a carrier. Issuer and endpoints are frozen here: a callback that names another
+    /// carrier changes nothing (RFC 9700, 4.4).
+    Authorization(Box<AuthorizationLeg>),
+    /// Our own host that signs in for all of them.
+    HandOff,
+}
+
+/// The leg that ends with a code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuthorizationLeg {
+    /// Whom we asked.
+    pub carrier: Carrier,
+    /// Expected in the ID token.
+    pub nonce: String,
+    /// PKCE verifier, redeemed with the code.
+    #[serde(with = "secret_text")]
+    pub code_verifier: SecretString,
+}
+
+/// A request of one of our hosts to have a person signed in there as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandOff {
+    /// The host.
+    pub host: String,
+    /// The state that host is waiting for.
+    pub state: String,
+}
+
+mod secret_text {
+    //! A secret inside a record that is sealed before it leaves us.
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::secret::SecretString;
+
+    pub(super) fn serialize<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+        String::deserialize(from).map(SecretString::new)
+    }
+}
+
+/// Why an attempt could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// It took longer than attempts live.
+    #[error("the sign-in is older than its lifetime")]
+    Expired,
+    /// Never stored, already taken, or not what we sealed.
+    #[error("no such sign-in")]
+    Gone,
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Longest stored attempt, in bytes before sealing: carriers' endpoints and a return address of up to 3 KiB.
+const MAX_RECORD: usize = 16 * 1024;
+
+/// Where attempts wait, and how they are sealed.
+#[derive(Clone, Copy)]
+pub struct Attempts<'a> {
+    /// The store.
+    pub store: &'a dyn RecordStore,
+    /// The seal.
+    pub sealer: &'a Sealer,
+    /// How long an attempt lives.
+    pub lifetime: Duration,
+}
+
+impl Attempts<'_> {
+    /// Stores `attempt` under a new state for `binding`'s browser, and returns the state.
+    pub async fn put(
+        &self,
+        attempt: &SignInAttempt,
+        binding: &Binding,
+        now: SystemTime,
+        entropy: &dyn Entropy,
+    ) -> Result<State, StoreError> {
+        let state = State::mint(binding.secret(), entropy);
+        let key = state.store_key();
+        let note = serde_json::to_vec(&attempt.return_to).unwrap_or_default();
+        let note = self.sealer.seal(Kind::Attempt, key, state.note_secret().expose(), &note, entropy);
+        let body = serde_json::to_vec(attempt).map_err(|_| StoreError::Unavailable("attempt not writable".into()))?;
+        if body.len() > MAX_RECORD {
+            return Err(StoreError::Unavailable("attempt too large".into()));
+        }
+        let body = self.sealer.seal(Kind::Attempt, key, state.seal_secret(binding.secret()).expose(), &body, entropy);
+        let mut record = Vec::with_capacity(4 + note.len() + body.len());
+        record.extend_from_slice(&u32::try_from(note.len()).unwrap_or(u32::MAX).to_be_bytes());
+        record.extend_from_slice(&note);
+        record.extend_from_slice(&body);
+        self.store.put(Kind::Attempt, key, &record, self.lifetime, now).await?;
+        Ok(state)
+    }
+
+    /// Takes the attempt for `state` out of the store; a second call finds nothing.
+    ///
+    /// RFC 9700, 4.7. If an attempt could be read twice, a captured callback URL would open a second session for
+    /// whoever holds it. The caller has checked that the state belongs to `binding`.
+    pub async fn take(&self, state: &State, binding: &Binding, now: SystemTime) -> Result<SignInAttempt, TakeError> {
+        let key = state.store_key();
+        let record = self.store.take(Kind::Attempt, key, now).await?.ok_or(TakeError::Gone)?;
+        let (_, body) = split(&record).ok_or(TakeError::Gone)?;
+        let secret = state.seal_secret(binding.secret());
+        let body = self.sealer.open(Kind::Attempt, key, secret.expose(), body).map_err(|_| TakeError::Gone)?;
+        let attempt: SignInAttempt = serde_json::from_slice(&body).map_err(|_| TakeError::Gone)?;
+        let created = SystemTime::UNIX_EPOCH + Duration::from_millis(attempt.created_ms);
+        if created + self.lifetime <= now {
+            return Err(TakeError::Expired);
+        }
+        Ok(attempt)
+    }
+
+    /// Where the person of `state` wanted to go, without touching the attempt.
+    pub async fn return_note(&self, state: &State, now: SystemTime) -> Option<ReturnTo> {
+        let key = state.store_key();
+        let record = self.store.get(Kind::Attempt, key, now).await.ok()??;
+        let (note, _) = split(&record)?;
+        let note = self.sealer.open(Kind::Attempt, key, state.note_secret().expose(), note).ok()?;
+        serde_json::from_slice(&note).ok()
+    }
+}
+
+fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = record.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+/// Milliseconds since 1970.
+pub fn millis(now: SystemTime) -> u64 {
+    u64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `base` with `pairs` appended to its query.
+pub fn with_query(base: &str, pairs: &[(&str, &str)]) -> Option<Url> {
+    let mut url = Url::parse(base).ok()?;
+    url.query_pairs_mut().extend_pairs(pairs);
+    Some(url)
+}

@@ -1,0 +1,219 @@
+//! What ties a sign-in to the browser that began it: a secret in a cookie, and states that only its holder could have
+//! been given.
+//!
+//! A state is 16 random bytes and 16 bytes of HMAC under the browser's secret. Whether a callback belongs to this
+//! browser is therefore known without asking the store, and a guessed state costs us no look-up. One browser keeps one
+//! secret for its sign-ins in a row, so tabs do not take each other's cookie away; tabs opened at the very same moment
+//! get one each, and at most [`MAX_LIVE`] survive the next start.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, HeaderValue};
+
+use crate::secret::{Entropy, SecretBytes, constant_time_eq, hmac_sha256, random_text, sha256};
+use crate::session::StoreKey;
+use crate::web::cookie::{CookieNames, clear_cookie, cookies_with_prefix, set_cookie};
+
+/// Most sign-in cookies a browser keeps; the oldest go first.
+pub const MAX_LIVE: usize = 5;
+
+const STATE_CONTEXT: &[u8] = b"zengate state v1";
+
+/// The state of one leg of one sign-in: 256 bits, 43 characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct State([u8; 32]);
+
+impl State {
+    /// Makes a state for the holder of `secret`.
+    pub fn mint(secret: &SecretBytes, entropy: &dyn Entropy) -> Self {
+        let mut state = [0; 32];
+        let (random, mac) = state.split_at_mut(16);
+        entropy.fill(random);
+        mac.copy_from_slice(&Self::mac(secret, random)[..16]);
+        Self(state)
+    }
+
+    /// Reads what [`State::text`] writes; anything else is `None`.
+    pub fn parse(text: &str) -> Option<Self> {
+        SecretBytes::parse(text).map(|bytes| Self(*bytes.expose()))
+    }
+
+    /// The form that travels.
+    pub fn text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// Whether this state was made for the holder of `secret`.
+    ///
+    /// RFC 9700, 4.7. If it did not matter, whoever lures a victim to a callback address with their own code would
+    /// sign the victim in as themselves.
+    pub fn belongs_to(&self, secret: &SecretBytes) -> bool {
+        let (random, mac) = self.0.split_at(16);
+        constant_time_eq(&Self::mac(secret, random)[..16], mac)
+    }
+
+    /// Where the attempt lies in the store.
+    pub fn store_key(&self) -> StoreKey {
+        StoreKey(sha256(&[b"zengate attempt v1 ", self.0.as_slice()].concat()))
+    }
+
+    /// The secret the attempt is sealed with: only whoever holds both the cookie and the state has it.
+    pub fn seal_secret(&self, secret: &SecretBytes) -> SecretBytes {
+        SecretBytes::new(hmac_sha256(secret.expose(), &[b"zengate attempt seal v1 ", self.0.as_slice()].concat()))
+    }
+
+    /// The secret the return note is sealed with: whoever holds the state has it, the store does not.
+    pub fn note_secret(&self) -> SecretBytes {
+        SecretBytes::new(sha256(&[b"zengate return note v1 ", self.0.as_slice()].concat()))
+    }
+
+    fn mac(secret: &SecretBytes, random: &[u8]) -> [u8; 32] {
+        hmac_sha256(secret.expose(), &[STATE_CONTEXT, random].concat())
+    }
+}
+
+/// One sign-in cookie of a browser.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    name: String,
+    secret: SecretBytes,
+    begun: u64,
+    shared: bool,
+}
+
+impl Binding {
+    /// The browser's secret.
+    pub fn secret(&self) -> &SecretBytes {
+        &self.secret
+    }
+
+    /// The cookie that carries this binding for `keep`.
+    pub fn set_cookie(&self, keep: Duration) -> HeaderValue {
+        let flag = if self.shared { 'n' } else { '1' };
+        let value = format!("{flag}{:x}.{}", self.begun, self.secret.to_text().expose());
+        set_cookie(&self.name, &value, Some(keep))
+    }
+
+    /// Takes the cookie away once its sign-in is over; `None` while other tabs may still need it.
+    pub fn clear_when_alone(&self) -> Option<HeaderValue> {
+        (!self.shared).then(|| clear_cookie(&self.name))
+    }
+
+    /// Takes the cookie away.
+    pub fn clear(&self) -> HeaderValue {
+        clear_cookie(&self.name)
+    }
+
+    fn parse(name: &str, value: &str) -> Option<Self> {
+        let (head, secret) = value.split_once('.')?;
+        let shared = match head.chars().next()? {
+            '1' => false,
+            'n' => true,
+            _ => return None,
+        };
+        let begun = u64::from_str_radix(head.get(1..)?, 16).ok()?;
+        Some(Self { name: name.to_owned(), secret: SecretBytes::parse(secret)?, begun, shared })
+    }
+}
+
+/// The sign-in cookies a browser sent, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Bindings(Vec<Binding>);
+
+impl Bindings {
+    /// Reads them; what does not have our form is ignored.
+    pub fn of(headers: &HeaderMap, names: &CookieNames) -> Self {
+        let mut all: Vec<_> = cookies_with_prefix(headers, &names.attempt_prefix)
+            .filter_map(|(name, value)| Binding::parse(name, value))
+            .collect();
+        all.sort_by(|a, b| b.begun.cmp(&a.begun).then_with(|| a.name.cmp(&b.name)));
+        Self(all)
+    }
+
+    /// The binding `state` was made for.
+    pub fn for_state(&self, state: &State) -> Option<&Binding> {
+        self.0.iter().find(|binding| state.belongs_to(&binding.secret))
+    }
+
+    /// The binding a new sign-in uses, and the cookies that must go for it: the newest one again, or a new one.
+    pub fn begin(&self, names: &CookieNames, now: SystemTime, entropy: &dyn Entropy) -> (Binding, Vec<HeaderValue>) {
+        let begun = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let binding = match self.0.first() {
+            Some(newest) => Binding { begun, shared: true, ..newest.clone() },
+            None => Binding {
+                name: format!("{}{}", names.attempt_prefix, random_text::<6>(entropy)),
+                secret: SecretBytes::generate(entropy),
+                begun,
+                shared: false,
+            },
+        };
+        let surplus = self.0.iter().skip(MAX_LIVE).map(Binding::clear).collect();
+        (binding, surplus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::SystemEntropy;
+
+    fn jar(bindings: &[&Binding]) -> HeaderMap {
+        let pairs: Vec<_> = bindings
+            .iter()
+            .map(|b| b.set_cookie(Duration::from_secs(600)).to_str().unwrap().split(';').next().unwrap().to_owned())
+            .collect();
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::COOKIE, pairs.join("; ").parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn a_state_belongs_to_the_browser_it_was_made_for_and_to_no_other() {
+        let (ours, theirs) = (SecretBytes::generate(&SystemEntropy), SecretBytes::generate(&SystemEntropy));
+        let state = State::mint(&ours, &SystemEntropy);
+        let read = State::parse(&state.text()).unwrap();
+        assert!(read.belongs_to(&ours)); // B04's twin
+        assert!(!read.belongs_to(&theirs)); // B04, B05
+    }
+
+    #[test]
+    fn states_do_not_repeat() {
+        // B01
+        let secret = SecretBytes::generate(&SystemEntropy);
+        let mut seen = std::collections::HashSet::new();
+        assert!((0..100_000).all(|_| seen.insert(State::mint(&secret, &SystemEntropy).text())));
+    }
+
+    #[test]
+    fn sign_ins_one_after_the_other_share_one_cookie() {
+        // B15
+        let names = CookieNames::default();
+        let mut now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let (mut binding, _) = Bindings::default().begin(&names, now, &SystemEntropy);
+        let first = binding.clone();
+        assert!(first.clear_when_alone().is_some());
+        for _ in 0..200 {
+            now += Duration::from_secs(1);
+            let (next, surplus) = Bindings::of(&jar(&[&binding]), &names).begin(&names, now, &SystemEntropy);
+            assert!(surplus.is_empty());
+            binding = next;
+        }
+        assert_eq!(binding.name, first.name);
+        assert!(binding.clear_when_alone().is_none(), "another tab may still need it");
+    }
+
+    #[test]
+    fn of_cookies_that_came_at_once_only_the_newest_few_survive_the_next_start() {
+        // B15
+        let names = CookieNames::default();
+        let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let many: Vec<_> = (0..10).map(|n| Bindings::default().begin(&names, at(100 + n), &SystemEntropy).0).collect();
+        let sent = Bindings::of(&jar(&many.iter().collect::<Vec<_>>()), &names);
+        let (binding, surplus) = sent.begin(&names, at(200), &SystemEntropy);
+        assert_eq!(binding.name, many[9].name);
+        assert_eq!(surplus.len(), 5);
+        assert!(surplus.iter().all(|cookie| cookie.to_str().unwrap().contains("Max-Age=0")));
+    }
+}

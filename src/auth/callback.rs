@@ -1,0 +1,317 @@
+//! The browser comes back: from the discovery UI with a carrier, or from the carrier with a code.
+//!
+//! The order of the checks is the protection. First the state, against this browser's cookie and without asking
+//! anybody; then the attempt, taken out of the store; only then what the answer says. A refusal consumes the attempt.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method, StatusCode};
+use tracing::{info, warn};
+
+use super::RelyingParty;
+use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
+use super::binding::{Binding, Bindings, State};
+use super::login::{Departure, query_value};
+use super::refusal::Refusal;
+use crate::identity::Identity;
+use crate::oidc::authorization::{AuthorizationResponse, CallbackParams};
+use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken};
+use crate::provider::{Carrier, CodeGrant, Discovery, Tokens, UserInfo};
+use crate::secret::{SecretString, constant_time_eq};
+use crate::session::Session;
+use crate::telemetry::log::pseudonym;
+use crate::web::{Reply, RequestView};
+use crate::zenkey::error::{CarrierError, Reaction};
+
+/// How one leg ended.
+pub(super) enum Ending {
+    /// On to the next leg.
+    Onward(Departure),
+    /// Signed in.
+    SignedIn(Box<Session>),
+}
+
+/// How often carrier discovery may be started anew within one sign-in (dossier 19: the budget of the SDKs).
+const MAX_RECOVERIES: u8 = 1;
+
+impl RelyingParty {
+    /// `callback`: both legs land here.
+    pub(super) async fn callback(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        if view.method != Method::GET {
+            return self.refusal(Refusal::MethodNotAllowed, view);
+        }
+        let params = match CallbackParams::parse(view.target.query()) {
+            Ok(params) => params,
+            Err(fault) => {
+                info!(request_id = view.request_id, reason = %fault, "A callback was malformed");
+                return self.refusal(Refusal::CallbackMalformed, view);
+            }
+        };
+        let Some(state) = params.state.as_deref().and_then(State::parse) else {
+            return self.refusal(Refusal::AttemptUnknown, view);
+        };
+        let bindings = Bindings::of(view.headers, &self.settings.cookies);
+        let Some(binding) = bindings.for_state(&state) else { return self.not_this_browsers(view, &state, now).await };
+        let attempt = match self.attempts().take(&state, binding, now).await {
+            Ok(attempt) => attempt,
+            Err(error) => return self.not_taken(view, binding, &error),
+        };
+        let hand_off = attempt.hand_off.clone();
+        let return_to = attempt.return_to.clone();
+        match self.finish_leg(view, attempt, params, now).await {
+            Ok(Ending::Onward(departure)) => self.redirect_out(departure),
+            Ok(Ending::SignedIn(session)) => {
+                let arrived = self.arrive(view, *session, binding, &return_to, hand_off.as_ref(), now).await;
+                arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal))
+            }
+            Err(refusal) => self.refused(view, binding, refusal),
+        }
+    }
+
+    /// A state that this browser was not given. If a person who is signed in brings it, it is a late tab of theirs:
+    /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
+    /// usable for its owner (B04).
+    async fn not_this_browsers(self: &Arc<Self>, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
+        if let super::decide::Visitor::SignedIn(_) = self.session_of(view, now).await
+            && let Some(return_to) = self.attempts().return_note(state, now).await
+            && let Ok(location) = HeaderValue::try_from(return_to.location())
+        {
+            info!(request_id = view.request_id, outcome = "late_tab", "A late tab goes to its own page");
+            return Reply::redirect(StatusCode::FOUND, location);
+        }
+        self.refusal(Refusal::AttemptUnknown, view)
+    }
+
+    fn not_taken(&self, view: &RequestView<'_>, binding: &Binding, error: &TakeError) -> Reply {
+        let refusal = match error {
+            TakeError::Expired => Refusal::AttemptExpired,
+            TakeError::Gone => Refusal::AttemptUnknown,
+            TakeError::Store(error) => {
+                self.metrics.store_errors.inc();
+                warn!(request_id = view.request_id, reason = %error, "The session store did not answer a callback");
+                Refusal::StoreUnavailable
+            }
+        };
+        self.refused(view, binding, refusal)
+    }
+
+    /// A refused sign-in: its cookie goes, whatever session the browser already had stays.
+    fn refused(&self, view: &RequestView<'_>, binding: &Binding, refusal: Refusal) -> Reply {
+        self.metrics.sign_ins.with_label_values(&[refusal.words().code]).inc();
+        let mut reply = self.refusal(refusal, view);
+        if let Some(cookie) = binding.clear_when_alone() {
+            reply.add_cookie(cookie);
+        }
+        reply
+    }
+
+    async fn finish_leg(
+        &self,
+        view: &RequestView<'_>,
+        mut attempt: SignInAttempt,
+        params: CallbackParams,
+        now: SystemTime,
+    ) -> Result<Ending, Refusal> {
+        if attempt.host != view.host {
+            return Err(Refusal::AttemptUnknown);
+        }
+        match std::mem::replace(&mut attempt.leg, Leg::Discovery) {
+            Leg::Discovery => self.finish_discovery(view, attempt, params, now).await.map(Ending::Onward),
+            Leg::Authorization(leg) => self.finish_authorization(view, attempt, *leg, params, now).await,
+            Leg::HandOff => {
+                let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
+                let state = params.state.unwrap_or_default();
+                let session = self.take_ticket(view, &ticket, &state, now).await?;
+                Ok(Ending::SignedIn(Box::new(session)))
+            }
+        }
+    }
+
+    /// The first leg's answer names a carrier by its code, and perhaps a hint only that carrier can read.
+    async fn finish_discovery(
+        &self,
+        view: &RequestView<'_>,
+        mut attempt: SignInAttempt,
+        params: CallbackParams,
+        now: SystemTime,
+    ) -> Result<Departure, Refusal> {
+        if params.code.is_some() {
+            return Err(Refusal::CallbackMalformed);
+        }
+        if let Some(error) = &params.error {
+            return self.after_carrier_error(view, attempt, CarrierError::parse(error), None, now).await;
+        }
+        let mccmnc = params.mccmnc.as_deref().ok_or(Refusal::CallbackMalformed)?;
+        let discovery = self.provider.discover(mccmnc, &attempt.correlation_id, now).await;
+        match discovery.map_err(|error| self.provider_refusal(view, &error))? {
+            Discovery::Carrier(carrier) => {
+                let hint = params.login_hint_token.as_ref().map(SecretString::expose);
+                self.depart_to_carrier(view, attempt, *carrier, hint, now).await
+            }
+            Discovery::AskUser(ui) if attempt.recoveries < MAX_RECOVERIES => {
+                attempt.recoveries += 1;
+                self.depart_to_discovery(view, attempt, Some(ui), now).await
+            }
+            Discovery::AskUser(_) => Err(Refusal::CarrierUnknownPerson),
+        }
+    }
+
+    /// The carrier's answer: a refusal, or a code that is redeemed, verified and turned into a session.
+    async fn finish_authorization(
+        &self,
+        view: &RequestView<'_>,
+        attempt: SignInAttempt,
+        leg: AuthorizationLeg,
+        params: CallbackParams,
+        now: SystemTime,
+    ) -> Result<Ending, Refusal> {
+        let AuthorizationLeg { carrier, nonce, code_verifier } = leg;
+        if let Some(mccmnc) = &params.mccmnc {
+            self.same_carrier(view, &carrier, mccmnc, &attempt.correlation_id, now).await?;
+        }
+        let response = params.into_response(&carrier.issuer, carrier.iss_parameter_supported).map_err(|fault| {
+            info!(request_id = view.request_id, reason = %fault, "An authorization response was refused");
+            if fault.is_mix_up() { Refusal::CarrierMismatch } else { Refusal::CallbackMalformed }
+        })?;
+        let code = match response {
+            AuthorizationResponse::Code(code) => code,
+            AuthorizationResponse::Refused(error) => {
+                let onward = self.after_carrier_error(view, attempt, error, carrier.mccmnc.as_deref(), now).await?;
+                return Ok(Ending::Onward(onward));
+            }
+        };
+        let grant = CodeGrant {
+            code: &code,
+            redirect_uri: &self.redirect_uri,
+            code_verifier: &code_verifier,
+            correlation_id: &attempt.correlation_id,
+        };
+        let tokens = self.provider.redeem(&carrier, &grant).await;
+        let tokens = tokens.map_err(|error| self.provider_refusal(view, &error))?;
+        let token = self.verify(view, &carrier, &tokens, &nonce, now).await?;
+        let claims = match self.attributes(&carrier, &tokens, &attempt.correlation_id).await {
+            Some(Ok(info)) if constant_time_eq(info.subject.as_bytes(), token.subject().as_bytes()) => info.claims,
+            Some(Ok(_)) => {
+                // Core 5.3.2: without this comparison a userinfo answer could dress one person in another's name.
+                warn!(request_id = view.request_id, reason = "userinfo_subject", "Userinfo is about somebody else");
+                return Err(Refusal::ProviderInvalid);
+            }
+            Some(Err(error)) => return Err(self.provider_refusal(view, &error)),
+            None => Default::default(),
+        };
+        let identity = Identity::from_verified(&token, carrier.mccmnc.clone(), claims);
+        info!(
+            request_id = view.request_id,
+            outcome = "signed_in",
+            issuer = %carrier.issuer,
+            subject = %pseudonym(token.issuer(), token.subject()),
+            acr = token.acr().unwrap_or("none"),
+            "A person signed in"
+        );
+        Ok(Ending::SignedIn(Box::new(Session::open(identity, now))))
+    }
+
+    async fn verify(
+        &self,
+        view: &RequestView<'_>,
+        carrier: &Carrier,
+        tokens: &Tokens,
+        nonce: &str,
+        now: SystemTime,
+    ) -> Result<VerifiedIdToken, Refusal> {
+        let trusted = self.settings.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
+        let trusted = trusted.ok_or(Refusal::ProviderInvalid)?;
+        let invalid = |error: IdTokenError| {
+            warn!(request_id = view.request_id, reason = %error, issuer = %carrier.issuer, "An ID token was refused");
+            if error == IdTokenError::AcrNotMet { Refusal::WeakSignIn } else { Refusal::ProviderInvalid }
+        };
+        let token = UnverifiedIdToken::parse(&tokens.id_token).map_err(invalid)?;
+        let keys = self.provider.keys(carrier, token.kid(), now).await;
+        let keys = keys.map_err(|error| self.provider_refusal(view, &error))?;
+        let expect = Expectation {
+            issuer: &carrier.issuer,
+            client_id: &self.settings.client_id,
+            nonce,
+            algorithms: &trusted.algorithms,
+            acr_values: &self.settings.acr_values,
+            require_acr: self.settings.require_acr,
+            skew: self.settings.skew,
+            max_age: None,
+            accept_at_jwt_typ: trusted.accept_at_jwt_typ,
+            access_token: Some(&tokens.access_token),
+            trusted_audiences: &[],
+        };
+        token.verify(&keys, &expect, now).map_err(invalid)
+    }
+
+    async fn attributes(
+        &self,
+        carrier: &Carrier,
+        tokens: &Tokens,
+        correlation_id: &str,
+    ) -> Option<Result<UserInfo, crate::provider::ProviderError>> {
+        let wanted = self.settings.userinfo && carrier.userinfo_endpoint.is_some();
+        if !wanted {
+            return None;
+        }
+        Some(self.provider.userinfo(carrier, &tokens.access_token, correlation_id).await)
+    }
+
+    /// A carrier code in the second callback changes nothing; it must merely lead to the same issuer (D06).
+    async fn same_carrier(
+        &self,
+        view: &RequestView<'_>,
+        carrier: &Carrier,
+        mccmnc: &str,
+        correlation_id: &str,
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
+        if carrier.mccmnc.as_deref().is_none_or(|expected| expected == mccmnc) {
+            return Ok(());
+        }
+        match self.provider.discover(mccmnc, correlation_id, now).await {
+            Ok(Discovery::Carrier(other)) if other.issuer == carrier.issuer => Ok(()),
+            _ => {
+                warn!(request_id = view.request_id, reason = "mccmnc_mismatch", "A callback names another carrier");
+                Err(Refusal::CarrierMismatch)
+            }
+        }
+    }
+
+    /// What a carrier's error leads to: one more discovery, or a page in plain words.
+    async fn after_carrier_error(
+        &self,
+        view: &RequestView<'_>,
+        mut attempt: SignInAttempt,
+        error: CarrierError,
+        mccmnc: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Departure, Refusal> {
+        info!(request_id = view.request_id, error = error.as_str(), "The carrier refused a sign-in");
+        match error.reaction() {
+            Reaction::Rediscover if self.settings.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
+                if let Some(mccmnc) = mccmnc {
+                    self.provider.forget(mccmnc);
+                }
+                attempt.recoveries += 1;
+                return self.depart_to_discovery(view, attempt, None, now).await;
+            }
+            Reaction::OperatorFault => {
+                warn!(request_id = view.request_id, error = error.as_str(), "The carrier finds fault with our registration");
+            }
+            _ => {}
+        }
+        Err(match (error.reaction(), error) {
+            (Reaction::Declined, _) => Refusal::Declined,
+            (Reaction::OperatorFault, _) => Refusal::ProviderRefused,
+            (Reaction::OtherMethod, _) => Refusal::Unsupported,
+            (Reaction::Rediscover, _) => Refusal::CarrierUnknownPerson,
+            (_, CarrierError::AuthenticationTimedOut) => Refusal::TimedOut,
+            (_, CarrierError::DeviceUnavailable) => Refusal::DeviceUnavailable,
+            (_, CarrierError::NetworkFailure) => Refusal::NetworkFailure,
+            (Reaction::RetryLater, _) => Refusal::ProviderUnavailable(None),
+            (Reaction::GiveUp | Reaction::Retry, _) => Refusal::NotSignedIn,
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! The one question: may this request pass, and if not, what is the answer?
+//!
+//! A request goes down once and comes up once. For a hot session the whole way is: one cookie scan, one hash, one
+//! look-up, one comparison of times. Nothing waits, nothing is formatted, nothing is copied that can be shared.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method, StatusCode};
+use tracing::{info, warn};
+
+use super::refusal::Refusal;
+use super::{LiveSession, RelyingParty};
+use crate::identity::headers::HeaderSet;
+use crate::route::{Access, Found, Route};
+use crate::session::SessionId;
+use crate::session::hot::{Freshness, Hot};
+use crate::session::store::Kind;
+use crate::web::cookie::{clear_cookie, find_cookie};
+use crate::web::page::{Action, ErrorPage, error_page};
+use crate::web::{Reply, RequestView};
+
+/// The answer to the one question.
+#[derive(Debug)]
+pub enum Decision {
+    /// Pass it on.
+    Forward(Permit),
+    /// Answer it ourselves.
+    Answer(Reply),
+}
+
+/// Proof that a request may go to its route's upstream, and as whom. Born here and nowhere else; without one the
+/// gateway has no peer to connect to.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    route: Arc<Route>,
+    live: Option<Arc<Hot<LiveSession>>>,
+    plan: usize,
+}
+
+impl Permit {
+    /// The route.
+    pub fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+
+    /// The identity headers the upstream gets; `None` on anonymous routes.
+    pub fn identity_headers(&self) -> Option<&HeaderSet> {
+        self.live.as_ref().and_then(|live| live.value().headers.get(self.plan))
+    }
+
+    /// Whether a session stands behind it.
+    pub fn has_session(&self) -> bool {
+        self.live.is_some()
+    }
+}
+
+/// What the session cookie led to.
+pub(super) enum Visitor {
+    /// Signed in.
+    SignedIn(Arc<Hot<LiveSession>>),
+    /// No cookie of ours.
+    NoCookie,
+    /// A cookie that leads nowhere: wrong, over, signed out, or not openable. All look alike from outside (R09).
+    DeadCookie,
+    /// The store owes us the answer.
+    StoreDown,
+}
+
+impl RelyingParty {
+    /// Decides one request. Runs once per request, never on a retry.
+    pub async fn decide(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Decision {
+        let host_is_ours = view.host == self.public_host;
+        if let Some(endpoint) = self.own_endpoint(view.target.path()) {
+            if host_is_ours || self.serves(view.host) {
+                return Decision::Answer(self.endpoint(endpoint, view, now).await);
+            }
+            return self.refuse(Refusal::UnknownHost, view);
+        }
+        let route = match self.routes.find(view.host, view.target) {
+            Found::Route(route) => route,
+            Found::NoRoute => return self.refuse(Refusal::NoRoute, view),
+            Found::UnknownHost if host_is_ours => return self.refuse(Refusal::NoRoute, view),
+            Found::UnknownHost => return self.refuse(Refusal::UnknownHost, view),
+        };
+        let plan = self.plan_of_route.get(route.index).copied().unwrap_or(usize::MAX);
+        match route.access {
+            Access::Anonymous => Decision::Forward(Permit { route: Arc::clone(route), live: None, plan }),
+            Access::Session => match self.session_of(view, now).await {
+                Visitor::SignedIn(live) => match route.require.check(live.value().session.identity()) {
+                    Ok(()) => Decision::Forward(Permit { route: Arc::clone(route), live: Some(live), plan }),
+                    Err(unmet) => {
+                        info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
+                        self.refuse(Refusal::PolicyUnmet, view)
+                    }
+                },
+                Visitor::NoCookie => Decision::Answer(self.unauthenticated(view, false)),
+                Visitor::DeadCookie => Decision::Answer(self.unauthenticated(view, true)),
+                Visitor::StoreDown => self.refuse(Refusal::StoreUnavailable, view),
+            },
+        }
+    }
+
+    /// The session the request's cookie names, from memory if it is hot, else from the store, once for all who wait.
+    pub(super) async fn session_of(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Visitor {
+        let Some(value) = find_cookie(view.headers, &self.settings.cookies.session) else { return Visitor::NoCookie };
+        let Some(id) = SessionId::parse(value) else { return Visitor::DeadCookie };
+        let key = id.store_key();
+        if let Some(hot) = self.cache.get(&key) {
+            match hot.freshness(now, &self.settings.cache_policy) {
+                Freshness::Fresh => return self.serve(hot, &id, now).await,
+                Freshness::Revalidate => {
+                    if hot.claim_check(now, &self.settings.cache_policy) {
+                        let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
+                        let id = id.clone();
+                        tokio::spawn(async move { party.revalidate(hot, id, now).await });
+                    }
+                    return self.serve(hot, &id, now).await;
+                }
+                Freshness::Recheck => return self.load(id, Some(hot), now).await,
+                Freshness::Stale => {}
+            }
+        }
+        self.load(id, None, now).await
+    }
+
+    /// A session at hand is used, if it is still within its lifetimes. One that seems idle may have been used on
+    /// another replica, so the store has the last word.
+    async fn serve(self: &Arc<Self>, hot: Arc<Hot<LiveSession>>, id: &SessionId, now: SystemTime) -> Visitor {
+        if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) {
+            hot.touch(now);
+            return Visitor::SignedIn(hot);
+        }
+        self.load(id.clone(), None, now).await
+    }
+
+    /// The slow way: the session is not in memory, or its copy is too old to be served unasked. `copy` is what may
+    /// still be served if the store does not answer.
+    async fn load(self: &Arc<Self>, id: SessionId, copy: Option<Arc<Hot<LiveSession>>>, now: SystemTime) -> Visitor {
+        let key = id.store_key();
+        let party = Arc::clone(self);
+        let fetch = || async move {
+            let Some(record) = party.store.get(Kind::Session, key, now).await? else { return Ok(None) };
+            match party.sealer.open_session(&id, &record) {
+                Ok(session) => Ok(Some(party.enliven(session))),
+                Err(reason) => {
+                    warn!(reason = %reason, code = "session_corrupt", "A session record could not be opened");
+                    Ok(None)
+                }
+            }
+        };
+        let (from, visitor) = match self.cache.load(key, now, fetch).await {
+            Ok(Some(hot)) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
+                hot.touch(now);
+                ("store", Visitor::SignedIn(hot))
+            }
+            Ok(Some(_)) => {
+                self.cache.remove(&key);
+                ("none", Visitor::DeadCookie)
+            }
+            Ok(None) => ("none", Visitor::DeadCookie),
+            Err(error) => {
+                self.metrics.store_errors.inc();
+                warn!(reason = %error, "The session store did not answer");
+                match copy {
+                    Some(hot) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
+                        hot.touch(now);
+                        ("grace", Visitor::SignedIn(hot))
+                    }
+                    _ => ("error", Visitor::StoreDown),
+                }
+            }
+        };
+        self.metrics.session_lookups.with_label_values(&[from]).inc();
+        visitor
+    }
+
+    /// Asks the store, behind the request's back, whether a hot session is still there, and tells it now and then
+    /// that the session is in use. An answer that does not come changes nothing: nobody is signed out by an outage.
+    async fn revalidate(self: Arc<Self>, hot: Arc<Hot<LiveSession>>, id: SessionId, now: SystemTime) {
+        let key = id.store_key();
+        let answer = if hot.claim_touch(now, &self.settings.cache_policy) {
+            let mut seen = hot.value().session.clone();
+            seen.last_seen = seen.last_seen.max(hot.last_used());
+            let record = self.sealer.seal_session(&id, &seen, &*self.entropy);
+            let keep = seen.keep_for(now, &self.settings.lifetimes);
+            self.store.replace(Kind::Session, key, &record, keep, now).await
+        } else {
+            self.store.get(Kind::Session, key, now).await.map(|record| record.is_some())
+        };
+        match answer {
+            Ok(true) => hot.confirm(now),
+            Ok(false) => self.cache.remove(&key),
+            Err(error) => {
+                self.metrics.store_errors.inc();
+                warn!(reason = %error, "The session store did not answer; sessions in memory go on for their grace");
+            }
+        }
+    }
+
+    /// No session: a person is sent to sign in, a program is told where one could.
+    fn unauthenticated(&self, view: &RequestView<'_>, clear: bool) -> Reply {
+        let start = format!("{}/start", self.settings.prefix);
+        let mut reply = if view.is_navigation() {
+            let rd: String = url::form_urlencoded::byte_serialize(view.target.as_str().as_bytes()).collect();
+            match HeaderValue::try_from(format!("{start}?rd={rd}")) {
+                Ok(location) => Reply::redirect(StatusCode::FOUND, location),
+                Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
+            }
+        } else if view.method == Method::POST && view.wants_html() {
+            // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back.
+            error_page(&ErrorPage {
+                status: StatusCode::UNAUTHORIZED,
+                title: "You are not signed in",
+                text: "What you sent was not passed on. Go back and copy it, sign in, then send it again.",
+                code: "unauthenticated",
+                request_id: view.request_id,
+                action: Some(Action { label: "Sign in", href: &start }),
+            })
+        } else {
+            crate::web::page::error_json(
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                view.request_id,
+                Some(&format!("{}{start}", self.origin_of(view.host))),
+            )
+        };
+        if clear {
+            reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+        }
+        reply
+    }
+
+    /// A refusal, counted and logged where it is handled.
+    pub(super) fn refusal(&self, refusal: Refusal, view: &RequestView<'_>) -> Reply {
+        let words = refusal.words();
+        self.metrics.refusals.with_label_values(&[words.code]).inc();
+        info!(request_id = view.request_id, code = words.code, status = words.status.as_u16(), "Refused");
+        refusal.reply(view, &self.settings.prefix)
+    }
+
+    fn refuse(&self, refusal: Refusal, view: &RequestView<'_>) -> Decision {
+        Decision::Answer(self.refusal(refusal, view))
+    }
+}

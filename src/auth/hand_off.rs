@@ -1,0 +1,143 @@
+//! One registered callback for many hosts: signing in happens on the host of the public URL, and its result is handed
+//! to the host the person came from.
+//!
+//! The asking host binds the wish to the browser with a state of its own, exactly like a sign-in. The answer is a
+//! ticket: 256 random bits that open one short-lived record, once, only for that host and that state. A ticket somebody
+//! else obtained is refused, because their state does not belong to this browser's cookie; without that, a link could
+//! sign a victim in as the attacker.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use super::RelyingParty;
+use super::attempt::{HandOff, Leg, with_query};
+use super::binding::State;
+use super::decide::Visitor;
+use super::login::{Departure, query_value};
+use super::refusal::Refusal;
+use crate::route::path::ReturnTo;
+use crate::secret::constant_time_eq;
+use crate::session::store::{Kind, StoreError};
+use crate::session::{Session, SessionId, StoreKey};
+use crate::web::cookie::find_cookie;
+use crate::web::{Reply, RequestView};
+
+/// How long a ticket lives: the time of one redirect.
+const TICKET_LIFETIME: Duration = Duration::from_secs(60);
+
+/// What a ticket opens.
+#[derive(Serialize, Deserialize)]
+struct Ticket {
+    host: String,
+    state: String,
+    /// The session, sealed under the ticket itself as if the ticket were its id.
+    session: Vec<u8>,
+    /// The session it was made from, which ends with it.
+    parent: [u8; 32],
+}
+
+impl RelyingParty {
+    /// A sign-in begun on a host that is not the public URL's: remember it here, go there.
+    pub(super) async fn start_elsewhere(&self, view: &RequestView<'_>, return_to: ReturnTo, now: SystemTime) -> Reply {
+        let mut attempt = self.new_attempt(view.host, return_to, None, now);
+        attempt.leg = Leg::HandOff;
+        let (binding, surplus, state) = match self.remember(view, &attempt, now).await {
+            Ok(remembered) => remembered,
+            Err(refusal) => return self.refusal(refusal, view),
+        };
+        let start = format!("{}{}/start", self.origin_of(&self.public_host), self.settings.prefix);
+        match with_query(&start, &[("hand_off", &state), ("host", view.host)]) {
+            Some(to) => self.redirect_out(Departure { to, binding, surplus }),
+            None => self.refusal(Refusal::NotFound, view),
+        }
+    }
+
+    /// The wish another of our hosts sent along, if it is well-formed and the host is ours.
+    pub(super) fn asked_hand_off(&self, view: &RequestView<'_>) -> Option<HandOff> {
+        let state = query_value(view, "hand_off")?;
+        let host = query_value(view, "host")?;
+        let known = host != self.public_host && self.serves(&host) && State::parse(&state).is_some();
+        known.then_some(HandOff { host, state })
+    }
+
+    /// Who is signed in here already is handed over at once.
+    pub(super) async fn hand_off_now(
+        self: &Arc<Self>,
+        view: &RequestView<'_>,
+        hand_off: &HandOff,
+        now: SystemTime,
+    ) -> Option<Reply> {
+        let Visitor::SignedIn(live) = self.session_of(view, now).await else { return None };
+        let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse)?;
+        let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
+        Some(handed.unwrap_or_else(|refusal| self.refusal(refusal, view)))
+    }
+
+    /// Makes the ticket and sends the browser with it to the asking host.
+    pub(super) async fn hand_off(
+        &self,
+        view: &RequestView<'_>,
+        hand_off: &HandOff,
+        session: &Session,
+        id: &SessionId,
+        now: SystemTime,
+    ) -> Result<Reply, Refusal> {
+        let ticket_id = SessionId::generate(&*self.entropy);
+        let key = ticket_id.store_key();
+        let ticket = Ticket {
+            host: hand_off.host.clone(),
+            state: hand_off.state.clone(),
+            session: self.sealer.seal_session(&ticket_id, session, &*self.entropy),
+            parent: id.store_key().0,
+        };
+        let body = serde_json::to_vec(&ticket).map_err(|_| Refusal::StoreUnavailable)?;
+        let record = self.sealer.seal(Kind::Attempt, key, ticket_id.secret().expose(), &body, &*self.entropy);
+        let put = self.store.put(Kind::Attempt, key, &record, TICKET_LIFETIME, now).await;
+        put.map_err(|error| self.store_refusal(view, &error))?;
+        let callback = format!("{}{}/callback", self.origin_of(&hand_off.host), self.settings.prefix);
+        let pairs = [("state", hand_off.state.as_str()), ("ticket", ticket_id.to_text().expose())]
+            .map(|(name, value)| (name, value.to_owned()));
+        let pairs = [(pairs[0].0, pairs[0].1.as_str()), (pairs[1].0, pairs[1].1.as_str())];
+        let location = with_query(&callback, &pairs).and_then(|url| HeaderValue::try_from(url.as_str()).ok());
+        let location = location.ok_or(Refusal::CallbackMalformed)?;
+        info!(request_id = view.request_id, outcome = "handed_off", "A sign-in is handed to another of our hosts");
+        Ok(Reply::redirect(StatusCode::FOUND, location))
+    }
+
+    /// Takes the session a ticket stands for; once, on the host and for the state it was made for.
+    pub(super) async fn take_ticket(
+        &self,
+        view: &RequestView<'_>,
+        ticket: &str,
+        state: &str,
+        now: SystemTime,
+    ) -> Result<Session, Refusal> {
+        let ticket_id = SessionId::parse(ticket).ok_or(Refusal::AttemptUnknown)?;
+        let key = ticket_id.store_key();
+        let record = self.store.take(Kind::Attempt, key, now).await;
+        let record = record.map_err(|error| self.store_refusal(view, &error))?.ok_or(Refusal::AttemptUnknown)?;
+        let secret = ticket_id.secret().expose();
+        let body = self.sealer.open(Kind::Attempt, key, secret, &record).map_err(|_| Refusal::AttemptUnknown)?;
+        let ticket: Ticket = serde_json::from_slice(&body).map_err(|_| Refusal::AttemptUnknown)?;
+        let ours = ticket.host == view.host && constant_time_eq(ticket.state.as_bytes(), state.as_bytes());
+        if !ours {
+            warn!(request_id = view.request_id, reason = "ticket_mismatch", "A ticket was brought to the wrong place");
+            return Err(Refusal::AttemptUnknown);
+        }
+        let mut session =
+            self.sealer.open_session(&ticket_id, &ticket.session).map_err(|_| Refusal::AttemptUnknown)?;
+        session.parent = Some(StoreKey(ticket.parent));
+        session.last_seen = now;
+        Ok(session)
+    }
+
+    fn store_refusal(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {
+        self.metrics.store_errors.inc();
+        warn!(request_id = view.request_id, reason = %error, "The session store did not answer");
+        Refusal::StoreUnavailable
+    }
+}

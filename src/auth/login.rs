@@ -1,0 +1,231 @@
+//! Starting a sign-in: a fresh attempt, bound to this browser, and the redirect that leads out of the house.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method, StatusCode};
+use tracing::{info, warn};
+use url::Url;
+
+use super::RelyingParty;
+use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis};
+use super::binding::{Binding, Bindings};
+use super::refusal::Refusal;
+use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
+use crate::provider::{Carrier, ProviderError};
+use crate::route::path::ReturnTo;
+use crate::secret::random_text;
+use crate::web::cookie::find_cookie;
+use crate::web::{Reply, RequestView};
+use crate::zenkey;
+
+/// Name part of the cookie that counts sign-ins which ended well but came back without a session.
+pub(super) const LOOP_COOKIE: &str = "loop";
+
+/// So many completed sign-ins within [`LOOP_SECONDS`], and still no session cookie: the browser drops it.
+const LOOP_LIMIT: u64 = 3;
+/// The time in which sign-ins count towards a loop.
+pub(super) const LOOP_SECONDS: u64 = 60;
+
+/// A redirect out of the house, with the cookies it owes.
+pub(super) struct Departure {
+    pub(super) to: Url,
+    pub(super) binding: Binding,
+    pub(super) surplus: Vec<HeaderValue>,
+}
+
+/// One value of a query, decoded; `None` if absent. The first of several wins: none of the callers' parameters decide
+/// who somebody is.
+pub(super) fn query_value(view: &RequestView<'_>, name: &str) -> Option<String> {
+    let query = view.target.query()?;
+    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+impl RelyingParty {
+    /// `start?rd=`: begins a sign-in and returns to `rd`. Also the entry for links of others (OpenID Connect Core 4):
+    /// `target_link_uri` is judged like `rd`, `iss` must be one of ours, everything else they may carry is ignored.
+    pub(super) async fn start(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        if view.method != Method::GET && view.method != Method::HEAD {
+            return self.refusal(Refusal::MethodNotAllowed, view);
+        }
+        if let Some(issuer) = query_value(view, "iss")
+            && !self.settings.issuers.iter().any(|trusted| trusted.issuer == issuer)
+        {
+            return self.refusal(Refusal::UnknownIssuer, view);
+        }
+        if self.is_looping(view, now) {
+            warn!(request_id = view.request_id, code = "cookie_lost", "A browser signs in again and again without our cookie");
+            return self.refusal(Refusal::CookieLost, view);
+        }
+        let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
+        let return_to = self.return_to(wanted.as_deref());
+        if view.host != self.public_host {
+            return self.start_elsewhere(view, return_to, now).await;
+        }
+        let hand_off = match self.asked_hand_off(view) {
+            Some(hand_off) => match self.hand_off_now(view, &hand_off, now).await {
+                Some(reply) => return reply,
+                None => Some(hand_off),
+            },
+            None => None,
+        };
+        let attempt = self.new_attempt(view.host, return_to, hand_off, now);
+        let departure = match &self.settings.discovery_ui {
+            Some(_) => self.depart_to_discovery(view, attempt, None, now).await,
+            None => match self.provider.issuer(now).await {
+                Ok(issuer) => self.depart_to_carrier(view, attempt, issuer, None, now).await,
+                Err(error) => Err(self.provider_refusal(view, &error)),
+            },
+        };
+        match departure {
+            Ok(departure) => {
+                self.metrics.sign_ins.with_label_values(&["started"]).inc();
+                info!(request_id = view.request_id, outcome = "login_started", "A sign-in begins");
+                self.redirect_out(departure)
+            }
+            Err(refusal) => self.refusal(refusal, view),
+        }
+    }
+
+    /// Where to go afterwards; what is not ours to send anybody to becomes the start page.
+    pub(super) fn return_to(&self, wanted: Option<&str>) -> ReturnTo {
+        let Some(wanted) = wanted else { return ReturnTo::home() };
+        ReturnTo::parse(wanted, &self.settings.return_policy).unwrap_or_else(|fault| {
+            self.metrics.return_refused.inc();
+            info!(code = "redirect_rejected", reason = %fault, "A return address was refused; the start page is used");
+            ReturnTo::home()
+        })
+    }
+
+    pub(super) fn new_attempt(
+        &self,
+        host: &str,
+        return_to: ReturnTo,
+        hand_off: Option<HandOff>,
+        now: SystemTime,
+    ) -> SignInAttempt {
+        SignInAttempt {
+            leg: Leg::Discovery,
+            host: host.to_owned(),
+            return_to,
+            correlation_id: CorrelationId::generate(&*self.entropy).as_str().to_owned(),
+            created_ms: millis(now),
+            recoveries: 0,
+            hand_off,
+        }
+    }
+
+    /// The first leg: the carrier discovery UI finds out which carrier the person has. `ui` is where discovery itself
+    /// asked to be continued; it was compared with the configured UI before.
+    pub(super) async fn depart_to_discovery(
+        &self,
+        view: &RequestView<'_>,
+        mut attempt: SignInAttempt,
+        ui: Option<Url>,
+        now: SystemTime,
+    ) -> Result<Departure, Refusal> {
+        attempt.leg = Leg::Discovery;
+        let ui = ui.as_ref().or(self.settings.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
+        let (binding, surplus, state) = self.remember(view, &attempt, now).await?;
+        let anew = attempt.recoveries > 0;
+        let to = zenkey::discovery::ui_url(ui, &self.settings.client_id, &self.redirect_uri, &state, anew);
+        Ok(Departure { to, binding, surplus })
+    }
+
+    /// The second leg, or the only one of a plain issuer: the authorization request. Issuer and endpoints are frozen
+    /// into the attempt here.
+    pub(super) async fn depart_to_carrier(
+        &self,
+        view: &RequestView<'_>,
+        mut attempt: SignInAttempt,
+        carrier: Carrier,
+        login_hint_token: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Departure, Refusal> {
+        let verifier = CodeVerifier::generate(&*self.entropy);
+        let nonce = random_text::<32>(&*self.entropy);
+        let endpoint = carrier.authorization_endpoint.clone();
+        attempt.leg = Leg::Authorization(Box::new(AuthorizationLeg {
+            carrier,
+            nonce: nonce.clone(),
+            code_verifier: verifier.secret().clone(),
+        }));
+        let (binding, surplus, state) = self.remember(view, &attempt, now).await?;
+        let zenkey = self.settings.discovery_ui.is_some();
+        let to = AuthorizationRequest {
+            endpoint: &endpoint,
+            client_id: &self.settings.client_id,
+            redirect_uri: &self.redirect_uri,
+            scopes: &self.settings.scopes,
+            state: &state,
+            nonce: &nonce,
+            code_challenge: &verifier.challenge(),
+            acr_values: &self.settings.acr_values,
+            correlation_id: zenkey.then_some(attempt.correlation_id.as_str()),
+            login_hint_token,
+            prompt: None,
+            extra: &[],
+        }
+        .to_url();
+        Ok(Departure { to, binding, surplus })
+    }
+
+    /// Stores the attempt for this browser.
+    pub(super) async fn remember(
+        &self,
+        view: &RequestView<'_>,
+        attempt: &SignInAttempt,
+        now: SystemTime,
+    ) -> Result<(Binding, Vec<HeaderValue>, String), Refusal> {
+        let bindings = Bindings::of(view.headers, &self.settings.cookies);
+        let (binding, surplus) = bindings.begin(&self.settings.cookies, now, &*self.entropy);
+        match self.attempts().put(attempt, &binding, now, &*self.entropy).await {
+            Ok(state) => Ok((binding, surplus, state.text())),
+            Err(error) => {
+                self.metrics.store_errors.inc();
+                warn!(request_id = view.request_id, reason = %error, "A sign-in could not be remembered");
+                Err(Refusal::StoreUnavailable)
+            }
+        }
+    }
+
+    pub(super) fn redirect_out(&self, departure: Departure) -> Reply {
+        let Ok(location) = HeaderValue::try_from(departure.to.as_str()) else {
+            return Reply::empty(StatusCode::BAD_GATEWAY);
+        };
+        let mut reply = Reply::redirect(StatusCode::FOUND, location);
+        reply.add_cookie(departure.binding.set_cookie(self.settings.lifetimes.attempt));
+        departure.surplus.into_iter().for_each(|cookie| reply.add_cookie(cookie));
+        reply
+    }
+
+    /// Sorts a provider's failure, and logs it for the operator.
+    pub(super) fn provider_refusal(&self, view: &RequestView<'_>, error: &ProviderError) -> Refusal {
+        warn!(request_id = view.request_id, reason = %error, "The provider gave no usable answer");
+        match error {
+            ProviderError::Invalid(_) | ProviderError::Refused(_) | ProviderError::Untrusted(_) => Refusal::ProviderInvalid,
+            ProviderError::Timeout => Refusal::ProviderTimeout,
+            ProviderError::Unavailable { retry_after, .. } => Refusal::ProviderUnavailable(*retry_after),
+        }
+    }
+
+    fn is_looping(&self, view: &RequestView<'_>, now: SystemTime) -> bool {
+        let names = &self.settings.cookies;
+        if find_cookie(view.headers, &names.session).is_some() {
+            return false;
+        }
+        self.completed_lately(view, now) >= LOOP_LIMIT
+    }
+
+    /// How many sign-ins this browser completed within the last minute, by its own word.
+    pub(super) fn completed_lately(&self, view: &RequestView<'_>, now: SystemTime) -> u64 {
+        let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+        let Some((count, since)) = find_cookie(view.headers, &name).and_then(|value| value.split_once('-')) else {
+            return 0;
+        };
+        match (count.parse::<u64>(), since.parse::<u64>()) {
+            (Ok(count), Ok(since)) if millis(now) / 1000 < since.saturating_add(LOOP_SECONDS) => count,
+            _ => 0,
+        }
+    }
+}

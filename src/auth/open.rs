@@ -1,0 +1,95 @@
+//! The end of a sign-in: a new session under a new id, and the person on exactly the page they asked for.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderValue, StatusCode};
+use tracing::warn;
+
+use super::RelyingParty;
+use super::attempt::{HandOff, millis};
+use super::binding::Binding;
+use super::login::{LOOP_COOKIE, LOOP_SECONDS};
+use super::refusal::Refusal;
+use crate::route::path::ReturnTo;
+use crate::session::store::Kind;
+use crate::session::{Session, SessionId};
+use crate::web::cookie::{find_cookie, set_cookie};
+use crate::web::{Reply, RequestView};
+
+impl RelyingParty {
+    /// Opens the session and sends the person on. Without a stored record there is no cookie (M04).
+    pub(super) async fn arrive(
+        self: &Arc<Self>,
+        view: &RequestView<'_>,
+        session: Session,
+        binding: &Binding,
+        return_to: &ReturnTo,
+        hand_off: Option<&HandOff>,
+        now: SystemTime,
+    ) -> Result<Reply, Refusal> {
+        let onward = match hand_off {
+            None => return_to.location(),
+            Some(_) => String::new(),
+        };
+        let (id, cookie) = self.open_session(view, &session, now).await?;
+        let mut reply = match hand_off {
+            None => {
+                let location = HeaderValue::try_from(onward).map_err(|_| Refusal::CallbackMalformed)?;
+                Reply::redirect(StatusCode::FOUND, location)
+            }
+            Some(hand_off) => self.hand_off(view, hand_off, &session, &id, now).await?,
+        };
+        reply.add_cookie(cookie);
+        if let Some(cookie) = binding.clear_when_alone() {
+            reply.add_cookie(cookie);
+        }
+        let count = self.completed_lately(view, now) + 1;
+        let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+        let keep = std::time::Duration::from_secs(LOOP_SECONDS);
+        reply.add_cookie(set_cookie(&name, &format!("{count}-{}", millis(now) / 1000), Some(keep)));
+        self.metrics.sign_ins.with_label_values(&["completed"]).inc();
+        Ok(reply)
+    }
+
+    /// Stores `session` under a new id and ends the one the browser had (ASVS 7.2.4): an id that was planted before a
+    /// sign-in is worth nothing after it.
+    async fn open_session(
+        &self,
+        view: &RequestView<'_>,
+        session: &Session,
+        now: SystemTime,
+    ) -> Result<(SessionId, HeaderValue), Refusal> {
+        let id = SessionId::generate(&*self.entropy);
+        let record = self.sealer.seal_session(&id, session, &*self.entropy);
+        let keep = session.keep_for(now, &self.settings.lifetimes);
+        if let Err(error) = self.store.put(Kind::Session, id.store_key(), &record, keep, now).await {
+            self.metrics.store_errors.inc();
+            warn!(request_id = view.request_id, reason = %error, "A session could not be stored; no cookie was given");
+            return Err(Refusal::StoreUnavailable);
+        }
+        if let Some(old) = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse) {
+            self.end(&old, now).await;
+        }
+        self.cache.insert(id.store_key(), self.enliven(session.clone()), now);
+        let cookie = set_cookie(&self.settings.cookies.session, id.to_text().expose(), None);
+        Ok((id, cookie))
+    }
+
+    /// Ends a session here at once and in the store; whether the store heard it.
+    pub(super) async fn end(&self, id: &SessionId, now: SystemTime) -> bool {
+        self.end_key(id.store_key(), now).await
+    }
+
+    pub(super) async fn end_key(&self, key: crate::session::StoreKey, now: SystemTime) -> bool {
+        self.cache.deny(key, now + self.settings.lifetimes.absolute, now);
+        match self.store.remove(Kind::Session, key).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.metrics.store_errors.inc();
+                warn!(reason = %error, "A session was ended here, but the store did not hear it");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Leaving: by a form of ours, never by a link of somebody else's.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderValue, Method, StatusCode, header};
+use tracing::info;
+
+use super::RelyingParty;
+use super::login::{LOOP_COOKIE, query_value};
+use super::refusal::Refusal;
+use crate::session::SessionId;
+use crate::session::store::Kind;
+use crate::web::cookie::{clear_cookie, find_cookie};
+use crate::web::page::{sign_out_confirm_page, signed_out_page};
+use crate::web::{Reply, RequestView};
+
+impl RelyingParty {
+    /// `sign_out?rd=`: `GET` asks, `POST` from our own pages ends the session (B16).
+    pub(super) async fn sign_out(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        match *view.method {
+            Method::GET | Method::HEAD => return sign_out_confirm_page(&self.settings.prefix, view.request_id),
+            Method::POST => {}
+            _ => {
+                let mut reply = self.refusal(Refusal::MethodNotAllowed, view);
+                reply.set(header::ALLOW, HeaderValue::from_static("GET, POST"));
+                return reply;
+            }
+        }
+        if !self.is_same_origin(view) {
+            return self.refusal(Refusal::SignOutForeign, view);
+        }
+        let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse);
+        let heard = match &id {
+            Some(id) => self.end_with_parent(id, now).await,
+            None => true,
+        };
+        info!(request_id = view.request_id, outcome = "signed_out", "A person signed out");
+        let mut reply = if !heard {
+            // Dead here and in this browser; replicas will know when the store does.
+            self.refusal(Refusal::StoreUnavailable, view)
+        } else if let Some(rd) = query_value(view, "rd") {
+            match HeaderValue::try_from(self.return_to(Some(&rd)).location()) {
+                Ok(location) => Reply::redirect(StatusCode::SEE_OTHER, location),
+                Err(_) => Reply::empty(StatusCode::BAD_REQUEST),
+            }
+        } else {
+            signed_out_page(&format!("{}/start", self.settings.prefix), view.request_id)
+        };
+        reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+        let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+        if find_cookie(view.headers, &name).is_some() {
+            reply.add_cookie(clear_cookie(&name));
+        }
+        reply
+    }
+
+    /// Ends a session and the one it was handed off from, so that the next visit does not sign in again by itself.
+    async fn end_with_parent(&self, id: &SessionId, now: SystemTime) -> bool {
+        let key = id.store_key();
+        let parent = match self.cache.get(&key) {
+            Some(hot) => hot.value().session().parent,
+            None => match self.store.get(Kind::Session, key, now).await {
+                Ok(Some(record)) => self.sealer.open_session(id, &record).ok().and_then(|session| session.parent),
+                Ok(None) | Err(_) => None,
+            },
+        };
+        let own = self.end(id, now).await;
+        let parents = match parent {
+            Some(parent) => self.end_key(parent, now).await,
+            None => true,
+        };
+        own && parents
+    }
+
+    /// Whether a browser says that a page of this very origin sent the form. Every browser in use says so on a POST;
+    /// whoever says nothing is refused.
+    fn is_same_origin(&self, view: &RequestView<'_>) -> bool {
+        let value = |name: &str| view.headers.get(name).and_then(|value| value.to_str().ok());
+        match (value("sec-fetch-site"), value("origin")) {
+            (Some(site), None) => site == "same-origin",
+            (site, Some(origin)) => {
+                origin == self.origin_of(view.host) && site.is_none_or(|site| site == "same-origin")
+            }
+            (None, None) => false,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Our own addresses: which there are, and the small answers about whoever asks.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::RelyingParty;
+use super::decide::Visitor;
+use super::refusal::Refusal;
+use crate::web::page::{error_json, sign_in_page};
+use crate::web::{Reply, RequestView};
+
+/// Claims `userinfo` may show to the browser of the very person (R08): never a token, never anything else.
+const SHOWN: &[&str] = &["email", "email_verified", "family_name", "given_name", "groups", "name", "preferred_username"];
+
+/// An address of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Callback,
+    Session,
+    SignIn,
+    SignOut,
+    Start,
+    UserInfo,
+    Unknown,
+}
+
+impl RelyingParty {
+    /// Which of our addresses `path` is; `None` if it is not under our prefix at all.
+    pub(super) fn own_endpoint(&self, path: &str) -> Option<Endpoint> {
+        let rest = path.strip_prefix(self.settings.prefix.as_str())?;
+        if rest.is_empty() {
+            return Some(Endpoint::Unknown);
+        }
+        Some(match rest.strip_prefix('/')? {
+            "callback" => Endpoint::Callback,
+            "session" => Endpoint::Session,
+            "sign_in" => Endpoint::SignIn,
+            "sign_out" => Endpoint::SignOut,
+            "start" => Endpoint::Start,
+            "userinfo" => Endpoint::UserInfo,
+            _ => Endpoint::Unknown,
+        })
+    }
+
+    /// Answers one of our addresses. None of them ever reaches an upstream.
+    pub(super) async fn endpoint(self: &Arc<Self>, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        match endpoint {
+            Endpoint::Callback => self.callback(view, now).await,
+            Endpoint::SignOut => self.sign_out(view, now).await,
+            Endpoint::Start => self.start(view, now).await,
+            Endpoint::Unknown => self.refusal(Refusal::NotFound, view),
+            _ if view.method != Method::GET && view.method != Method::HEAD => {
+                self.refusal(Refusal::MethodNotAllowed, view)
+            }
+            Endpoint::SignIn => sign_in_page(&format!("{}/start", self.settings.prefix), view.request_id),
+            Endpoint::Session | Endpoint::UserInfo => self.who(endpoint, view, now).await,
+        }
+    }
+
+    async fn who(self: &Arc<Self>, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        let live = match self.session_of(view, now).await {
+            Visitor::SignedIn(live) => live,
+            Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
+            Visitor::NoCookie | Visitor::DeadCookie => {
+                let start = format!("{}{}/start", self.origin_of(view.host), self.settings.prefix);
+                return error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
+            }
+        };
+        let session = live.value().session();
+        let parts = session.identity().parts();
+        let body = if endpoint == Endpoint::UserInfo {
+            let mut body = Map::new();
+            body.insert("sub".into(), parts.subject.as_str().into());
+            body.insert("iss".into(), parts.issuer.as_str().into());
+            for name in SHOWN {
+                if let Some(value) = parts.claims.get(*name).and_then(|value| serde_json::to_value(value).ok()) {
+                    body.insert((*name).to_owned(), value);
+                }
+            }
+            Value::Object(body)
+        } else {
+            let lifetimes = &self.settings.lifetimes;
+            let left = |until: SystemTime| until.duration_since(now).unwrap_or(Duration::ZERO).as_secs();
+            let absolute = left(session.created + lifetimes.absolute);
+            json!({
+                "authenticated": true,
+                "acr": parts.acr,
+                "expires_in": absolute,
+                "idle_expires_in": absolute.min(lifetimes.idle.as_secs()),
+            })
+        };
+        Reply::json(StatusCode::OK, body.to_string())
+    }
+}

@@ -1,0 +1,252 @@
+//! The framework's words for a request, turned into ours; and what has no honest translation, refused.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::{HeaderMap, Method, Version, header};
+use pingora::http::RequestHeader;
+
+use super::head::{HeadFault, HeadReportView};
+use crate::auth::Refusal;
+use crate::route::path::{NormalTarget, TargetFault};
+
+/// Why a request could not be translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Untranslatable {
+    /// What the client is told.
+    pub(super) refusal: Refusal,
+    /// Word for the log.
+    pub(super) reason: &'static str,
+}
+
+const fn untranslatable(refusal: Refusal, reason: &'static str) -> Untranslatable {
+    Untranslatable { refusal, reason }
+}
+
+/// Host and target of a request as everything behind this room will know them.
+#[derive(Debug)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) target: NormalTarget,
+}
+
+/// Translates the head of an HTTP/1 request. `seen` is what the watch on the connection saw, byte for byte.
+pub(super) fn address(header: &RequestHeader, seen: Option<HeadReportView<'_>>) -> Result<Address, Untranslatable> {
+    let raw_target = match &seen {
+        Some(report) => {
+            if let Some(fault) = report.fault {
+                return Err(refuse_head(fault));
+            }
+            report.target
+        }
+        None => header.raw_path(),
+    };
+    if header.method == Method::TRACE || header.method == Method::CONNECT {
+        return Err(untranslatable(Refusal::MethodNotServed, "method"));
+    }
+    let host = host_of(header)?;
+    let target = match raw_target.first() {
+        Some(b'/') => raw_target,
+        _ => absolute_form(raw_target, &host)?,
+    };
+    let target = NormalTarget::parse(target).map_err(|fault| match fault {
+        TargetFault::TooLong => untranslatable(Refusal::TargetTooLong, "target_too_long"),
+        _ => untranslatable(Refusal::RequestMalformed, "target"),
+    })?;
+    Ok(Address { host, target })
+}
+
+fn refuse_head(fault: HeadFault) -> Untranslatable {
+    match fault {
+        HeadFault::BadContentLength => untranslatable(Refusal::RequestMalformed, "content_length"),
+        HeadFault::BadLineEnd => untranslatable(Refusal::RequestMalformed, "line_end"),
+        HeadFault::BadRequestLine => untranslatable(Refusal::RequestMalformed, "request_line"),
+        HeadFault::BadTransferEncoding => untranslatable(Refusal::RequestMalformed, "transfer_encoding"),
+        HeadFault::TargetTooLong => untranslatable(Refusal::TargetTooLong, "target_too_long"),
+        HeadFault::TooLarge => untranslatable(Refusal::HeadTooLarge, "head_too_large"),
+        HeadFault::TooManyFields => untranslatable(Refusal::HeadTooLarge, "too_many_fields"),
+    }
+}
+
+/// The host a request is for. HTTP/1.1 must say it in exactly one `Host`; HTTP/2 says it in `:authority`.
+fn host_of(header: &RequestHeader) -> Result<String, Untranslatable> {
+    let mut hosts = header.headers.get_all(header::HOST).iter();
+    let named = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        (None, _) if header.version >= Version::HTTP_2 => header.uri.authority().map(|authority| authority.as_str()),
+        (None, _) => None,
+        (Some(_), Some(_)) => return Err(untranslatable(Refusal::RequestMalformed, "host_twice")),
+    };
+    named.and_then(host_name).ok_or(untranslatable(Refusal::RequestMalformed, "host"))
+}
+
+/// Lower-case name or address of `authority`, without port and trailing dot; `None` if it is neither.
+pub(super) fn host_name(authority: &str) -> Option<String> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
+            address.parse::<Ipv6Addr>().ok()?;
+            (authority.get(..address.len() + 2)?, port.strip_prefix(':').or_else(|| port.is_empty().then_some(""))?)
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, port),
+            None => (authority, ""),
+        },
+    };
+    let port_is_fine = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let host_is_fine = host.starts_with('[') || (!host.is_empty() && host.len() <= 253 && host.bytes().all(name));
+    (port_is_fine && host_is_fine && !host.contains("..")).then(|| host.to_ascii_lowercase())
+}
+
+/// `GET http://host/path`: the path of that very host. Any other form that is not a path is refused (H16, H17).
+fn absolute_form<'a>(raw: &'a [u8], host: &str) -> Result<&'a [u8], Untranslatable> {
+    let refuse = untranslatable(Refusal::RequestMalformed, "target_form");
+    let (scheme, rest) = raw.split_at_checked(7).ok_or(refuse)?;
+    if !scheme.eq_ignore_ascii_case(b"http://") {
+        return Err(refuse);
+    }
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let named = std::str::from_utf8(authority).ok().and_then(host_name).ok_or(refuse)?;
+    if named != host {
+        return Err(untranslatable(Refusal::RequestMalformed, "authority_and_host"));
+    }
+    if path.is_empty() { Ok(b"/") } else { Ok(path) }
+}
+
+/// Which nominations of `Connection` are passed on to the framework, which removes the named fields.
+///
+/// A client may say that a field was meant for us only; it may not use that to remove what we rely on or what a trusted
+/// proxy wrote. Names outside the token alphabet make the request malformed (G11).
+pub(super) fn honest_nominations(headers: &HeaderMap) -> Result<Option<String>, Untranslatable> {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut changed = false;
+    for value in headers.get_all(header::CONNECTION) {
+        let value = value.to_str().map_err(|_| untranslatable(Refusal::RequestMalformed, "connection"))?;
+        for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            if !name.bytes().all(token) {
+                return Err(untranslatable(Refusal::RequestMalformed, "connection"));
+            }
+            if ["close", "keep-alive", "upgrade"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                kept.push(name);
+            } else {
+                changed = true;
+            }
+        }
+    }
+    Ok(changed.then(|| kept.join(", ")))
+}
+
+/// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Empty unless configured: whoever could set
+/// them freely could speak for any address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<(IpAddr, u8)>);
+
+impl TrustedProxies {
+    /// From addresses with prefix lengths.
+    pub fn new(networks: impl IntoIterator<Item = (IpAddr, u8)>) -> Self {
+        Self(networks.into_iter().collect())
+    }
+
+    /// Whether `address` is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|(network, length)| within(*network, *length, address.to_canonical()))
+    }
+
+    /// The client behind `peer`: the last address in `X-Forwarded-For` that is not one of ours.
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> (IpAddr, bool) {
+        let peer = peer.to_canonical();
+        if self.0.is_empty() || !self.contains(peer) {
+            return (peer, false);
+        }
+        let mut client = peer;
+        let values: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+        for value in values.into_iter().rev() {
+            let Ok(value) = value.to_str() else { break };
+            for hop in value.rsplit(',') {
+                let Ok(hop) = hop.trim().parse::<IpAddr>() else { return (client, true) };
+                client = hop.to_canonical();
+                if !self.contains(client) {
+                    return (client, true);
+                }
+            }
+        }
+        (client, true)
+    }
+}
+
+fn within(network: IpAddr, length: u8, address: IpAddr) -> bool {
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
+            u32::from(network) & mask == u32::from(address) & mask
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
+            u128::from(network) & mask == u128::from(address) & mask
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_nothing_else() {
+        // A16, H14, I12
+        for (authority, host) in [
+            ("App.Test", "app.test"),
+            ("app.test.:443", "app.test"),
+            ("127.0.0.1:4180", "127.0.0.1"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert_eq!(host_name(authority).as_deref(), Some(host), "{authority}");
+        }
+        for authority in ["", ":80", "a@b", "a b", "a/b", "a:80x", "a:123456", "[::1", "[x]", "ä.test", "a..b", "a,b", "[::1]x"] {
+            assert_eq!(host_name(authority), None, "{authority}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_form_is_the_path_of_its_own_host() {
+        // H16, H17
+        assert_eq!(absolute_form(b"http://app.test/admin?x", "app.test").unwrap(), b"/admin?x");
+        assert_eq!(absolute_form(b"HTTP://app.test:80", "app.test").unwrap(), b"/");
+        for raw in [b"http://evil.test/".as_slice(), b"https://app.test/", b"http://u@app.test/", b"*", b"admin", b""] {
+            assert!(absolute_form(raw, "app.test").is_err());
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_peer_speaks_for_others() {
+        // G06, G07
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "203.0.113.9, 10.1.2.3".parse().unwrap());
+        let peer: IpAddr = "10.0.0.1".parse().unwrap();
+        assert_eq!(TrustedProxies::default().client(peer, &headers), (peer, false));
+        let trusted = TrustedProxies::new([("10.0.0.0".parse().unwrap(), 8)]);
+        assert_eq!(trusted.client(peer, &headers), ("203.0.113.9".parse().unwrap(), true));
+        let stranger: IpAddr = "192.0.2.1".parse().unwrap();
+        assert_eq!(trusted.client(stranger, &headers), (stranger, false));
+    }
+
+    #[test]
+    fn a_client_cannot_nominate_what_we_rely_on() {
+        // G09–G11
+        let nominate = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONNECTION, value.parse().unwrap());
+            honest_nominations(&headers)
+        };
+        assert_eq!(nominate("keep-alive").unwrap(), None);
+        assert_eq!(nominate("Upgrade").unwrap(), None);
+        assert_eq!(nominate("close, X-Auth-Sub, cookie, x-forwarded-for").unwrap().as_deref(), Some("close"));
+        assert!(nominate("\"x\"").is_err());
+        assert!(nominate("a b").is_err());
+    }
+}

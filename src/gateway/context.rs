@@ -1,0 +1,76 @@
+//! What one request carries from phase to phase.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::auth::Permit;
+use crate::route::path::NormalTarget;
+use crate::telemetry::metrics::RequestOutcome;
+use crate::web::Reply;
+
+/// Id of a request: 16 hexadecimal digits, unguessable start, counted on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// The next id.
+    pub(super) fn next(counter: &AtomicU64) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // A Weyl step spreads neighbouring requests apart, so that ids in a log are easy to tell from each other.
+        let number = counter.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mut text = [0; 16];
+        for (place, digit) in text.iter_mut().enumerate() {
+            let nibble = (number >> (60 - 4 * place)) & 15;
+            *digit = DIGITS[usize::try_from(nibble).unwrap_or(0)];
+        }
+        Self(text)
+    }
+
+    /// The digits.
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("")
+    }
+}
+
+/// One request's state. Everything `upstream_request_filter` uses stays the same when it runs again on a retry.
+pub(super) struct Context {
+    pub(super) started: Instant,
+    pub(super) request_id: RequestId,
+    /// The other end of the connection.
+    pub(super) peer: IpAddr,
+    /// The client, after the trusted-proxy rule.
+    pub(super) client: IpAddr,
+    /// Whether the connection's peer is a trusted proxy.
+    pub(super) behind_proxy: bool,
+    /// Lower-case host without port.
+    pub(super) host: String,
+    /// Path and query: judged and forwarded.
+    pub(super) target: Option<NormalTarget>,
+    /// An answer that was found before any decision was needed.
+    pub(super) early: Option<Reply>,
+    /// The proof that an upstream may be asked.
+    pub(super) permit: Option<Permit>,
+    /// Bytes of request body seen.
+    pub(super) body: u64,
+    /// How it ended.
+    pub(super) outcome: RequestOutcome,
+}
+
+impl Context {
+    pub(super) fn new(request_id: RequestId) -> Self {
+        Self {
+            started: Instant::now(),
+            request_id,
+            peer: IpAddr::from([0, 0, 0, 0]),
+            client: IpAddr::from([0, 0, 0, 0]),
+            behind_proxy: false,
+            host: String::new(),
+            target: None,
+            early: None,
+            permit: None,
+            body: 0,
+            outcome: RequestOutcome::Answered,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A downstream connection that is watched while it waits for a request's head: for its time and for what it says.
+//!
+//! The framework's read timeout starts anew with each byte, so a client that sends one byte a minute holds a connection
+//! for hours. Here the clock starts with a head's first byte and is not stopped by further ones. A head beyond its
+//! limit is ended for the parser at that very point, so that it is answered (431, 414) instead of buffered.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::SslDigest;
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use pingora::tls::TlsRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::head::{HeadFault, HeadLimits, HeadScanner};
+use super::listener::ConnectionSlot;
+
+/// The watched connection.
+pub(super) struct GuardedStream {
+    inner: Stream,
+    head: Mutex<HeadWatch>,
+    _slot: ConnectionSlot,
+}
+
+struct HeadWatch {
+    scanner: HeadScanner,
+    armed: bool,
+    deadline: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What the watch saw of the request at hand.
+#[derive(Debug)]
+pub(super) struct HeadReport {
+    /// What is wrong with it.
+    pub(super) fault: Option<HeadFault>,
+    /// The target, as it came.
+    pub(super) target: Vec<u8>,
+}
+
+impl GuardedStream {
+    pub(super) fn new(inner: Stream, limits: HeadLimits, deadline: Duration, slot: ConnectionSlot) -> Self {
+        let watch = HeadWatch { scanner: HeadScanner::new(limits), armed: true, deadline, timer: None };
+        Self { inner, head: Mutex::new(watch), _slot: slot }
+    }
+
+    /// Ends the watch for this request and reports.
+    pub(super) fn disarm(&self) -> HeadReport {
+        let mut head = self.head.lock();
+        head.armed = false;
+        head.timer = None;
+        HeadReport { fault: head.scanner.fault(), target: head.scanner.target().to_vec() }
+    }
+
+    /// Begins the watch for the next request.
+    pub(super) fn arm(&self) {
+        let mut head = self.head.lock();
+        head.armed = true;
+        head.timer = None;
+        head.scanner.reset();
+    }
+}
+
+impl fmt::Debug for GuardedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedStream").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl HeadWatch {
+    /// Polls the deadline; it runs from the head's first byte on.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.scanner.has_begun() {
+            return Poll::Pending;
+        }
+        let deadline = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + deadline)));
+        timer.as_mut().poll(cx)
+    }
+
+    /// Looks at what was just read; a head over its limit is cut and ended for the parser.
+    fn look(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
+        let in_line = self.scanner.in_request_line();
+        let fresh = buf.filled().get(before..).unwrap_or_default();
+        self.scanner.feed(fresh);
+        let over = matches!(self.scanner.fault(), Some(HeadFault::TooLarge | HeadFault::TargetTooLong));
+        if over && !ends_head(fresh) {
+            let ending: &[u8] =
+                if in_line && self.scanner.in_request_line() { b" HTTP/1.1\r\nhost:x\r\n\r\n" } else { b"x:x\r\n\r\n" };
+            buf.set_filled(before);
+            if buf.remaining() >= ending.len() {
+                buf.put_slice(ending);
+            }
+        }
+    }
+}
+
+fn ends_head(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, b"\r\n\r\n").is_some()
+}
+
+impl AsyncRead for GuardedStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let head = this.head.get_mut();
+        if !head.armed || head.scanner.is_done() {
+            return Pin::new(&mut this.inner).poll_read(cx, buf);
+        }
+        let before = buf.filled().len();
+        match Pin::new(&mut this.inner).poll_read(cx, buf) {
+            Poll::Ready(result) => {
+                result?;
+                head.look(buf, before);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => {
+                ready!(head.poll_deadline(cx));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request's head took too long")))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for GuardedStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl Shutdown for GuardedStream {
+    async fn shutdown(&mut self) {
+        Shutdown::shutdown(&mut *self.inner).await;
+    }
+}
+
+#[async_trait]
+impl Peek for GuardedStream {
+    async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
+        self.inner.try_peek(buf).await
+    }
+}
+
+impl UniqueID for GuardedStream {
+    fn id(&self) -> UniqueIDType {
+        self.inner.id()
+    }
+}
+
+impl Ssl for GuardedStream {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.inner.get_ssl()
+    }
+
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.inner.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.inner.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for GuardedStream {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.inner.get_timing_digest()
+    }
+}
+
+impl GetProxyDigest for GuardedStream {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.inner.get_proxy_digest()
+    }
+}
+
+impl GetSocketDigest for GuardedStream {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.inner.get_socket_digest()
+    }
+}
+
+/// Finds the watch behind a connection of our public listener.
+pub(super) fn of(stream: &Stream) -> Option<&GuardedStream> {
+    let any: &dyn Any = (**stream).as_any();
+    any.downcast_ref()
+}

@@ -1,0 +1,122 @@
+//! What an upstream gets to read: everything a client may not say is taken away, then ours is put there, in one call
+//! that may run again on a retry and leaves the same result.
+
+use http::{HeaderName, HeaderValue, header};
+use pingora::http::{RequestHeader, ResponseHeader};
+
+use super::context::Context;
+use crate::auth::Permit;
+use crate::identity::headers::{Forwarding, Reserved};
+use crate::route::path::NormalTarget;
+use crate::telemetry::Metrics;
+use crate::web::cookie::{CookieNames, CookieUpstream, is_own_cookie, sanitize_upstream_set_cookie, strip_cookies};
+
+/// Fields that end at us besides those the framework removes (RFC 9110, 7.6.1).
+const HOP_BY_HOP: &[&str] = &["keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"];
+
+/// What is removed and written on every request, compiled at start.
+pub(super) struct HeaderRules {
+    pub(super) reserved: Reserved,
+    pub(super) forwarding: Forwarding,
+    pub(super) cookies: CookieNames,
+    /// `http` or `https`: how people reach us, from the public URL.
+    pub(super) scheme: &'static str,
+}
+
+impl HeaderRules {
+    /// Strips, then injects.
+    ///
+    /// If a reserved name survived in any spelling that a back end folds to the same variable, a client could write
+    /// its own identity (security G). The names are therefore judged folded, on every route, anonymous ones too.
+    pub(super) fn prepare(
+        &self,
+        upstream: &mut RequestHeader,
+        context: &Context,
+        permit: &Permit,
+        target: &NormalTarget,
+        metrics: &Metrics,
+    ) -> pingora::Result<()> {
+        let hop = self.forwarded_for(upstream, context);
+        let proto = self.forwarded_proto(upstream, context);
+        self.strip(upstream, permit, metrics);
+        if upstream.raw_path() != target.as_str().as_bytes() {
+            upstream.set_raw_path(target.as_str().as_bytes())?;
+        }
+        match strip_cookies(&upstream.headers, |name| is_own_cookie(name, &self.cookies)) {
+            CookieUpstream::Unchanged => {}
+            CookieUpstream::Joined(value) => upstream.insert_header(header::COOKIE, value)?,
+            CookieUpstream::Nothing => {
+                upstream.remove_header(&header::COOKIE);
+            }
+        }
+        if let Some(host) = upstream.headers.get(header::HOST).cloned() {
+            upstream.insert_header("x-forwarded-host", host)?;
+        }
+        upstream.insert_header("x-forwarded-proto", proto)?;
+        upstream.insert_header("x-forwarded-for", hop)?;
+        if let Some(identity) = permit.identity_headers() {
+            for (name, value) in identity.iter() {
+                upstream.insert_header(name.clone(), value.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn strip(&self, upstream: &mut RequestHeader, permit: &Permit, metrics: &Metrics) {
+        let mut doomed: Vec<HeaderName> = Vec::new();
+        let mut identity = 0;
+        for name in upstream.headers.keys() {
+            if self.reserved.covers(name) {
+                identity += 1;
+                doomed.push(name.clone());
+            } else if self.forwarding.covers(name) || HOP_BY_HOP.contains(&name.as_str()) {
+                doomed.push(name.clone());
+            }
+        }
+        if identity > 0 {
+            metrics.headers_removed.inc_by(identity);
+        }
+        for name in &doomed {
+            upstream.remove_header(name);
+        }
+        if !permit.route().pass_authorization {
+            upstream.remove_header(&header::AUTHORIZATION);
+        }
+    }
+
+    /// The client's address; behind a trusted proxy, what that proxy said with the proxy itself appended.
+    fn forwarded_for(&self, upstream: &RequestHeader, context: &Context) -> HeaderValue {
+        let peer = context.peer.to_string();
+        let chain = match upstream.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()) {
+            Some(before) if context.behind_proxy => format!("{before}, {peer}"),
+            _ => peer,
+        };
+        HeaderValue::try_from(chain).unwrap_or(HeaderValue::from_static("unknown"))
+    }
+
+    fn forwarded_proto(&self, upstream: &RequestHeader, context: &Context) -> HeaderValue {
+        let said = upstream.headers.get("x-forwarded-proto").map(HeaderValue::as_bytes);
+        match said {
+            Some(b"https") if context.behind_proxy => HeaderValue::from_static("https"),
+            Some(b"http") if context.behind_proxy => HeaderValue::from_static("http"),
+            _ => HeaderValue::from_static(self.scheme),
+        }
+    }
+
+    /// Takes from an upstream's answer every cookie that would be one of ours: an app must not be able to sign anybody
+    /// in or out, or to fix the session of a later visitor.
+    pub(super) fn clean_response(&self, response: &mut ResponseHeader, metrics: &Metrics) -> pingora::Result<()> {
+        let cookies = response.headers.get_all(header::SET_COOKIE);
+        if !cookies.iter().any(|value| sanitize_upstream_set_cookie(value, &self.cookies)) {
+            return Ok(());
+        }
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            cookies.iter().cloned().partition(|value| sanitize_upstream_set_cookie(value, &self.cookies));
+        metrics.upstream_cookies_dropped.inc_by(u64::try_from(ours.len()).unwrap_or(0));
+        response.remove_header(&header::SET_COOKIE);
+        for value in theirs {
+            response.append_header(header::SET_COOKIE, value)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Sockets: bound before anything else starts, counted per client and in total, each watched while it waits for a head.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::IntoRawFd as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pingora::apps::ServerApp;
+use pingora::protocols::Stream;
+use pingora::server::{Fds, ListenFds, ShutdownWatch};
+
+use super::guarded_stream::GuardedStream;
+use super::head::HeadLimits;
+use crate::telemetry::Metrics;
+
+/// Limits of the public listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// Limits of one request's head.
+    pub head: HeadLimits,
+    /// Time for a whole head, from its first byte. Default 10 s.
+    pub head_deadline: Duration,
+    /// Open connections in total. Default 20,000.
+    pub connections: usize,
+    /// Open connections per client address. Default 1,000.
+    pub connections_per_client: usize,
+}
+
+/// Binds `address` at once, so that a port in use is a clear fault at start and not a service that never answers.
+pub(super) fn bind(address: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let bound = listener.local_addr()?;
+    Ok((bound, listener))
+}
+
+/// Hands bound sockets to the framework under the names it will ask for.
+pub(super) fn hand_over(listeners: impl IntoIterator<Item = (SocketAddr, TcpListener)>) -> ListenFds {
+    let mut fds = Fds::new();
+    for (address, listener) in listeners {
+        fds.add(address.to_string(), listener.into_raw_fd());
+    }
+    Arc::new(Mutex::new(fds))
+}
+
+/// How many connections there are, and whose.
+#[derive(Debug)]
+pub(super) struct Connections {
+    limits: ListenerLimits,
+    metrics: Arc<Metrics>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    by_client: HashMap<IpAddr, usize>,
+}
+
+impl Connections {
+    pub(super) fn new(limits: ListenerLimits, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { limits, metrics, open: Mutex::default() })
+    }
+
+    /// A place for one more connection of `client`, or none.
+    fn admit(self: &Arc<Self>, client: IpAddr) -> Option<ConnectionSlot> {
+        let mut open = self.open.lock();
+        let refused = if open.total >= self.limits.connections {
+            Some("total")
+        } else if open.by_client.get(&client).copied().unwrap_or(0) >= self.limits.connections_per_client {
+            Some("client")
+        } else {
+            None
+        };
+        if let Some(reason) = refused {
+            drop(open);
+            self.metrics.connections_refused.with_label_values(&[reason]).inc();
+            return None;
+        }
+        open.total += 1;
+        *open.by_client.entry(client).or_insert(0) += 1;
+        self.metrics.connections.inc();
+        Some(ConnectionSlot { connections: Arc::clone(self), client })
+    }
+
+    /// How many are open now.
+    pub(super) fn count(&self) -> usize {
+        self.open.lock().total
+    }
+}
+
+/// One connection's place; given back when the connection goes.
+#[derive(Debug)]
+pub(super) struct ConnectionSlot {
+    connections: Arc<Connections>,
+    client: IpAddr,
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        let mut open = self.connections.open.lock();
+        open.total = open.total.saturating_sub(1);
+        if let Some(count) = open.by_client.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                open.by_client.remove(&self.client);
+            }
+        }
+        self.connections.metrics.connections.dec();
+    }
+}
+
+/// Puts every connection behind its guard before the proxy sees it.
+pub(super) struct GuardedApp<A> {
+    pub(super) inner: Arc<A>,
+    pub(super) connections: Arc<Connections>,
+}
+
+#[async_trait]
+impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let peer = stream.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
+        let client = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+        let slot = self.connections.admit(client)?;
+        let limits = &self.connections.limits;
+        let guarded = GuardedStream::new(stream, limits.head, limits.head_deadline, slot);
+        self.inner.process_new(Box::new(guarded), shutdown).await
+    }
+
+    async fn cleanup(&self) {
+        self.inner.cleanup().await;
+    }
+}

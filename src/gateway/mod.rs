@@ -1,0 +1,44 @@
+//! The gateway: sockets, HTTP and the framework, met here and nowhere else. It knows routes, permits and replies; of
+//! tokens, claims and stores it knows nothing.
+
+mod adapt;
+mod admin;
+mod context;
+mod guarded_stream;
+pub mod head;
+mod headers;
+mod listener;
+mod proxy;
+mod reply;
+mod server;
+mod upstream;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use adapt::TrustedProxies;
+pub use listener::ListenerLimits;
+pub use server::{GatewayParts, RunningGateway, start};
+
+/// Settings of the gateway.
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    /// Public listener.
+    pub listen: SocketAddr,
+    /// Private listener: metrics and health.
+    pub admin_listen: SocketAddr,
+    /// Limits of the public listener.
+    pub limits: ListenerLimits,
+    /// Largest `Cookie`, in bytes. Default 16 KiB.
+    pub max_cookie_bytes: usize,
+    /// How long an idle client connection is kept. Default 75 s.
+    pub keepalive: Duration,
+    /// Longest silence of a client that owes us a body. Default 60 s.
+    pub client_read_timeout: Duration,
+    /// Longest time a client may not read. Default 60 s.
+    pub client_write_timeout: Duration,
+    /// Proxies in front of us that are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether each request gets a log line.
+    pub access_log: bool,
+}

@@ -1,0 +1,258 @@
+//! The framework's phases, a short paragraph each. What is decided is decided in `auth/`; what is removed and written
+//! is in `headers.rs`; this room only keeps the order.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType, Result};
+use tracing::{info, warn};
+
+use super::adapt::{Untranslatable, address, honest_nominations};
+use super::context::{Context, RequestId};
+use super::head::HeadReportView;
+use super::headers::HeaderRules;
+use super::upstream::WEBSOCKET_IDLE;
+use super::{GatewaySettings, guarded_stream, reply};
+use crate::auth::{Decision, Refusal, RelyingParty};
+use crate::route::path::NormalTarget;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::RequestOutcome;
+use crate::web::RequestView;
+
+/// The proxy: shared parts, no state of its own.
+pub(super) struct Gateway {
+    pub(super) party: Arc<RelyingParty>,
+    pub(super) peers: Vec<Option<HttpPeer>>,
+    pub(super) rules: HeaderRules,
+    pub(super) settings: GatewaySettings,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) ids: AtomicU64,
+}
+
+impl Gateway {
+    /// Limits of the connection for this request, then who asks for what. Sync, no I/O.
+    fn admit(&self, session: &mut Session, context: &mut Context) -> Result<(), Untranslatable> {
+        let report = session.stream().and_then(guarded_stream::of).map(guarded_stream::GuardedStream::disarm);
+        if let Some(peer) = session.client_addr().and_then(|peer| peer.as_inet()) {
+            context.peer = peer.ip().to_canonical();
+        }
+        let (client, behind_proxy) = self.settings.trusted_proxies.client(context.peer, &session.req_header().headers);
+        context.client = client;
+        context.behind_proxy = behind_proxy;
+        let header = session.req_header();
+        let seen = report.as_ref().map(|report| HeadReportView { fault: report.fault, target: &report.target });
+        let address = address(header, seen)?;
+        let cookies: usize = header.headers.get_all(header::COOKIE).iter().map(HeaderValue::len).sum();
+        if cookies > self.settings.max_cookie_bytes {
+            return Err(Untranslatable { refusal: Refusal::HeadTooLarge, reason: "cookie_too_large" });
+        }
+        if let Some(nominations) = honest_nominations(&header.headers)? {
+            let header = session.req_header_mut();
+            header.remove_header(&header::CONNECTION);
+            if !nominations.is_empty()
+                && let Ok(value) = HeaderValue::try_from(nominations)
+            {
+                // Infallible for a valid name and value.
+                let _inserted = header.insert_header(header::CONNECTION, value);
+            }
+        }
+        context.host = address.host;
+        context.target = Some(address.target);
+        Ok(())
+    }
+
+    fn too_large(&self, session: &Session, limit: u64) -> bool {
+        let length = session.get_header(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit)
+    }
+}
+
+/// What the rooms below need to see of a request that was admitted.
+fn view<'a>(session: &'a Session, context: &'a Context, target: &'a NormalTarget) -> RequestView<'a> {
+    let header = session.req_header();
+    RequestView {
+        method: &header.method,
+        host: &context.host,
+        target,
+        headers: &header.headers,
+        client: context.client,
+        request_id: context.request_id.as_str(),
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Self::CTX {
+        Context::new(RequestId::next(&self.ids))
+    }
+
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
+        // The framework forgets its keep-alive limit with each request that it reads.
+        session.set_keepalive(Some(self.settings.keepalive.as_secs()));
+        session.set_read_timeout(Some(self.settings.client_read_timeout));
+        session.set_write_timeout(Some(self.settings.client_write_timeout));
+        if let Err(fault) = self.admit(session, context) {
+            info!(request_id = context.request_id.as_str(), reason = fault.reason, client = %context.client, "Request refused");
+            self.metrics.limit_hits.with_label_values(&[fault.reason]).inc();
+            let refused = fault.refusal.plain_reply(context.request_id.as_str());
+            context.early = Some(refused.closing());
+        }
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+        if let Some(refused) = context.early.take() {
+            reply::write(session, refused).await?;
+            return Ok(true);
+        }
+        let Some(target) = context.target.take() else {
+            return Err(Error::explain(ErrorType::InternalError, "a request without a target was let in"));
+        };
+        let decision = self.party.decide(&view(session, context, &target), SystemTime::now()).await;
+        let decision = match decision {
+            Decision::Forward(permit) if self.too_large(session, permit.route().max_body) => {
+                let view = view(session, context, &target);
+                Decision::Answer(Refusal::BodyTooLarge.reply(&view, self.party.settings().prefix.as_str()).closing())
+            }
+            decision => decision,
+        };
+        context.target = Some(target);
+        match decision {
+            Decision::Answer(answer) => {
+                reply::write(session, answer).await?;
+                Ok(true)
+            }
+            Decision::Forward(permit) => {
+                if permit.route().websocket && session.is_upgrade_req() {
+                    session.set_read_timeout(Some(WEBSOCKET_IDLE));
+                }
+                context.outcome =
+                    if permit.has_session() { RequestOutcome::Session } else { RequestOutcome::Anonymous };
+                context.permit = Some(permit);
+                Ok(false)
+            }
+        }
+    }
+
+    /// No permit, no upstream.
+    async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        let route = context.permit.as_ref().map(|permit| permit.route().index);
+        let peer = route.and_then(|index| self.peers.get(index)).and_then(Option::as_ref);
+        peer.map(|peer| Box::new(peer.clone()))
+            .ok_or_else(|| Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream"))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _session: &mut Session,
+        upstream: &mut RequestHeader,
+        context: &mut Context,
+    ) -> Result<()> {
+        let (Some(permit), Some(target)) = (&context.permit, &context.target) else {
+            return Err(Error::explain(ErrorType::InternalError, "a request without a permit was about to be sent"));
+        };
+        self.rules.prepare(upstream, context, permit, target, &self.metrics)
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> Result<()> {
+        if session.was_upgraded() {
+            return Ok(());
+        }
+        // An empty last frame would be written as a second chunk terminator and desynchronise a pooled connection.
+        if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
+            *body = None;
+        }
+        context.body += body.as_ref().map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
+        let limit = context.permit.as_ref().map_or(0, |permit| permit.route().max_body);
+        if context.body > limit {
+            self.metrics.limit_hits.with_label_values(&["body"]).inc();
+            return Err(Error::explain(ErrorType::HTTPStatus(413), "request body over its limit"));
+        }
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        _context: &mut Context,
+    ) -> Result<()> {
+        self.rules.clean_response(response, &self.metrics)
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+        true
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
+        let refusal = match (error.etype(), error.esource()) {
+            (ErrorType::HTTPStatus(413), _) => Refusal::BodyTooLarge,
+            (ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout, ErrorSource::Upstream) => {
+                Refusal::UpstreamTimeout
+            }
+            (_, ErrorSource::Upstream) => Refusal::UpstreamUnavailable,
+            (ErrorType::ReadTimedout, ErrorSource::Downstream) => Refusal::ClientTooSlow,
+            (_, ErrorSource::Downstream) => return FailToProxy { error_code: 0, can_reuse_downstream: false },
+            (_, ErrorSource::Internal | ErrorSource::Unset) => Refusal::Internal,
+        };
+        let status = refusal.words().status;
+        if refusal.is_upstreams() {
+            context.outcome = RequestOutcome::UpstreamFailed;
+        }
+        let route = context.permit.as_ref().map_or("", |permit| permit.route().name.as_str());
+        warn!(request_id = context.request_id.as_str(), route, code = refusal.words().code, reason = %error.etype().as_str(), "Request failed");
+        if session.response_written().is_none() {
+            let answer = match &context.target {
+                Some(target) => refusal.reply(&view(session, context, target), &self.party.settings().prefix),
+                None => refusal.plain_reply(context.request_id.as_str()),
+            };
+            if reply::write(session, answer.closing()).await.is_err() {
+                return FailToProxy { error_code: 0, can_reuse_downstream: false };
+            }
+        }
+        FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+        self.metrics.requests.of(context.outcome).inc();
+        let took: Duration = context.started.elapsed();
+        self.metrics.request_seconds.observe(took.as_secs_f64());
+        if self.settings.access_log {
+            let header = session.req_header();
+            info!(
+                target: "zengate::access",
+                request_id = context.request_id.as_str(),
+                client = %context.client,
+                method = header.method.as_str(),
+                host = context.host.as_str(),
+                path = context.target.as_ref().map_or("", NormalTarget::path),
+                route = context.permit.as_ref().map_or("", |permit| permit.route().name.as_str()),
+                status = session.response_written().map_or(0, |response| response.status.as_u16()),
+                bytes = session.body_bytes_sent(),
+                micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                "request"
+            );
+        }
+        if let Some(stream) = session.stream().and_then(guarded_stream::of) {
+            stream.arm();
+        }
+    }
+}

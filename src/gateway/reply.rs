@@ -1,0 +1,41 @@
+//! Writes a [`Reply`]: always with a length (without one the connection would be closed after a header that promised
+//! to keep it), never with a body on `HEAD`.
+
+use std::time::Duration;
+
+use http::{Method, header};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+
+use crate::web::Reply;
+
+/// Largest request body that is read away so that the connection can be kept after an early answer.
+const DRAIN_AT_MOST: u64 = 64 * 1024;
+
+pub(super) async fn write(session: &mut Session, reply: Reply) -> pingora::Result<()> {
+    let head_only = session.req_header().method == Method::HEAD;
+    let mut header = ResponseHeader::build(reply.status, Some(reply.headers.len() + 2))?;
+    for (name, value) in reply.headers {
+        header.append_header(name, value)?;
+    }
+    header.insert_header(header::CONTENT_LENGTH, reply.body.len())?;
+    if reply.close {
+        session.set_keepalive(None);
+    } else if small_body_waits(session) {
+        session.set_total_drain_timeout(Some(Duration::from_secs(1)));
+        if session.drain_request_body().await.is_err() {
+            session.set_keepalive(None);
+        }
+    }
+    let no_body = head_only || reply.body.is_empty();
+    session.write_response_header(Box::new(header), no_body).await?;
+    if !no_body {
+        session.write_response_body(Some(reply.body), true).await?;
+    }
+    Ok(())
+}
+
+fn small_body_waits(session: &mut Session) -> bool {
+    let length = session.get_header(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    matches!(length, Some(length) if length <= DRAIN_AT_MOST) && !session.is_body_done()
+}

@@ -1,0 +1,123 @@
+//! Starts and stops the listeners. Everything runs on the caller's runtime, so that connections to the session store
+//! and to providers live exactly as long as the requests that use them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use pingora::apps::HttpServerOptions;
+use pingora::apps::http_app::HttpServer;
+use pingora::proxy::http_proxy;
+use pingora::server::configuration::ServerConf;
+use pingora::services::Service as _;
+use pingora::services::listening::Service;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::admin::Admin;
+use super::headers::HeaderRules;
+use super::listener::{Connections, GuardedApp, bind, hand_over};
+use super::proxy::Gateway;
+use super::{GatewaySettings, upstream};
+use crate::auth::RelyingParty;
+use crate::identity::headers::{Forwarding, Reserved};
+use crate::route::RouteTable;
+use crate::secret::Entropy;
+use crate::telemetry::Metrics;
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// Settings.
+    pub settings: GatewaySettings,
+    /// The story.
+    pub party: Arc<RelyingParty>,
+    /// Routes.
+    pub routes: Arc<RouteTable>,
+    /// Names that clients may not send.
+    pub reserved: Reserved,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Dice, for the start of the request ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A gateway that answers.
+pub struct RunningGateway {
+    /// Where the public listener is bound.
+    pub address: SocketAddr,
+    /// Where the private listener is bound.
+    pub admin_address: SocketAddr,
+    connections: Arc<Connections>,
+    draining: Arc<AtomicBool>,
+    stop_public: watch::Sender<bool>,
+    stop_admin: watch::Sender<bool>,
+    services: Vec<JoinHandle<()>>,
+}
+
+/// Binds both listeners and serves on the current runtime.
+///
+/// # Errors
+/// If an address cannot be bound: in use, not ours, or not permitted.
+pub fn start(parts: GatewayParts) -> io::Result<RunningGateway> {
+    let GatewayParts { settings, party, routes, reserved, metrics, entropy } = parts;
+    let (address, public) = bind(settings.listen)?;
+    let (admin_address, private) = bind(settings.admin_listen)?;
+    let fds = hand_over([(address, public), (admin_address, private)]);
+    let connections = Connections::new(settings.limits.clone(), Arc::clone(&metrics));
+    let draining = Arc::new(AtomicBool::new(false));
+    let mut seed = [0; 8];
+    entropy.fill(&mut seed);
+
+    let scheme = if party.settings().public_url.scheme() == "https" { "https" } else { "http" };
+    let cookies = party.settings().cookies.clone();
+    let gateway = Gateway {
+        party: Arc::clone(&party),
+        peers: routes.routes().iter().map(|route| upstream::peer_of(route)).collect(),
+        rules: HeaderRules { reserved, forwarding: Forwarding, cookies, scheme },
+        settings,
+        metrics: Arc::clone(&metrics),
+        ids: AtomicU64::new(u64::from_ne_bytes(seed)),
+    };
+    let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
+    let mut proxy = http_proxy(&Arc::new(conf), gateway);
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(Duration::from_secs(75));
+    proxy.server_options = Some(options);
+    let app = GuardedApp { inner: Arc::new(proxy), connections: Arc::clone(&connections) };
+    let mut public = Service::new("public".to_owned(), app);
+    public.add_tcp(&address.to_string());
+    let admin = Admin { party, metrics, draining: Arc::clone(&draining) };
+    let mut private = Service::new("private".to_owned(), HttpServer::new_app(admin));
+    private.add_tcp(&admin_address.to_string());
+
+    let (stop_public, public_watch) = watch::channel(false);
+    let (stop_admin, admin_watch) = watch::channel(false);
+    let public_fds = Some(Arc::clone(&fds));
+    let services = vec![
+        tokio::spawn(async move { public.start_service(public_fds, public_watch, 1).await }),
+        tokio::spawn(async move { private.start_service(Some(fds), admin_watch, 1).await }),
+    ];
+    Ok(RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services })
+}
+
+impl RunningGateway {
+    /// Stops accepting, lets requests finish for at most `grace`, then ends. Returns how many connections were cut.
+    pub async fn stop(self, grace: Duration) -> usize {
+        self.draining.store(true, Ordering::Release);
+        let _nobody_listens_any_more = self.stop_public.send(true);
+        let deadline = tokio::time::Instant::now() + grace;
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        while self.connections.count() > 0 && tokio::time::Instant::now() < deadline {
+            tick.tick().await;
+        }
+        let cut = self.connections.count();
+        let _nobody_listens_any_more = self.stop_admin.send(true);
+        for service in self.services {
+            let patience = Duration::from_secs(1);
+            let _ended_or_cut = tokio::time::timeout(patience, service).await;
+        }
+        cut
+    }
+}

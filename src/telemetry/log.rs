@@ -1,0 +1,68 @@
+//! Log lines: JSON for machines, plain for people; the framework's own chatter kept to what an operator can act on.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One JSON object a line: control characters are escaped, so one event is always one line.
+    #[default]
+    Json,
+    /// For a terminal.
+    Human,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Format. Default JSON.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,zengate::auth=debug`. Default `info`.
+    pub level: String,
+    /// Whether every proxied request gets a line. Default yes.
+    pub access: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Json, level: "info".to_owned(), access: true }
+    }
+}
+
+/// Starts logging to standard error, once a process; a second call changes nothing.
+pub fn init(settings: &LogSettings) {
+    // The framework logs every scanner's broken handshake and every aborted client as an error. What matters of it
+    // reaches the log through our own lines, with a request id.
+    let quiet = "pingora_core=warn,pingora_proxy=off,pingora_core::services::listening=off,hyper=warn,reqwest=warn";
+    let filter = format!("{},{quiet}", settings.level);
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
+    let registry = tracing_subscriber::registry().with(filter);
+    let _already_started = match settings.format {
+        LogFormat::Json => registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .with_span_list(false)
+                    .with_writer(std::io::stderr),
+            )
+            .try_init(),
+        LogFormat::Human => registry
+            .with(tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr))
+            .try_init(),
+    };
+}
+
+/// A short pseudonym of a subject for log lines: the same person gives the same word, nobody can read the person back
+/// without already knowing who they look for.
+pub fn pseudonym(issuer: &str, subject: &str) -> String {
+    let mut input = Vec::with_capacity(issuer.len() + subject.len() + 1);
+    input.extend_from_slice(issuer.as_bytes());
+    input.push(0);
+    input.extend_from_slice(subject.as_bytes());
+    let digest = crate::secret::sha256(&input);
+    digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+}

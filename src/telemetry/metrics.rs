@@ -1,0 +1,144 @@
+//! Every number the gateway counts. Labels come from our own closed sets: never a subject, a path, a host the client
+//! named, a key id or an issuer from a token (an attacker could otherwise fill the memory of whoever scrapes us).
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+/// The registry and its handles, resolved once at start.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// `zengate_requests_total{outcome}`: one count a request; see [`RequestOutcome`].
+    pub requests: RequestCounters,
+    /// `zengate_request_seconds`: from the request's header to the end of its answer.
+    pub request_seconds: Histogram,
+    /// `zengate_sign_ins_total{outcome}`: `started`, `completed`, or the code of the refusal.
+    pub sign_ins: IntCounterVec,
+    /// `zengate_refusals_total{code}`: refusals by their documented code.
+    pub refusals: IntCounterVec,
+    /// `zengate_session_lookups_total{from}`: `cache`, `store`, `none`, `error`.
+    pub session_lookups: IntCounterVec,
+    /// `zengate_store_errors_total`: answers the session store owed us.
+    pub store_errors: IntCounter,
+    /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
+    pub headers_removed: IntCounter,
+    /// `zengate_upstream_cookies_dropped_total`: attempts of upstreams to set one of our cookies.
+    pub upstream_cookies_dropped: IntCounter,
+    /// `zengate_connections`: open connections on the public listener.
+    pub connections: IntGauge,
+    /// `zengate_connections_refused_total{reason}`: `total` or `client`, by which limit.
+    pub connections_refused: IntCounterVec,
+    /// `zengate_panics_total`: requests that ended in a panic; anything but zero is a defect of ours.
+    pub panics: IntCounter,
+    /// `zengate_return_refused_total`: return addresses that were not ours to send anybody to.
+    pub return_refused: IntCounter,
+    /// `zengate_limit_hits_total{limit}`: requests refused for their size or pace, by the limit that cut them.
+    pub limit_hits: IntCounterVec,
+}
+
+/// How a request ended, for its one count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestOutcome {
+    /// Passed on with an identity.
+    Session,
+    /// Passed on without one, on an anonymous route.
+    Anonymous,
+    /// Answered by us: a page of ours, a redirect, a refusal.
+    Answered,
+    /// The upstream failed.
+    UpstreamFailed,
+}
+
+/// Handles of `zengate_requests_total`, one a label.
+#[derive(Debug, Clone)]
+pub struct RequestCounters {
+    session: IntCounter,
+    anonymous: IntCounter,
+    answered: IntCounter,
+    upstream_failed: IntCounter,
+}
+
+impl RequestCounters {
+    /// The handle for `outcome`.
+    pub fn of(&self, outcome: RequestOutcome) -> &IntCounter {
+        match outcome {
+            RequestOutcome::Session => &self.session,
+            RequestOutcome::Anonymous => &self.anonymous,
+            RequestOutcome::Answered => &self.answered,
+            RequestOutcome::UpstreamFailed => &self.upstream_failed,
+        }
+    }
+}
+
+impl Metrics {
+    /// A fresh registry; each gateway in a process has its own.
+    #[expect(clippy::expect_used, reason = "names and labels are constants; a clash is found by the first test run")]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help).expect("a valid metric name");
+            registry.register(Box::new(counter.clone())).expect("a metric name used once");
+            counter
+        };
+        let counters = |name: &str, help: &str, label: &str| {
+            let counters = IntCounterVec::new(Opts::new(name, help), &[label]).expect("a valid metric name");
+            registry.register(Box::new(counters.clone())).expect("a metric name used once");
+            counters
+        };
+        let requests = counters("zengate_requests_total", "Requests by how they ended", "outcome");
+        let requests = RequestCounters {
+            session: requests.with_label_values(&["session"]),
+            anonymous: requests.with_label_values(&["anonymous"]),
+            answered: requests.with_label_values(&["answered"]),
+            upstream_failed: requests.with_label_values(&["upstream_failed"]),
+        };
+        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+        let request_seconds = HistogramOpts::new("zengate_request_seconds", "Time from request header to end of answer");
+        let request_seconds = Histogram::with_opts(request_seconds.buckets(buckets)).expect("valid buckets");
+        registry.register(Box::new(request_seconds.clone())).expect("a metric name used once");
+        let connections = IntGauge::new("zengate_connections", "Open connections on the public listener");
+        let connections = connections.expect("a valid metric name");
+        registry.register(Box::new(connections.clone())).expect("a metric name used once");
+        Self {
+            requests,
+            request_seconds,
+            sign_ins: counters("zengate_sign_ins_total", "Sign-ins by how they ended", "outcome"),
+            refusals: counters("zengate_refusals_total", "Refusals by code", "code"),
+            session_lookups: counters("zengate_session_lookups_total", "Session look-ups by where they ended", "from"),
+            store_errors: counter("zengate_store_errors_total", "Session store calls that failed"),
+            headers_removed: counter(
+                "zengate_identity_headers_removed_total",
+                "Reserved headers removed from what clients sent",
+            ),
+            upstream_cookies_dropped: counter(
+                "zengate_upstream_cookies_dropped_total",
+                "Set-Cookie of upstreams that named one of our cookies",
+            ),
+            connections,
+            connections_refused: counters(
+                "zengate_connections_refused_total",
+                "Connections refused by limit",
+                "reason",
+            ),
+            panics: counter("zengate_panics_total", "Requests that ended in a panic"),
+            return_refused: counter("zengate_return_refused_total", "Return addresses that were refused"),
+            limit_hits: counters("zengate_limit_hits_total", "Requests refused by a limit", "limit"),
+            registry,
+        }
+    }
+
+    /// The registry, for rooms that bring their own collectors.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The text exposition format.
+    pub fn render(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -2,3 +2,5 @@
 
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod oidc;
+pub mod secret;

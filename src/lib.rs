@@ -2,5 +2,7 @@
 
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod identity;
 pub mod oidc;
 pub mod secret;
+pub mod zenkey;

@@ -20,11 +20,6 @@ pub(crate) fn object(body: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
-/// Whether the document is JSON at all: to tell a wrong shape from noise.
-pub(crate) fn array_of_strings(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
-}
-
 #[derive(Clone, Copy)]
 struct Reading;
 

@@ -4,7 +4,14 @@
 //! [`authorization::CallbackParams`] is well-formed and nothing more, [`authorization::AuthorizationResponse`] came
 //! from the issuer we asked, [`id_token::VerifiedIdToken`] names a person.
 
-mod json;
+pub mod authorization;
+pub mod claims;
+pub mod id_token;
+pub(crate) mod json;
 pub mod jwks;
 pub mod jwt;
 pub mod metadata;
+pub mod token;
+
+#[cfg(test)]
+mod forge;

@@ -4,5 +4,6 @@
 pub mod demo;
 pub mod identity;
 pub mod oidc;
+pub mod provider;
 pub mod secret;
 pub mod zenkey;

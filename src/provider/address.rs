@@ -109,21 +109,54 @@ mod tests {
     // N08
     #[test]
     fn only_public_addresses_are_spoken_to_unless_the_operator_allows_private_ones() {
-        for public in ["1.1.1.1", "100.63.255.255", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "64:ff9b::101:101"] {
+        for public in ["1.1.1.1", "100.63.255.255", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "64:ff9b::101:101"]
+        {
             assert!(is_permitted(public.parse().unwrap(), false), "{public}");
         }
         for private in [
-            "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
-            "100.64.0.1", "100.127.255.255", "::1", "fe80::1", "fd00::1", "fc00::1", "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:c0a8:101::1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "100.127.255.255",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "fc00::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "2002:c0a8:101::1",
         ] {
             assert!(!is_permitted(private.parse().unwrap(), false), "{private}");
             assert!(is_permitted(private.parse().unwrap(), true), "{private}");
         }
         for never in [
-            "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "::", "ff02::1",
-            "::ffff:0.0.0.0", "::ffff:224.0.0.1", "::7f00:1", "fec0::1", "2001::1", "2001:db8::1", "192.0.2.1",
-            "198.18.0.1", "100::1", "64:ff9b:1::1", "64:ff9b::e000:1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "224.0.0.1",
+            "239.1.1.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "ff02::1",
+            "::ffff:0.0.0.0",
+            "::ffff:224.0.0.1",
+            "::7f00:1",
+            "fec0::1",
+            "2001::1",
+            "2001:db8::1",
+            "192.0.2.1",
+            "198.18.0.1",
+            "100::1",
+            "64:ff9b:1::1",
+            "64:ff9b::e000:1",
         ] {
             assert!(!is_permitted(never.parse().unwrap(), true), "{never}");
         }
@@ -134,7 +167,9 @@ mod tests {
         for ours in ["http://localhost:1/", "http://a.LocalHost/", "http://127.1/", "http://0x7f.1/", "http://[::1]/"] {
             assert!(is_loopback_host(&Url::parse(ours).unwrap()), "{ours}");
         }
-        for theirs in ["http://localhost.example/", "http://notlocalhost/", "http://10.0.0.1/", "http://[::ffff:7f00:1]/"] {
+        for theirs in
+            ["http://localhost.example/", "http://notlocalhost/", "http://10.0.0.1/", "http://[::ffff:7f00:1]/"]
+        {
             assert!(!is_loopback_host(&Url::parse(theirs).unwrap()), "{theirs}");
         }
     }

@@ -61,14 +61,30 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
+impl Answer {
+    /// Sorts every status but 200: an overloaded or broken provider is an outage, anything else a broken contract.
+    pub(super) fn expect_ok(&self) -> Result<(), ProviderError> {
+        match self.status {
+            200 => Ok(()),
+            429 | 503 => Err(self.overloaded()),
+            500..=599 => Err(ProviderError::Unavailable { reason: "server error", retry_after: None }),
+            _ => Err(ProviderError::Invalid("unexpected status")),
+        }
+    }
+
+    /// The error for 429 and 503 (security N03).
+    pub(super) fn overloaded(&self) -> ProviderError {
+        ProviderError::Unavailable { reason: "provider is overloaded", retry_after: self.retry_after }
+    }
+}
+
 impl HttpClient {
     /// Builds the client: rustls with the process's crypto provider, the system's roots and `ca_file`.
     pub fn new(settings: &ProviderSettings) -> Result<Self, ClientError> {
         let extra = match &settings.ca_file {
             Some(path) => {
                 let pem = std::fs::read(path).map_err(ClientError::CaUnreadable)?;
-                let certificates =
-                    reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| ClientError::CaInvalid)?;
+                let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| ClientError::CaInvalid)?;
                 if certificates.is_empty() {
                     return Err(ClientError::CaInvalid);
                 }
@@ -199,7 +215,9 @@ async fn read(mut response: reqwest::Response, limit: usize) -> Result<Answer, P
         status: status.as_u16(),
         max_age: max_age(headers),
         retry_after: retry_after(headers),
-        body: Zeroizing::new(Vec::with_capacity(usize::try_from(announced).unwrap_or(0).clamp(8 << 10, limit.max(8 << 10)))),
+        body: Zeroizing::new(Vec::with_capacity(
+            usize::try_from(announced).unwrap_or(0).clamp(8 << 10, limit.max(8 << 10)),
+        )),
     };
     while let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? {
         if answer.body.len() + chunk.len() > limit {
@@ -216,7 +234,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = all.next() else { return true };
     let Ok(value) = value.to_str() else { return false };
     let media = value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase();
-    all.next().is_none() && (media == "application/json" || (media.starts_with("application/") && media.ends_with("+json")))
+    all.next().is_none()
+        && (media == "application/json" || (media.starts_with("application/") && media.ends_with("+json")))
 }
 
 fn max_age(headers: &HeaderMap) -> Option<Duration> {

@@ -2,3 +2,8 @@
 
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod identity;
+pub mod oidc;
+pub mod provider;
+pub mod secret;
+pub mod zenkey;

@@ -125,9 +125,7 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
 pub fn derive_key(secret: &[u8], salt: &[u8], info: &[&[u8]]) -> SecretBytes {
     let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
     let mut out = [0; 32];
-    prk.expand(info, hkdf::HKDF_SHA256)
-        .and_then(|okm| okm.fill(&mut out))
-        .expect("32 bytes is one HKDF-SHA-256 block");
+    prk.expand(info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut out)).expect("32 bytes is one HKDF-SHA-256 block");
     SecretBytes::new(out)
 }
 
@@ -151,7 +149,8 @@ pub fn open(key: &SecretBytes, aad: &[u8], sealed: &[u8]) -> Option<Zeroizing<Ve
     let (nonce, body) = sealed.split_first_chunk::<{ aead::NONCE_LEN }>()?;
     let key = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, key.expose()).ok()?);
     let mut body = Zeroizing::new(body.to_vec());
-    let length = key.open_in_place(aead::Nonce::assume_unique_for_key(*nonce), aead::Aad::from(aad), &mut body).ok()?.len();
+    let length =
+        key.open_in_place(aead::Nonce::assume_unique_for_key(*nonce), aead::Aad::from(aad), &mut body).ok()?.len();
     body.truncate(length);
     Some(body)
 }

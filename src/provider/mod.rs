@@ -1,5 +1,22 @@
 //! Who we ask: carriers and plain OpenID Connect issuers, reached over HTTPS, never judged here.
 
+mod address;
+mod client;
+mod federation;
+mod flight;
+mod gate;
+mod key_store;
+mod metadata;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+pub use client::{ClientError, HttpClient};
+pub use federation::Federation;
+pub use key_store::KeyStore;
+pub use stats::{Counter, Exchanges, ProviderStats};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -157,8 +174,12 @@ pub trait Provider: Send + Sync {
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError>;
 
     /// The carrier's attributes for `access_token`: claims flattened to our names, and the answer's `sub`.
-    async fn userinfo(&self, carrier: &Carrier, access_token: &SecretString, correlation_id: &str)
-    -> Result<UserInfo, ProviderError>;
+    async fn userinfo(
+        &self,
+        carrier: &Carrier,
+        access_token: &SecretString,
+        correlation_id: &str,
+    ) -> Result<UserInfo, ProviderError>;
 }
 
 /// What is needed to redeem a code.

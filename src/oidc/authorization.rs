@@ -1,0 +1,168 @@
+//! The authorization request (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1, RFC 7636): where the browser is sent.
+//!
+//! What comes back is in [`response`].
+
+mod response;
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use url::{Url, form_urlencoded};
+
+pub(crate) use response::is_mccmnc;
+pub use response::{AuthorizationResponse, CallbackFault, CallbackParams, ErrorCode, ResponseFault};
+
+use crate::secret::{Entropy, SecretString, random_text, sha256};
+
+/// Parameters that decide what the request means. Only we write them: a copy in the endpoint's own query or in `extra`
+/// would leave it to the carrier which of two counts.
+const OURS: [&str; 16] = [
+    "acr_values",
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "correlation_id",
+    "id_token_hint",
+    "login_hint_token",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];
+
+/// PKCE code verifier (RFC 7636, 4.1): 64 unreserved characters from 384 random bits.
+#[derive(Debug, Clone)]
+pub struct CodeVerifier(SecretString);
+
+impl CodeVerifier {
+    /// Draws a verifier.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self(SecretString::new(random_text::<48>(entropy)))
+    }
+
+    /// The S256 challenge (RFC 7636, 4.2). There is no `plain` (B07).
+    pub fn challenge(&self) -> String {
+        URL_SAFE_NO_PAD.encode(sha256(self.0.expose().as_bytes()))
+    }
+
+    /// The verifier, for the sign-in attempt and the token request, never for a URL.
+    pub fn secret(&self) -> &SecretString {
+        &self.0
+    }
+}
+
+/// Ties the calls of one sign-in together at the carrier: `^[a-zA-Z0-9-]{8,16}$` (dossier 8 and 24). Not a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrelationId(String);
+
+impl CorrelationId {
+    /// Draws an id: 16 hexadecimal digits.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 8];
+        entropy.fill(&mut bytes);
+        Self(format!("{:016x}", u64::from_be_bytes(bytes)))
+    }
+
+    /// The id as it goes over the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An authorization request with code, S256 and nonce: there is no way to leave those out (B01, B07).
+#[derive(Debug, Clone, Copy)]
+pub struct AuthorizationRequest<'a> {
+    /// The carrier's authorization endpoint; its own query is kept.
+    pub endpoint: &'a Url,
+    /// Our client id.
+    pub client_id: &'a str,
+    /// The registered redirect URI, byte for byte.
+    pub redirect_uri: &'a str,
+    /// Scopes; `openid` is put in front if it is not among them.
+    pub scopes: &'a [String],
+    /// State of this leg.
+    pub state: &'a str,
+    /// Nonce that the ID token must carry.
+    pub nonce: &'a str,
+    /// [`CodeVerifier::challenge`].
+    pub code_challenge: &'a str,
+    /// Authentication contexts in order of preference; none: the parameter is left out.
+    pub acr_values: &'a [String],
+    /// [`CorrelationId`].
+    pub correlation_id: Option<&'a str>,
+    /// What the discovery UI handed over, opaque. Sent if and only if there is one: an empty or invented token makes
+    /// the carrier look for the wrong phone (dossier 6).
+    pub login_hint_token: Option<&'a str>,
+    /// `login` for a fresh authentication, otherwise usually nothing.
+    pub prompt: Option<&'a str>,
+    /// Further parameters from configuration or of a carrier (`context`, `options`); none of ours can be replaced.
+    pub extra: &'a [(String, String)],
+}
+
+impl AuthorizationRequest<'_> {
+    /// The URL to send the browser to.
+    pub fn to_url(&self) -> Url {
+        let mut parameters = vec![
+            ("response_type", "code".to_owned()),
+            ("client_id", self.client_id.to_owned()),
+            ("redirect_uri", self.redirect_uri.to_owned()),
+            ("scope", self.scope()),
+            ("state", self.state.to_owned()),
+            ("nonce", self.nonce.to_owned()),
+            ("code_challenge", self.code_challenge.to_owned()),
+            ("code_challenge_method", "S256".to_owned()),
+            ("acr_values", self.acr_values.join(" ")),
+        ];
+        let optional = [
+            ("correlation_id", self.correlation_id),
+            ("login_hint_token", self.login_hint_token),
+            ("prompt", self.prompt),
+        ];
+        parameters.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))));
+        parameters.retain(|(_, value)| !value.is_empty());
+        let extra = self.extra.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
+        let ours = parameters.iter().map(|(name, value)| (*name, value.as_str()));
+        with_query(self.endpoint, &OURS, ours.chain(extra.map(|(name, value)| (name.as_str(), value.as_str()))))
+    }
+
+    fn scope(&self) -> String {
+        let openid = (!self.scopes.iter().any(|scope| scope == "openid")).then_some("openid");
+        openid.into_iter().chain(self.scopes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// `base` with its own query (RFC 6749, 3.1: it must be kept), less any parameter named in `ours`, then `parameters`.
+pub(crate) fn with_query<'p>(base: &Url, ours: &[&str], parameters: impl Iterator<Item = (&'p str, &'p str)>) -> Url {
+    let is_ours = |piece: &&str| {
+        let name = form_urlencoded::parse(piece.as_bytes()).next().map(|(name, _)| name);
+        name.is_some_and(|name| ours.contains(&name.as_ref()))
+    };
+    let kept: Vec<&str> =
+        base.query().unwrap_or_default().split('&').filter(|piece| !piece.is_empty() && !is_ours(piece)).collect();
+    let mut query = kept.join("&");
+    let start = query.len();
+    if start > 0 {
+        query.push('&');
+    }
+    let added = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    query.push_str(&added);
+    let mut url = base.clone();
+    url.set_fragment(None);
+    url.set_query(Some(query.trim_end_matches('&')));
+    url
+}
+
+#[cfg(test)]
+mod tests;

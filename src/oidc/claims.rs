@@ -1,0 +1,154 @@
+//! Claims worth passing on: what is left of a token or a userinfo answer when the protocol has taken its own.
+//!
+//! An issuer vouches for its people, not for our memory: number and size are capped, and shapes that a header cannot
+//! carry are left out. Nothing here is trusted by being here.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::identity::ClaimValue;
+
+/// Most claims that are kept.
+pub const MAX_CLAIMS: usize = 64;
+/// Longest value that is kept, in bytes; for a list, of all its elements together.
+pub const MAX_VALUE: usize = 4096;
+/// Longest name that is kept, in bytes.
+const MAX_NAME: usize = 128;
+
+/// Claims with a meaning in the protocol. They are judged where they belong and never passed on as attributes: `aka`
+/// holds port tokens (dossier 14), the hashes and `nonce` belong to one sign-in.
+const PROTOCOL: [&str; 22] = [
+    "acr",
+    "aka",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "c_hash",
+    "client_id",
+    "cnf",
+    "events",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "nbf",
+    "nonce",
+    "s_hash",
+    "scope",
+    "sid",
+    "sub",
+    "sub_jwk",
+];
+
+/// Keeps claims in the order in which they are offered until [`MAX_CLAIMS`] are there; the first of a name stays.
+#[derive(Debug, Default)]
+pub struct Collector(BTreeMap<String, ClaimValue>);
+
+impl Collector {
+    /// Offers a claim. Left out: protocol claims, names that no header mapping could mean, values of other shapes than
+    /// [`ClaimValue`] has, and what is too long.
+    pub fn offer(&mut self, name: &str, value: &Value) {
+        if let Some(value) = read(value) {
+            self.insert(name, value);
+        }
+    }
+
+    /// As [`Collector::offer`], with a value that was already read.
+    pub fn insert(&mut self, name: &str, value: ClaimValue) {
+        let fits = !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
+        if fits && self.0.len() < MAX_CLAIMS && !PROTOCOL.contains(&name) {
+            self.0.entry(name.to_owned()).or_insert(value);
+        }
+    }
+
+    /// Whether a claim of this name was kept.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// What was kept.
+    pub fn finish(self) -> BTreeMap<String, ClaimValue> {
+        self.0
+    }
+}
+
+/// Reads a string, boolean, integer or list of strings of at most [`MAX_VALUE`] bytes.
+pub fn read(value: &Value) -> Option<ClaimValue> {
+    match value {
+        Value::Bool(value) => Some(ClaimValue::Bool(*value)),
+        Value::Number(number) => number.as_i64().map(ClaimValue::Integer),
+        Value::String(text) => (text.len() <= MAX_VALUE).then(|| ClaimValue::Text(text.clone())),
+        Value::Array(items) => {
+            let length: usize =
+                items.iter().map(|item| item.as_str().map_or(MAX_VALUE + 1, |text| text.len() + 1)).sum();
+            let texts = || items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            (length <= MAX_VALUE).then(|| ClaimValue::List(texts()))
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
+/// Whether `text` can be a subject: 1 to 255 bytes, no control characters (Core 2; C06). Otherwise opaque.
+pub fn is_subject(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 255 && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_shapes_a_header_can_carry_are_kept() {
+        // C30
+        assert_eq!(read(&json!("é\r\n")), Some(ClaimValue::Text("é\r\n".into())), "encoding is the header's business");
+        assert_eq!(read(&json!(["a", "b"])), Some(ClaimValue::List(vec!["a".into(), "b".into()])));
+        assert_eq!(read(&json!(-7)), Some(ClaimValue::Integer(-7)));
+        assert_eq!(read(&json!(true)), Some(ClaimValue::Bool(true)));
+        for other in [json!(null), json!({"value": "x"}), json!([1]), json!(["a", null]), json!(1.5), json!(u64::MAX)] {
+            assert_eq!(read(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_or_too_much_is_left_out() {
+        // C30, C33
+        assert!(read(&json!("x".repeat(MAX_VALUE))).is_some());
+        assert!(read(&json!("x".repeat(MAX_VALUE + 1))).is_none());
+        assert!(read(&json!(vec!["xxxxxxx"; MAX_VALUE / 8])).is_some());
+        assert!(read(&json!(vec!["xxxxxxx"; MAX_VALUE / 8 + 1])).is_none());
+        assert!(read(&json!(vec![""; MAX_VALUE + 1])).is_none());
+        let mut all = Collector::default();
+        for index in 0..1000 {
+            all.offer(&format!("claim{index:04}"), &json!(index));
+        }
+        all.offer("x".repeat(200).as_str(), &json!(1));
+        assert_eq!(all.finish().len(), MAX_CLAIMS);
+    }
+
+    #[test]
+    fn protocol_claims_and_odd_names_are_no_attributes() {
+        let mut all = Collector::default();
+        for name in ["iss", "sub", "nonce", "aka", "cnf", "", "a\nb", "a\0"] {
+            all.offer(name, &json!("x"));
+        }
+        all.offer("email", &json!("a@b.test"));
+        all.offer("email", &json!("later@b.test"));
+        assert_eq!(all.finish(), BTreeMap::from([("email".into(), ClaimValue::Text("a@b.test".into()))]));
+    }
+
+    #[test]
+    fn a_subject_is_opaque_within_limits() {
+        // C06
+        for good in ["x", "mccmnc-1234567abcdefghijk", "001001-B", "ünïcode", &"s".repeat(255)] {
+            assert!(is_subject(good), "{good}");
+        }
+        for bad in ["", "a\r\nb", "a\0", "\u{7f}", "a\u{85}b", &"s".repeat(256), &"ü".repeat(128)] {
+            assert!(!is_subject(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The ID token (OpenID Connect Core 2 and 3.1.3.7): the one place where a stranger becomes a named person.
+//!
+//! There is one way from [`UnverifiedIdToken`] to [`VerifiedIdToken`], and every rule lies on it. A claim of the wrong
+//! JSON type is a broken claim, never an absent one: libraries that took it for absent let expired tokens pass
+//! (CVE-2026-25537).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+
+use super::claims::{Collector, is_subject};
+use super::jwks::KeySet;
+use super::jwt::{JwtError, SignedClaims, UnverifiedJwt};
+use crate::identity::ClaimValue;
+use crate::secret::{SecretString, constant_time_eq};
+
+/// An ID token older than this is refused, whatever its `exp` says (dossier 11.3): ours was made moments ago.
+const MAX_AGE_OF_TOKEN: i64 = 10 * 60;
+
+/// What the ID token must say. Everything comes from configuration and from the sign-in attempt, nothing from the
+/// token.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectation<'a> {
+    /// Exact issuer, frozen when the browser was sent away.
+    pub issuer: &'a str,
+    /// Our client id: must be in `aud`.
+    pub client_id: &'a str,
+    /// The nonce of this sign-in; never empty.
+    pub nonce: &'a str,
+    /// Names of the signature algorithms allowed for this issuer; `none` and the HMAC family are refused even here.
+    pub algorithms: &'a [String],
+    /// Authentication contexts that were asked for, `aN`.
+    pub acr_values: &'a [String],
+    /// Whether the token must have reached one of `acr_values`; without effect if none was asked for.
+    pub require_acr: bool,
+    /// Allowed difference between the issuer's clock and ours. Default 60 s.
+    pub skew: Duration,
+    /// Longest time since the person authenticated, if that was asked for; then `auth_time` is required.
+    pub max_age: Option<Duration>,
+    /// Accept `typ: at+jwt` (one recorded ZenKey sample carries it).
+    pub accept_at_jwt_typ: bool,
+    /// The access token that came along: compared with `at_hash` if the token has one.
+    pub access_token: Option<&'a SecretString>,
+    /// Audiences that may stand beside our client id.
+    pub trusted_audiences: &'a [String],
+}
+
+/// Which rule an ID token broke. No variant carries text from the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdTokenError {
+    /// `at_hash` is there and is not that of the access token (C24).
+    #[error("the ID token belongs to another access token")]
+    AccessTokenMismatch,
+    /// The token is fine, but the person was not authenticated as strongly as was asked: a matter of policy (C25).
+    #[error("the authentication context that was asked for was not reached")]
+    AcrNotMet,
+    /// `alg` is not in the configured list, or is one that can never be (C12, C14, C15).
+    #[error("the signature algorithm is not allowed")]
+    AlgorithmNotAllowed,
+    /// `aud` lacks our client id, or names somebody we do not trust (C03, C04).
+    #[error("the ID token is not for us alone")]
+    AudienceMismatch,
+    /// Authentication is older than was asked for, in the future, or its time is missing (C26).
+    #[error("the authentication is too old or its time is unknown")]
+    AuthenticationTooOld,
+    /// `azp` is not our client id, or is missing where there are several audiences (C05).
+    #[error("the ID token was issued to another party")]
+    AuthorizedPartyMismatch,
+    /// The header has `crit` (C20).
+    #[error("the header demands an extension that is not understood")]
+    CriticalHeader,
+    /// A JWE, or a token inside a token (C21).
+    #[error("the ID token is encrypted or nested")]
+    Encrypted,
+    /// `exp` has passed (C08).
+    #[error("the ID token has expired")]
+    Expired,
+    /// `iss` is not exactly the issuer of this sign-in (C02).
+    #[error("the ID token is from another issuer")]
+    IssuerMismatch,
+    /// Not a signed token with JSON objects in it.
+    #[error("the ID token is malformed")]
+    Malformed,
+    /// A required claim is absent: its name.
+    #[error("the ID token has no `{0}`")]
+    Missing(&'static str),
+    /// `nonce` is not that of this sign-in (B10).
+    #[error("the ID token belongs to another sign-in")]
+    NonceMismatch,
+    /// `iat` or `nbf` lies in the future (C10, C11).
+    #[error("the ID token is not valid yet")]
+    NotYetValid,
+    /// `typ` is that of another kind of token (C22).
+    #[error("the token is of another kind")]
+    OtherKind,
+    /// The signature does not verify (C13).
+    #[error("the signature does not verify")]
+    SignatureInvalid,
+    /// `iat` is more than ten minutes ago (C10).
+    #[error("the ID token is too old")]
+    Stale,
+    /// `sub` is empty, longer than 255 bytes or has control characters (C06).
+    #[error("the subject is not usable")]
+    SubjectInvalid,
+    /// More than 64 KiB (C33).
+    #[error("the ID token is too long")]
+    TooLarge,
+    /// No key of the issuer fits. May be worth one refresh of the key set.
+    #[error("no key of the issuer fits the ID token")]
+    UnknownKey,
+    /// A claim has the wrong JSON type: its name (C11).
+    #[error("the claim `{0}` has the wrong type")]
+    WrongType(&'static str),
+}
+
+impl From<JwtError> for IdTokenError {
+    fn from(error: JwtError) -> Self {
+        match error {
+            JwtError::AlgorithmNotAllowed => Self::AlgorithmNotAllowed,
+            JwtError::CriticalHeader => Self::CriticalHeader,
+            JwtError::Encrypted => Self::Encrypted,
+            JwtError::Malformed => Self::Malformed,
+            JwtError::SignatureInvalid => Self::SignatureInvalid,
+            JwtError::TooLarge => Self::TooLarge,
+            JwtError::UnknownKey => Self::UnknownKey,
+        }
+    }
+}
+
+/// An ID token as it came from a token endpoint. It names nobody yet.
+#[derive(Debug)]
+pub struct UnverifiedIdToken(UnverifiedJwt);
+
+/// A person, as far as an issuer vouched for it to us, now, in this sign-in. Born in [`UnverifiedIdToken::verify`].
+#[derive(Debug)]
+pub struct VerifiedIdToken {
+    issuer: String,
+    subject: String,
+    acr: Option<String>,
+    amr: Vec<String>,
+    auth_time: Option<i64>,
+    claims: BTreeMap<String, ClaimValue>,
+}
+
+impl UnverifiedIdToken {
+    /// Reads the header, so that the caller can see to it that the key set has the key.
+    pub fn parse(raw: &SecretString) -> Result<Self, IdTokenError> {
+        Ok(Self(UnverifiedJwt::parse(raw)?))
+    }
+
+    /// `kid` of the header, for looking a key up and for nothing else.
+    pub fn kid(&self) -> Option<&str> {
+        self.0.kid()
+    }
+
+    /// Checks every rule of Core 3.1.3.7 and of the dossier's strict column (11.3), signature first.
+    ///
+    /// [`IdTokenError::AcrNotMet`] comes last: it says that everything else was in order.
+    pub fn verify(
+        self,
+        keys: &KeySet,
+        expect: &Expectation<'_>,
+        now: SystemTime,
+    ) -> Result<VerifiedIdToken, IdTokenError> {
+        check_typ(self.0.typ(), expect.accept_at_jwt_typ)?;
+        let signed = self.0.verify(keys, expect.algorithms)?;
+        let claims = signed.claims();
+        if required_text(claims, "iss")? != expect.issuer {
+            return Err(IdTokenError::IssuerMismatch);
+        }
+        check_audience(claims, expect)?;
+        check_times(claims, expect, now)?;
+        check_nonce(claims, expect.nonce)?;
+        check_access_token(&signed, expect.access_token)?;
+        let subject = required_text(claims, "sub")?;
+        if !is_subject(subject) {
+            return Err(IdTokenError::SubjectInvalid);
+        }
+        let auth_time = check_auth_time(claims, expect, now)?;
+        let acr = claims.get("acr").and_then(Value::as_str).and_then(normal_acr);
+        let wanted =
+            |reached: &String| expect.acr_values.iter().filter_map(|asked| normal_acr(asked)).any(|a| a == *reached);
+        if expect.require_acr && !expect.acr_values.is_empty() && !acr.as_ref().is_some_and(wanted) {
+            return Err(IdTokenError::AcrNotMet);
+        }
+        let mut further = Collector::default();
+        for (name, value) in claims {
+            further.offer(name, value);
+        }
+        Ok(VerifiedIdToken {
+            issuer: expect.issuer.to_owned(),
+            subject: subject.to_owned(),
+            acr,
+            amr: methods(claims.get("amr")),
+            auth_time,
+            claims: further.finish(),
+        })
+    }
+}
+
+impl VerifiedIdToken {
+    /// `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `sub`: 1 to 255 bytes without control characters, unique only together with the issuer (Core 5.7).
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// `acr`, ZenKey's `aalN` as `aN`; `None` if absent or one of the withdrawn `loaN` (dossier 20, row 10).
+    pub fn acr(&self) -> Option<&str> {
+        self.acr.as_deref()
+    }
+
+    /// `amr`, at most 16 methods.
+    pub fn amr(&self) -> &[String] {
+        &self.amr
+    }
+
+    /// `auth_time`, seconds since 1970.
+    pub fn auth_time(&self) -> Option<i64> {
+        self.auth_time
+    }
+
+    /// Further claims worth passing on: at most 64, each at most 4 KiB, no protocol claims, nothing nested.
+    pub fn claims(&self) -> &BTreeMap<String, ClaimValue> {
+        &self.claims
+    }
+}
+
+/// An ID token has no `typ` or `JWT`; every other kind of token names itself (RFC 8725, 3.11). If logout, port or
+/// access tokens passed, whoever may obtain one of those could sign in with it.
+fn check_typ(typ: Option<&str>, accept_at_jwt: bool) -> Result<(), IdTokenError> {
+    match typ {
+        None | Some("jwt") => Ok(()),
+        Some("at+jwt") if accept_at_jwt => Ok(()),
+        Some(_) => Err(IdTokenError::OtherKind),
+    }
+}
+
+fn check_audience(claims: &Map<String, Value>, expect: &Expectation<'_>) -> Result<(), IdTokenError> {
+    let audiences: Vec<&str> = match claims.get("aud").ok_or(IdTokenError::Missing("aud"))? {
+        Value::String(one) => vec![one],
+        Value::Array(several) => {
+            several.iter().map(Value::as_str).collect::<Option<_>>().ok_or(IdTokenError::WrongType("aud"))?
+        }
+        _ => return Err(IdTokenError::WrongType("aud")),
+    };
+    let others = || audiences.iter().filter(|audience| **audience != expect.client_id);
+    if !audiences.contains(&expect.client_id)
+        || others().any(|other| !expect.trusted_audiences.iter().any(|trusted| trusted == other))
+    {
+        return Err(IdTokenError::AudienceMismatch);
+    }
+    match optional_text(claims, "azp")? {
+        Some(party) if party != expect.client_id => Err(IdTokenError::AuthorizedPartyMismatch),
+        None if others().next().is_some() => Err(IdTokenError::AuthorizedPartyMismatch),
+        _ => Ok(()),
+    }
+}
+
+fn check_times(claims: &Map<String, Value>, expect: &Expectation<'_>, now: SystemTime) -> Result<(), IdTokenError> {
+    let (now, skew) = (seconds(now), whole_seconds(expect.skew));
+    let expires = date(claims, "exp")?.ok_or(IdTokenError::Missing("exp"))?;
+    let issued = date(claims, "iat")?.ok_or(IdTokenError::Missing("iat"))?;
+    if now.saturating_sub(expires) > skew {
+        return Err(IdTokenError::Expired);
+    }
+    if issued.saturating_sub(now) > skew || date(claims, "nbf")?.is_some_and(|from| from.saturating_sub(now) > skew) {
+        return Err(IdTokenError::NotYetValid);
+    }
+    if now.saturating_sub(issued) > MAX_AGE_OF_TOKEN {
+        return Err(IdTokenError::Stale);
+    }
+    Ok(())
+}
+
+/// The nonce ties the token to the browser that began the sign-in (Core 3.1.3.7, 11). An expectation without one is
+/// refused too: samples that "had none to compare" let stolen tokens in (dossier 19, rows 4 and 5).
+fn check_nonce(claims: &Map<String, Value>, expected: &str) -> Result<(), IdTokenError> {
+    let nonce = required_text(claims, "nonce")?;
+    if expected.is_empty() || !constant_time_eq(nonce.as_bytes(), expected.as_bytes()) {
+        return Err(IdTokenError::NonceMismatch);
+    }
+    Ok(())
+}
+
+fn check_access_token(signed: &SignedClaims, access_token: Option<&SecretString>) -> Result<(), IdTokenError> {
+    let claimed = optional_text(signed.claims(), "at_hash")?;
+    let (Some(claimed), Some(token)) = (claimed, access_token) else {
+        return Ok(());
+    };
+    let ours = signed.algorithm().left_half_hash(token.expose());
+    if ours.is_some_and(|ours| constant_time_eq(ours.as_bytes(), claimed.as_bytes())) {
+        Ok(())
+    } else {
+        Err(IdTokenError::AccessTokenMismatch)
+    }
+}
+
+fn check_auth_time(
+    claims: &Map<String, Value>,
+    expect: &Expectation<'_>,
+    now: SystemTime,
+) -> Result<Option<i64>, IdTokenError> {
+    let auth_time = date(claims, "auth_time")?;
+    if let Some(max_age) = expect.max_age {
+        let skew = whole_seconds(expect.skew);
+        let age = seconds(now).saturating_sub(auth_time.ok_or(IdTokenError::AuthenticationTooOld)?);
+        if age > whole_seconds(max_age).saturating_add(skew) || age < -skew {
+            return Err(IdTokenError::AuthenticationTooOld);
+        }
+    }
+    Ok(auth_time)
+}
+
+/// `aalN` becomes `aN`; `loaN` is withdrawn and counts as none; anything else of a sane length stays as it is.
+fn normal_acr(acr: &str) -> Option<String> {
+    let digit = |rest: &str| matches!(rest.as_bytes(), [b'0'..=b'9']);
+    match (acr.strip_prefix("aal"), acr.strip_prefix("loa")) {
+        (Some(level), _) if digit(level) => Some(format!("a{level}")),
+        (_, Some(level)) if digit(level) => None,
+        _ => (!acr.is_empty() && acr.len() <= 256 && !acr.chars().any(char::is_control)).then(|| acr.to_owned()),
+    }
+}
+
+/// Methods of authentication: strings of a list, or one string; of another shape, none.
+fn methods(amr: Option<&Value>) -> Vec<String> {
+    let sane = |method: &&str| !method.is_empty() && method.len() <= 64 && !method.chars().any(char::is_control);
+    match amr {
+        Some(Value::String(one)) => Some(one.as_str()).filter(sane).map(str::to_owned).into_iter().collect(),
+        Some(Value::Array(items)) => {
+            items.iter().filter_map(Value::as_str).filter(sane).take(16).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn required_text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, IdTokenError> {
+    optional_text(claims, name)?.ok_or(IdTokenError::Missing(name))
+}
+
+fn optional_text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, IdTokenError> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(IdTokenError::WrongType(name)),
+    }
+}
+
+/// A NumericDate (RFC 7519, 2) in whole seconds, held at the ends of the range. Fractions are cut off.
+fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, IdTokenError> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::Number(number)) => {
+            // `as` holds at the ends of the range, and JSON has no NaN.
+            let float = || number.as_f64().map(|float| float as i64);
+            let large = || number.as_u64().map(|_| i64::MAX);
+            number.as_i64().or_else(large).or_else(float).map(Some).ok_or(IdTokenError::WrongType(name))
+        }
+        Some(_) => Err(IdTokenError::WrongType(name)),
+    }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => whole_seconds(since),
+        Err(before) => -whole_seconds(before.duration()),
+    }
+}
+
+fn whole_seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}

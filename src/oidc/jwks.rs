@@ -1,0 +1,227 @@
+//! An issuer's key set (RFC 7517), read once into keys that can verify and can do nothing else.
+//!
+//! One bad key never spoils the good ones (E08). Keys that could turn verification round, symmetric ones and private
+//! parts, are dropped and counted, because a set that holds them is either broken or an attack (RFC 8725, 3.5).
+
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use serde_json::{Map, Value};
+
+use super::json;
+use super::jwt::Algorithm;
+
+/// Most keys a set may have.
+pub const MAX_KEYS: usize = 100;
+/// Longest document, decoded, in bytes.
+pub const MAX_BYTES: usize = 256 * 1024;
+/// Members that only a private or a shared key has (RFC 7518, 6.2.2, 6.3.2 and 6.4; RFC 9964).
+const PRIVATE_MEMBERS: [&str; 9] = ["d", "dp", "dq", "k", "oth", "p", "priv", "q", "qi"];
+
+/// Public signature keys of one issuer, in the order of its document.
+#[derive(Debug, Clone, Default)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    skipped: usize,
+    alarming: usize,
+}
+
+/// Why a document is not a key set. No variant carries text from the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// Not a JSON object with a list `keys`, or members are repeated.
+    #[error("the document is not a JSON object with a list of keys")]
+    NotAKeySet,
+    /// More than 256 KiB.
+    #[error("the key set is larger than 256 KiB")]
+    TooLarge,
+    /// More than 100 keys.
+    #[error("the key set has more than 100 keys")]
+    TooManyKeys,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    kid: Option<String>,
+    /// The one algorithm the document allows for this key, if it names one (RFC 7517, 4.4).
+    algorithm: Option<Algorithm>,
+    kind: Kind,
+    decoding: DecodingKey,
+    /// The public numbers, to tell whether two entries are the same key.
+    material: Vec<u8>,
+}
+
+/// What a key can verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Ed25519,
+    P256,
+    P384,
+    Rsa,
+}
+
+/// Why an entry is not among the keys.
+enum Dropped {
+    /// Symmetric or private.
+    Alarming,
+    /// Well-formed and not for signatures, or of a kind we do not know.
+    NotOurs,
+    /// Malformed or too weak.
+    Skipped,
+}
+
+impl KeySet {
+    /// Reads a document. Fails only if the document as a whole is unusable; single bad keys are dropped and counted.
+    pub fn parse(body: &[u8]) -> Result<Self, KeySetError> {
+        if body.len() > MAX_BYTES {
+            return Err(KeySetError::TooLarge);
+        }
+        let document = json::object(body).ok_or(KeySetError::NotAKeySet)?;
+        let entries = document.get("keys").and_then(Value::as_array).ok_or(KeySetError::NotAKeySet)?;
+        if entries.len() > MAX_KEYS {
+            return Err(KeySetError::TooManyKeys);
+        }
+        let mut set = Self::default();
+        for entry in entries {
+            match entry.as_object().ok_or(Dropped::Skipped).and_then(Key::read) {
+                Ok(key) => set.keys.push(key),
+                Err(Dropped::Alarming) => set.alarming += 1,
+                Err(Dropped::NotOurs) => {}
+                Err(Dropped::Skipped) => set.skipped += 1,
+            }
+        }
+        Ok(set)
+    }
+
+    /// Whether a usable key has this id. Unknown ids are worth one refresh per cool-down.
+    pub fn has_kid(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+    }
+
+    /// Number of usable keys.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no usable key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Number of malformed or too weak keys that were left out (E08).
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Number of symmetric or private keys that were left out: more than zero is worth an alert (E10).
+    pub fn alarming(&self) -> usize {
+        self.alarming
+    }
+
+    /// The keys that may have signed a token with this header: of the right kind, not reserved for another algorithm,
+    /// and with exactly this id if the token names one. The same key listed twice comes once.
+    pub(super) fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &DecodingKey> {
+        let mut seen = HashSet::new();
+        self.keys
+            .iter()
+            .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
+            .filter(move |key| key.kind == algorithm.kind() && key.algorithm.is_none_or(|only| only == algorithm))
+            .filter(move |key| seen.insert(key.material.as_slice()))
+            .map(|key| &key.decoding)
+    }
+}
+
+impl Key {
+    fn read(entry: &Map<String, Value>) -> Result<Self, Dropped> {
+        let kty = text(entry, "kty").ok_or(Dropped::Skipped)?;
+        if kty == "oct" || PRIVATE_MEMBERS.iter().any(|name| entry.contains_key(*name)) {
+            return Err(Dropped::Alarming);
+        }
+        for_signatures(entry)?;
+        let algorithm = match entry.get("alg") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(name)) => Some(Algorithm::parse(name).ok_or(Dropped::NotOurs)?),
+            Some(_) => return Err(Dropped::Skipped),
+        };
+        let kid = match entry.get("kid") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(kid)) if super::jwt::is_kid(kid) => Some(kid.clone()),
+            Some(_) => return Err(Dropped::Skipped),
+        };
+        let (kind, decoding, material) = public_key(kty, entry)?;
+        if algorithm.is_some_and(|only| only.kind() != kind) {
+            return Err(Dropped::Skipped);
+        }
+        Ok(Self { kid, algorithm, kind, decoding, material })
+    }
+}
+
+/// `use` is `sig` or absent; `key_ops` holds `verify` or is absent (RFC 7517, 4.2 and 4.3).
+fn for_signatures(entry: &Map<String, Value>) -> Result<(), Dropped> {
+    match entry.get("use") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(purpose)) if purpose == "sig" => {}
+        Some(Value::String(_)) => return Err(Dropped::NotOurs),
+        Some(_) => return Err(Dropped::Skipped),
+    }
+    match entry.get("key_ops") {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Array(operations)) if operations.iter().any(|operation| operation == "verify") => Ok(()),
+        Some(Value::Array(_)) => Err(Dropped::NotOurs),
+        Some(_) => Err(Dropped::Skipped),
+    }
+}
+
+fn public_key(kty: &str, entry: &Map<String, Value>) -> Result<(Kind, DecodingKey, Vec<u8>), Dropped> {
+    match (kty, text(entry, "crv")) {
+        ("RSA", _) => {
+            let n = number(entry, "n")?;
+            let e = number(entry, "e")?;
+            // Below 2048 bits a key can be factored; above 8192 one verification is a denial of service. An exponent
+            // of 1 would make every message its own signature.
+            let bits = n.len() * 8 - n.first().map_or(0, |top| top.leading_zeros() as usize);
+            let odd = |number: &[u8]| number.last().is_some_and(|low| low & 1 == 1);
+            if !(2048..=8192).contains(&bits) || !odd(&n) || e.len() > 4 || !odd(&e) || e == [1] {
+                return Err(Dropped::Skipped);
+            }
+            let decoding = DecodingKey::from_rsa_raw_components(&n, &e);
+            Ok((Kind::Rsa, decoding, [n, e].concat()))
+        }
+        ("EC", Some(curve @ ("P-256" | "P-384"))) => {
+            let (kind, length) = if curve == "P-256" { (Kind::P256, 32) } else { (Kind::P384, 48) };
+            let (x, y) = (bytes(entry, "x")?, bytes(entry, "y")?);
+            if x.len() != length || y.len() != length {
+                return Err(Dropped::Skipped);
+            }
+            let point = [&[4], x.as_slice(), y.as_slice()].concat();
+            Ok((kind, DecodingKey::from_ec_der(&point), point))
+        }
+        ("OKP", Some("Ed25519")) => {
+            let x = bytes(entry, "x")?;
+            if x.len() != 32 {
+                return Err(Dropped::Skipped);
+            }
+            Ok((Kind::Ed25519, DecodingKey::from_ed_der(&x), x))
+        }
+        ("EC" | "OKP", None) => Err(Dropped::Skipped),
+        _ => Err(Dropped::NotOurs),
+    }
+}
+
+fn text<'a>(entry: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    entry.get(name)?.as_str()
+}
+
+fn bytes(entry: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Dropped> {
+    text(entry, name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or(Dropped::Skipped)
+}
+
+/// A big-endian number without leading zeros.
+fn number(entry: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Dropped> {
+    let mut digits = bytes(entry, name)?;
+    let zeros = digits.iter().take_while(|digit| **digit == 0).count();
+    digits.drain(..zeros);
+    Ok(digits)
+}

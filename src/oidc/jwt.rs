@@ -1,0 +1,276 @@
+//! Signed tokens (RFC 7515, RFC 7519): what a header may say, and the one way to the claims, through a signature.
+//!
+//! Of a header only `alg`, `kid`, `typ`, `crit` and `cty` are read. Keys or addresses of keys inside it (`jwk`,
+//! `jku`, `x5c`, `x5u`) are never looked at: a token that brings its own key proves nothing (C16, RFC 8725, 3.10).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto;
+use jsonwebtoken::jwk::ThumbprintHash;
+use serde_json::{Map, Value};
+
+use super::json;
+use super::jwks::{KeySet, Kind};
+use crate::secret::SecretString;
+
+/// Longest token that is looked at, in bytes. Room for a dozen port tokens of former carriers (dossier 14).
+pub const MAX_BYTES: usize = 64 * 1024;
+/// Most keys that are tried for one token, so that a large key set cannot make one token expensive (C19).
+const MAX_TRIES: usize = 8;
+
+/// Signature algorithms that can be allowed. There is no word here for `none` or for the HMAC family, so no
+/// configuration and no token can ask for them: with HMAC whoever reads the public key could sign (RFC 8725, 2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of RFC 7518, 3.1 and RFC 8037, 3.1")]
+pub enum Algorithm {
+    EdDsa,
+    Es256,
+    Es384,
+    Ps256,
+    Ps384,
+    Ps512,
+    Rs256,
+    Rs384,
+    Rs512,
+}
+
+impl Algorithm {
+    /// Reads a name, case-sensitively (RFC 7515, 4.1.1); `None` for what can never be allowed.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "EdDSA" => Self::EdDsa,
+            "ES256" => Self::Es256,
+            "ES384" => Self::Es384,
+            "PS256" => Self::Ps256,
+            "PS384" => Self::Ps384,
+            "PS512" => Self::Ps512,
+            "RS256" => Self::Rs256,
+            "RS384" => Self::Rs384,
+            "RS512" => Self::Rs512,
+            _ => return None,
+        })
+    }
+
+    /// The name that [`Algorithm::parse`] reads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+        }
+    }
+
+    /// The kind of key it needs. A curve belongs to exactly one algorithm (RFC 7518, 3.4).
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::EdDsa => Kind::Ed25519,
+            Self::Es256 => Kind::P256,
+            Self::Es384 => Kind::P384,
+            Self::Ps256 | Self::Ps384 | Self::Ps512 | Self::Rs256 | Self::Rs384 | Self::Rs512 => Kind::Rsa,
+        }
+    }
+
+    /// The left half of the hash of `text`, base64url: `at_hash` and `c_hash` (Core 3.1.3.6). The hash is that of the
+    /// algorithm, and SHA-512 for Ed25519. `None` only if the crypto library refuses to hash.
+    pub(super) fn left_half_hash(self, text: &str) -> Option<String> {
+        let hash = match self {
+            Self::Es256 | Self::Ps256 | Self::Rs256 => ThumbprintHash::SHA256,
+            Self::Es384 | Self::Ps384 | Self::Rs384 => ThumbprintHash::SHA384,
+            Self::EdDsa | Self::Ps512 | Self::Rs512 => ThumbprintHash::SHA512,
+        };
+        let digest = (crypto::aws_lc::DEFAULT_PROVIDER.key_utils.compute_digest)(text.as_bytes(), hash).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(digest.get(..digest.len() / 2)?))
+    }
+
+    fn library(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Es384 => jsonwebtoken::Algorithm::ES384,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
+            Self::Ps384 => jsonwebtoken::Algorithm::PS384,
+            Self::Ps512 => jsonwebtoken::Algorithm::PS512,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
+            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
+        }
+    }
+}
+
+/// Why a token is not what it should be. No variant carries text from the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JwtError {
+    /// `alg` is not in the configured list, or is one that can never be (C12, C14, C15).
+    #[error("the signature algorithm is not allowed")]
+    AlgorithmNotAllowed,
+    /// The header has `crit`: it asks for rules we do not know (C20, RFC 7515, 4.1.11).
+    #[error("the header demands an extension that is not understood")]
+    CriticalHeader,
+    /// A JWE, or a token inside a token; nothing was decrypted or inflated (C21).
+    #[error("the token is encrypted or nested")]
+    Encrypted,
+    /// Not three base64url parts, or header or claims are not JSON objects with unique members.
+    #[error("the token is malformed")]
+    Malformed,
+    /// Keys for this token exist and none (or, without a `kid`, not exactly one) verifies its signature.
+    #[error("the signature does not verify")]
+    SignatureInvalid,
+    /// Longer than 64 KiB; nothing was decoded.
+    #[error("the token is too long")]
+    TooLarge,
+    /// The key set has no key that could have signed this token. May be worth one refresh of the key set.
+    #[error("no key of the issuer fits the token")]
+    UnknownKey,
+}
+
+/// A token of which only the header has been read. It proves nothing yet.
+#[derive(Debug)]
+pub struct UnverifiedJwt {
+    raw: SecretString,
+    /// Length of header and claims with the dot between them: what the signature covers.
+    signed: usize,
+    header: usize,
+    algorithm: Algorithm,
+    kid: Option<String>,
+    typ: Option<String>,
+}
+
+/// Claims that a key of the given set has signed. Who may say what to whom and until when is judged elsewhere.
+#[derive(Debug)]
+pub struct SignedClaims {
+    claims: Map<String, Value>,
+    algorithm: Algorithm,
+}
+
+impl UnverifiedJwt {
+    /// Takes a token apart and reads its header; refuses what no configuration could allow.
+    pub fn parse(raw: &SecretString) -> Result<Self, JwtError> {
+        let text = raw.expose();
+        if text.len() > MAX_BYTES {
+            return Err(JwtError::TooLarge);
+        }
+        let (header, claims, signature) = split(text)?;
+        let members = part(header)?;
+        if members.contains_key("enc") {
+            return Err(JwtError::Encrypted);
+        }
+        let alg = members.get("alg").and_then(Value::as_str).ok_or(JwtError::Malformed)?;
+        let algorithm = Algorithm::parse(alg).ok_or(JwtError::AlgorithmNotAllowed)?;
+        if claims.is_empty() || signature.is_empty() {
+            return Err(JwtError::Malformed);
+        }
+        if members.contains_key("crit") {
+            return Err(JwtError::CriticalHeader);
+        }
+        if let Some(content) = optional_text(&members, "cty")?
+            && media_type(content) == "jwt"
+        {
+            return Err(JwtError::Encrypted);
+        }
+        let kid = optional_text(&members, "kid")?;
+        if kid.is_some_and(|kid| !is_kid(kid)) {
+            return Err(JwtError::Malformed);
+        }
+        Ok(Self {
+            signed: header.len() + 1 + claims.len(),
+            header: header.len(),
+            algorithm,
+            kid: kid.map(str::to_owned),
+            typ: optional_text(&members, "typ")?.map(media_type),
+            raw: raw.clone(),
+        })
+    }
+
+    /// `kid` of the header: at most 256 bytes, no control characters. For looking a key up, nothing else (C17).
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// `typ` of the header as RFC 7515, 4.1.9 compares it: lower case, without `application/`.
+    pub fn typ(&self) -> Option<&str> {
+        self.typ.as_deref()
+    }
+
+    /// Checks the signature with `keys` and one of `algorithms` (names from configuration), then reads the claims.
+    ///
+    /// With a `kid` only keys of that id count. Without one, exactly one fitting key must verify (C18, C19). At most
+    /// eight keys are tried. The claims are not even decoded before.
+    pub fn verify(self, keys: &KeySet, algorithms: &[String]) -> Result<SignedClaims, JwtError> {
+        let algorithm = self.algorithm;
+        if !algorithms.iter().any(|allowed| allowed == algorithm.as_str()) {
+            return Err(JwtError::AlgorithmNotAllowed);
+        }
+        let text = self.raw.expose();
+        let (Some(message), Some(signature), Some(claims)) =
+            (text.get(..self.signed), text.get(self.signed + 1..), text.get(self.header + 1..self.signed))
+        else {
+            return Err(JwtError::Malformed);
+        };
+        let (mut tried, mut verified) = (0_usize, 0_usize);
+        for key in keys.candidates(self.kid(), algorithm).take(MAX_TRIES) {
+            tried += 1;
+            if matches!(crypto::verify(signature, message.as_bytes(), key, algorithm.library()), Ok(true)) {
+                verified += 1;
+                if self.kid.is_some() {
+                    break;
+                }
+            }
+        }
+        match (tried, verified) {
+            (0, _) => Err(JwtError::UnknownKey),
+            (_, 1) => Ok(SignedClaims { claims: part(claims)?, algorithm }),
+            _ => Err(JwtError::SignatureInvalid),
+        }
+    }
+}
+
+impl SignedClaims {
+    /// The claims, members unique.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// The algorithm of the signature.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+/// Whether `kid` is a key id at all: 1 to 256 bytes without control characters. It is only ever compared.
+pub(super) fn is_kid(kid: &str) -> bool {
+    !kid.is_empty() && kid.len() <= 256 && !kid.chars().any(char::is_control)
+}
+
+fn split(text: &str) -> Result<(&str, &str, &str), JwtError> {
+    let mut parts = text.split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(claims), Some(signature), None, _, _) => Ok((header, claims, signature)),
+        (Some(_), Some(_), Some(_), Some(_), Some(_), None) => Err(JwtError::Encrypted),
+        _ => Err(JwtError::Malformed),
+    }
+}
+
+fn part(encoded: &str) -> Result<Map<String, Value>, JwtError> {
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| JwtError::Malformed)?;
+    json::object(&bytes).ok_or(JwtError::Malformed)
+}
+
+/// A header member that, if it is there, is a string. Of another type it is not "absent" (CVE-2026-25537's mistake).
+fn optional_text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, JwtError> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(JwtError::Malformed),
+    }
+}
+
+fn media_type(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    lower.strip_prefix("application/").unwrap_or(&lower).to_owned()
+}

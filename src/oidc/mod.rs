@@ -1,0 +1,17 @@
+//! The law: OAuth 2.0 and OpenID Connect as pure functions, without a clock, a socket or a store.
+//!
+//! What comes from a browser or a peer is parsed once into a narrow type, and each type says what it proves:
+//! [`authorization::CallbackParams`] is well-formed and nothing more, [`authorization::AuthorizationResponse`] came
+//! from the issuer we asked, [`id_token::VerifiedIdToken`] names a person.
+
+pub mod authorization;
+pub mod claims;
+pub mod id_token;
+pub(crate) mod json;
+pub mod jwks;
+pub mod jwt;
+pub mod metadata;
+pub mod token;
+
+#[cfg(test)]
+mod forge;

@@ -1,0 +1,153 @@
+//! The token request and its answer (RFC 6749 2.3.1, 4.1.3 and 5; OpenID Connect Core 3.1.3).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::json;
+use crate::secret::SecretString;
+
+/// Longest token that is taken out of an answer, in bytes.
+const MAX_TOKEN: usize = 64 * 1024;
+
+/// The value of `Authorization` for `client_secret_basic`: `Basic `, then base64 of id and secret, each form-encoded
+/// first (RFC 6749, 2.3.1; D12). Without the encoding a secret with `:` or `%` in it would be read as another one.
+pub fn basic_authorization(client_id: &str, client_secret: &SecretString) -> SecretString {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = SecretString::new(format!("{}:{}", encode(client_id), encode(client_secret.expose())));
+    SecretString::new(format!("Basic {}", STANDARD.encode(pair.expose())))
+}
+
+/// The body of a token request, `application/x-www-form-urlencoded`. Without `client_id`: one carrier refuses a request
+/// that has it in the body beside Basic (dossier 9.3).
+pub fn token_form(
+    code: &SecretString,
+    redirect_uri: &str,
+    code_verifier: &SecretString,
+    correlation_id: Option<&str>,
+) -> SecretString {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "authorization_code")
+        .append_pair("code", code.expose())
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("code_verifier", code_verifier.expose());
+    if let Some(correlation_id) = correlation_id {
+        form.append_pair("correlation_id", correlation_id);
+    }
+    SecretString::new(form.finish())
+}
+
+/// The error codes of a token endpoint that we tell apart (RFC 6749, 5.2; dossier 9.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenErrorCode {
+    /// Our credentials are wrong: the operator must know.
+    InvalidClient,
+    /// The code is spent, expired or of somebody else, or the verifier is wrong; also ZenKey's `request_denied`.
+    InvalidGrant,
+    /// The request is malformed.
+    InvalidRequest,
+    /// A scope is not allowed.
+    InvalidScope,
+    /// Any other text, or none.
+    Other,
+    /// The server failed.
+    ServerError,
+    /// The server is overloaded.
+    TemporarilyUnavailable,
+    /// We may not use this grant.
+    UnauthorizedClient,
+    /// The server does not know this grant.
+    UnsupportedGrantType,
+}
+
+impl TokenErrorCode {
+    /// Reads a code exactly as written; what is not known is [`TokenErrorCode::Other`].
+    pub fn read(code: &str) -> Self {
+        match code {
+            "invalid_client" => Self::InvalidClient,
+            "invalid_grant" | "request_denied" => Self::InvalidGrant,
+            "invalid_request" => Self::InvalidRequest,
+            "invalid_scope" => Self::InvalidScope,
+            "server_error" => Self::ServerError,
+            "temporarily_unavailable" => Self::TemporarilyUnavailable,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "unsupported_grant_type" => Self::UnsupportedGrantType,
+            _ => Self::Other,
+        }
+    }
+
+    /// The code's name, ours for what is not known: `other`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidScope => "invalid_scope",
+            Self::Other => "other",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+        }
+    }
+}
+
+/// Why an answer of a token endpoint gives no tokens. No variant carries text from the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// No `access_token`, or not a text that could stand in a header.
+    #[error("the answer has no usable access token")]
+    AccessToken,
+    /// No `id_token`, or not a text of the characters a token has: nobody was named.
+    #[error("the answer has no usable ID token")]
+    IdToken,
+    /// Not one JSON object with unique members.
+    #[error("the answer is not a JSON object with unique members")]
+    NotAnObject,
+    /// The answer is an error, whatever its status was.
+    #[error("the token endpoint refused: {}", .0.as_str())]
+    Refused(TokenErrorCode),
+    /// `token_type` is missing or not `Bearer`: a token we could not use as its issuer means it.
+    #[error("the token type is not Bearer")]
+    TokenType,
+}
+
+/// Tokens as they came, unverified. `expires_in` (a number at some carriers, a string at others), `scope` and refresh
+/// tokens are not read: nothing of them outlives the sign-in.
+#[derive(Debug)]
+pub struct TokenResponse {
+    /// For [`super::id_token::UnverifiedIdToken::parse`].
+    pub id_token: SecretString,
+    /// For userinfo; opaque, visible ASCII.
+    pub access_token: SecretString,
+}
+
+impl TokenResponse {
+    /// Reads the body of a successful answer. The caller has capped its size.
+    pub fn parse(body: &[u8]) -> Result<Self, TokenFault> {
+        let members = json::object(body).ok_or(TokenFault::NotAnObject)?;
+        if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
+            return Err(TokenFault::Refused(TokenErrorCode::read(error.as_str().unwrap_or_default())));
+        }
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        if !text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
+            return Err(TokenFault::TokenType);
+        }
+        let token = |name: &str| {
+            text(name).filter(|token| {
+                !token.is_empty() && token.len() <= MAX_TOKEN && token.bytes().all(|b| b.is_ascii_graphic())
+            })
+        };
+        Ok(Self {
+            id_token: SecretString::new(token("id_token").ok_or(TokenFault::IdToken)?),
+            access_token: SecretString::new(token("access_token").ok_or(TokenFault::AccessToken)?),
+        })
+    }
+}
+
+/// The error code in the body of an unsuccessful answer (N03); [`TokenErrorCode::Other`] if there is none to be read.
+pub fn parse_error(body: &[u8]) -> TokenErrorCode {
+    let code = json::object(body).and_then(|members| members.get("error")?.as_str().map(TokenErrorCode::read));
+    code.unwrap_or(TokenErrorCode::Other)
+}

@@ -1,0 +1,212 @@
+//! The real [`Provider`]: carriers and issuers over HTTPS.
+//!
+//! Each promise of the trait is kept by one part: configurations by [`Configurations`], keys by [`KeyStore`], the
+//! door to each issuer by [`Gate`]. What is left here is what a request must carry and what each answer means.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+
+use super::client::{Answer, ClientError, HttpClient};
+use super::gate::{self, Gate};
+use super::key_store::KeyStore;
+use super::metadata::{Configurations, Source};
+use super::stats::ProviderStats;
+use super::trust::TrustList;
+use super::{
+    Carrier, CodeGrant, Discovery, FederationSettings, Provider, ProviderError, ProviderSettings, Tokens, UserInfo,
+};
+use crate::oidc::jwks::KeySet;
+use crate::oidc::token::{self, TokenErrorCode, TokenFault, TokenResponse};
+use crate::secret::SecretString;
+use crate::zenkey;
+
+/// The carriers of one federation, or its one issuer.
+pub struct Federation {
+    client: Arc<HttpClient>,
+    configurations: Arc<Configurations>,
+    gates: HashMap<String, Gate>,
+    keys: Arc<KeyStore>,
+    settings: ProviderSettings,
+    stats: Arc<ProviderStats>,
+    trust: Arc<TrustList>,
+}
+
+impl Federation {
+    /// Builds the client and empty caches; nothing is fetched yet.
+    pub fn new(settings: ProviderSettings) -> Result<Self, ClientError> {
+        let client = Arc::new(HttpClient::new(&settings)?);
+        let stats = Arc::new(ProviderStats::default());
+        let trust = Arc::new(TrustList::new(&settings.federation));
+        Ok(Self {
+            configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
+            gates: trust.issuers().map(|issuer| (issuer.to_owned(), Gate::new(settings.total_timeout))).collect(),
+            keys: KeyStore::new(client.clone(), &settings, stats.clone()),
+            client,
+            settings,
+            stats,
+            trust,
+        })
+    }
+
+    /// The key sets; the owner spawns [`KeyStore::run`] to keep them warm.
+    pub fn key_store(&self) -> &Arc<KeyStore> {
+        &self.keys
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> &Arc<ProviderStats> {
+        &self.stats
+    }
+
+    /// Fetches the configuration and the keys of a plain issuer ahead of the first sign-in. With ZenKey the carrier
+    /// is not known before somebody comes, and there is nothing to do.
+    pub async fn warm(&self, now: SystemTime) -> Result<(), ProviderError> {
+        if let FederationSettings::Oidc { .. } = self.settings.federation {
+            let carrier = self.issuer(now).await?;
+            self.keys(&carrier, None, now).await?;
+        }
+        Ok(())
+    }
+
+    /// A carrier asks for the same correlation id on each call (dossier 8); a plain issuer does not know the parameter.
+    fn correlation<'a>(&self, id: &'a str) -> Option<&'a str> {
+        matches!(self.settings.federation, FederationSettings::Zenkey { .. }).then_some(id)
+    }
+
+    fn gate(&self, issuer: &str) -> Result<&Gate, ProviderError> {
+        self.gates.get(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))
+    }
+
+    async fn redeem_once(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
+        let authorization = token::basic_authorization(&self.settings.client_id, &self.settings.client_secret);
+        let correlation = self.correlation(grant.correlation_id);
+        let form = token::token_form(grant.code, grant.redirect_uri, grant.code_verifier, correlation);
+        let answer = self.client.post_form(&carrier.token_endpoint, &authorization, &form).await?;
+        read_tokens(&answer)
+    }
+
+    async fn ask_userinfo(
+        &self,
+        carrier: &Carrier,
+        access_token: &SecretString,
+        correlation_id: &str,
+    ) -> Result<UserInfo, ProviderError> {
+        let mut url = carrier.userinfo_endpoint.clone().ok_or(ProviderError::Invalid("no userinfo endpoint"))?;
+        if let Some(id) = self.correlation(correlation_id) {
+            url.query_pairs_mut().append_pair("correlation_id", id);
+        }
+        let answer = self.client.get_bearer(&url, access_token).await?;
+        read_userinfo(&answer)
+    }
+
+    /// Counts what the outcome of a gated exchange tells the operator.
+    fn heed<T>(&self, carrier: &Carrier, outcome: &Result<T, ProviderError>) {
+        match outcome {
+            Err(ProviderError::Unavailable { reason, .. }) if *reason == gate::CROWDED => self.stats.crowded_out.add(1),
+            Err(ProviderError::Refused("invalid_client")) => {
+                self.stats.invalid_client.add(1);
+                let issuer = carrier.issuer.as_str();
+                tracing::error!(
+                    issuer,
+                    "`{issuer}` does not accept our client id and secret; nobody can sign in there"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Federation {
+    async fn discover(&self, mccmnc: &str, correlation_id: &str, now: SystemTime) -> Result<Discovery, ProviderError> {
+        // The caller has checked it; a code that is not one would reach a URL and a cache key.
+        if mccmnc.len() != 6 || !mccmnc.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(ProviderError::Invalid("not a carrier code"));
+        }
+        let source = Source::Discovery { mccmnc: mccmnc.to_owned(), correlation_id: correlation_id.to_owned() };
+        self.configurations.find(source, now).await
+    }
+
+    fn forget(&self, mccmnc: &str) {
+        self.configurations.forget(mccmnc);
+    }
+
+    async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError> {
+        let FederationSettings::Oidc { issuer } = &self.settings.federation else {
+            return Err(ProviderError::Invalid("no fixed issuer in this federation"));
+        };
+        match self.configurations.find(Source::Issuer(issuer.issuer.clone()), now).await? {
+            Discovery::Carrier(carrier) => Ok(*carrier),
+            Discovery::AskUser(_) => Err(ProviderError::Invalid("no discovery in this federation")),
+        }
+    }
+
+    async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
+        self.trust.check(carrier)?;
+        let outcome = self.gate(&carrier.issuer)?.pass(self.redeem_once(carrier, grant)).await;
+        self.stats.redemptions.count(&outcome);
+        self.heed(carrier, &outcome);
+        outcome
+    }
+
+    async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
+        self.trust.check(carrier)?;
+        self.keys.keys(&carrier.issuer, &carrier.jwks_uri, kid, now).await
+    }
+
+    async fn userinfo(
+        &self,
+        carrier: &Carrier,
+        access_token: &SecretString,
+        correlation_id: &str,
+    ) -> Result<UserInfo, ProviderError> {
+        self.trust.check(carrier)?;
+        let asked = self.ask_userinfo(carrier, access_token, correlation_id);
+        let outcome = self.gate(&carrier.issuer)?.pass(asked).await;
+        self.stats.userinfo.count(&outcome);
+        self.heed(carrier, &outcome);
+        outcome
+    }
+}
+
+/// Security N03 and C23: what an answer of a token endpoint means.
+fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
+    let refused = |code: TokenErrorCode| ProviderError::Refused(code.as_str());
+    match answer.status {
+        200 => match TokenResponse::parse(&answer.body) {
+            Ok(TokenResponse { id_token, access_token }) => Ok(Tokens { id_token, access_token }),
+            Err(TokenFault::Refused(code)) => Err(refused(code)),
+            Err(TokenFault::AccessToken) => Err(ProviderError::Invalid("token answer without usable access token")),
+            Err(TokenFault::IdToken) => Err(ProviderError::Invalid("token answer without usable ID token")),
+            Err(TokenFault::NotAnObject) => Err(ProviderError::Invalid("token answer is not a JSON object")),
+            Err(TokenFault::TokenType) => Err(ProviderError::Invalid("token type is not Bearer")),
+        },
+        429 | 503 => Err(answer.overloaded()),
+        // RFC 6749 5.2: 401 is for failed client authentication and for nothing else.
+        401 => Err(refused(match token::parse_error(&answer.body) {
+            TokenErrorCode::Other => TokenErrorCode::InvalidClient,
+            code => code,
+        })),
+        400..=499 => Err(refused(token::parse_error(&answer.body))),
+        500..=599 => Err(ProviderError::Invalid("server error")),
+        _ => Err(ProviderError::Invalid("unexpected status")),
+    }
+}
+
+/// Security N04, and RFC 6750 3.1 for the refusals.
+fn read_userinfo(answer: &Answer) -> Result<UserInfo, ProviderError> {
+    match answer.status {
+        200 => zenkey::userinfo::parse(&answer.body)
+            .map(|(subject, claims)| UserInfo { subject, claims })
+            .map_err(|_| ProviderError::Invalid("not a userinfo answer")),
+        401 => Err(ProviderError::Refused("invalid_token")),
+        403 => Err(ProviderError::Refused("insufficient_scope")),
+        429 | 503 => Err(answer.overloaded()),
+        400..=499 => Err(ProviderError::Refused("other")),
+        500..=599 => Err(ProviderError::Invalid("server error")),
+        _ => Err(ProviderError::Invalid("unexpected status")),
+    }
+}

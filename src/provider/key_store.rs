@@ -1,0 +1,327 @@
+//! Key sets of each issuer, kept warm.
+//!
+//! Readers never wait for the network while a fresh key set is at hand, and take no lock. An unknown `kid` may trigger
+//! one refresh per cool-down and issuer, whoever asks, so forged tokens cannot make us hammer the provider (E03). The
+//! throttle lives in this process and depends on nothing that can fail (E04).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use url::Url;
+
+use super::client::HttpClient;
+use super::flight::{Flight, Flights};
+use super::stats::ProviderStats;
+use super::{ProviderError, ProviderSettings};
+use crate::oidc::jwks::{self, KeySet};
+
+/// Pause after a failed refresh; recovery is seen within it.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Most key sets kept; a hostile carrier that names a new `jwks_uri` each time pushes out the least used.
+const MOST_ENTRIES: usize = 64;
+
+type Fetched = Result<Arc<Loaded>, ProviderError>;
+
+/// Key sets by issuer and address.
+pub struct KeyStore {
+    client: Arc<HttpClient>,
+    stats: Arc<ProviderStats>,
+    /// After this age a set is refreshed before it is used again.
+    refresh: Duration,
+    /// After this age it is not used any more.
+    max_stale: Duration,
+    cooldown: Duration,
+    entries: ArcSwap<Vec<Arc<Entry>>>,
+    /// Serialises changes of `entries`, and owns each issuer's throttle. Issuers come from the trust list.
+    throttles: Mutex<Vec<Arc<Throttle>>>,
+    flights: Arc<Flights<Fetched>>,
+}
+
+/// One key set and its history.
+struct Entry {
+    id: String,
+    issuer: String,
+    uri: Url,
+    loaded: ArcSwapOption<Loaded>,
+    /// Seconds since 1970: no refresh before this, after a failure; zero after a success.
+    retry_at: AtomicU64,
+    /// Seconds since 1970, to the minute: last use.
+    used: AtomicU64,
+    throttle: Arc<Throttle>,
+}
+
+struct Loaded {
+    keys: Arc<KeySet>,
+    fetched: SystemTime,
+}
+
+/// When an issuer was last asked because of an unknown `kid`.
+struct Throttle {
+    issuer: String,
+    forced: Mutex<Option<SystemTime>>,
+}
+
+impl KeyStore {
+    /// An empty store; nothing is fetched before somebody asks.
+    pub fn new(client: Arc<HttpClient>, settings: &ProviderSettings, stats: Arc<ProviderStats>) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            stats,
+            refresh: settings.jwks_refresh,
+            max_stale: settings.jwks_max_stale.max(settings.jwks_refresh),
+            cooldown: settings.jwks_cooldown,
+            entries: ArcSwap::from_pointee(Vec::new()),
+            throttles: Mutex::new(Vec::new()),
+            flights: Flights::new(),
+        })
+    }
+
+    /// The key set of `issuer` at `uri`, holding `kid` if it can be had.
+    ///
+    /// A set older than `jwks_refresh` is refreshed first, so that a withdrawn key is refused from then on (E07); if
+    /// that fails the old one serves up to `jwks_max_stale` (E05). A set without `kid` is refreshed once per cool-down
+    /// and then returned as it is: that the key is unknown is for the verifier to say.
+    pub async fn keys(
+        &self,
+        issuer: &str,
+        uri: &Url,
+        kid: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        let entry = self.entry(issuer, uri, now);
+        let (loaded, newest) = self.current(&entry, now).await?;
+        match kid {
+            Some(kid) if !newest && !loaded.keys.has_kid(kid) => {
+                Ok(Arc::clone(&self.force(&entry, loaded, kid, now).await.keys))
+            }
+            _ => Ok(Arc::clone(&loaded.keys)),
+        }
+    }
+
+    /// Refreshes every set that is about to grow old, and forgets those nobody has used for `jwks_max_stale`.
+    pub async fn refresh_due(&self, now: SystemTime) {
+        self.forget_unused(now);
+        let entries = self.entries.load_full();
+        let due = entries.iter().filter(|entry| {
+            let age = entry.loaded.load().as_ref().map(|loaded| distance(now, loaded.fetched));
+            age.is_none_or(|age| age >= self.refresh / 5 * 4) && entry.may_retry(now)
+        });
+        join_all(due.map(|entry| self.fetch(entry, entry.loaded.load_full().as_ref(), now).0)).await;
+    }
+
+    /// Keeps the sets warm for ever; spawn it once. Dropping the future ends it.
+    pub async fn run(self: Arc<Self>) {
+        let pause = (self.refresh / 20).clamp(Duration::from_secs(1), RETRY_PAUSE);
+        loop {
+            tokio::time::sleep(pause).await;
+            self.refresh_due(SystemTime::now()).await;
+        }
+    }
+
+    /// The set to use now, and whether it was fetched on behalf of this very call: nothing newer can be had then.
+    async fn current(&self, entry: &Arc<Entry>, now: SystemTime) -> Result<(Arc<Loaded>, bool), ProviderError> {
+        let seen = entry.loaded.load_full();
+        let usable = seen.as_ref().filter(|loaded| distance(now, loaded.fetched) <= self.max_stale);
+        let Some(old) = usable else {
+            let (flight, started) = self.fetch(entry, seen.as_ref(), now);
+            return Ok((flight.await?, started));
+        };
+        if distance(now, old.fetched) < self.refresh {
+            return Ok((Arc::clone(old), false));
+        }
+        if entry.is_failing() {
+            // The issuer is known to be in trouble: nobody waits for it, one task looks after it.
+            if entry.may_retry(now) {
+                drop(self.fetch(entry, Some(old), now));
+            }
+        } else {
+            let (flight, started) = self.fetch(entry, Some(old), now);
+            if let Ok(newer) = flight.await {
+                return Ok((newer, started));
+            }
+        }
+        self.stats.stale_key_sets.add(1);
+        Ok((Arc::clone(old), false))
+    }
+
+    /// The newest set that can be had for the sake of an unknown `kid`: from a fetch under way, or by using up the
+    /// cool-down; `seen` if neither brings one.
+    async fn force(&self, entry: &Arc<Entry>, mut seen: Arc<Loaded>, kid: &str, now: SystemTime) -> Arc<Loaded> {
+        if let Some(flight) = self.flights.current(&entry.id)
+            && let Ok(newer) = flight.await
+        {
+            if newer.keys.has_kid(kid) {
+                return newer;
+            }
+            seen = newer;
+        }
+        if !entry.throttle.claim(now, self.cooldown) {
+            self.stats.forced_suppressed.add(1);
+            // Whoever claimed it may have landed since.
+            return entry.loaded.load_full().unwrap_or(seen);
+        }
+        match self.fetch(entry, Some(&seen), now).0.await {
+            Ok(newer) => {
+                let found = newer.keys.has_kid(kid);
+                if found {
+                    self.stats.forced_found.add(1)
+                } else {
+                    self.stats.forced_in_vain.add(1)
+                }
+                newer
+            }
+            Err(_) => {
+                self.stats.forced_failed.add(1);
+                seen
+            }
+        }
+    }
+
+    /// Starts or joins the one fetch for `entry`, unless a set newer than `seen` is there by now; says whether it was
+    /// started here. Whatever was at hand stays when it fails.
+    fn fetch(&self, entry: &Arc<Entry>, seen: Option<&Arc<Loaded>>, now: SystemTime) -> (Flight<Fetched>, bool) {
+        let landed = || {
+            let newer = entry.loaded.load_full()?;
+            (!seen.is_some_and(|seen| Arc::ptr_eq(seen, &newer))).then_some(Ok(newer))
+        };
+        let start = || {
+            let (client, stats, entry) = (Arc::clone(&self.client), Arc::clone(&self.stats), Arc::clone(entry));
+            async move {
+                let outcome = load(&client, &stats, &entry.uri, now).await;
+                stats.key_sets.count(&outcome);
+                match &outcome {
+                    Ok(loaded) => {
+                        entry.retry_at.store(0, Ordering::Relaxed);
+                        entry.loaded.store(Some(Arc::clone(loaded)));
+                    }
+                    Err(error) => {
+                        entry.retry_at.store(seconds(now + RETRY_PAUSE).max(1), Ordering::Relaxed);
+                        let issuer = entry.issuer.as_str();
+                        tracing::warn!(issuer, %error, "The key set of `{issuer}` could not be fetched");
+                    }
+                }
+                outcome
+            }
+        };
+        let lost = Err(ProviderError::Unavailable { reason: "fetch was abandoned", retry_after: None });
+        self.flights.join(&entry.id, landed, start, lost)
+    }
+
+    fn entry(&self, issuer: &str, uri: &Url, now: SystemTime) -> Arc<Entry> {
+        let find = |entries: &[Arc<Entry>]| entries.iter().find(|entry| entry.is(issuer, uri)).cloned();
+        let entry = find(&self.entries.load()).unwrap_or_else(|| {
+            let mut throttles = self.throttles.lock();
+            let entries = self.entries.load_full();
+            find(&entries).unwrap_or_else(|| self.add(&mut throttles, &entries, issuer, uri, now))
+        });
+        entry.touch(now);
+        entry
+    }
+
+    fn add(
+        &self,
+        throttles: &mut Vec<Arc<Throttle>>,
+        entries: &[Arc<Entry>],
+        issuer: &str,
+        uri: &Url,
+        now: SystemTime,
+    ) -> Arc<Entry> {
+        let known = throttles.iter().find(|throttle| throttle.issuer == issuer).cloned();
+        let throttle = known.unwrap_or_else(|| {
+            let new = Arc::new(Throttle { issuer: issuer.to_owned(), forced: Mutex::new(None) });
+            throttles.push(Arc::clone(&new));
+            new
+        });
+        let entry = Arc::new(Entry {
+            id: format!("{issuer} {uri}"),
+            issuer: issuer.to_owned(),
+            uri: uri.clone(),
+            loaded: ArcSwapOption::empty(),
+            retry_at: AtomicU64::new(0),
+            used: AtomicU64::new(seconds(now)),
+            throttle,
+        });
+        let mut kept = entries.to_vec();
+        if kept.len() >= MOST_ENTRIES {
+            kept.sort_by_key(|entry| std::cmp::Reverse(entry.used.load(Ordering::Relaxed)));
+            kept.truncate(MOST_ENTRIES - 1);
+        }
+        kept.push(Arc::clone(&entry));
+        self.entries.store(Arc::new(kept));
+        entry
+    }
+
+    fn forget_unused(&self, now: SystemTime) {
+        let oldest = seconds(now).saturating_sub(self.max_stale.as_secs().max(120));
+        let is_used = |entry: &&Arc<Entry>| entry.used.load(Ordering::Relaxed) >= oldest;
+        if self.entries.load().iter().all(|entry| is_used(&entry)) {
+            return;
+        }
+        let _serialised = self.throttles.lock();
+        let kept = self.entries.load().iter().filter(is_used).cloned().collect();
+        self.entries.store(Arc::new(kept));
+    }
+}
+
+impl Entry {
+    fn is(&self, issuer: &str, uri: &Url) -> bool {
+        self.issuer == issuer && self.uri == *uri
+    }
+
+    fn is_failing(&self) -> bool {
+        self.retry_at.load(Ordering::Relaxed) != 0
+    }
+
+    fn may_retry(&self, now: SystemTime) -> bool {
+        let at = self.retry_at.load(Ordering::Relaxed);
+        // A pause that seems longer than it ever is means that the clock was set back.
+        seconds(now) >= at || at - seconds(now) > RETRY_PAUSE.as_secs() + 1
+    }
+
+    /// Written once a minute at most, so that readers on other cores keep their cache line.
+    fn touch(&self, now: SystemTime) {
+        let now = seconds(now);
+        if now.abs_diff(self.used.load(Ordering::Relaxed)) >= 60 {
+            self.used.store(now, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Throttle {
+    /// Whether a forced refresh is allowed now; if so, none is for the next `cooldown`.
+    fn claim(&self, now: SystemTime, cooldown: Duration) -> bool {
+        let mut forced = self.forced.lock();
+        let free = forced.is_none_or(|last| distance(now, last) >= cooldown);
+        if free {
+            *forced = Some(now);
+        }
+        free
+    }
+}
+
+async fn load(client: &HttpClient, stats: &ProviderStats, uri: &Url, now: SystemTime) -> Fetched {
+    let answer = client.get(uri, jwks::MAX_BYTES).await?;
+    answer.expect_ok()?;
+    let keys = KeySet::parse(&answer.body).map_err(|_| ProviderError::Invalid("not a key set"))?;
+    stats.keys_skipped.add(keys.skipped() as u64);
+    stats.keys_alarming.add(keys.alarming() as u64);
+    // An empty list is an issuer's right: it withdraws every key. A list of nothing but broken keys is a broken list.
+    if keys.is_empty() && keys.skipped() + keys.alarming() > 0 {
+        return Err(ProviderError::Invalid("no usable key in the key set"));
+    }
+    Ok(Arc::new(Loaded { keys: Arc::new(keys), fetched: now }))
+}
+
+/// How far apart two moments are. A clock that was set back makes a set look old, never young.
+fn distance(a: SystemTime, b: SystemTime) -> Duration {
+    a.duration_since(b).unwrap_or_else(|error| error.duration())
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

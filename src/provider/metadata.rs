@@ -1,0 +1,255 @@
+//! Carrier configuration: asked for, checked against the trust list, remembered for a while.
+//!
+//! Two ways lead to a [`Carrier`]: ZenKey's discovery issuer, by six-digit code, and an issuer's own metadata document.
+//! A configuration that cannot be refreshed, or whose refresh is not trusted, keeps serving for a day (D14, D15); a
+//! sign-in that has begun never sees either, for its attempt carries the carrier it began with.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use url::Url;
+
+use super::client::HttpClient;
+use super::flight::Flights;
+use super::stats::ProviderStats;
+use super::trust::TrustList;
+use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
+use crate::oidc::metadata::ProviderMetadata;
+use crate::zenkey::discovery::{DiscoveryAnswer, discovery_url};
+
+/// A configuration is kept at least this long, whatever its headers say (E12).
+const SHORTEST_AGE: Duration = Duration::from_secs(60);
+
+/// A last good configuration serves no longer than this.
+const LONGEST_STALE: Duration = Duration::from_secs(24 * 3600);
+
+/// Pause after a failed refresh, while the last good configuration serves.
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
+
+/// Most codes remembered: a browser may name any of a million (security R06, TM8).
+const MOST_ENTRIES: usize = 1024;
+
+type Found = Result<Discovery, ProviderError>;
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// ZenKey's discovery issuer, asked about one code of six digits. The correlation id is that of the sign-in that
+    /// happens to ask; the others share its answer.
+    Discovery { mccmnc: String, correlation_id: String },
+    /// The issuer's own document.
+    Issuer(String),
+}
+
+/// Configurations by code or issuer.
+pub(super) struct Configurations {
+    client: Arc<HttpClient>,
+    trust: Arc<TrustList>,
+    stats: Arc<ProviderStats>,
+    federation: FederationSettings,
+    client_id: String,
+    longest_age: Duration,
+    book: Mutex<HashMap<String, Entry>>,
+    flights: Arc<Flights<Found>>,
+}
+
+struct Entry {
+    carrier: Carrier,
+    fetched: SystemTime,
+    /// How long after `fetched` it serves without being refreshed.
+    age: Duration,
+    /// The last failed refresh since.
+    failed: Option<SystemTime>,
+}
+
+impl Configurations {
+    pub(super) fn new(
+        client: Arc<HttpClient>,
+        trust: Arc<TrustList>,
+        settings: &ProviderSettings,
+        stats: Arc<ProviderStats>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            trust,
+            stats,
+            federation: settings.federation.clone(),
+            client_id: settings.client_id.clone(),
+            longest_age: settings.metadata_max_age,
+            book: Mutex::new(HashMap::new()),
+            flights: Flights::new(),
+        })
+    }
+
+    /// The configuration from `source`: remembered, or fetched once for all who ask at the same time (E11).
+    pub(super) async fn find(self: &Arc<Self>, source: Source, now: SystemTime) -> Found {
+        let key = source.key().to_owned();
+        if let Some(carrier) = self.serving(&key, now) {
+            return Ok(Discovery::Carrier(Box::new(carrier)));
+        }
+        let landed = || self.serving(&key, now).map(|carrier| Ok(Discovery::Carrier(Box::new(carrier))));
+        let start = || {
+            let (this, key) = (Arc::clone(self), key.clone());
+            async move { this.refresh(&key, &source, now).await }
+        };
+        let lost = Err(ProviderError::Unavailable { reason: "fetch was abandoned", retry_after: None });
+        self.flights.join(&key, landed, start, lost).0.await
+    }
+
+    /// Forgets what came from this code or issuer; the next question goes out, and no old answer stands in for it.
+    pub(super) fn forget(&self, key: &str) {
+        self.book.lock().remove(key);
+    }
+
+    /// What may be answered from memory: a fresh configuration, or a last good one shortly after a failed refresh.
+    fn serving(&self, key: &str, now: SystemTime) -> Option<Carrier> {
+        let book = self.book.lock();
+        let entry = book.get(key)?;
+        if entry.is_fresh(now) {
+            return Some(entry.carrier.clone());
+        }
+        let resting = entry.failed.is_some_and(|failed| distance(now, failed) < RETRY_PAUSE);
+        (resting && entry.is_good(now)).then(|| {
+            self.stats.stale_configurations.add(1);
+            entry.carrier.clone()
+        })
+    }
+
+    async fn refresh(&self, key: &str, source: &Source, now: SystemTime) -> Found {
+        match self.fetch(source).await {
+            Ok((Discovery::Carrier(carrier), age)) => {
+                self.remember(key, (*carrier).clone(), age, now);
+                Ok(Discovery::Carrier(carrier))
+            }
+            Ok((answer @ Discovery::AskUser(_), _)) => {
+                self.forget(key);
+                Ok(answer)
+            }
+            Err(error) => {
+                if matches!(error, ProviderError::Untrusted(_)) {
+                    self.stats.untrusted_configurations.add(1);
+                }
+                tracing::warn!(%error, "A carrier configuration could not be had or is refused");
+                let mut book = self.book.lock();
+                let entry = book.get_mut(key).filter(|entry| entry.is_good(now)).ok_or(error)?;
+                entry.failed = Some(now);
+                self.stats.stale_configurations.add(1);
+                Ok(Discovery::Carrier(Box::new(entry.carrier.clone())))
+            }
+        }
+    }
+
+    fn remember(&self, key: &str, carrier: Carrier, age: Option<Duration>, now: SystemTime) {
+        // E12: a carrier's samples say ten days, next to the advice to ask for every sign-in (dossier 5).
+        let longest = self.longest_age.min(LONGEST_STALE);
+        let age = age.unwrap_or(longest).min(longest).max(SHORTEST_AGE);
+        let mut book = self.book.lock();
+        if book.len() >= MOST_ENTRIES && !book.contains_key(key) {
+            book.retain(|_, entry| entry.is_fresh(now));
+            if book.len() >= MOST_ENTRIES {
+                book.clear();
+            }
+        }
+        book.insert(key.to_owned(), Entry { carrier, fetched: now, age, failed: None });
+    }
+
+    async fn fetch(&self, source: &Source) -> Result<(Discovery, Option<Duration>), ProviderError> {
+        match source {
+            Source::Discovery { mccmnc, correlation_id } => {
+                let found = self.discover(mccmnc, correlation_id).await;
+                self.stats.discovery.count(&found);
+                found
+            }
+            Source::Issuer(issuer) => {
+                let (metadata, age) = self.own_metadata(issuer).await?;
+                let jwks_uri = metadata.jwks_uri.clone().ok_or(ProviderError::Invalid("metadata without jwks_uri"))?;
+                let carrier = self.trust.carrier(metadata, jwks_uri, None)?;
+                Ok((Discovery::Carrier(Box::new(carrier)), age))
+            }
+        }
+    }
+
+    /// Asks the discovery issuer (dossier 5).
+    async fn discover(
+        &self,
+        mccmnc: &str,
+        correlation_id: &str,
+    ) -> Result<(Discovery, Option<Duration>), ProviderError> {
+        let FederationSettings::Zenkey { discovery_issuer, discovery_ui, .. } = &self.federation else {
+            return Err(ProviderError::Invalid("no discovery in this federation"));
+        };
+        let url = discovery_url(discovery_issuer, &self.client_id, mccmnc, Some(correlation_id));
+        let answer = self.client.get(&url, usize::MAX).await?;
+        if answer.status == 429 || answer.status >= 500 {
+            answer.expect_ok()?;
+        }
+        let metadata = match DiscoveryAnswer::parse(answer.status, &answer.body, discovery_ui, mccmnc) {
+            Ok(DiscoveryAnswer::Configuration(metadata)) => *metadata,
+            Ok(DiscoveryAnswer::AskUser(url)) => return Ok((Discovery::AskUser(url), None)),
+            Err(_) => return Err(ProviderError::Invalid("not a discovery answer")),
+        };
+        // The list comes first: an issuer that nobody listed is not even asked for its keys (N08).
+        if !self.trust.is_listed(&metadata.issuer) {
+            return Err(ProviderError::Untrusted("issuer is not on the list"));
+        }
+        let jwks_uri = match &metadata.jwks_uri {
+            Some(uri) => uri.clone(),
+            // One carrier's answer has a blank here (dossier 2.2); its own document knows.
+            None => self
+                .own_metadata(&metadata.issuer)
+                .await?
+                .0
+                .jwks_uri
+                .ok_or(ProviderError::Invalid("metadata without jwks_uri"))?,
+        };
+        let carrier = self.trust.carrier(metadata, jwks_uri, Some(mccmnc))?;
+        Ok((Discovery::Carrier(Box::new(carrier)), answer.max_age))
+    }
+
+    /// The document at `{issuer}/.well-known/openid-configuration` (hyphen), which must speak for that very issuer.
+    ///
+    /// OpenID Connect Discovery 4.3: otherwise one issuer could name keys and endpoints for another's people (D04).
+    async fn own_metadata(&self, issuer: &str) -> Result<(ProviderMetadata, Option<Duration>), ProviderError> {
+        let fetched = async {
+            let base = issuer.strip_suffix('/').unwrap_or(issuer);
+            let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
+                .map_err(|_| ProviderError::Untrusted("issuer is not a URL"))?;
+            let answer = self.client.get(&url, usize::MAX).await?;
+            answer.expect_ok()?;
+            let metadata = ProviderMetadata::parse(&answer.body).map_err(|_| ProviderError::Invalid("not metadata"))?;
+            if !metadata.is_for(issuer) {
+                return Err(ProviderError::Invalid("metadata speaks for another issuer"));
+            }
+            Ok((metadata, answer.max_age))
+        }
+        .await;
+        self.stats.metadata.count(&fetched);
+        fetched
+    }
+}
+
+impl Source {
+    fn key(&self) -> &str {
+        match self {
+            Self::Discovery { mccmnc, .. } => mccmnc,
+            Self::Issuer(issuer) => issuer,
+        }
+    }
+}
+
+impl Entry {
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        distance(now, self.fetched) < self.age
+    }
+
+    fn is_good(&self, now: SystemTime) -> bool {
+        distance(now, self.fetched) <= LONGEST_STALE
+    }
+}
+
+/// How far apart two moments are: a clock that was set back makes a configuration look old, never young.
+fn distance(a: SystemTime, b: SystemTime) -> Duration {
+    a.duration_since(b).unwrap_or_else(|error| error.duration())
+}

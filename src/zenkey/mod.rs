@@ -1,0 +1,7 @@
+//! What ZenKey adds to OpenID Connect: finding the carrier, its error codes, its shape of userinfo.
+//!
+//! This room prepares the ordinary flow and never relaxes its rules: every verdict on a token is `oidc`'s.
+
+pub mod discovery;
+pub mod error;
+pub mod userinfo;

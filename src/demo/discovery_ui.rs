@@ -287,7 +287,7 @@ fn show(ui: &DiscoveryUi, ask: &Ask, ticket: &str, view: View) -> Response {
     let code = if ask.phone {
         String::new()
     } else {
-        codes(&format!("{}/ui/device?code={ticket}", ui.origin), view)
+        codes(view)
     };
     let body = format!(
         "<main class=\"centre\"><div class=\"sheet{width}\">{brand}\n\
@@ -317,10 +317,12 @@ fn show(ui: &DiscoveryUi, ask: &Ask, ticket: &str, view: View) -> Response {
     page(StatusCode::OK, THEME, TITLE, &body)
 }
 
-fn codes(link: &str, view: View) -> String {
+fn codes(view: View) -> String {
     let digits = random_digits(6);
+    // The same number either way, as an app's link and as something to type.
+    let link = format!("zenkey://pair?code={digits}");
     let (left, right) = digits.split_at(3);
-    let visual = qr(link).unwrap_or_default();
+    let visual = qr(&link).unwrap_or_default();
     let numeric = format!("<div class=\"digits\" id=\"numeric-code\">{left} {right}</div>");
     let inside = match view {
         View::Both => {

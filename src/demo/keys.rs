@@ -51,7 +51,7 @@ impl SigningKey {
         URL_SAFE_NO_PAD.encode(modulus.big_endian_without_leading_zero())
     }
 
-    fn to_jwk(&self) -> Value {
+    pub(super) fn to_jwk(&self) -> Value {
         let exponent = self.pair.public_key().exponent();
         json!({
             "kty": "RSA",

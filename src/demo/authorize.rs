@@ -1,21 +1,18 @@
-//! A carrier's authorization endpoint: what it accepts, and how it answers.
+//! A carrier's authorization endpoint: what it accepts.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::extract::State;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use url::Url;
 
+use super::answer::{ReturnAddress, agree_at_once, decline, refused};
 use super::call::{Call, Repeated, only};
 use super::carrier::Carrier;
 use super::people::{self, Person};
-use super::profile::{Brand, Profile};
-use super::rules::{AutoConsent, CarrierRules, Factor, adjust_parameters};
+use super::profile::Profile;
 use super::settings::Client;
-use super::token::Grant;
 use super::{consent, jwt, page, userinfo};
 
 /// The attributes a client may ask for, by the scope that asks for them.
@@ -30,14 +27,13 @@ pub(super) const ATTRIBUTES: [&str; 8] = [
     "last_4_social",
 ];
 
-const CONTEXT_LIMIT: usize = 280;
+pub(super) const CONTEXT_LIMIT: usize = 280;
 
 /// An authorization request that this carrier is ready to show to its user.
 #[derive(Clone, Debug)]
 pub(super) struct AuthorizationRequest {
     pub(super) client: Client,
-    pub(super) redirect_uri: String,
-    pub(super) state: Option<String>,
+    pub(super) to: ReturnAddress,
     pub(super) nonce: Option<String>,
     /// The scope as asked for.
     pub(super) scope: String,
@@ -45,7 +41,6 @@ pub(super) struct AuthorizationRequest {
     pub(super) attributes: Vec<&'static str>,
     pub(super) acr_values: Vec<String>,
     pub(super) context: Option<String>,
-    pub(super) correlation_id: Option<String>,
     pub(super) code_challenge: Option<String>,
     pub(super) hint_token: Option<String>,
     pub(super) person: &'static Person,
@@ -62,14 +57,6 @@ enum Refusal {
         error: &'static str,
         description: &'static str,
     },
-}
-
-/// Where an answer goes.
-#[derive(Clone, Debug)]
-struct ReturnAddress {
-    redirect_uri: String,
-    state: Option<String>,
-    correlation_id: Option<String>,
 }
 
 impl ReturnAddress {
@@ -137,9 +124,10 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
         ))?
         .to_owned();
     let mut to = ReturnAddress {
-        redirect_uri: redirect_uri.clone(),
+        redirect_uri,
         state: None,
         correlation_id: None,
+        mccmnc: carrier.brand.profile != Profile::Verizon,
     };
 
     let mut parameters = plain.to_vec();
@@ -152,13 +140,15 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
     };
     let state = field("state")?.map(str::to_owned);
     let correlation_id = field("correlation_id")?.map(str::to_owned);
-    to.state = state.clone();
+    // The central service asks carriers to name themselves when it has done the discovery.
+    to.mccmnc |= field("discovered_by")?.is_some();
+    to.state = state;
     let field = |name: &'static str| {
         only(&parameters, name)
             .map_err(|Repeated| to.refuse("invalid_request", "A parameter was sent twice"))
     };
 
-    if state.is_none() {
+    if to.state.is_none() {
         return Err(to.refuse("invalid_request", "state is missing"));
     }
     if correlation_id
@@ -208,7 +198,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
     }
     let person = match &hint_token {
         Some(token) => {
-            let user = format!("{state:?} {nonce:?}");
+            let user = format!("{:?} {nonce:?}", to.state);
             hinted(carrier, &client, token, user).ok_or_else(|| {
                 to.refuse(
                     "invalid_login_hint_token",
@@ -233,23 +223,20 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
                 .ok_or_else(|| to.refuse("user_not_found", "Nobody uses this carrier"))?
         }
     };
+    let acr_values = field("acr_values")?
+        .unwrap_or("a3")
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
+    to.correlation_id = correlation_id;
     Ok(AuthorizationRequest {
-        attributes: ATTRIBUTES
-            .into_iter()
-            .filter(|name| scope.split(' ').any(|word| word == *name))
-            .collect(),
-        acr_values: field("acr_values")?
-            .unwrap_or("a3")
-            .split(' ')
-            .map(str::to_owned)
-            .collect(),
+        attributes: attributes_of(&scope),
+        acr_values,
         client,
-        redirect_uri,
-        state,
+        to,
         nonce,
         scope,
         context,
-        correlation_id,
         code_challenge,
         hint_token,
         person,
@@ -308,133 +295,17 @@ fn hinted(
     })?
 }
 
-fn is_correlation_id(id: &str) -> bool {
+pub(super) fn is_correlation_id(id: &str) -> bool {
     (8..=16).contains(&id.len())
         && id
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// How this carrier spells an authentication class.
-pub(super) fn spelled_class(brand: &Brand, class: u8) -> String {
-    match brand.profile {
-        Profile::Att => format!("aal{class}"),
-        Profile::Tmobile | Profile::Verizon => format!("a{class}"),
-    }
-}
-
-fn agree_at_once(
-    carrier: &Carrier,
-    mut request: AuthorizationRequest,
-    auto: &AutoConsent,
-) -> Response {
-    let named = auto.person.as_deref().and_then(people::person);
-    if let Some(person) = named.filter(|person| person.carrier == carrier.brand.name) {
-        request.person = person;
-    }
-    let shared = request
-        .attributes
-        .iter()
-        .copied()
-        .filter(|name| {
-            auto.share
-                .as_ref()
-                .is_none_or(|share| share.iter().any(|shared| shared == name))
-        })
-        .collect();
-    agree(carrier, request, auto.factor, shared, StatusCode::FOUND)
-}
-
-/// The person agreed.
-pub(super) fn agree(
-    carrier: &Carrier,
-    request: AuthorizationRequest,
-    factor: Factor,
-    shared: Vec<&'static str>,
-    status: StatusCode,
-) -> Response {
-    let to = ReturnAddress {
-        redirect_uri: request.redirect_uri.clone(),
-        state: request.state.clone(),
-        correlation_id: request.correlation_id.clone(),
-    };
-    if let Some(token) = &request.hint_token {
-        carrier.hints.take(token);
-    }
-    let rules = carrier.rules();
-    let code = carrier.codes.put(Grant {
-        shared: shared
-            .into_iter()
-            .filter(|name| !rules.withhold.iter().any(|withheld| withheld == name))
-            .collect(),
-        factor,
-        auth_time: SystemTime::now(),
-        request,
-        redeemed: false,
-    });
-    let answer = vec![("code".to_owned(), code)];
-    answer_client(carrier, &rules, &to, answer, status)
-}
-
-/// The person, the phone or the carrier did not let it happen.
-pub(super) fn decline(carrier: &Carrier, request: &AuthorizationRequest, error: &str) -> Response {
-    let to = ReturnAddress {
-        redirect_uri: request.redirect_uri.clone(),
-        state: request.state.clone(),
-        correlation_id: request.correlation_id.clone(),
-    };
-    if let Some(token) = &request.hint_token {
-        carrier.hints.take(token);
-    }
-    refused(
-        carrier,
-        &to,
-        error,
-        "The simulated carrier was told to answer this",
-    )
-}
-
-fn refused(carrier: &Carrier, to: &ReturnAddress, error: &str, description: &str) -> Response {
-    let answer = vec![
-        ("error".to_owned(), error.to_owned()),
-        ("error_description".to_owned(), description.to_owned()),
-    ];
-    answer_client(carrier, &carrier.rules(), to, answer, StatusCode::SEE_OTHER)
-}
-
-fn answer_client(
-    carrier: &Carrier,
-    rules: &CarrierRules,
-    to: &ReturnAddress,
-    mut answer: Vec<(String, String)>,
-    status: StatusCode,
-) -> Response {
-    if let Some(state) = &to.state {
-        answer.push(("state".to_owned(), state.clone()));
-    }
-    if carrier.brand.profile != Profile::Verizon {
-        answer.push(("mccmnc".to_owned(), carrier.brand.mccmnc.to_owned()));
-    }
-    if let Some(correlation_id) = &to.correlation_id {
-        answer.push(("correlation_id".to_owned(), correlation_id.clone()));
-    }
-    adjust_parameters(&mut answer, &rules.callback, &rules.callback_omit);
-    redirect(&to.redirect_uri, &answer, status)
-}
-
-/// A redirect with parameters added to the query.
-pub(super) fn redirect(to: &str, parameters: &[(String, String)], status: StatusCode) -> Response {
-    let Ok(mut url) = Url::parse(to) else {
-        return page::refusal("zenkey", "ZenKey", "The redirect URI is not a URI.");
-    };
-    url.query_pairs_mut().extend_pairs(parameters);
-    (
-        status,
-        [
-            (header::LOCATION, url.as_str()),
-            (header::CACHE_CONTROL, "no-store"),
-            (header::REFERRER_POLICY, "no-referrer"),
-        ],
-    )
-        .into_response()
+/// Which attributes a scope means.
+pub(super) fn attributes_of(scope: &str) -> Vec<&'static str> {
+    ATTRIBUTES
+        .into_iter()
+        .filter(|name| scope.split(' ').any(|word| word == *name))
+        .collect()
 }

@@ -1,6 +1,6 @@
 //! One simulated carrier: its state, its routes, and the handle by which tests hold it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -15,12 +15,12 @@ use super::authorize::{self, AuthorizationRequest};
 use super::call::{Call, Journal, Recorded};
 use super::keys::KeyRing;
 use super::metadata::{self, Teller};
+use super::mint::{Access, Grant};
 use super::people::Person;
 use super::profile::{Brand, Profile};
 use super::rules::{CarrierRules, Signature};
 use super::settings::Registry;
 use super::shelf::{Shelf, random_text};
-use super::token::{Access, Grant};
 use super::{consent, control, jwt, token, userinfo};
 
 const HINT_LIFE: Duration = Duration::from_secs(600);
@@ -34,6 +34,7 @@ pub(super) struct Carrier {
     pub(super) brand: &'static Brand,
     pub(super) origin: String,
     pub(super) registry: Registry,
+    pub(super) peers: Peers,
     pub(super) keys: KeyRing,
     pub(super) rules: RwLock<CarrierRules>,
     pub(super) journal: Journal,
@@ -45,6 +46,24 @@ pub(super) struct Carrier {
     pub(super) tokens: Shelf<Access>,
     /// The `jti` values of client assertions seen.
     pub(super) assertions: Shelf<()>,
+}
+
+/// The other carriers of the same simulation.
+#[derive(Debug, Default)]
+pub(super) struct Peers(RwLock<Vec<Weak<Carrier>>>);
+
+impl Peers {
+    pub(super) fn meet(&self, carriers: &[Arc<Carrier>]) {
+        *self.0.write() = carriers.iter().map(Arc::downgrade).collect();
+    }
+
+    pub(super) fn carrier(&self, name: &str) -> Option<Arc<Carrier>> {
+        let carriers = self.0.read();
+        carriers
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|carrier| carrier.brand.name == name)
+    }
 }
 
 /// Whom a login hint token means, and which authorization request has used it.
@@ -61,6 +80,7 @@ impl Carrier {
             brand,
             origin,
             registry,
+            peers: Peers::default(),
             keys: KeyRing::default(),
             rules: RwLock::default(),
             journal: Journal::default(),
@@ -74,6 +94,10 @@ impl Carrier {
 
     pub(super) fn issuer(&self) -> String {
         format!("{}{}", self.origin, self.brand.issuer_path)
+    }
+
+    pub(super) fn authorization_endpoint(&self) -> String {
+        format!("{}{}", self.origin, self.brand.authorize_path)
     }
 
     pub(super) fn token_endpoint(&self) -> String {
@@ -201,7 +225,7 @@ impl CarrierHandle {
 
     /// Where browsers are sent.
     pub fn authorization_endpoint(&self) -> String {
-        format!("{}{}", self.0.origin, self.0.brand.authorize_path)
+        self.0.authorization_endpoint()
     }
 
     /// Where codes are redeemed.

@@ -7,30 +7,61 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::authorize::{AuthorizationRequest, agree, decline};
+use super::answer::{agree, decline};
+use super::authorize::AuthorizationRequest;
 use super::call::{Call, all, first};
 use super::carrier::Carrier;
-use super::page::{brand, escape, footnote, page, refusal};
+use super::page::{brand, escape, footnote, page, refusal, stale};
 use super::profile::Brand;
 use super::rules::Factor;
 use super::userinfo::preview;
 
 /// Every error a carrier can answer, in the words the demo's operator reads.
-const TROUBLES: [(&str, &str); 14] = [
-    ("user_not_found", "the number has moved to another carrier"),
-    ("authentication_timed_out", "nobody answered on the phone"),
-    ("device_unavailable", "the phone could not be reached"),
-    ("network_failure", "the SIM check failed"),
-    ("user_unsupported", "the carrier’s app was removed"),
-    ("invalid_login_hint", "the hint is somebody else"),
-    ("invalid_login_hint_token", "the hint token is not readable"),
-    ("access_denied", "refused"),
-    ("temporarily_unavailable", "try again later"),
-    ("server_error", "the carrier broke down"),
-    ("invalid_request", "a parameter is wrong"),
-    ("invalid_scope", "an attribute is not enabled"),
-    ("unauthorized_client", "the client is not allowed"),
-    ("request_denied", "an old code for a refusal"),
+const TROUBLES: [(&str, &[(&str, &str)]); 3] = [
+    (
+        "The person and the phone",
+        &[
+            ("user_not_found", "the number has moved to another carrier"),
+            ("access_denied", "refused"),
+            ("authentication_timed_out", "nobody answered on the phone"),
+            ("device_unavailable", "the phone could not be reached"),
+            ("network_failure", "the SIM check failed"),
+            ("user_unsupported", "the carrier’s app was removed"),
+            ("invalid_login_hint", "the hint is somebody else"),
+            ("invalid_login_hint_token", "the hint token is not readable"),
+            ("request_denied", "an old name for a refusal"),
+            (
+                "device_authentication_failure",
+                "an old name for a failed check",
+            ),
+        ],
+    ),
+    (
+        "The carrier",
+        &[
+            ("temporarily_unavailable", "try again later"),
+            ("server_error", "the carrier broke down"),
+            ("interaction_required", "never without the person"),
+            ("login_required", "never without the person"),
+            ("consent_required", "never seen in practice"),
+            ("account_selection_required", "never seen in practice"),
+            ("something_unheard_of", "a code nobody documented"),
+        ],
+    ),
+    (
+        "The application’s set-up",
+        &[
+            ("invalid_request", "a parameter is wrong"),
+            ("invalid_scope", "an attribute is not enabled"),
+            ("unauthorized_client", "the client is not allowed"),
+            ("unsupported_response_type", "only code exists"),
+            ("invalid_request_object", "the signed request is wrong"),
+            ("request_not_supported", "no signed requests here"),
+            ("invalid_request_uri", "no request by reference"),
+            ("request_uri_not_supported", "no request by reference"),
+            ("registration_not_supported", "no dynamic registration"),
+        ],
+    ),
 ];
 
 const FACTORS: [(&str, &str, u8); 4] = [
@@ -136,8 +167,12 @@ fn factors(strong: bool) -> String {
 
 fn troubles() -> String {
     let mut list = "<select id=\"error\" name=\"error\">".to_owned();
-    for (code, words) in TROUBLES {
-        let _ = write!(list, "<option value=\"{code}\">{code}: {words}</option>");
+    for (group, codes) in TROUBLES {
+        let _ = write!(list, "<optgroup label=\"{group}\">");
+        for (code, words) in codes {
+            let _ = write!(list, "<option value=\"{code}\">{code}: {words}</option>");
+        }
+        list.push_str("</optgroup>");
     }
     list.push_str("</select>");
     list
@@ -161,8 +196,7 @@ pub(super) async fn decide(State(carrier): State<Arc<Carrier>>, call: Call) -> R
         Some(None) => return refusal(carrier.brand.name, title, "That is not a factor."),
     };
     let Some(request) = field("ticket").and_then(|ticket| carrier.tickets.take(ticket)) else {
-        let reason = "This request was decided before, or has expired.";
-        return refusal(carrier.brand.name, title, reason);
+        return stale(carrier.brand.name, title);
     };
     if let Some(error) = error {
         return decline(&carrier, &request, error);

@@ -1,6 +1,5 @@
 //! The discovery UI: the page that pairs a browser with a phone and so learns the carrier.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +9,21 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use parking_lot::RwLock;
-use qrcode::{Color, QrCode};
 
-use super::authorize::redirect;
+use super::answer::redirect;
 use super::call::{Call, Journal, Recorded, first, only};
 use super::carrier::Carrier;
 use super::control::{self, Controlled};
-use super::page::{brand, escape, footnote, mark, page, refusal};
+use super::page::{brand, escape, footnote, page, refusal, stale};
+use super::pairing::{View, show};
 use super::people::{self, Person};
 use super::rules::{DiscoveryUiRules, adjust_parameters};
 use super::settings::{Client, Registry};
-use super::shelf::{Shelf, random_digits};
+use super::shelf::Shelf;
 
 const COOKIE: &str = "zenkey_demo_browser";
-const THEME: &str = "zenkey";
-const TITLE: &str = "ZenKey discovery";
+pub(super) const THEME: &str = "zenkey";
+pub(super) const TITLE: &str = "ZenKey discovery";
 const TICKET_LIFE: Duration = Duration::from_secs(1800);
 
 /// Everything the discovery UI knows.
@@ -40,19 +39,14 @@ pub(super) struct DiscoveryUi {
 
 /// Who wants to know, and where to tell.
 #[derive(Clone, Debug)]
-struct Ask {
-    client: Client,
+pub(super) struct Ask {
+    pub(super) client: Client,
     redirect_uri: String,
     state: Option<String>,
-    phone: bool,
-}
-
-/// What the page puts first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum View {
-    Both,
-    VisualCode,
-    NumericCode,
+    /// Whether the browser is on the phone itself.
+    pub(super) phone: bool,
+    /// The authorization request to go on with, if one came along.
+    request: Option<Vec<(String, String)>>,
 }
 
 impl DiscoveryUi {
@@ -72,7 +66,7 @@ impl DiscoveryUi {
         format!("{}/ui/discovery-ui", self.origin)
     }
 
-    fn carrier_of(&self, person: &Person) -> Option<&Carrier> {
+    pub(super) fn carrier_of(&self, person: &Person) -> Option<&Carrier> {
         let carrier = self
             .carriers
             .iter()
@@ -96,6 +90,7 @@ impl Controlled for DiscoveryUi {
 pub(super) fn router(ui: Arc<DiscoveryUi>) -> Router {
     Router::new()
         .route("/ui/discovery-ui", get(discovery_ui))
+        .route("/v1/auth", get(optimized))
         .route("/ui/visual-code", get(visual_code))
         .route("/ui/device", get(device))
         .route("/ui/discovery-ui/choose", post(choose))
@@ -106,6 +101,11 @@ pub(super) fn router(ui: Arc<DiscoveryUi>) -> Router {
 }
 
 async fn discovery_ui(State(ui): State<Arc<DiscoveryUi>>, call: Call) -> Response {
+    enter(&ui, &call, View::Both)
+}
+
+/// Discovery and authorization in one: the browser comes with the carrier's request, and is sent on with it.
+async fn optimized(State(ui): State<Arc<DiscoveryUi>>, call: Call) -> Response {
     enter(&ui, &call, View::Both)
 }
 
@@ -134,10 +134,10 @@ fn enter(ui: &DiscoveryUi, call: &Call, view: View) -> Response {
         return call_back(ui, &ask, person, StatusCode::FOUND);
     }
     let (view, trusting) = match first(&call.query, "prompt") {
-        None | Some("false") => (view, true),
+        Some("true" | "picker") => (view, false),
         Some("visual_code") => (View::VisualCode, false),
         Some("device") => (View::NumericCode, false),
-        Some(_) => (view, false),
+        _ => (view, true),
     };
     let remembered = call.cookie(COOKIE).and_then(people::person);
     if let Some(person) = remembered.filter(|_| trusting) {
@@ -161,6 +161,7 @@ fn read(ui: &DiscoveryUi, call: &Call) -> Result<Ask, &'static str> {
         redirect_uri,
         state: field("state")?.map(str::to_owned),
         phone: call.is_phone(),
+        request: (call.path == "/v1/auth").then(|| call.query.clone()),
     })
 }
 
@@ -173,12 +174,20 @@ fn call_back(ui: &DiscoveryUi, ask: &Ask, person: &'static Person, status: Statu
     let Some(carrier) = ui.carrier_of(person) else {
         return call_back_with_error(ui, ask, "server_error", status);
     };
-    let mut answer = vec![("mccmnc".to_owned(), carrier.brand.mccmnc.to_owned())];
-    if !ask.phone {
-        // Only a second device needs to be told whose phone to ring.
+    // Only a second device needs to be told whose phone to ring.
+    let hint = (!ask.phone).then(|| {
         let token = carrier.hint(&ask.client.client_id, person);
-        answer.push(("login_hint_token".to_owned(), token));
+        ("login_hint_token".to_owned(), token)
+    });
+    if let Some(request) = &ask.request {
+        let mut request = request.clone();
+        request.retain(|(name, value)| name != "prompt" || value != "true");
+        request.push(("discovered_by".to_owned(), "v1/auth".to_owned()));
+        request.extend(hint);
+        return redirect(&carrier.authorization_endpoint(), &request, status);
     }
+    let mut answer = vec![("mccmnc".to_owned(), carrier.brand.mccmnc.to_owned())];
+    answer.extend(hint);
     send_back(ui, ask, answer, status)
 }
 
@@ -216,8 +225,7 @@ async fn choose(State(ui): State<Arc<DiscoveryUi>>, call: Call) -> Response {
         return refusal(THEME, TITLE, "Nobody has such a phone.");
     }
     let Some(ask) = field("ticket").and_then(|ticket| ui.tickets.take(ticket)) else {
-        let reason = "This code was used before, or has expired.";
-        return refusal(THEME, TITLE, reason);
+        return stale(THEME, TITLE);
     };
     let (Some(person), None) = (person, error) else {
         let error = error.unwrap_or("server_error");
@@ -268,123 +276,6 @@ fn plain_page(content: &str) -> Response {
         footnote(TITLE)
     );
     page(StatusCode::OK, THEME, TITLE, &body)
-}
-
-fn show(ui: &DiscoveryUi, ask: &Ask, ticket: &str, view: View) -> Response {
-    let client = escape(&ask.client.name);
-    let (heading, lead) = if ask.phone {
-        (
-            "Which phone is this?",
-            "A real page would know from the network. Here you say whose SIM is in the phone you hold.",
-        )
-    } else {
-        (
-            "Sign in with your phone",
-            "Scan this code with your carrier’s ZenKey app, or type the number there. You do this once in each \
-             browser.",
-        )
-    };
-    let code = if ask.phone {
-        String::new()
-    } else {
-        codes(view)
-    };
-    let body = format!(
-        "<main class=\"centre\"><div class=\"sheet{width}\">{brand}\n\
-         <h1>{heading}</h1>\n<p class=\"quiet\">{client} will know you by your phone. {lead}</p>\n\
-         <form id=\"choose\" method=\"post\" action=\"/ui/discovery-ui/choose\">\n\
-         <input type=\"hidden\" id=\"ticket\" name=\"ticket\" value=\"{ticket}\">\n\
-         <div{grid}>{code}<div>{phones}{trust}</div></div>\n</form>\n<hr class=\"rule\">\n\
-         <form id=\"trouble\" method=\"post\" action=\"/ui/discovery-ui/choose\">\n\
-         <input type=\"hidden\" name=\"ticket\" value=\"{ticket}\">\n\
-         <details><summary>Simulate a problem</summary><div class=\"row\">\
-         <label for=\"error\" class=\"small\">Answer with<select id=\"error\" name=\"error\">\
-         <option value=\"access_denied\">access_denied: the person gave up</option>\
-         <option value=\"user_unsupported\">user_unsupported: no app on the phone</option>\
-         <option value=\"temporarily_unavailable\">temporarily_unavailable: try again later</option>\
-         <option value=\"server_error\">server_error: discovery broke down</option>\
-         <option value=\"invalid_request\">invalid_request: a parameter is wrong</option></select></label>\
-         <button class=\"plain\" id=\"fail\">Send</button></div></details></form></div>\n{footnote}</main>",
-        width = if ask.phone { " narrow" } else { "" },
-        brand = brand(THEME, "ZenKey"),
-        ticket = escape(ticket),
-        grid = if ask.phone { "" } else { " class=\"pair\"" },
-        phones = phones(ui, ask.phone),
-        trust = "<label class=\"check small\" for=\"trust\"><input type=\"checkbox\" id=\"trust\" name=\"trust\" \
-                 value=\"yes\" checked><span>Remember this browser</span></label>",
-        footnote = footnote(TITLE),
-    );
-    page(StatusCode::OK, THEME, TITLE, &body)
-}
-
-fn codes(view: View) -> String {
-    let digits = random_digits(6);
-    // The same number either way, as an app's link and as something to type.
-    let link = format!("zenkey://pair?code={digits}");
-    let (left, right) = digits.split_at(3);
-    let visual = qr(&link).unwrap_or_default();
-    let numeric = format!("<div class=\"digits\" id=\"numeric-code\">{left} {right}</div>");
-    let inside = match view {
-        View::Both => {
-            format!("{visual}<span class=\"quiet small\">or type</span>{numeric}")
-        }
-        View::VisualCode => visual,
-        View::NumericCode => {
-            format!("<span class=\"quiet small\">Type this on your phone</span>{numeric}")
-        }
-    };
-    format!("<div class=\"code\">{inside}</div>")
-}
-
-/// A QR code as a drawing, dark on light in either colour scheme so that cameras can read it.
-fn qr(text: &str) -> Option<String> {
-    const QUIET: usize = 3;
-    let code = QrCode::new(text).ok()?;
-    let width = code.width();
-    let mut path = String::new();
-    for (index, module) in code.to_colors().into_iter().enumerate() {
-        if module == Color::Dark {
-            // Writing to a String cannot fail.
-            let _ = write!(
-                path,
-                "M{} {}h1v1h-1z",
-                index % width + QUIET,
-                index / width + QUIET
-            );
-        }
-    }
-    let side = width + 2 * QUIET;
-    Some(format!(
-        "<svg id=\"visual-code\" role=\"img\" aria-label=\"Visual code\" viewBox=\"0 0 {side} {side}\" \
-         shape-rendering=\"crispEdges\"><rect width=\"{side}\" height=\"{side}\" fill=\"#fff\"/><path fill=\"#111\" \
-         d=\"{path}\"/></svg>"
-    ))
-}
-
-fn phones(ui: &DiscoveryUi, phone: bool) -> String {
-    let legend = if phone {
-        "This phone is"
-    } else {
-        "Which simulated phone scans it?"
-    };
-    let mut list = format!("<fieldset><legend>{legend}</legend><div class=\"phones\">");
-    for person in people::people() {
-        let Some(carrier) = ui.carrier_of(person) else {
-            continue;
-        };
-        let _ = write!(
-            list,
-            "<button id=\"person-{id}\" name=\"person\" value=\"{id}\">{mark}<span><span class=\"who\">{name}</span>\
-             <span class=\"what\">{device}, {title}</span></span></button>",
-            id = person.id,
-            mark = mark(carrier.brand.name),
-            name = escape(&person.name()),
-            device = escape(person.device),
-            title = escape(carrier.brand.title),
-        );
-    }
-    list.push_str("</div></fieldset>");
-    list
 }
 
 /// The running discovery UI, as tests hold it.

@@ -9,7 +9,7 @@
 //! | part | paths |
 //! |---|---|
 //! | discovery issuer | `GET /.well-known/openid_configuration` |
-//! | discovery UI | `GET /ui/discovery-ui`, `/ui/visual-code`, `/ui/device`; `POST /ui/discovery-ui/choose`; `GET /ui/trusted`, `POST /ui/forget` |
+//! | discovery UI | `GET /ui/discovery-ui`, `/ui/visual-code`, `/ui/device`; `POST /ui/discovery-ui/choose`; `GET /ui/trusted`, `POST /ui/forget`; `GET /v1/auth` (optimized discovery) |
 //! | Aurora Wireless (`att` profile) | issuer is the bare origin; `/mga/sps/oauth/oauth20/{authorize,token,userinfo}`, `/mga/sps/jwks` |
 //! | Tangent Mobile (`tmobile` profile) | issuer is the bare origin; `/verify/authorize`, `/tms/v3/usertoken`, `/oidc/v1/userinfo`, `/oauth2/v1/certs` |
 //! | Vireo (`verizon` profile) | issuer is `{origin}/vzauth/oauth2/ccid`; below it `/authorize`, `/access_token`, `/userinfo`, `/jwks` |
@@ -49,10 +49,12 @@
 //!
 //! The rules are [`CarrierRules`], [`DiscoveryRules`] and [`DiscoveryUiRules`]; their field names are the JSON names.
 
+mod answer;
 mod app;
 mod authorize;
 mod call;
 mod carrier;
+mod client_auth;
 mod consent;
 mod control;
 mod discovery;
@@ -60,9 +62,12 @@ mod discovery_ui;
 mod jwt;
 mod keys;
 mod metadata;
+mod mint;
 mod page;
+mod pairing;
 mod people;
 mod profile;
+mod refusal;
 mod rules;
 mod server;
 mod settings;

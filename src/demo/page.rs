@@ -60,11 +60,31 @@ pub(super) fn page(status: StatusCode, theme: &str, title: &str, body: &str) -> 
 
 /// What a person sees when there is nowhere to send them back to.
 pub(super) fn refusal(theme: &str, title: &str, reason: &str) -> Response {
+    dead_end(
+        theme,
+        title,
+        "This request cannot be answered",
+        reason,
+        "The application that sent you here asked for something it must not ask for, so you are not sent back to it. \
+         Whoever runs that application has to put it right.",
+    )
+}
+
+/// What a person sees who comes with a page from before.
+pub(super) fn stale(theme: &str, title: &str) -> Response {
+    dead_end(
+        theme,
+        title,
+        "This page is out of date",
+        "It was answered before, or it waited too long.",
+        "Go back to the application and sign in again.",
+    )
+}
+
+fn dead_end(theme: &str, title: &str, heading: &str, reason: &str, advice: &str) -> Response {
     let body = format!(
-        "<main class=\"centre\"><div class=\"sheet narrow\">{}\n\
-         <h1>This request cannot be answered</h1>\n<p id=\"reason\">{}</p>\n\
-         <p class=\"quiet small\">The application that sent you here asked for something that is not registered, so \
-         you are not sent back to it. Whoever runs that application has to put it right.</p></div>\n{}</main>",
+        "<main class=\"centre\"><div class=\"sheet narrow\">{}\n<h1>{heading}</h1>\n<p id=\"reason\">{}</p>\n\
+         <p class=\"quiet small\">{advice}</p></div>\n{}</main>",
         brand(theme, title),
         escape(reason),
         footnote(title),

@@ -35,6 +35,9 @@ pub struct CarrierRules {
     pub correlation_unchecked: bool,
     /// Refuse authorization requests that come without `login_hint_token`, except from phones.
     pub hint_required: bool,
+    /// People who came from another carrier: the id of one of this carrier's people, and whom they used to be, for
+    /// instance `wyn` and `tomas`. Their ID token carries the old carrier's port token in `aka`.
+    pub ported: BTreeMap<String, String>,
     /// Header members set in the ID token.
     pub id_token_header: Map<String, Value>,
     /// Header members left out of the ID token.

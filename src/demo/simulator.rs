@@ -40,6 +40,9 @@ impl Simulator {
             carriers.push(Arc::new(carrier));
             carrier_bounds.push(bound);
         }
+        for carrier in &carriers {
+            carrier.peers.meet(&carriers);
+        }
         let ui = Arc::new(DiscoveryUi::new(
             ui_bound.origin(),
             carriers.clone(),

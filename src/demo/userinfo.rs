@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, only};
 use super::carrier::Carrier;
+use super::mint::Access;
 use super::people::Person;
 use super::profile::{Brand, Profile};
 use super::rules::adjust;
-use super::token::Access;
 
 /// The endpoint.
 pub(super) async fn userinfo(State(carrier): State<Arc<Carrier>>, call: Call) -> Response {
@@ -39,7 +39,7 @@ pub(super) async fn userinfo(State(carrier): State<Arc<Carrier>>, call: Call) ->
         Ok(given) => given.or_else(|| call.header("correlation_id")),
         Err(_) => return bad_request("A parameter was sent twice"),
     };
-    let expected = access.grant.request.correlation_id.as_deref();
+    let expected = access.grant.request.to.correlation_id.as_deref();
     if given.is_some() && given != expected && !rules.correlation_unchecked {
         return bad_request("correlation_id is not the one of the authorization request");
     }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::{
-    Client, Factor, Simulator, SimulatorSettings, keys::SigningKey, people, rules::Signature,
+    AutoConsent, Client, Factor, Simulator, SimulatorSettings, keys::SigningKey, people,
+    rules::Signature,
 };
 use super::*;
 
@@ -272,4 +273,96 @@ async fn the_wiki_shows_who_came_and_what_they_asked_for() {
             .starts_with("default-src 'none'")
     );
     assert!(public.text().await.unwrap().contains("moorings"));
+}
+
+#[tokio::test]
+async fn somebody_who_moved_brings_the_old_carriers_word() {
+    let world = World::new().await;
+    let (aurora, vireo) = (world.carrier("aurora"), world.carrier("vireo"));
+    vireo.set(|rules| {
+        rules.ported.insert("noor".to_owned(), "tomas".to_owned());
+    });
+    let code = world.code(vireo).await;
+    let body: Value = world
+        .redeem(vireo, &redemption(&code))
+        .await
+        .json()
+        .await
+        .unwrap();
+    let claims = world.claims(vireo, &body).await.unwrap();
+    let keys: Value = world
+        .get(&aurora.jwks_uri(), &[])
+        .await
+        .json()
+        .await
+        .unwrap();
+    let old = jwt::verify(claims["aka"][0].as_str().unwrap(), &keys).unwrap();
+    let tomas = people().iter().find(|person| person.id == "tomas").unwrap();
+    assert_eq!(old["iss"], aurora.issuer());
+    assert_eq!(old["sub"], aurora.subject(CLIENT, tomas));
+    assert_eq!(old["aud"], CLIENT);
+}
+
+#[tokio::test]
+async fn optimized_discovery_goes_on_to_the_carrier_with_the_same_request() {
+    let world = World::new().await;
+    let vireo = world.carrier("vireo");
+    vireo.set(|rules| rules.auto_consent = Some(AutoConsent::default()));
+    world
+        .simulator
+        .ui()
+        .set(|rules| rules.auto_choose = Some("wyn".to_owned()));
+    let url = world
+        .simulator
+        .discovery_ui()
+        .replace("/ui/discovery-ui", "/v1/auth");
+    let sent_on = world.get(&url, &request()).await;
+    let location = sent_on.headers()["location"].to_str().unwrap().to_owned();
+    assert!(location.starts_with(&vireo.authorization_endpoint()));
+    let answer = callback(&world.get(&location, &[]).await);
+    assert_eq!(answer["mccmnc"], "311480");
+    assert_eq!(answer["state"], "second-leg");
+    assert!(
+        vireo
+            .last("authorize")
+            .unwrap()
+            .parameter("login_hint_token")
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn somebody_not_found_can_choose_another_phone() {
+    let world = World::new().await;
+    let hint = world.choose("maya").await["login_hint_token"].clone();
+    let aurora = world.carrier("aurora");
+    let ticket = world
+        .ask(aurora, &request_with("login_hint_token", Some(&hint)))
+        .await;
+    let form = [
+        ("ticket", ticket.as_str()),
+        ("decision", "error"),
+        ("error", "user_not_found"),
+    ];
+    assert_eq!(world.decide(aurora, &form).await["error"], "user_not_found");
+
+    let mut again = ui_query();
+    again.push(("prompt", "true"));
+    let page = world.get(&world.simulator.discovery_ui(), &again).await;
+    let ticket = super::ticket(&page.text().await.unwrap());
+    let url = format!("{}/choose", world.simulator.discovery_ui());
+    let form = [
+        ("ticket", ticket.as_str()),
+        ("carrier", "vireo"),
+        ("trust", "yes"),
+    ];
+    assert_eq!(callback(&world.post(&url, &form).await)["mccmnc"], "311480");
+    let silent = world
+        .get(&world.simulator.discovery_ui(), &ui_query())
+        .await;
+    assert_eq!(
+        callback(&silent)["mccmnc"],
+        "311480",
+        "the browser remembers the new phone"
+    );
 }

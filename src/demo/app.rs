@@ -1,0 +1,175 @@
+//! Harbour wiki, a small app that knows nothing about sign-in and believes the headers it gets.
+
+use std::fmt::Write as _;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, readable_headers};
+use super::page::{brand, escape, page};
+
+const THEME: &str = "harbour";
+const TITLE: &str = "Harbour wiki";
+
+/// Headers that tell who is there, and what they tell.
+const IDENTITY: [(&str, &str); 8] = [
+    ("x-auth-request-user", "User"),
+    ("x-auth-request-email", "E-mail"),
+    ("x-zenkey-name", "Name"),
+    ("x-zenkey-email", "E-mail (ZenKey)"),
+    ("x-zenkey-sub", "Subject"),
+    ("x-zenkey-issuer", "Issuer"),
+    ("x-zenkey-acr", "Authentication class"),
+    ("x-zenkey-amr", "Methods"),
+];
+
+const PAGES: [(&str, &str); 4] = [
+    ("/tides?port=long-beach&units=metres", "Tide tables"),
+    (
+        "/berths/12?from=2026-03-01&to=2026-03-31#crane",
+        "Berth 12 in March",
+    ),
+    ("/search?q=pilot%20boat&page=2", "Search: pilot boat"),
+    (
+        "/logbook/2026/03/entry-7?highlight=fog%26swell",
+        "Logbook, entry 7",
+    ),
+];
+
+pub(super) fn router() -> Router {
+    Router::new()
+        .route("/public", any(public))
+        .route("/echo.json", any(echo))
+        .fallback(fallback)
+}
+
+async fn fallback(call: Call) -> Response {
+    // Below any path, so that a test can echo through any route of a gateway.
+    if call.path.ends_with("/echo.json") {
+        return echo(call).await;
+    }
+    wiki_page(&call)
+}
+
+async fn echo(call: Call) -> Response {
+    let mut headers: Map<String, Value> = Map::new();
+    for (name, value) in readable_headers(&call.headers) {
+        // A repeated field shows as a list, so that a test cannot mistake two values for one.
+        match headers.get_mut(&name) {
+            Some(Value::Array(values)) => values.push(value.into()),
+            Some(first) => *first = json!([first.take(), value]),
+            None => {
+                headers.insert(name, value.into());
+            }
+        }
+    }
+    axum::Json(json!({
+        "method": call.method.as_str(),
+        "path": call.path,
+        "query": call.raw_query,
+        "headers": headers,
+    }))
+    .into_response()
+}
+
+async fn public(call: Call) -> Response {
+    let content = format!(
+        "<section class=\"card\"><h1>Visitors’ moorings</h1><p>Twelve moorings lie east of the breakwater. Call \
+         the harbour office on channel 14 before you tie up.</p><p class=\"quiet small\">Everybody may read this page; \
+         the rest of the wiki is for members.</p></section>{}",
+        asked_for(&call)
+    );
+    wiki(&content, &call)
+}
+
+fn wiki_page(call: &Call) -> Response {
+    let content = format!("{}{}{}", asked_for(call), who(call), headers(call));
+    wiki(&content, call)
+}
+
+/// The frame around every page.
+fn wiki(content: &str, call: &Call) -> Response {
+    let mut links = String::new();
+    for (path, label) in PAGES {
+        // Writing to a String cannot fail.
+        let _ = write!(links, "<a href=\"{}\">{label}</a>", escape(path));
+    }
+    let session = if IDENTITY
+        .iter()
+        .any(|(name, _)| call.headers.contains_key(*name))
+    {
+        "<form id=\"sign-out\" method=\"post\" action=\"/oauth2/sign_out\"><button class=\"plain\">Sign \
+         out</button></form>"
+    } else {
+        ""
+    };
+    let body = format!(
+        "<header class=\"bar\"><div>{}<nav aria-label=\"Pages\"><a href=\"/\">Home</a>{links}<a href=\"/public\">\
+         Visitors</a></nav>{session}</div></header>\n<main class=\"wiki\">{content}</main>\n\
+         <footer class=\"wiki\"><p class=\"note\">Harbour wiki is a sample app. It has no login of its own and shows \
+         what the gateway in front of it sends.</p></footer>",
+        brand(THEME, TITLE)
+    );
+    page(StatusCode::OK, THEME, TITLE, &body)
+}
+
+/// The very address, so that a person sees they came back to it.
+fn asked_for(call: &Call) -> String {
+    let query = call.raw_query.as_ref().map(|query| format!("?{query}"));
+    format!(
+        "<section class=\"card\"><h2>You asked for</h2><code class=\"crumb\" id=\"asked-for\">{}{}</code></section>",
+        escape(&call.path),
+        escape(&query.unwrap_or_default())
+    )
+}
+
+fn who(call: &Call) -> String {
+    let mut facts = String::new();
+    for (name, label) in IDENTITY {
+        let values: Vec<String> = call
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        if !values.is_empty() {
+            let _ = write!(
+                facts,
+                "<dt>{label}</dt><dd id=\"{name}\">{}</dd>",
+                escape(&values.join(", "))
+            );
+        }
+    }
+    if facts.is_empty() {
+        return "<section class=\"card\"><h1>Nobody is signed in</h1><p class=\"quiet\" id=\"nobody\">No header says \
+                who you are.</p></section>"
+            .to_owned();
+    }
+    format!(
+        "<section class=\"card\"><h1>You are signed in</h1><dl class=\"facts\" id=\"who\">{facts}</dl></section>"
+    )
+}
+
+fn headers(call: &Call) -> String {
+    let mut rows = String::new();
+    for (name, value) in readable_headers(&call.headers) {
+        let class = if IDENTITY.iter().any(|(known, _)| *known == name) {
+            " class=\"ours\""
+        } else {
+            ""
+        };
+        let _ = write!(
+            rows,
+            "<tr{class}><th scope=\"row\"><code>{}</code></th><td><code>{}</code></td></tr>",
+            escape(&name),
+            escape(&value)
+        );
+    }
+    format!(
+        "<section class=\"card\"><h2>Everything this app received</h2><div class=\"scroll\"><table \
+         id=\"headers\"><tbody>{rows}</tbody></table></div></section>"
+    )
+}

@@ -1,0 +1,80 @@
+//! How the recorded carriers differed from one another.
+
+use serde::Serialize;
+
+/// Which recorded carrier a simulated one takes after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Numbers for `mccmnc`, odd metadata, `aal` class names, JWT access tokens, `request_denied` for a wrong verifier.
+    Att,
+    /// Endpoints on unrelated paths, flat user attributes, the secret accepted in the body as well.
+    Tmobile,
+    /// Blank members in discovery, an issuer with a path, `client_id` beside Basic refused, `expires_in` as text.
+    Verizon,
+}
+
+/// A carrier's public face: brand, codes and where its endpoints are.
+#[derive(Debug)]
+pub(super) struct Brand {
+    pub(super) name: &'static str,
+    pub(super) title: &'static str,
+    pub(super) profile: Profile,
+    /// The code it gives out itself.
+    pub(super) mccmnc: &'static str,
+    /// Every code that leads to it.
+    pub(super) codes: &'static [&'static str],
+    /// Appended to the origin.
+    pub(super) issuer_path: &'static str,
+    pub(super) authorize_path: &'static str,
+    pub(super) token_path: &'static str,
+    pub(super) userinfo_path: &'static str,
+    pub(super) jwks_path: &'static str,
+}
+
+pub(super) static BRANDS: [Brand; 3] = [
+    Brand {
+        name: "aurora",
+        title: "Aurora Wireless",
+        profile: Profile::Att,
+        mccmnc: "310410",
+        codes: &[
+            "310410", "310007", "310150", "310170", "310380", "310560", "310680",
+        ],
+        issuer_path: "",
+        authorize_path: "/mga/sps/oauth/oauth20/authorize",
+        token_path: "/mga/sps/oauth/oauth20/token",
+        userinfo_path: "/mga/sps/oauth/oauth20/userinfo",
+        jwks_path: "/mga/sps/jwks",
+    },
+    Brand {
+        name: "tangent",
+        title: "Tangent Mobile",
+        profile: Profile::Tmobile,
+        mccmnc: "310260",
+        codes: &[
+            "310260", "310160", "310200", "310210", "310220", "310230", "310240", "310250",
+            "310270", "310310", "310490", "310660", "310800",
+        ],
+        issuer_path: "",
+        authorize_path: "/verify/authorize",
+        token_path: "/tms/v3/usertoken",
+        userinfo_path: "/oidc/v1/userinfo",
+        jwks_path: "/oauth2/v1/certs",
+    },
+    Brand {
+        name: "vireo",
+        title: "Vireo",
+        profile: Profile::Verizon,
+        mccmnc: "311480",
+        codes: &[
+            "311480", "310010", "310012", "310013", "310590", "310890", "310910", "311110",
+            "311270", "311390", "311481",
+        ],
+        issuer_path: "/vzauth/oauth2/ccid",
+        authorize_path: "/vzauth/oauth2/ccid/authorize",
+        token_path: "/vzauth/oauth2/ccid/access_token",
+        userinfo_path: "/vzauth/oauth2/ccid/userinfo",
+        jwks_path: "/vzauth/oauth2/ccid/jwks",
+    },
+];

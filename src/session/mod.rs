@@ -4,9 +4,9 @@
 //! content is sealed under a key derived from that secret (see `seal.rs`). Carrier tokens are never part of a session.
 
 pub mod cache;
-pub mod embedded;
+pub mod hot;
+pub mod key;
 pub mod memory;
-pub mod redis;
 pub mod seal;
 pub mod store;
 
@@ -113,13 +113,128 @@ impl Session {
 
     /// Whether the session may still be used at `now`, given when it was last used (`last_used` may be newer than
     /// `last_seen`, because uses are written to the store only now and then).
+    ///
+    /// Ages are compared, never sums: no clock and no configured length can overflow. A clock that was set back makes
+    /// an age zero, so nobody is signed out by it.
     pub fn is_live(&self, now: SystemTime, last_used: SystemTime, lifetimes: &Lifetimes) -> bool {
-        now < self.created + lifetimes.absolute && now < last_used.max(self.last_seen) + lifetimes.idle
+        age(self.created, now) < lifetimes.absolute && age(last_used.max(self.last_seen), now) < lifetimes.idle
     }
 
-    /// How long a store must keep the record if it is last used at `now`: until the earlier of both limits.
+    /// How long a store must keep the record if it is written at `now`: until the session's absolute end, or the idle
+    /// time and a quarter of it, whichever is earlier. Zero means that the session is over.
+    ///
+    /// The quarter, because uses are written to the store only now and then ([`hot::CachePolicy::touch`]): without it a
+    /// session in use would end early. It is not a longer life: [`Session::is_live`] decides that.
     pub fn keep_for(&self, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
-        let absolute = (self.created + lifetimes.absolute).duration_since(now).unwrap_or_default();
-        absolute.min(lifetimes.idle)
+        let unused = lifetimes.idle.saturating_add(lifetimes.idle / 4);
+        lifetimes.absolute.saturating_sub(age(self.created, now)).min(unused)
+    }
+}
+
+/// Time from `since` to `now`; zero if `now` is earlier.
+fn age(since: SystemTime, now: SystemTime) -> Duration {
+    now.duration_since(since).unwrap_or_default()
+}
+
+/// Milliseconds since 1970; zero for earlier times. The one unit of time in records, in stores and in the cache.
+fn millis(at: SystemTime) -> u64 {
+    u64::try_from(age(SystemTime::UNIX_EPOCH, at).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time that [`millis`] wrote. `None` if the clock of this machine cannot say it.
+fn from_millis(millis: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    //! People and times for this room's tests.
+    use super::*;
+
+    /// A fixed moment, in whole milliseconds as records keep it.
+    pub(crate) fn noon() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123)
+    }
+
+    /// A session of `subject`, opened at `now`.
+    pub(crate) fn session_of(subject: &str, now: SystemTime) -> Session {
+        let parts = IdentityParts {
+            issuer: "https://carrier.example".into(),
+            subject: subject.into(),
+            mccmnc: Some("310007".into()),
+            acr: Some("a3".into()),
+            amr: vec!["pin".into()],
+            auth_time: Some(1_789_999_000),
+            claims: [
+                ("email".to_owned(), crate::identity::ClaimValue::Text("åsa@example.com".into())),
+                ("email_verified".to_owned(), crate::identity::ClaimValue::Bool(true)),
+                ("groups".to_owned(), crate::identity::ClaimValue::List(vec!["a".into(), "b".into()])),
+                ("level".to_owned(), crate::identity::ClaimValue::Integer(-7)),
+            ]
+            .into(),
+        };
+        Session::open(Identity::restore(parts), now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{noon, session_of};
+    use super::*;
+    use crate::secret::SystemEntropy;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    // F02: the id of a new session never depends on one that a browser already holds.
+    #[test]
+    fn every_sign_in_draws_a_new_id() {
+        let ids: std::collections::HashSet<_> =
+            (0..1000).map(|_| SessionId::generate(&SystemEntropy).store_key()).collect();
+        assert_eq!(ids.len(), 1000);
+    }
+
+    // F11: what names a record is a hash of the id, in a form that is not the cookie's.
+    #[test]
+    fn the_store_key_does_not_hold_the_id() {
+        let id = SessionId::generate(&SystemEntropy);
+        assert_eq!(id.store_key().0, sha256(id.secret().expose()));
+        assert_ne!(&id.store_key().0, id.secret().expose());
+        assert_eq!(id.store_key().to_hex().len(), 64);
+        assert_eq!(SessionId::parse(id.to_text().expose()), Some(id));
+    }
+
+    // F05
+    #[test]
+    fn a_session_unused_for_the_idle_time_is_over_and_its_twin_is_live() {
+        let session = session_of("s", noon());
+        let lifetimes = Lifetimes::default();
+        let used = noon() + 10 * MINUTE;
+        let over = used + lifetimes.idle;
+        assert!(!session.is_live(over, used, &lifetimes));
+        assert!(session.is_live(over - Duration::from_millis(1), used, &lifetimes));
+    }
+
+    // F05
+    #[test]
+    fn use_does_not_carry_a_session_over_its_absolute_end() {
+        let session = session_of("s", noon());
+        let lifetimes = Lifetimes::default();
+        let end = noon() + lifetimes.absolute;
+        assert!(!session.is_live(end, end, &lifetimes));
+        assert!(session.is_live(end - Duration::from_millis(1), end, &lifetimes));
+        assert_eq!(session.keep_for(end, &lifetimes), Duration::ZERO);
+        assert_eq!(session.keep_for(end - MINUTE, &lifetimes), MINUTE);
+        assert_eq!(session.keep_for(noon(), &lifetimes), lifetimes.idle + lifetimes.idle / 4);
+    }
+
+    // F05: configured lengths and clocks of any size compare without overflow.
+    #[test]
+    fn no_clock_and_no_length_overflows() {
+        let long = Lifetimes { idle: Duration::MAX, absolute: Duration::MAX, attempt: Duration::MAX };
+        let session = session_of("s", noon());
+        assert!(session.is_live(noon() + 9_999 * MINUTE, noon(), &long));
+        assert_eq!(session.keep_for(noon(), &long), Duration::MAX);
+        assert!(session.is_live(SystemTime::UNIX_EPOCH, noon(), &Lifetimes::default()), "a clock set back");
+        assert_eq!(millis(SystemTime::UNIX_EPOCH - MINUTE), 0);
     }
 }

@@ -20,6 +20,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Kind; 2] = [Kind::Session, Kind::Attempt];
+
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,21 +33,57 @@ impl Kind {
 }
 
 /// The store could not answer. Callers fail closed with 503; nobody is signed out by it.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Clone`, because many callers may wait for one answer (see `cache.rs`).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// No answer in time, or no connection.
-    #[error("the session store is not available: {0}")]
-    Unavailable(String),
     /// More records than the configured limit.
     #[error("the session store is full")]
     Full,
+    /// No answer in time, or no connection. The text is one of our own: it never holds an address, a password or
+    /// words of the peer.
+    #[error("the session store is not available: {0}")]
+    Unavailable(String),
+}
+
+/// How many records of each kind a store of our own keeps. Each kind has its own bound: whoever can begin sign-ins
+/// needs no account, and must not be able to crowd out the sessions of people who are signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions. Default 1,000,000.
+    pub sessions: u64,
+    /// Sign-ins under way. Default 100,000.
+    pub attempts: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { sessions: 1_000_000, attempts: 100_000 }
+    }
+}
+
+impl Limits {
+    /// The bound of one kind.
+    pub fn of(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Session => self.sessions,
+            Kind::Attempt => self.attempts,
+        }
+    }
 }
 
 /// Keeps sealed records for a bounded time.
 #[async_trait]
 pub trait RecordStore: Send + Sync {
-    /// Writes or replaces a record that lives for `keep` from `now` on.
-    async fn put(&self, kind: Kind, key: StoreKey, record: &[u8], keep: Duration, now: SystemTime) -> Result<(), StoreError>;
+    /// Writes or replaces a record that lives for `keep` from `now` on. A `keep` of zero leaves no record.
+    async fn put(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError>;
 
     /// Reads a record that is not yet over.
     async fn get(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError>;
@@ -59,8 +98,15 @@ pub trait RecordStore: Send + Sync {
     async fn remove(&self, kind: Kind, key: StoreKey) -> Result<(), StoreError>;
 
     /// Replaces a record only if it is still there: a session that was signed out elsewhere is never brought back by
-    /// a late "last seen". Returns whether it was there.
-    async fn replace(&self, kind: Kind, key: StoreKey, record: &[u8], keep: Duration, now: SystemTime) -> Result<bool, StoreError>;
+    /// a late "last seen". Returns whether it was there. A `keep` of zero removes it.
+    async fn replace(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<bool, StoreError>;
 
     /// Whether the store answers now: for readiness.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -1,5 +1,11 @@
 //! zengate: a reverse-proxy authentication gateway.
 
+pub mod identity;
+pub mod policy;
+pub mod route;
+pub mod secret;
+pub mod web;
+
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod identity;

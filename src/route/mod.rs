@@ -4,12 +4,15 @@
 //! refused (unknown host 421, no route 403): nothing is open by default.
 
 pub mod path;
+mod table;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::identity::headers::IdentityHeaderSettings;
 use crate::policy::Requirement;
+
+pub use table::{Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,16 @@ pub enum Access {
     Anonymous,
     /// A person with a live session.
     Session,
+}
+
+impl Access {
+    /// The word in the configuration, in logs and in the effective table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Session => "session",
+        }
+    }
 }
 
 /// Where a route's requests go: one plain HTTP server.

@@ -1,0 +1,244 @@
+//! Where a person is sent after signing in or out.
+//!
+//! Open redirects live in the gap between two readings of one URL (security.md, section A). A return address is
+//! therefore read by the parser that browsers use (WHATWG), must be a [`NormalTarget`] as well, and is written out
+//! again from what was understood: the text that came in is never sent to a browser.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use url::Url;
+
+use super::{NormalTarget, TargetFault};
+
+/// Longest return address in bytes, so that a sign-in attempt stays below 4 KiB.
+pub const MAX_RETURN: usize = 3 * 1024;
+
+/// Why a return address was refused. The person is then sent to `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ReturnFault {
+    /// An absolute URL whose origin is not on the list, or a text that is no URL of ours at all.
+    #[error("the return address leads to a foreign origin")]
+    ForeignOrigin,
+    /// Under the gateway's own prefix: a sign-in that ends at `sign_out` would be a forced logout.
+    #[error("the return address lies under the reserved prefix")]
+    Reserved,
+    /// The path or query has more than one meaning.
+    #[error("the return address is not normal: {0}")]
+    Target(#[from] TargetFault),
+    /// Longer than [`MAX_RETURN`].
+    #[error("the return address is too long")]
+    TooLong,
+}
+
+/// Why an allow-list cannot be used. The number is the entry's place in the list, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ReturnPolicyFault {
+    /// Not exactly `scheme://host` or `scheme://host:port` as a browser writes it: lower case, no default port, no
+    /// path, no user, no wildcard, no pattern.
+    #[error("return origin {0} is not a plain origin: write https://host or https://host:port, nothing else")]
+    NotAnOrigin(usize),
+    /// The reserved prefix is not a normal path below `/`.
+    #[error("the reserved prefix is not a plain path such as /oauth2")]
+    ReservedPrefix,
+}
+
+/// What counts as a place to return to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnPolicy {
+    reserved_prefix: String,
+    origins: Vec<String>,
+}
+
+impl ReturnPolicy {
+    /// `reserved_prefix` is the gateway's own (`/oauth2`). `origins` are literals, compared whole: an entry that looks
+    /// like a pattern, or would need any reading at all, is a fault. All faults come together.
+    pub fn new<I>(reserved_prefix: &str, origins: I) -> Result<Self, Vec<ReturnPolicyFault>>
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let origins: Vec<String> = origins.into_iter().map(Into::into).collect();
+        let foreign = |(place, entry): (usize, &String)| {
+            (!is_plain_origin(entry)).then_some(ReturnPolicyFault::NotAnOrigin(place))
+        };
+        let mut faults: Vec<_> = origins.iter().enumerate().filter_map(foreign).collect();
+        if !is_plain_prefix(reserved_prefix) {
+            faults.push(ReturnPolicyFault::ReservedPrefix);
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self { reserved_prefix: reserved_prefix.to_owned(), origins })
+    }
+
+    /// The gateway's own prefix.
+    pub fn reserved_prefix(&self) -> &str {
+        &self.reserved_prefix
+    }
+
+    /// The allow-listed origins as configured.
+    pub fn origins(&self) -> &[String] {
+        &self.origins
+    }
+}
+
+/// A place that is safe to send a browser to: a path and query on the host where the sign-in began, or on an
+/// allow-listed origin.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct ReturnTo {
+    origin: Option<String>,
+    target: String,
+}
+
+impl ReturnTo {
+    /// `/` on the host where the sign-in began.
+    pub fn home() -> Self {
+        Self { origin: None, target: "/".to_owned() }
+    }
+
+    /// The very page that was asked for. One that is longer than [`MAX_RETURN`] becomes [`ReturnTo::home`].
+    pub fn local(target: &NormalTarget) -> Self {
+        if target.as_str().len() > MAX_RETURN {
+            return Self::home();
+        }
+        Self { origin: None, target: target.as_str().to_owned() }
+    }
+
+    /// Reads `rd`, `target_link_uri` or a sign-out's return address, already form-decoded once.
+    ///
+    /// Accepted are a path (with query), and an absolute URL whose origin equals an allow-listed one. Neither may hold
+    /// an encoded line break: no page needs it, and it is one careless decoder away from a header of its own.
+    pub fn parse(rd: &str, policy: &ReturnPolicy) -> Result<Self, ReturnFault> {
+        if rd.len() > MAX_RETURN {
+            return Err(ReturnFault::TooLong);
+        }
+        let (origin, target) = if rd.starts_with('/') { (None, rd) } else { split_absolute(rd, policy)? };
+        // First the text as it stands: whatever the URL parser would tidy up silently is refused here.
+        NormalTarget::parse(rooted(target).as_bytes())?;
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        if ["%0a", "%0d", "%00"].iter().any(|line_break| contains_ignoring_case(query, line_break)) {
+            return Err(TargetFault::Control.into());
+        }
+        // Then as a browser understands it, with any base: a target that can leave its base is foreign.
+        let base = Url::parse(origin.as_deref().unwrap_or("https://return.invalid"))
+            .map_err(|_| ReturnFault::ForeignOrigin)?;
+        let url = base.join(&rooted(target)).map_err(|_| ReturnFault::ForeignOrigin)?;
+        let stays = url.origin() == base.origin() && url.username().is_empty() && url.password().is_none();
+        if !stays || url.fragment().is_some() {
+            return Err(ReturnFault::ForeignOrigin);
+        }
+        let written = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        if written.len() > MAX_RETURN {
+            return Err(ReturnFault::TooLong);
+        }
+        let target = NormalTarget::parse(written.as_bytes())?;
+        if target.is_under(&policy.reserved_prefix) {
+            return Err(ReturnFault::Reserved);
+        }
+        Ok(Self { origin, target: target.as_str().to_owned() })
+    }
+
+    /// The allow-listed origin, or `None` for the host where the sign-in began.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Path and query; begins with one `/`.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// What goes into `Location`: the target, behind its origin if it has one of its own. Printable ASCII.
+    pub fn location(&self) -> String {
+        format!("{}{}", self.origin().unwrap_or_default(), self.target)
+    }
+}
+
+impl fmt::Debug for ReturnTo {
+    /// Without the query, which may carry an app's own tokens (R02).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.split('?').next().unwrap_or_default();
+        f.debug_struct("ReturnTo").field("origin", &self.origin).field("path", &path).finish()
+    }
+}
+
+/// What a record holds; checked again when it is read, because a store is not trusted to keep a promise for us.
+#[derive(Deserialize)]
+struct Stored {
+    origin: Option<String>,
+    target: String,
+}
+
+impl TryFrom<Stored> for ReturnTo {
+    type Error = ReturnFault;
+
+    fn try_from(stored: Stored) -> Result<Self, ReturnFault> {
+        if stored.target.len() > MAX_RETURN {
+            return Err(ReturnFault::TooLong);
+        }
+        if stored.origin.as_deref().is_some_and(|origin| !is_plain_origin(origin)) {
+            return Err(ReturnFault::ForeignOrigin);
+        }
+        let target = NormalTarget::parse(stored.target.as_bytes())?;
+        if target.as_str() != stored.target {
+            return Err(ReturnFault::ForeignOrigin);
+        }
+        Ok(Self { origin: stored.origin, target: stored.target })
+    }
+}
+
+/// Splits `https://host/rest` into the allow-listed origin and the rest, which may be empty.
+fn split_absolute<'a>(rd: &'a str, policy: &ReturnPolicy) -> Result<(Option<String>, &'a str), ReturnFault> {
+    let (scheme, rest) = rd.split_once("://").ok_or(ReturnFault::ForeignOrigin)?;
+    let (authority, target) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    // No user, no escapes, no letters that IDNA would map to others: nothing is left for two parsers to disagree on.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
+    let web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    if !web || authority.is_empty() || authority.ends_with(':') || !authority.bytes().all(plain) {
+        return Err(ReturnFault::ForeignOrigin);
+    }
+    let url = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| ReturnFault::ForeignOrigin)?;
+    let origin = url.origin().ascii_serialization();
+    if policy.origins.contains(&origin) { Ok((Some(origin), target)) } else { Err(ReturnFault::ForeignOrigin) }
+}
+
+/// `""` and `?x` stand for `/` and `/?x` in an absolute URL.
+fn rooted(target: &str) -> String {
+    if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
+}
+
+fn contains_ignoring_case(text: &str, lower: &str) -> bool {
+    text.as_bytes().windows(lower.len()).any(|window| window.eq_ignore_ascii_case(lower.as_bytes()))
+}
+
+/// Exactly what a browser would write for this origin, and a host without any character that means something in a
+/// pattern (the WHATWG parser would let `*` and parentheses through).
+fn is_plain_origin(entry: &str) -> bool {
+    let Some((scheme @ ("https" | "http"), authority)) = entry.split_once("://") else {
+        return false;
+    };
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    // A bracketed address is judged by the parser alone: only its one canonical spelling is equal to the entry.
+    let host = authority.split(':').next().unwrap_or_default();
+    if !authority.starts_with('[') && !host.split('.').all(label) {
+        return false;
+    }
+    Url::parse(&format!("{scheme}://{authority}/"))
+        .is_ok_and(|url| url.host().is_some() && url.origin().ascii_serialization() == entry)
+}
+
+fn is_plain_prefix(prefix: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.');
+    prefix.len() > 1
+        && !prefix.ends_with('/')
+        && prefix.bytes().all(plain)
+        && NormalTarget::parse(prefix.as_bytes()).is_ok_and(|target| target.as_str() == prefix)
+}

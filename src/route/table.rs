@@ -1,0 +1,224 @@
+//! All routes, compiled: from a host and a normal target to the one route that judges them.
+//!
+//! The most specific path wins, never the order in the file: an operator who adds `/` for everybody below `/admin`
+//! for the few must not open `/admin` by it (Q07). What no route covers is not found, and what is not found is
+//! refused (H18).
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::RouteSettings;
+use super::path::{NormalTarget, Reading, TargetFault};
+
+/// The gateway's own prefix unless configured otherwise.
+pub const RESERVED_PREFIX: &str = "/oauth2";
+
+/// Why a list of routes cannot be used. Numbers are places in the list, from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RouteFault {
+    /// Two routes cover the same path of the same host: which one judges would be chance.
+    #[error("routes[{second}] covers the same host and path as routes[{first}]; remove one of them")]
+    Duplicate {
+        /// The earlier of the two.
+        first: usize,
+        /// The later of the two.
+        second: usize,
+    },
+    /// No host. There is no default host: a route answers only for the name it gives.
+    #[error("routes[{index}].host is empty; name the host it is for")]
+    EmptyHost {
+        /// Which route.
+        index: usize,
+    },
+    /// Not a host name as requests are compared with it: lower case, no port, no trailing dot, no wildcard.
+    #[error("routes[{index}].host is not a plain lower-case host name or [address] without a port")]
+    HostNotPlain {
+        /// Which route.
+        index: usize,
+    },
+    /// A path that no normal request could have, or with a query or path parameters.
+    #[error("routes[{index}].path is not a plain path: {fault}")]
+    PathNotNormal {
+        /// Which route.
+        index: usize,
+        /// What is wrong with it.
+        fault: TargetFault,
+    },
+    /// Under the gateway's own prefix, where no request ever reaches a route.
+    #[error("routes[{index}].path lies under the gateway's own prefix; choose another path or another prefix")]
+    Reserved {
+        /// Which route.
+        index: usize,
+    },
+}
+
+/// One route of a compiled table. Reads as its settings: `route.access`, `route.upstream`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// What was configured, the path made normal and without a trailing slash.
+    pub settings: RouteSettings,
+    /// Place in the configuration, from 0: the key to what other rooms compile per route.
+    pub index: usize,
+    /// The path's bytes, percent-decoded; empty for `/`.
+    prefix: Box<[u8]>,
+}
+
+impl Deref for Route {
+    type Target = RouteSettings;
+
+    fn deref(&self) -> &RouteSettings {
+        &self.settings
+    }
+}
+
+/// The answer to "whose request is this?".
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// This route judges it.
+    Route(&'a Arc<Route>),
+    /// The host is ours, but no route covers the path, or two do, depending on how one reads it: 403.
+    NoRoute,
+    /// Nobody configured this host: 421, there is no default (H14).
+    UnknownHost,
+}
+
+/// Routes by host. Immutable; a reload compiles another one.
+#[derive(Debug)]
+pub struct RouteTable {
+    routes: Box<[Arc<Route>]>,
+    /// For each host its routes, longest path first.
+    hosts: HashMap<Box<str>, Box<[Arc<Route>]>>,
+}
+
+impl RouteTable {
+    /// Compiles routes beside the default reserved prefix, [`RESERVED_PREFIX`]. All faults come together.
+    pub fn compile(settings: Vec<RouteSettings>) -> Result<Self, Vec<RouteFault>> {
+        Self::compile_beside(RESERVED_PREFIX, settings)
+    }
+
+    /// Compiles routes beside another reserved prefix.
+    pub fn compile_beside(reserved_prefix: &str, settings: Vec<RouteSettings>) -> Result<Self, Vec<RouteFault>> {
+        let mut faults = Vec::new();
+        let mut routes: Vec<Arc<Route>> = Vec::with_capacity(settings.len());
+        for (index, settings) in settings.into_iter().enumerate() {
+            if let Some(fault) = host_fault(&settings.host, index) {
+                faults.push(fault);
+            }
+            let route = match compile_route(settings, index, reserved_prefix) {
+                Ok(route) => route,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            match routes.iter().find(|other| other.host == route.host && other.prefix == route.prefix) {
+                Some(first) => faults.push(RouteFault::Duplicate { first: first.index, second: index }),
+                None => routes.push(Arc::new(route)),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let mut hosts: HashMap<Box<str>, Vec<Arc<Route>>> = HashMap::new();
+        for route in &routes {
+            hosts.entry(route.host.as_str().into()).or_default().push(Arc::clone(route));
+        }
+        let ordered = |(host, mut routes): (_, Vec<Arc<Route>>)| {
+            routes.sort_by(|a, b| b.prefix.len().cmp(&a.prefix.len()).then_with(|| a.prefix.cmp(&b.prefix)));
+            (host, routes.into_boxed_slice())
+        };
+        Ok(Self { routes: routes.into(), hosts: hosts.into_iter().map(ordered).collect() })
+    }
+
+    /// The route of a request. `host` is lower case, without port and trailing dot, as in
+    /// [`RequestView::host`](crate::web::RequestView::host); another spelling is an unknown host.
+    ///
+    /// Path parameters are where apps disagree: to a servlet container `/admin;x` is `/admin`, to others it is a name
+    /// of its own. If the two readings lead to two routes, neither is taken; else a guest of `/` could be let into
+    /// `/admin` by a semicolon.
+    pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_> {
+        let Some(routes) = self.hosts.get(host) else {
+            return Found::UnknownHost;
+        };
+        let by = |reading| routes.iter().find(|route| target.is_covered_by(&route.prefix, reading));
+        let found = by(Reading::Plain);
+        if target.has_parameters() && by(Reading::WithoutParameters).map(|r| r.index) != found.map(|r| r.index) {
+            return Found::NoRoute;
+        }
+        found.map_or(Found::NoRoute, Found::Route)
+    }
+
+    /// The hosts that are served, in no order.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.hosts.keys().map(AsRef::as_ref)
+    }
+
+    /// All routes in the order of the configuration.
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
+    /// The table in the order in which it is asked, for people: a line a route, hosts by name, most specific first.
+    pub fn effective_table(&self) -> String {
+        let mut hosts: Vec<_> = self.hosts.iter().collect();
+        hosts.sort_by_key(|(host, _)| *host);
+        let places = hosts.iter().flat_map(|(_, routes)| routes.iter());
+        let width = places.map(|route| route.host.len() + route.path.len()).max().unwrap_or_default();
+        let mut table = String::new();
+        for (host, routes) in hosts {
+            for route in routes {
+                let place = format!("{host}{}", route.path);
+                let upstream = format!("{}:{}", route.upstream.host, route.upstream.port);
+                // Writing into a String cannot fail.
+                let _ = writeln!(table, "{place:width$}  {:9}  {upstream}  ({})", route.access.as_str(), route.name);
+            }
+            let open = routes.iter().any(|route| route.prefix.is_empty());
+            let _ = if open { Ok(()) } else { writeln!(table, "{:width$}  refused", format!("{host}/")) };
+        }
+        table
+    }
+}
+
+fn compile_route(mut settings: RouteSettings, index: usize, reserved_prefix: &str) -> Result<Route, RouteFault> {
+    let not_normal = |fault| RouteFault::PathNotNormal { index, fault };
+    let target = NormalTarget::parse(settings.path.as_bytes()).map_err(not_normal)?;
+    if target.query().is_some() || target.has_parameters() {
+        return Err(not_normal(TargetFault::Parameter));
+    }
+    if target.is_under(reserved_prefix) {
+        return Err(RouteFault::Reserved { index });
+    }
+    let mut prefix = target.decoded_path();
+    if prefix.last() == Some(&b'/') {
+        prefix.pop();
+    }
+    settings.path = match target.path().trim_end_matches('/') {
+        "" => "/".to_owned(),
+        path => path.to_owned(),
+    };
+    Ok(Route { settings, index, prefix: prefix.into() })
+}
+
+fn host_fault(host: &str, index: usize) -> Option<RouteFault> {
+    if host.is_empty() {
+        return Some(RouteFault::EmptyHost { index });
+    }
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let canonical = |text: &str| text.parse::<std::net::Ipv6Addr>().is_ok_and(|parsed| parsed.to_string() == text);
+    let label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(plain)
+    };
+    let plain = match address {
+        Some(address) => canonical(address),
+        None => host.len() <= 253 && host.split('.').all(label),
+    };
+    (!plain).then_some(RouteFault::HostNotPlain { index })
+}

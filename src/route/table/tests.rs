@@ -1,0 +1,296 @@
+use std::time::Duration;
+
+use super::super::path::tests::{Dice, suspicious_target};
+use super::super::{Access, UpstreamSettings};
+use super::*;
+
+fn route(host: &str, path: &str, access: Access) -> RouteSettings {
+    RouteSettings {
+        name: format!("{host}{path}"),
+        host: host.to_owned(),
+        path: path.to_owned(),
+        access,
+        require: Default::default(),
+        upstream: UpstreamSettings {
+            host: "127.0.0.1".to_owned(),
+            port: 3000,
+            addresses: vec!["127.0.0.1:3000".parse().unwrap()],
+            connect_timeout: Duration::from_secs(2),
+            read_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+        },
+        identity_headers: Default::default(),
+        max_body: 1 << 20,
+        pass_authorization: false,
+        websocket: false,
+    }
+}
+
+fn table(paths: &[&str]) -> RouteTable {
+    let access = |path: &str| if path == "/" || path == "/public" { Access::Anonymous } else { Access::Session };
+    RouteTable::compile(paths.iter().map(|path| route("app.test", path, access(path))).collect()).unwrap()
+}
+
+fn path_of(table: &RouteTable, target: &str) -> Option<String> {
+    match table.find("app.test", &NormalTarget::parse(target.as_bytes()).unwrap()) {
+        Found::Route(route) => Some(route.path.clone()),
+        Found::NoRoute => None,
+        Found::UnknownHost => panic!("the host is configured"),
+    }
+}
+
+#[test]
+fn the_most_specific_route_wins_whatever_the_order() {
+    // Q07
+    let paths = ["/", "/admin", "/admin/users", "/public", "/a"];
+    let cases = [
+        ("/", "/"),
+        ("/x", "/"),
+        ("/admin", "/admin"),
+        ("/admin/", "/admin"),
+        ("/admin/x", "/admin"),
+        ("/admin/users", "/admin/users"),
+        ("/admin/users/7?x=/public", "/admin/users"),
+        ("/admin/usersx", "/admin"),
+        ("/a", "/a"),
+        ("/ab", "/"),
+        ("/public?/admin", "/public"),
+    ];
+    for turn in 0..paths.len() {
+        let mut order = paths;
+        order.rotate_left(turn);
+        for order in [order.to_vec(), order.into_iter().rev().collect()] {
+            let table = table(&order);
+            for (target, expected) in cases {
+                assert_eq!(path_of(&table, target).as_deref(), Some(expected), "{target} in {order:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_prefix_covers_whole_segments_and_minds_case() {
+    // H08 H11
+    let table = table(&["/admin", "/svc"]);
+    for (inside, path) in [
+        ("/admin", "/admin"),
+        ("/admin/", "/admin"),
+        ("/%61dmin", "/admin"),
+        ("/admin/x", "/admin"),
+        ("/svc/a", "/svc"),
+    ] {
+        assert_eq!(path_of(&table, inside).as_deref(), Some(path), "{inside}");
+    }
+    for outside in ["/", "/ADMIN", "/adminX", "/admin.", "/admi", "/svc../admin", "/svcx", "/x/admin", "/?/admin"] {
+        assert_eq!(path_of(&table, outside), None, "{outside}");
+    }
+}
+
+#[test]
+fn the_query_has_no_say() {
+    // H05
+    let table = table(&["/app", "/admin", "/public"]);
+    for (target, path) in [("/app?x=/public", "/app"), ("/admin?/public/", "/admin"), ("/admin?skip=/public", "/admin")]
+    {
+        assert_eq!(path_of(&table, target).as_deref(), Some(path));
+    }
+}
+
+#[test]
+fn an_escaped_spelling_of_a_protected_path_is_the_protected_path() {
+    // H08
+    for configured in ["/a@b:c", "/a%40b%3ac", "/%61%40b:c/"] {
+        let table = table(&["/", configured]);
+        for request in ["/a@b:c/x", "/a%40b:c/x", "/a@b%3Ac/x", "/%61%40b%3ac/x"] {
+            assert_ne!(path_of(&table, request).as_deref(), Some("/"), "{configured} {request}");
+        }
+        assert_eq!(path_of(&table, "/a@b:d").as_deref(), Some("/"));
+    }
+    let table = table(&["/", "/k%c3%a4se"]);
+    assert_eq!(path_of(&table, "/k%C3%A4se/1").as_deref(), Some("/k%C3%A4se"));
+}
+
+#[test]
+fn a_path_parameter_opens_no_other_route() {
+    // H09
+    let mixed = table(&["/", "/admin", "/public"]);
+    for doubtful in ["/admin;x=1", "/admin;x/users", "/admin%3bx/users", "/admin;/users", "/public;x=1/a"] {
+        assert_eq!(path_of(&mixed, doubtful), None, "{doubtful}");
+    }
+    for (clear, path) in
+        [("/admin/x;y=1", "/admin"), ("/other;x=1", "/"), ("/admin/x%3by/z;", "/admin"), ("/public/a;b", "/public")]
+    {
+        assert_eq!(path_of(&mixed, clear).as_deref(), Some(path), "{clear}");
+    }
+    let one = table(&["/"]);
+    assert_eq!(path_of(&one, "/admin;x=1").as_deref(), Some("/"));
+}
+
+#[test]
+fn an_unknown_host_and_an_uncovered_path_are_told_apart() {
+    // H14 H18
+    let table = table(&["/app"]);
+    let target = NormalTarget::parse(b"/app").unwrap();
+    assert!(matches!(table.find("app.test", &target), Found::Route(route) if route.access == Access::Session));
+    for host in ["", "evil.test", "App.test", "app.test.", "app.test:80", "x.app.test", "pp.test"] {
+        assert!(matches!(table.find(host, &target), Found::UnknownHost), "{host}");
+    }
+    assert!(matches!(table.find("app.test", &NormalTarget::parse(b"/").unwrap()), Found::NoRoute));
+    let empty = RouteTable::compile(Vec::new()).unwrap();
+    assert!(matches!(empty.find("app.test", &target), Found::UnknownHost));
+}
+
+#[test]
+fn hosts_do_not_share_routes() {
+    let settings = vec![
+        route("a.test", "/", Access::Anonymous),
+        route("b.test", "/x", Access::Session),
+        route("[::1]", "/", Access::Session),
+    ];
+    let table = RouteTable::compile(settings).unwrap();
+    let mut hosts: Vec<_> = table.hosts().collect();
+    hosts.sort_unstable();
+    assert_eq!(hosts, ["[::1]", "a.test", "b.test"]);
+    assert!(matches!(table.find("b.test", &NormalTarget::parse(b"/").unwrap()), Found::NoRoute));
+    assert_eq!(table.routes().iter().map(|route| route.index).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+#[test]
+fn all_faults_of_a_list_come_together() {
+    // Q01 (routes), Q06 (there is no default access to forget: the field has no default)
+    let settings = [
+        "/a",
+        "/a/",
+        "/%61",
+        "x",
+        "/a/../b",
+        "//x",
+        "/x?y",
+        "/x;y",
+        "/oauth2",
+        "/OAuth2/start",
+        "/%6fauth2",
+        "/a b",
+        "/A",
+        "/oauth2x",
+    ];
+    let faults = RouteTable::compile(settings.iter().map(|path| route("app.test", path, Access::Session)).collect())
+        .unwrap_err();
+    let not_normal = |index, fault| RouteFault::PathNotNormal { index, fault };
+    assert_eq!(
+        faults,
+        [
+            RouteFault::Duplicate { first: 0, second: 1 },
+            RouteFault::Duplicate { first: 0, second: 2 },
+            not_normal(3, TargetFault::NotOriginForm),
+            not_normal(4, TargetFault::DotSegment),
+            not_normal(5, TargetFault::EmptySegment),
+            not_normal(6, TargetFault::Parameter),
+            not_normal(7, TargetFault::Parameter),
+            RouteFault::Reserved { index: 8 },
+            RouteFault::Reserved { index: 9 },
+            RouteFault::Reserved { index: 10 },
+            not_normal(11, TargetFault::Unsafe),
+        ]
+    );
+    assert!(RouteTable::compile_beside("/gate", vec![route("app.test", "/oauth2", Access::Session)]).is_ok());
+    assert!(RouteTable::compile_beside("/gate", vec![route("app.test", "/gate/x", Access::Session)]).is_err());
+}
+
+#[test]
+fn a_host_is_written_as_requests_are_compared_with_it() {
+    for host in ["app.test", "localhost", "a-b.c_d.test", "127.0.0.1", "[::1]", "xn--kse-qla.test"] {
+        assert!(RouteTable::compile(vec![route(host, "/", Access::Session)]).is_ok(), "{host}");
+    }
+    for host in [
+        "App.test",
+        "app.test:80",
+        "app.test.",
+        ".app.test",
+        "a..b",
+        "*.app.test",
+        "*",
+        "k\u{e4}se.test",
+        "app.test/",
+        "::1",
+        "[::1]:80",
+        "[0::1]",
+        "a b",
+        "a@b",
+    ] {
+        let fault = RouteTable::compile(vec![route(host, "/", Access::Session)]).unwrap_err();
+        assert_eq!(fault, [RouteFault::HostNotPlain { index: 0 }], "{host}");
+    }
+    let fault = RouteTable::compile(vec![route("", "/", Access::Session)]).unwrap_err();
+    assert_eq!(fault, [RouteFault::EmptyHost { index: 0 }]);
+}
+
+#[test]
+fn the_effective_table_is_in_the_order_of_asking() {
+    // Q07
+    let settings = vec![
+        route("b.test", "/x", Access::Session),
+        route("a.test", "/", Access::Anonymous),
+        route("a.test", "/admin/", Access::Session),
+    ];
+    let shown = RouteTable::compile(settings).unwrap().effective_table();
+    assert_eq!(
+        shown,
+        "a.test/admin  session    127.0.0.1:3000  (a.test/admin/)\n\
+         a.test/       anonymous  127.0.0.1:3000  (a.test/)\n\
+         b.test/x      session    127.0.0.1:3000  (b.test/x)\n\
+         b.test/       refused\n"
+    );
+}
+
+/// How a forgiving app could read a path: decoded as often as it pleases, parameters cut off, empty and dot segments
+/// resolved. Written without looking at the product's own readings.
+fn forgiving(path: &str, rounds: usize, cut: bool) -> Vec<String> {
+    let mut text = path.as_bytes().to_vec();
+    for _ in 0..rounds {
+        let mut out = Vec::new();
+        let mut bytes = text.iter().copied();
+        while let Some(byte) = bytes.next() {
+            let mut ahead = bytes.clone();
+            let digits = [ahead.next(), ahead.next()].map(|digit| (digit.unwrap_or(b'x') as char).to_digit(16));
+            match (byte, digits) {
+                (b'%', [Some(high), Some(low)]) => (out.push((high * 16 + low) as u8), bytes = ahead).0,
+                _ => out.push(byte),
+            }
+        }
+        text = out;
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let mut resolved: Vec<String> = Vec::new();
+    for segment in text.split(['/', '\\']) {
+        match if cut { segment.split(';').next().unwrap() } else { segment } {
+            "" | "." => {}
+            ".." => drop(resolved.pop()),
+            other => resolved.push(other.to_owned()),
+        }
+    }
+    resolved
+}
+
+#[test]
+fn no_spelling_carries_a_guest_into_a_protected_path() {
+    // H01 H02 H03 H04 H07 H08 H09
+    let table = table(&["/", "/admin", "/admin/public", "/a@a"]);
+    let mut dice = Dice(4);
+    let (mut open, mut shut) = (0, 0);
+    for _ in 0..200_000 {
+        let Ok(target) = NormalTarget::parse(suspicious_target(&mut dice).as_bytes()) else { continue };
+        let Found::Route(found) = table.find("app.test", &target) else { continue };
+        if found.access != Access::Anonymous {
+            shut += 1;
+            continue;
+        }
+        open += 1;
+        for (rounds, cut) in [(0, false), (1, false), (2, false), (1, true), (2, true)] {
+            let seen = forgiving(target.path(), rounds, cut);
+            let first = seen.first().map(String::as_str).unwrap_or_default();
+            assert!(first != "admin" && first != "a@a", "{target:?}, {rounds} rounds: {seen:?}");
+        }
+    }
+    assert!(open > 5_000 && shut > 500, "{open} {shut}");
+}

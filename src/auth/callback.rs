@@ -15,7 +15,7 @@ use super::binding::{Binding, Bindings, State};
 use super::login::{Departure, query_value};
 use super::refusal::Refusal;
 use crate::identity::Identity;
-use crate::oidc::authorization::{AuthorizationResponse, CallbackParams};
+use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
 use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken};
 use crate::provider::{Carrier, CodeGrant, Discovery, Tokens, UserInfo};
 use crate::secret::{SecretString, constant_time_eq};
@@ -172,11 +172,15 @@ impl RelyingParty {
         }
         let response = params.into_response(&carrier.issuer, carrier.iss_parameter_supported).map_err(|fault| {
             info!(request_id = view.request_id, reason = %fault, "An authorization response was refused");
-            if fault.is_mix_up() { Refusal::CarrierMismatch } else { Refusal::CallbackMalformed }
+            match fault {
+                ResponseFault::IssuerMismatch | ResponseFault::IssuerMissing => Refusal::CarrierMismatch,
+                ResponseFault::CodeAndError | ResponseFault::Nothing => Refusal::CallbackMalformed,
+            }
         })?;
         let code = match response {
             AuthorizationResponse::Code(code) => code,
             AuthorizationResponse::Refused(error) => {
+                let error = CarrierError::parse(error.as_str());
                 let onward = self.after_carrier_error(view, attempt, error, carrier.mccmnc.as_deref(), now).await?;
                 return Ok(Ending::Onward(onward));
             }

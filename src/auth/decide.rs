@@ -209,7 +209,7 @@ impl RelyingParty {
             }
         } else if view.method == Method::POST && view.wants_html() {
             // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back.
-            error_page(&ErrorPage {
+            error_page(ErrorPage {
                 status: StatusCode::UNAUTHORIZED,
                 title: "You are not signed in",
                 text: "What you sent was not passed on. Go back and copy it, sign in, then send it again.",

@@ -14,9 +14,6 @@ mod refusal;
 mod sign_out;
 mod who;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -338,7 +338,7 @@ impl Refusal {
         let start = format!("{prefix}/start");
         let mut reply = if view.wants_html() {
             let action = words.again.then_some(Action { label: "Start again", href: &start });
-            error_page(&ErrorPage {
+            error_page(ErrorPage {
                 status: words.status,
                 title: words.title,
                 text: words.text,

@@ -7,6 +7,7 @@ use pingora::http::RequestHeader;
 
 use super::head::{HeadFault, HeadReportView};
 use crate::auth::Refusal;
+use crate::route::network::Network;
 use crate::route::path::{NormalTarget, TargetFault};
 
 /// Why a request could not be translated.
@@ -142,20 +143,21 @@ pub(super) fn honest_nominations(headers: &HeaderMap) -> Result<Option<String>, 
 /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Empty unless configured: whoever could set
 /// them freely could speak for any address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<(IpAddr, u8)>);
+pub struct TrustedProxies(Vec<Network>);
 
 impl TrustedProxies {
-    /// From addresses with prefix lengths.
-    pub fn new(networks: impl IntoIterator<Item = (IpAddr, u8)>) -> Self {
-        Self(networks.into_iter().collect())
+    /// From ranges of addresses.
+    pub fn new(networks: Vec<Network>) -> Self {
+        Self(networks)
     }
 
     /// Whether `address` is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|(network, length)| within(*network, *length, address.to_canonical()))
+        self.0.iter().any(|network| network.contains(address.to_canonical()))
     }
 
-    /// The client behind `peer`: the last address in `X-Forwarded-For` that is not one of ours.
+    /// The client behind `peer`, and whether `peer` is believed: the last address in `X-Forwarded-For` that is not one
+    /// of ours.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> (IpAddr, bool) {
         let peer = peer.to_canonical();
         if self.0.is_empty() || !self.contains(peer) {
@@ -174,20 +176,6 @@ impl TrustedProxies {
             }
         }
         (client, true)
-    }
-}
-
-fn within(network: IpAddr, length: u8, address: IpAddr) -> bool {
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
-            u32::from(network) & mask == u32::from(address) & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
-            u128::from(network) & mask == u128::from(address) & mask
-        }
-        _ => false,
     }
 }
 
@@ -229,7 +217,7 @@ mod tests {
         headers.insert("x-forwarded-for", "203.0.113.9, 10.1.2.3".parse().unwrap());
         let peer: IpAddr = "10.0.0.1".parse().unwrap();
         assert_eq!(TrustedProxies::default().client(peer, &headers), (peer, false));
-        let trusted = TrustedProxies::new([("10.0.0.0".parse().unwrap(), 8)]);
+        let trusted = TrustedProxies::new(vec![Network::parse("10.0.0.0/8").unwrap()]);
         assert_eq!(trusted.client(peer, &headers), ("203.0.113.9".parse().unwrap(), true));
         let stranger: IpAddr = "192.0.2.1".parse().unwrap();
         assert_eq!(trusted.client(stranger, &headers), (stranger, false));

@@ -155,6 +155,11 @@ impl RouteTable {
         found.map_or(Found::NoRoute, Found::Route)
     }
 
+    /// Whether any route names `host`.
+    pub fn serves(&self, host: &str) -> bool {
+        self.hosts.contains_key(host)
+    }
+
     /// The hosts that are served, in no order.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.hosts.keys().map(AsRef::as_ref)

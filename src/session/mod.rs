@@ -93,17 +93,24 @@ pub struct Session {
     pub created: SystemTime,
     /// When the session was last used, as far as the store knows (written at most once per touch interval).
     pub last_seen: SystemTime,
+    /// The session on another of our hosts that this one was handed over from; signing out here ends both.
+    pub parent: Option<StoreKey>,
 }
 
 impl Session {
     /// Opens a session for `identity` at `now`.
     pub fn open(identity: Identity, now: SystemTime) -> Self {
-        Self { identity, created: now, last_seen: now }
+        Self { identity, created: now, last_seen: now, parent: None }
     }
 
     /// Restores a session from the parts a store kept; only `seal.rs` calls it.
-    pub(crate) fn restore(parts: IdentityParts, created: SystemTime, last_seen: SystemTime) -> Self {
-        Self { identity: Identity::restore(parts), created, last_seen }
+    pub(crate) fn restore(
+        parts: IdentityParts,
+        created: SystemTime,
+        last_seen: SystemTime,
+        parent: Option<StoreKey>,
+    ) -> Self {
+        Self { identity: Identity::restore(parts), created, last_seen, parent }
     }
 
     /// Whose session it is.

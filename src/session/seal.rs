@@ -107,6 +107,7 @@ impl Sealer {
             parts: session.identity.parts(),
             created: millis(session.created),
             last_seen: millis(session.last_seen),
+            parent: session.parent.map(|key| key.0),
         };
         // Strings, integers and lists always serialise; if ever not, an empty plaintext opens as `Corrupt`.
         let plaintext = Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default());
@@ -118,7 +119,7 @@ impl Sealer {
         let plaintext = self.open(Kind::Session, id.store_key(), id.secret().expose(), record)?;
         let record: OpenedRecord = serde_json::from_slice(&plaintext).map_err(|_| SealError::Corrupt)?;
         let time = |at: u64| -> Result<SystemTime, SealError> { from_millis(at).ok_or(SealError::Corrupt) };
-        Ok(Session::restore(record.parts, time(record.created)?, time(record.last_seen)?))
+        Ok(Session::restore(record.parts, time(record.created)?, time(record.last_seen)?, record.parent.map(StoreKey)))
     }
 
     /// Seals `plaintext` for the place (`kind`, `key`) under `secret`, which only the person's cookie holds.
@@ -181,6 +182,8 @@ struct SessionRecord<'a> {
     created: u64,
     #[serde(rename = "seen")]
     last_seen: u64,
+    #[serde(default, rename = "of", skip_serializing_if = "Option::is_none")]
+    parent: Option<[u8; 32]>,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +193,8 @@ struct OpenedRecord {
     created: u64,
     #[serde(rename = "seen")]
     last_seen: u64,
+    #[serde(default, rename = "of")]
+    parent: Option<[u8; 32]>,
 }
 
 #[cfg(test)]

@@ -1,0 +1,33 @@
+# The two commands of the README, and what they are made of. Both ask no question.
+#   make demo   build, then start simulated carriers, a sample app and the gateway; prints one address to open
+#   make test   build, then every test
+# What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
+
+CARGO ?= cargo
+BUILD_NEEDS = cmake:cmake cc:gcc make:make
+TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
+
+.PHONY: demo test lint bench need-build need-test help
+
+help:
+	@sed -n '1,5s/^# \{0,1\}//p' Makefile
+
+demo: need-build
+	$(CARGO) build --locked --quiet || $(CARGO) build --locked
+	./target/debug/zengate demo
+
+test: need-test
+	$(CARGO) test --locked
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+bench: need-build
+	$(CARGO) bench --locked --bench pass_through
+
+need-build:
+	@sh deploy/need.sh $(BUILD_NEEDS)
+
+need-test:
+	@sh deploy/need.sh $(TEST_NEEDS)

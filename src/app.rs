@@ -1,0 +1,279 @@
+//! The composition root: configuration in, a running gateway out. The only place where concrete types meet.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::auth::{AuthSettings, Parts, RelyingParty};
+use crate::config::{Config, StoreChoice};
+use crate::gateway::head::HeadLimits;
+use crate::gateway::{GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, TrustedProxies};
+use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
+use crate::provider::client::ClientError;
+use crate::provider::federation::Federation;
+use crate::provider::{FederationSettings, IssuerSettings, Provider};
+use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
+use crate::route::{RouteFault, RouteTable};
+use crate::secret::{Entropy, SecretBytes, SystemEntropy};
+use crate::session::cache::{CacheLimits, SessionCache};
+use crate::session::embedded::{EmbeddedError, EmbeddedStore};
+use crate::session::hot::CachePolicy;
+use crate::session::key::{KeyFault, parse_key_text};
+use crate::session::memory::MemoryStore;
+use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
+use crate::session::seal::{SealKeys, Sealer};
+use crate::session::store::{Limits, RecordStore};
+use crate::telemetry::Metrics;
+use crate::web::cookie::CookieNames;
+
+/// How often stores that do not expire by themselves are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Why a gateway could not start. Each names what to change; none holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A configured thing that only this room can see is wrong.
+    #[error("{}", .0.join("\n"))]
+    Config(Vec<String>),
+    /// An address cannot be bound.
+    #[error("cannot listen on {listen} and {admin_listen}: {error}")]
+    Listen {
+        /// Public address.
+        listen: SocketAddr,
+        /// Private address.
+        admin_listen: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The client for providers could not be made.
+    #[error("provider: {0}")]
+    Provider(#[from] ClientError),
+    /// The session store could not be opened.
+    #[error("sessions.store: {0}")]
+    Embedded(#[from] EmbeddedError),
+    /// The address of the session store is not one.
+    #[error("sessions.store: {0}")]
+    Redis(#[from] RedisUrlFault),
+}
+
+/// A gateway that is up, with everything that works behind it.
+pub struct App {
+    gateway: RunningGateway,
+    background: Vec<JoinHandle<()>>,
+    metrics: Arc<Metrics>,
+}
+
+/// The parts of a configuration that were compiled.
+struct Compiled {
+    routes: RouteTable,
+    plans: Vec<HeaderPlan>,
+    plan_of_route: Vec<usize>,
+    reserved: Reserved,
+    return_policy: ReturnPolicy,
+    seal_keys: SealKeys,
+}
+
+/// Faults of a configuration that show only when its parts are compiled; empty for one that can start.
+pub fn faults(config: &Config) -> Vec<String> {
+    compile(config).err().unwrap_or_default()
+}
+
+fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
+    let mut faults = Vec::new();
+    let mut plans: Vec<(IdentityHeaderSettings, HeaderPlan)> = Vec::new();
+    let mut plan_of_route = Vec::new();
+    for (index, route) in config.routes.iter().enumerate() {
+        let known = plans.iter().position(|(settings, _)| *settings == route.identity_headers);
+        let place = known.unwrap_or(plans.len());
+        if known.is_none() {
+            match HeaderPlan::compile(&route.identity_headers) {
+                Ok(plan) => plans.push((route.identity_headers.clone(), plan)),
+                Err(wrong) => {
+                    faults.extend(wrong.iter().map(|fault: &HeaderFault| format!("routes[{index}].identity_headers: {fault}")));
+                    continue;
+                }
+            }
+        }
+        plan_of_route.push(place);
+    }
+    let plans: Vec<_> = plans.into_iter().map(|(_, plan)| plan).collect();
+    let routes = RouteTable::compile_beside(&config.prefix, config.routes.clone());
+    let routes = routes.map_err(|wrong| faults.extend(wrong.iter().map(RouteFault::to_string)));
+    let return_policy = ReturnPolicy::new(&config.prefix, return_origins(config));
+    let return_policy = return_policy
+        .map_err(|wrong| faults.extend(wrong.iter().map(|f: &ReturnPolicyFault| format!("sign_in.return_origins: {f}"))));
+    let seal_keys = seal_keys(config).map_err(|fault| faults.push(format!("sessions.keys: {fault}")));
+    match (routes, return_policy, seal_keys) {
+        (Ok(routes), Ok(return_policy), Ok(seal_keys)) if faults.is_empty() => {
+            let reserved = Reserved::build(plans.iter());
+            Ok(Compiled { routes, plans, plan_of_route, reserved, return_policy, seal_keys })
+        }
+        _ => Err(faults),
+    }
+}
+
+/// Whoever signed in may be sent to the origins the operator listed, and to nothing else.
+fn return_origins(config: &Config) -> Vec<String> {
+    config.sign_in.return_origins.clone()
+}
+
+fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
+    let mut keys = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
+    let primary: Option<SecretBytes> = keys.next().transpose()?;
+    Ok(SealKeys::new(primary, keys.collect::<Result<_, _>>()?))
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
+    let attempts = u64::try_from(config.sign_in.max_attempts).unwrap_or(u64::MAX);
+    let limits = Limits { attempts, ..Limits::default() };
+    Ok(match &config.sessions.store {
+        StoreChoice::Memory => Arc::new(MemoryStore::new(limits)),
+        StoreChoice::Embedded { path } => Arc::new(EmbeddedStore::open(path, limits)?),
+        StoreChoice::Redis { url, prefix } => {
+            let settings = RedisSettings { prefix: prefix.clone(), ..RedisSettings::new(url.clone()) };
+            Arc::new(RedisStore::connect(settings)?)
+        }
+    })
+}
+
+impl App {
+    /// Starts a gateway on the current runtime.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let compiled = compile(&config).map_err(StartError::Config)?;
+        let store = open_store(&config)?;
+        let federation = Arc::new(Federation::new(config.provider.clone())?);
+        let metrics = Arc::new(Metrics::new());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let routes = Arc::new(compiled.routes);
+        let provider: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
+        let party = Arc::new(RelyingParty::new(Parts {
+            settings: auth_settings(&config, compiled.return_policy),
+            routes: Arc::clone(&routes),
+            plans: compiled.plans,
+            plan_of_route: compiled.plan_of_route,
+            provider,
+            store: Arc::clone(&store),
+            sealer: Sealer::new(compiled.seal_keys),
+            cache: SessionCache::new(CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() }),
+            entropy: Arc::clone(&entropy),
+            metrics: Arc::clone(&metrics),
+        }));
+        let (listen, admin_listen) = (config.listen, config.admin_listen);
+        let gateway = crate::gateway::start(GatewayParts {
+            settings: gateway_settings(&config),
+            party: Arc::clone(&party),
+            routes,
+            reserved: compiled.reserved,
+            metrics: Arc::clone(&metrics),
+            entropy,
+        })
+        .map_err(|error| StartError::Listen { listen, admin_listen, error })?;
+        let background = vec![
+            tokio::spawn(Arc::clone(federation.key_store()).run()),
+            tokio::spawn(warm(federation)),
+            tokio::spawn(sweep(store)),
+        ];
+        Ok(Self { gateway, background, metrics })
+    }
+
+    /// Where people and programs reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.gateway.address
+    }
+
+    /// Where the private listener is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.gateway.admin_address
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Stops accepting, lets requests finish for at most `grace`, ends. Returns how many connections were cut.
+    pub async fn stop(self, grace: Duration) -> usize {
+        let cut = self.gateway.stop(grace).await;
+        for task in &self.background {
+            task.abort();
+        }
+        for task in self.background {
+            let _cancelled = task.await;
+        }
+        cut
+    }
+}
+
+/// Asks a plain issuer for its configuration and keys before the first person needs them. An issuer that is away does
+/// not keep the gateway from starting.
+async fn warm(federation: Arc<Federation>) {
+    match federation.warm(SystemTime::now()).await {
+        Ok(()) => info!("Issuer metadata and keys are at hand"),
+        Err(error) => warn!(reason = %error, "The issuer is not reachable yet; sign-ins will try again"),
+    }
+}
+
+async fn sweep(store: Arc<dyn RecordStore>) {
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tick.tick().await;
+        if let Err(error) = store.sweep(SystemTime::now()).await {
+            warn!(reason = %error, "The session store could not be swept");
+        }
+    }
+}
+
+fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
+    let (discovery_ui, issuers): (_, Vec<IssuerSettings>) = match &config.provider.federation {
+        FederationSettings::Zenkey { discovery_ui, trusted, .. } => (Some(discovery_ui.clone()), trusted.clone()),
+        FederationSettings::Oidc { issuer } => (None, vec![issuer.clone()]),
+    };
+    let sessions = &config.sessions;
+    AuthSettings {
+        public_url: config.public_url.clone(),
+        prefix: config.prefix.clone(),
+        client_id: config.provider.client_id.clone(),
+        scopes: config.sign_in.scopes.clone(),
+        acr_values: config.sign_in.acr_values.clone(),
+        require_acr: config.sign_in.require_acr,
+        skew: config.sign_in.skew,
+        discovery_ui,
+        issuers,
+        userinfo: config.provider.userinfo,
+        lifetimes: sessions.lifetimes.clone(),
+        cache_policy: CachePolicy {
+            revalidate: sessions.revalidate,
+            grace: sessions.grace,
+            ..CachePolicy::for_lifetimes(&sessions.lifetimes)
+        },
+        return_policy,
+        cookies: CookieNames::default(),
+    }
+}
+
+fn gateway_settings(config: &Config) -> GatewaySettings {
+    let limits = &config.limits;
+    GatewaySettings {
+        listen: config.listen,
+        admin_listen: config.admin_listen,
+        limits: ListenerLimits {
+            head: HeadLimits { bytes: limits.header_bytes, fields: limits.header_count, target: limits.uri_bytes },
+            head_deadline: limits.header_deadline,
+            connections: limits.connections,
+            connections_per_client: limits.connections_per_client,
+        },
+        max_cookie_bytes: limits.cookie_bytes,
+        keepalive: limits.keepalive,
+        client_read_timeout: limits.read_timeout,
+        client_write_timeout: limits.write_timeout,
+        trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+        access_log: config.log.access,
+    }
+}

@@ -1,0 +1,101 @@
+//! The door: what was typed becomes a call, what came back becomes an exit code.
+
+mod check;
+#[cfg(feature = "demo")]
+mod demo;
+mod health;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+const ABOUT: &str = "Reverse-proxy authentication gateway: signs people in through their mobile carrier (ZenKey) or any \
+OpenID Connect issuer, in front of unmodified web apps.";
+
+const HELP: &str = "\
+First time here?
+  zengate demo                          everything simulated on this machine; open the address it prints
+  zengate check --config zengate.yaml   all faults of a configuration at once, with line and key
+  zengate serve --config zengate.yaml   run the gateway
+
+Addresses (defaults; change them in the configuration):
+  :4180             people and programs; everything of ours lies under /oauth2
+  127.0.0.1:44180   private: /metrics /livez /readyz
+
+Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.";
+
+#[derive(Debug, Parser)]
+#[command(name = "zengate", version, about = ABOUT, after_help = HELP, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// Configuration file (YAML). Start from config/zengate.example.yaml.
+    #[arg(long, short, value_name = "FILE", env = "ZENGATE_CONFIG")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway until SIGTERM or SIGINT; requests under way are finished first.
+    Serve(ConfigFile),
+    /// Read a configuration, report every fault with its place, or print what it means.
+    ///
+    /// Exit code 0: no fault; the effective route table is printed, most specific route first, secrets masked.
+    /// Exit code 1: one line per fault as file:line:column: key: what was found, what was expected.
+    Check {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Print the JSON Schema of the configuration, for editors, and do nothing else.
+        #[arg(long)]
+        schema: bool,
+    },
+    /// Ask a running gateway whether it is ready: for containers without a shell.
+    Health {
+        /// Address of the private listener.
+        #[arg(long, default_value = "127.0.0.1:44180", value_name = "ADDRESS")]
+        address: String,
+        /// Ask only whether the process is alive (/livez), not whether it is ready (/readyz).
+        #[arg(long)]
+        live: bool,
+    },
+    /// Start simulated carriers, a sample app and the gateway on loopback, and print one address to open.
+    ///
+    /// Nothing leaves this machine. Ctrl-C ends everything.
+    #[cfg(feature = "demo")]
+    Demo {
+        /// Port of the gateway; the simulated services use the five ports above it, the private listener the sixth.
+        #[arg(long, default_value_t = 4180)]
+        port: u16,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    // The first thing of all: the framework would otherwise choose another cryptography provider for the process.
+    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match Cli::parse().command {
+        Command::Serve(file) => serve::run(&file.config),
+        Command::Check { file, schema } => check::run(&file.config, schema),
+        Command::Health { address, live } => health::run(&address, live),
+        #[cfg(feature = "demo")]
+        Command::Demo { port } => demo::run(port),
+        Command::Version => {
+            println!("zengate {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Says why and fails.
+pub(crate) fn fail(why: impl std::fmt::Display) -> ExitCode {
+    eprintln!("zengate: {why}");
+    ExitCode::FAILURE
+}

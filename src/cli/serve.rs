@@ -1,0 +1,70 @@
+//! `zengate serve`: from a file to a running gateway, and orderly out again.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::fail;
+use crate::app::App;
+use crate::config::Config;
+use crate::telemetry::log;
+
+pub(super) fn run(path: &Path) -> ExitCode {
+    let (config, warnings) = match Config::load(path) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            eprintln!("{faults}");
+            return ExitCode::FAILURE;
+        }
+    };
+    log::init(&config.log);
+    for warning in &warnings {
+        warn!("{warning}");
+    }
+    run_with(config)
+}
+
+/// Serves `config` until a signal asks to stop.
+pub(super) fn run_with(config: Config) -> ExitCode {
+    let runtime = match runtime(config.threads) {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(format!("no threads to run on: {error}")),
+    };
+    runtime.block_on(async {
+        let grace = config.shutdown.grace;
+        let app = match App::start(config).await {
+            Ok(app) => app,
+            Err(error) => {
+                error!(reason = %error, "The gateway cannot start");
+                return fail(error);
+            }
+        };
+        info!(listen = %app.address(), private = %app.admin_address(), "The gateway is up");
+        wait_for_signal().await;
+        info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");
+        let cut = app.stop(grace).await;
+        info!(cut, "Stopped");
+        ExitCode::SUCCESS
+    })
+}
+
+/// One worker per core unless the operator says otherwise; more only cost (performance notes in docs).
+pub(super) fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads.unwrap_or(cores)).enable_all().build()
+}
+
+/// Returns on SIGTERM or SIGINT.
+pub(super) async fn wait_for_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        error!("Signals cannot be received; only SIGKILL ends this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

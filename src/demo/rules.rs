@@ -23,7 +23,8 @@ pub struct CarrierRules {
     pub callback_omit: Vec<String>,
     /// Attributes never shared, whatever the person ticks: `name`, `email`, ….
     pub withhold: Vec<String>,
-    /// Milliseconds to wait before answering, by endpoint: `metadata`, `authorize`, `token`, `userinfo`, `jwks`.
+    /// Milliseconds to wait before answering, by endpoint: `metadata`, `authorize`, `token`, `userinfo`, `jwks`,
+    /// `server_initiated`.
     pub latency_ms: BTreeMap<String, u64>,
     /// Answer with this status instead of doing anything, by endpoint.
     pub status: BTreeMap<String, u16>,
@@ -56,6 +57,18 @@ pub struct CarrierRules {
     pub userinfo: Map<String, Value>,
     /// Members left out of the userinfo response.
     pub userinfo_omit: Vec<String>,
+    /// Let a server-initiated request that the person approves fail with this code, by notification.
+    pub push_error: Option<String>,
+    /// How many times more than once each notification is sent.
+    pub notify_again: u8,
+    /// The bearer token to notify with, instead of the client's.
+    pub notify_bearer: Option<String>,
+    /// Deliver tokens for a request that the client cancels.
+    pub notify_after_cancel: bool,
+    /// Members set in notifications.
+    pub notification: Map<String, Value>,
+    /// Members left out of notifications.
+    pub notification_omit: Vec<String>,
     /// Members set in the metadata, at the discovery issuer as well as at the carrier itself.
     pub metadata: Map<String, Value>,
     /// Members left out of the metadata.

@@ -64,6 +64,7 @@ mod control;
 mod discovery;
 mod discovery_ui;
 mod jwt;
+mod key_binding;
 mod keys;
 mod metadata;
 mod mint;

@@ -34,6 +34,8 @@ pub struct CarrierRules {
     pub pkce_ignored: bool,
     /// Accept token and userinfo requests whose `correlation_id` is not the one of the authorization request.
     pub correlation_unchecked: bool,
+    /// Refuse userinfo requests without `x-authorization`. One that is there has to be good in any case.
+    pub key_binding_required: bool,
     /// Refuse authorization requests that come without `login_hint_token`, except from phones.
     pub hint_required: bool,
     /// People who came from another carrier: the id of one of this carrier's people, and whom they used to be, for

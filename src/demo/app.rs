@@ -26,17 +26,47 @@ const IDENTITY: [(&str, &str); 8] = [
     ("x-zenkey-amr", "Methods"),
 ];
 
-const PAGES: [(&str, &str); 4] = [
-    ("/tides?port=long-beach&units=metres", "Tide tables"),
-    (
-        "/berths/12?from=2026-03-01&to=2026-03-31#crane",
-        "Berth 12 in March",
-    ),
-    ("/search?q=pilot%20boat&page=2", "Search: pilot boat"),
-    (
-        "/logbook/2026/03/entry-7?highlight=fog%26swell",
-        "Logbook, entry 7",
-    ),
+/// A page of the wiki: the start of its path, a link to it, and what it says.
+struct Article {
+    root: &'static str,
+    link: &'static str,
+    label: &'static str,
+    title: &'static str,
+    text: &'static str,
+}
+
+const ARTICLES: [Article; 4] = [
+    Article {
+        root: "tides",
+        link: "/tides?port=long-beach&units=metres",
+        label: "Tides",
+        title: "Tide tables",
+        text: "High water stands for about twenty minutes at the inner berths. Add a quarter of an hour after heavy \
+               rain, when the river holds the ebb back.",
+    },
+    Article {
+        root: "berths",
+        link: "/berths/12?from=2026-03-01&to=2026-03-31#crane",
+        label: "Berth 12",
+        title: "Berths and cranes",
+        text: "Berth 12 has the only crane that lifts more than eight tonnes. Book it a week ahead and leave the key \
+               with the night watch.",
+    },
+    Article {
+        root: "search",
+        link: "/search?q=pilot%20boat&page=2",
+        label: "Search",
+        title: "Search results",
+        text: "Three pages mention the pilot boat: its rota, its engine, and the winter it spent on the slipway.",
+    },
+    Article {
+        root: "logbook",
+        link: "/logbook/2026/03/entry-7?highlight=fog%26swell",
+        label: "Logbook",
+        title: "Logbook",
+        text: "Fog until ten, then a long swell from the south-west. Two yachts waited outside and came in with the \
+               afternoon flood.",
+    },
 ];
 
 pub(super) fn router() -> Router {
@@ -86,16 +116,42 @@ async fn public(call: Call) -> Response {
 }
 
 fn wiki_page(call: &Call) -> Response {
-    let content = format!("{}{}{}", asked_for(call), who(call), headers(call));
+    let content = format!(
+        "{}{}{}{}",
+        article(call),
+        asked_for(call),
+        who(call),
+        headers(call)
+    );
     wiki(&content, call)
+}
+
+fn article(call: &Call) -> String {
+    let root = call.path.split('/').nth(1).unwrap_or_default();
+    let (title, text) = ARTICLES
+        .iter()
+        .find(|article| article.root == root)
+        .map_or(
+            (
+                "Welcome to the harbour",
+                "What the crew knows about tides, berths and boats, written down so that nobody has to remember it.",
+            ),
+            |article| (article.title, article.text),
+        );
+    format!("<article class=\"card\"><h1>{title}</h1><p>{text}</p></article>")
 }
 
 /// The frame around every page.
 fn wiki(content: &str, call: &Call) -> Response {
     let mut links = String::new();
-    for (path, label) in PAGES {
+    for article in &ARTICLES {
         // Writing to a String cannot fail.
-        let _ = write!(links, "<a href=\"{}\">{label}</a>", escape(path));
+        let _ = write!(
+            links,
+            "<a href=\"{}\">{}</a>",
+            escape(article.link),
+            article.label
+        );
     }
     let session = if IDENTITY
         .iter()
@@ -144,12 +200,12 @@ fn who(call: &Call) -> String {
         }
     }
     if facts.is_empty() {
-        return "<section class=\"card\"><h1>Nobody is signed in</h1><p class=\"quiet\" id=\"nobody\">No header says \
+        return "<section class=\"card\"><h2>Nobody is signed in</h2><p class=\"quiet\" id=\"nobody\">No header says \
                 who you are.</p></section>"
             .to_owned();
     }
     format!(
-        "<section class=\"card\"><h1>You are signed in</h1><dl class=\"facts\" id=\"who\">{facts}</dl></section>"
+        "<section class=\"card\"><h2>You are signed in</h2><dl class=\"facts\" id=\"who\">{facts}</dl></section>"
     )
 }
 

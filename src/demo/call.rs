@@ -141,8 +141,8 @@ fn json_pairs(bytes: &[u8]) -> Vec<(String, String)> {
 /// A request as tests see it afterwards.
 #[derive(Clone, Debug, Serialize)]
 pub struct Recorded {
-    /// Which endpoint it met: `discovery`, `metadata`, `discovery_ui`, `authorize`, `decision`, `token`,
-    /// `userinfo` or `jwks`.
+    /// Which endpoint it met: `discovery`; `discovery_ui`, `choose`; `metadata`, `authorize`, `decision`, `token`,
+    /// `userinfo`, `jwks`, `server_initiated`, `server_initiated_cancel`, `push_decision`.
     pub endpoint: &'static str,
     /// The HTTP method.
     pub method: String,

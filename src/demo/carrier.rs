@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde_json::{Map, Value};
 
 use super::authorize::{self, AuthorizationRequest};
@@ -19,9 +19,10 @@ use super::mint::{Access, Grant};
 use super::people::Person;
 use super::profile::{Brand, Profile};
 use super::rules::{CarrierRules, Signature};
+use super::server_initiated::{self, Push};
 use super::settings::Registry;
 use super::shelf::{Shelf, random_text};
-use super::{consent, control, jwt, token, userinfo};
+use super::{consent, control, jwt, phone, token, userinfo};
 
 const HINT_LIFE: Duration = Duration::from_secs(600);
 const TICKET_LIFE: Duration = Duration::from_secs(1800);
@@ -44,6 +45,10 @@ pub(super) struct Carrier {
     pub(super) tickets: Shelf<AuthorizationRequest>,
     pub(super) codes: Shelf<Grant>,
     pub(super) tokens: Shelf<Access>,
+    /// Requests that servers began, waiting on a phone.
+    pub(super) pushes: Shelf<Push>,
+    /// How clients answered notifications: a status, or nothing if they could not be reached.
+    pub(super) notified: Mutex<Vec<Option<u16>>>,
     /// The `jti` values of client assertions seen.
     pub(super) assertions: Shelf<()>,
 }
@@ -88,6 +93,8 @@ impl Carrier {
             tickets: Shelf::new(TICKET_LIFE),
             codes: Shelf::new(CODE_LIFE),
             tokens: Shelf::new(TOKEN_LIFE),
+            pushes: Shelf::new(Duration::from_secs(48 * 3600)),
+            notified: Mutex::default(),
             assertions: Shelf::new(Duration::from_secs(24 * 3600)),
         }
     }
@@ -156,7 +163,15 @@ pub(super) fn router(carrier: Arc<Carrier>) -> Router {
     let brand = carrier.brand;
     let decision = format!("{}/decision", brand.authorize_path);
     let metadata = format!("{}/.well-known/openid-configuration", brand.issuer_path);
-    Router::new()
+    let mut router = Router::new();
+    if let Some(paths) = brand.server_initiated {
+        router = router
+            .route(paths.begin_path, post(server_initiated::begin))
+            .route(paths.cancel_path, post(server_initiated::cancel))
+            .route("/phone", get(phone::show))
+            .route("/phone/decide", post(phone::decide));
+    }
+    router
         .route(&metadata, get(own_metadata))
         .route(brand.authorize_path, any(authorize::authorize))
         .route(&decision, post(consent::decide))
@@ -243,6 +258,17 @@ impl CarrierHandle {
         format!("{}{}", self.0.origin, self.0.brand.jwks_path)
     }
 
+    /// The page on which people approve what a server began, if this carrier offers that.
+    pub fn phone_url(&self) -> Option<String> {
+        let offered = self.0.brand.server_initiated.is_some();
+        offered.then(|| format!("{}/phone", self.0.origin))
+    }
+
+    /// How the client answered each notification so far: a status, or nothing if it could not be reached.
+    pub fn notified(&self) -> Vec<Option<u16>> {
+        self.0.notified.lock().clone()
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> CarrierRules {
         self.0.rules()
@@ -259,7 +285,8 @@ impl CarrierHandle {
         self.0.journal.clear();
     }
 
-    /// How often an endpoint was asked: `metadata`, `authorize`, `decision`, `token`, `userinfo`, `jwks`.
+    /// How often an endpoint was asked: `metadata`, `authorize`, `decision`, `token`, `userinfo`, `jwks`,
+    /// `server_initiated`, `server_initiated_cancel`.
     pub fn count(&self, endpoint: &str) -> u64 {
         self.0.journal.count(endpoint)
     }

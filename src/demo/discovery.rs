@@ -115,7 +115,11 @@ fn truth(discovery: &Discovery, rules: &DiscoveryRules, call: &Call) -> Response
         return bad_request("invalid_request", "mccmnc is not six digits");
     }
     match resolve(discovery, rules, call) {
-        Some((carrier, mccmnc)) => axum::Json(document(carrier, &mccmnc)).into_response(),
+        Some((carrier, mccmnc)) => {
+            // Ten days, as recorded, beside the advice to ask again for every sign-in.
+            let cache = [(header::CACHE_CONTROL, "max-age=864000")];
+            (cache, axum::Json(document(carrier, &mccmnc))).into_response()
+        }
         None => not_found(discovery, rules),
     }
 }

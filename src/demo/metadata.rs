@@ -41,6 +41,12 @@ pub(super) fn document(
     set("mccmnc", mccmnc.into());
     set("response_types_supported", json!(["code"]));
     set("id_token_signing_alg_values_supported", json!(["RS256"]));
+    if let Some(server_initiated) = brand.server_initiated {
+        let begin = format!("{origin}{}", server_initiated.begin_path);
+        let cancel = format!("{origin}{}", server_initiated.cancel_path);
+        set(server_initiated.member, begin.into());
+        set("server_initiated_cancel_endpoint", cancel.into());
+    }
     match brand.profile {
         Profile::Att => att(&mut set, origin, mccmnc),
         Profile::Tmobile => tmobile(&mut set),

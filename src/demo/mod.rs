@@ -31,6 +31,10 @@
 //!    `fingerprint` or `face` (acr a3). Without any `share` field nothing but the subject is shared. The answer is a
 //!    303 to `redirect_uri`.
 //!
+//! Aurora and Tangent also take server-initiated requests, at the endpoints their metadata names. `GET /phone` lists
+//! what waits; `POST /phone/decide` takes `auth_req_id=…&decision=agree&factor=pin` (or `deny`, or `error` with
+//! `error=…`), and the answer goes to the client's notification URI. With `auto_consent` nobody is asked.
+//!
 //! A request that cannot be answered by redirect (unknown client, unregistered redirect URI) gets a page with
 //! status 400.
 //!
@@ -60,16 +64,20 @@ mod control;
 mod discovery;
 mod discovery_ui;
 mod jwt;
+mod key_binding;
 mod keys;
 mod metadata;
 mod mint;
+mod notification;
 mod page;
 mod pairing;
 mod people;
+mod phone;
 mod profile;
 mod refusal;
 mod rules;
 mod server;
+mod server_initiated;
 mod settings;
 mod shelf;
 mod simulator;

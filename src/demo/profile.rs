@@ -30,6 +30,16 @@ pub(super) struct Brand {
     pub(super) token_path: &'static str,
     pub(super) userinfo_path: &'static str,
     pub(super) jwks_path: &'static str,
+    /// Where servers begin a sign-in and take it back, if this carrier offers that.
+    pub(super) server_initiated: Option<ServerInitiated>,
+}
+
+/// The two endpoints of the server-initiated flow, and the name the first goes by in the metadata.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServerInitiated {
+    pub(super) member: &'static str,
+    pub(super) begin_path: &'static str,
+    pub(super) cancel_path: &'static str,
 }
 
 pub(super) static BRANDS: [Brand; 3] = [
@@ -46,6 +56,11 @@ pub(super) static BRANDS: [Brand; 3] = [
         token_path: "/mga/sps/oauth/oauth20/token",
         userinfo_path: "/mga/sps/oauth/oauth20/userinfo",
         jwks_path: "/mga/sps/jwks",
+        server_initiated: Some(ServerInitiated {
+            member: "server_initiated_authorization_endpoint",
+            begin_path: "/hcas/v1/bc-authorize",
+            cancel_path: "/manageService/v1/cancel",
+        }),
     },
     Brand {
         name: "tangent",
@@ -61,6 +76,12 @@ pub(super) static BRANDS: [Brand; 3] = [
         token_path: "/tms/v3/usertoken",
         userinfo_path: "/oidc/v1/userinfo",
         jwks_path: "/oauth2/v1/certs",
+        // The other recorded spelling.
+        server_initiated: Some(ServerInitiated {
+            member: "server_initiated_endpoint",
+            begin_path: "/bc/v1/authorize",
+            cancel_path: "/bc/v1/cancel",
+        }),
     },
     Brand {
         name: "vireo",
@@ -76,5 +97,6 @@ pub(super) static BRANDS: [Brand; 3] = [
         token_path: "/vzauth/oauth2/ccid/access_token",
         userinfo_path: "/vzauth/oauth2/ccid/userinfo",
         jwks_path: "/vzauth/oauth2/ccid/jwks",
+        server_initiated: None,
     },
 ];

@@ -23,7 +23,8 @@ pub struct CarrierRules {
     pub callback_omit: Vec<String>,
     /// Attributes never shared, whatever the person ticks: `name`, `email`, ….
     pub withhold: Vec<String>,
-    /// Milliseconds to wait before answering, by endpoint: `metadata`, `authorize`, `token`, `userinfo`, `jwks`.
+    /// Milliseconds to wait before answering, by endpoint: `metadata`, `authorize`, `token`, `userinfo`, `jwks`,
+    /// `server_initiated`.
     pub latency_ms: BTreeMap<String, u64>,
     /// Answer with this status instead of doing anything, by endpoint.
     pub status: BTreeMap<String, u16>,
@@ -33,6 +34,8 @@ pub struct CarrierRules {
     pub pkce_ignored: bool,
     /// Accept token and userinfo requests whose `correlation_id` is not the one of the authorization request.
     pub correlation_unchecked: bool,
+    /// Refuse userinfo requests without `x-authorization`. One that is there has to be good in any case.
+    pub key_binding_required: bool,
     /// Refuse authorization requests that come without `login_hint_token`, except from phones.
     pub hint_required: bool,
     /// People who came from another carrier: the id of one of this carrier's people, and whom they used to be, for
@@ -56,6 +59,18 @@ pub struct CarrierRules {
     pub userinfo: Map<String, Value>,
     /// Members left out of the userinfo response.
     pub userinfo_omit: Vec<String>,
+    /// Let a server-initiated request that the person approves fail with this code, by notification.
+    pub push_error: Option<String>,
+    /// How many times more than once each notification is sent.
+    pub notify_again: u8,
+    /// The bearer token to notify with, instead of the client's.
+    pub notify_bearer: Option<String>,
+    /// Deliver tokens for a request that the client cancels.
+    pub notify_after_cancel: bool,
+    /// Members set in notifications.
+    pub notification: Map<String, Value>,
+    /// Members left out of notifications.
+    pub notification_omit: Vec<String>,
     /// Members set in the metadata, at the discovery issuer as well as at the carrier itself.
     pub metadata: Map<String, Value>,
     /// Members left out of the metadata.

@@ -51,6 +51,8 @@ pub struct Client {
     pub jwks: Option<serde_json::Value>,
     /// Compared exactly, character by character.
     pub redirect_uris: Vec<String>,
+    /// Where carriers may notify it of a sign-in that it began from its server; plain `http` only.
+    pub notification_uris: Vec<String>,
 }
 
 impl Client {
@@ -62,6 +64,7 @@ impl Client {
             client_secret: Some(client_secret.into()),
             jwks: None,
             redirect_uris: Vec::new(),
+            notification_uris: Vec::new(),
         }
     }
 
@@ -73,6 +76,7 @@ impl Client {
             client_secret: None,
             jwks: Some(jwks),
             redirect_uris: Vec::new(),
+            notification_uris: Vec::new(),
         }
     }
 
@@ -80,6 +84,13 @@ impl Client {
     #[must_use]
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
         self.redirect_uris.push(redirect_uri.into());
+        self
+    }
+
+    /// Registers one more notification URI.
+    #[must_use]
+    pub fn notification_uri(mut self, notification_uri: impl Into<String>) -> Self {
+        self.notification_uris.push(notification_uri.into());
         self
     }
 

@@ -55,6 +55,17 @@ impl<T: Clone> Shelf<T> {
         (*until > Instant::now()).then(|| change(value))
     }
 
+    /// Everything there is, in no order.
+    pub(super) fn all(&self) -> Vec<(String, T)> {
+        let now = Instant::now();
+        let items = self.items.lock();
+        items
+            .iter()
+            .filter(|(_, (until, _))| *until > now)
+            .map(|(name, (_, value))| (name.clone(), value.clone()))
+            .collect()
+    }
+
     pub(super) fn retain(&self, keep: impl Fn(&T) -> bool) {
         self.items.lock().retain(|_, (_, value)| keep(value));
     }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, only};
 use super::carrier::Carrier;
+use super::key_binding::{self, Proof};
 use super::mint::Access;
 use super::people::Person;
 use super::profile::{Brand, Profile};
@@ -35,6 +36,12 @@ pub(super) async fn userinfo(State(carrier): State<Arc<Carrier>>, call: Call) ->
         return unauthorized("Bearer error=\"invalid_token\"".to_owned());
     };
     let rules = carrier.rules();
+    match key_binding::examine(&call, &access.grant.request.client) {
+        Proof::Good => {}
+        Proof::Absent if !rules.key_binding_required => {}
+        Proof::Absent => return bad_request("x-authorization is missing"),
+        Proof::Bad => return bad_request("x-authorization does not prove anything"),
+    }
     let given = match only(&call.query, "correlation_id") {
         Ok(given) => given.or_else(|| call.header("correlation_id")),
         Err(_) => return bad_request("A parameter was sent twice"),

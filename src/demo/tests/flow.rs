@@ -366,3 +366,58 @@ async fn somebody_not_found_can_choose_another_phone() {
         "the browser remembers the new phone"
     );
 }
+
+#[tokio::test]
+async fn a_userinfo_request_can_be_bound_to_the_clients_key() {
+    let world = World::new().await;
+    let key = SigningKey::generate().await.unwrap();
+    let client = Client::with_secret(CLIENT, SECRET).redirect_uri(BACK);
+    let jwks = Some(json!({ "keys": [key.to_jwk()] }));
+    world.simulator.register(Client { jwks, ..client });
+    let carrier = world.carrier("vireo");
+    carrier.set(|rules| rules.key_binding_required = true);
+    let code = world.code(carrier).await;
+    let body: Value = world
+        .redeem(carrier, &redemption(&code))
+        .await
+        .json()
+        .await
+        .unwrap();
+    let token = body["access_token"].as_str().unwrap();
+    let read = || {
+        world
+            .http
+            .get(carrier.userinfo_endpoint())
+            .bearer_auth(token)
+    };
+    assert_eq!(read().send().await.unwrap().status(), 400);
+
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let digest_of =
+        |text: String| URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()));
+    for (covered, status) in [
+        (format!("Bearer {token}"), 200),
+        ("Bearer another".to_owned(), 400),
+    ] {
+        let claims = json!({
+            "iat": now, "exp": now + 60, "alg": "sha256", "ehts": "authorization", "edts": digest_of(covered),
+        });
+        let header = json!({ "alg": "RS256", "kid": key.kid });
+        let object = |value: Value| value.as_object().unwrap().clone();
+        let proof = jwt::sign(&key, Signature::Valid, object(header), &object(claims))
+            .await
+            .unwrap();
+        assert_eq!(
+            read()
+                .header("x-authorization", proof)
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            status
+        );
+    }
+}

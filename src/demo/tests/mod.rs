@@ -3,6 +3,7 @@
 mod control;
 mod flow;
 mod refusals;
+mod server_initiated;
 
 use std::collections::HashMap;
 

@@ -1,0 +1,213 @@
+//! The few pages of our own, in plain words, and their JSON twin for programs.
+//!
+//! A page says what happened, whose fault it is, what to do next, and two things to quote: a code and the request's
+//! id. Nothing that a client or a carrier sent stands on it, there is no script, and it is at most 1 KiB in all.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, StatusCode, header};
+
+use super::Reply;
+use crate::secret::sha256;
+
+/// Longest body of a page or of a JSON refusal, in bytes.
+pub const PAGE_LIMIT: usize = 1024;
+
+/// Longest title in bytes; see [`ErrorPage::title`].
+pub const TITLE_LIMIT: usize = 48;
+
+/// Longest text in bytes; see [`ErrorPage::text`].
+pub const TEXT_LIMIT: usize = 280;
+
+/// Ids are ours and shorter; one that is not is cut.
+const ID_LIMIT: usize = 64;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+body{font:1em/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}\
+a,button{font:inherit;padding:.5em 1em;border:1px solid;border-radius:6px;color:inherit;background:0 0}\
+a{text-decoration:none}\
+small{opacity:.75}";
+
+/// `default-src 'none'` and a hash for our one style: even if a word were ever reflected, it could load nothing, run
+/// nothing, be framed by nobody and post to nobody (A17).
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = STANDARD.encode(sha256(STYLE.as_bytes()));
+    let policy = format!(
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; style-src 'sha256-{hash}'"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+});
+
+/// The one thing to do next: a link that looks like a button.
+#[derive(Debug, Clone, Copy)]
+pub struct Action<'a> {
+    /// What it does: "Sign in again". At most [`TITLE_LIMIT`] bytes.
+    pub label: &'static str,
+    /// A local address such as `/oauth2/start?rd=/app`. If the page would be longer than [`PAGE_LIMIT`], its query is
+    /// left out; anything but a local path is left out altogether.
+    pub href: &'a str,
+}
+
+/// What an error page says. All words are ours.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorPage<'a> {
+    /// Status code.
+    pub status: StatusCode,
+    /// What happened, in a few words; at most [`TITLE_LIMIT`] bytes.
+    pub title: &'static str,
+    /// Whose fault it is and what to do; at most [`TEXT_LIMIT`] bytes.
+    pub text: &'static str,
+    /// Stable word for the kind of failure, as in logs: `login_expired`. At most [`TITLE_LIMIT`] bytes.
+    pub code: &'static str,
+    /// To quote when asking for help.
+    pub request_id: &'a str,
+    /// What to do next, if a click can do it.
+    pub action: Option<Action<'a>>,
+}
+
+/// A page for when something went wrong.
+pub fn error_page(page: ErrorPage<'_>) -> Reply {
+    let next = match page.action {
+        Some(Action { label, href }) => Next::Link { label, href },
+        None => Next::Nothing,
+    };
+    render(page.status, page.title, page.text, next, Some(page.code), page.request_id)
+}
+
+/// Asks a person to begin a sign-in; `start_href` is the local address that begins one.
+pub fn sign_in_page(start_href: &str, request_id: &str) -> Reply {
+    let text = "This app is for people who are signed in. Your mobile carrier will confirm that it is you.";
+    let next = Next::Link { label: "Sign in", href: start_href };
+    render(StatusCode::OK, "Please sign in", text, next, None, request_id)
+}
+
+/// Says that the session here is over; `start_href` is the local address that begins another.
+pub fn signed_out_page(start_href: &str, request_id: &str) -> Reply {
+    let text = "Your session here has ended. You can close this page now.";
+    let next = Next::Link { label: "Sign in again", href: start_href };
+    render(StatusCode::OK, "You are signed out", text, next, None, request_id)
+}
+
+/// Asks before signing out, with a form that posts to `sign_out_href`: a link or an image on another site must not be
+/// able to end a session (B16).
+pub fn sign_out_confirm_page(sign_out_href: &str, request_id: &str) -> Reply {
+    let text = "You will have to sign in again to use this app. Unsaved changes may be lost.";
+    let next = Next::Post { label: "Sign out", href: sign_out_href };
+    render(StatusCode::OK, "Sign out?", text, next, None, request_id)
+}
+
+/// The twin of [`error_page`] for programs: `{"error":…,"request_id":…,"login_url":…}`. A `login_url` that would carry
+/// the body over [`PAGE_LIMIT`] loses its query.
+pub fn error_json(status: StatusCode, code: &'static str, request_id: &str, login_url: Option<&str>) -> Reply {
+    let body = |login_url: Option<&str>| {
+        let mut body = serde_json::Map::new();
+        body.insert("error".to_owned(), code.into());
+        body.insert("request_id".to_owned(), cut(request_id, ID_LIMIT).into());
+        if let Some(login_url) = login_url {
+            body.insert("login_url".to_owned(), login_url.into());
+        }
+        serde_json::Value::Object(body).to_string()
+    };
+    let mut fitting = [login_url, login_url.map(without_query), None].into_iter().map(body);
+    Reply::json(status, fitting.find(|body| body.len() <= PAGE_LIMIT).unwrap_or_default())
+}
+
+/// Escapes text for HTML, attribute values in double quotes included.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ if character.is_control() => out.push('\u{fffd}'),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// What a person can do on a page.
+#[derive(Clone, Copy)]
+enum Next<'a> {
+    Link { label: &'static str, href: &'a str },
+    Nothing,
+    Post { label: &'static str, href: &'a str },
+}
+
+impl Next<'_> {
+    /// The same without the query, which is the only part without a bound.
+    fn shorter(self) -> Self {
+        match self {
+            Self::Link { label, href } => Self::Link { label, href: without_query(href) },
+            Self::Nothing => Self::Nothing,
+            Self::Post { label, href } => Self::Post { label, href: without_query(href) },
+        }
+    }
+
+    fn html(self) -> String {
+        match self {
+            Self::Link { label, href } if is_local(href) => {
+                format!("<p><a href=\"{}\">{}</a>", escape(href), escape(label))
+            }
+            Self::Post { label, href } if is_local(href) => {
+                format!("<form method=post action=\"{}\"><button>{}</button></form>", escape(href), escape(label))
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn render(status: StatusCode, title: &str, text: &str, next: Next<'_>, code: Option<&str>, request_id: &str) -> Reply {
+    debug_assert!(title.len() <= TITLE_LIMIT && text.len() <= TEXT_LIMIT, "words that leave room for the rest");
+    let (title, text) = (escape(cut(title, TITLE_LIMIT)), escape(cut(text, TEXT_LIMIT)));
+    let page = |next: Next<'_>| {
+        let mut html = String::with_capacity(PAGE_LIMIT);
+        // Writing into a String cannot fail.
+        let _ = write!(
+            html,
+            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+             <title>{title}</title><style>{STYLE}</style><main><h1>{title}</h1><p>{text}{}<p><small>",
+            next.html()
+        );
+        if let Some(code) = code {
+            let _ = write!(html, "Code: {}<br>", escape(cut(code, TITLE_LIMIT)));
+        }
+        let _ = write!(html, "Request: {}</small></main>", escape(cut(request_id, ID_LIMIT)));
+        html
+    };
+    let mut fitting = [next, next.shorter(), Next::Nothing].into_iter().map(page);
+    let body = fitting.find(|page| page.len() <= PAGE_LIMIT).unwrap_or_default();
+    let mut reply = Reply::empty(status);
+    reply.set(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    reply.set(header::CONTENT_SECURITY_POLICY, POLICY.clone());
+    reply.set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    reply.set(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    reply.set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply.body = body.into();
+    reply
+}
+
+/// A path of this host and nothing else; a link of ours never leads away.
+fn is_local(href: &str) -> bool {
+    href.starts_with('/') && !href.starts_with("//") && href.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+}
+
+fn without_query(href: &str) -> &str {
+    href.split('?').next().unwrap_or_default()
+}
+
+/// The beginning of `text`, at most `limit` bytes of whole characters.
+fn cut(text: &str, limit: usize) -> &str {
+    let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
+}

@@ -1,0 +1,153 @@
+use super::*;
+
+const ID: &str = "01J9ZQ4T5R8V6W7X2Y3Z4A5B6C-0123456789";
+
+fn value<'a>(reply: &'a Reply, name: &str) -> &'a str {
+    let mut found = reply.headers.iter().filter(|(other, _)| other == name);
+    let value = found.next().unwrap().1.to_str().unwrap();
+    assert!(found.next().is_none(), "{name} once");
+    value
+}
+
+fn body(reply: &Reply) -> &str {
+    str::from_utf8(&reply.body).unwrap()
+}
+
+fn failure<'a>(href: &'a str, request_id: &'a str) -> Reply {
+    error_page(ErrorPage {
+        status: StatusCode::BAD_REQUEST,
+        title: "This sign-in took too long",
+        text: "It was begun more than ten minutes ago, so it cannot be completed. Nothing is wrong with your account.",
+        code: "login_expired",
+        request_id,
+        action: Some(Action { label: "Sign in again", href }),
+    })
+}
+
+fn all_pages(href: &str, request_id: &str) -> Vec<Reply> {
+    let longest = |limit: usize| -> &'static str { "<".repeat(limit).leak() };
+    vec![
+        failure(href, request_id),
+        sign_in_page(href, request_id),
+        signed_out_page(href, request_id),
+        sign_out_confirm_page(href, request_id),
+        error_page(ErrorPage {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: "W".repeat(TITLE_LIMIT).leak(),
+            text: "w".repeat(TEXT_LIMIT).leak(),
+            code: "w".repeat(TITLE_LIMIT).leak(),
+            request_id,
+            action: Some(Action { label: "W".repeat(TITLE_LIMIT).leak(), href }),
+        }),
+        error_page(ErrorPage {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: longest(TITLE_LIMIT / 4),
+            text: longest(TEXT_LIMIT / 4),
+            code: "x",
+            request_id,
+            action: None,
+        }),
+    ]
+}
+
+#[test]
+fn no_page_is_longer_than_a_kibibyte_and_none_is_empty() {
+    let long = format!("/oauth2/start?rd=/{}", "a".repeat(3000));
+    for href in ["/oauth2/start", "/oauth2/start?rd=%2Fapp%3Fx%3D1", &long] {
+        for id in [ID, "", &"i".repeat(500)] {
+            for page in all_pages(href, id) {
+                assert!(page.body.len() <= PAGE_LIMIT, "{}", page.body.len());
+                assert!(body(&page).contains("<h1>") && body(&page).ends_with("</main>"));
+            }
+            let json = error_json(StatusCode::UNAUTHORIZED, "login_required", id, Some(href));
+            assert!(!json.body.is_empty() && json.body.len() <= PAGE_LIMIT);
+        }
+    }
+}
+
+#[test]
+fn the_longest_words_still_leave_room_for_the_way_on() {
+    for page in all_pages("/oauth2/start", ID).iter().take(5) {
+        assert!(body(page).contains("/oauth2/start"), "{}", body(page));
+        assert!(body(page).contains(ID));
+    }
+    // A return address that is too long is given up, not the link.
+    let page = failure(&format!("/oauth2/start?rd=/{}", "a".repeat(3000)), ID);
+    assert!(body(&page).contains("href=\"/oauth2/start\""));
+    let page = failure("/oauth2/start?rd=%2Fapp&x=1", ID);
+    assert!(body(&page).contains("href=\"/oauth2/start?rd=%2Fapp&amp;x=1\""));
+}
+
+#[test]
+fn every_page_carries_the_headers_that_keep_it_harmless() {
+    // A17
+    for page in all_pages("/oauth2/start", ID) {
+        let policy = value(&page, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; frame-ancestors 'none'; "), "{policy}");
+        assert!(policy.contains("form-action 'self'") && policy.contains("base-uri 'none'"));
+        assert!(!policy.contains("unsafe") && !policy.contains("script"));
+        assert_eq!(value(&page, "x-content-type-options"), "nosniff");
+        assert_eq!(value(&page, "referrer-policy"), "no-referrer");
+        assert_eq!(value(&page, "cache-control"), "no-store");
+        assert_eq!(value(&page, "content-type"), "text/html; charset=utf-8");
+        // The hash is that of the style as it stands on the page, or browsers would not apply it.
+        let style = body(&page).split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+        assert!(policy.contains(&STANDARD.encode(sha256(style.as_bytes()))));
+        assert!(!body(&page).contains("<script") && !body(&page).contains(" style="));
+        assert!(style.contains("color-scheme:light dark"));
+        assert!(
+            body(&page).contains("lang=en") && body(&page).contains("name=viewport") && body(&page).contains("<main>")
+        );
+    }
+}
+
+#[test]
+fn nothing_that_came_from_outside_becomes_markup_or_a_foreign_link() {
+    // A17, R09
+    for page in all_pages("/x?\"><script>alert(1)</script>'&", "\"><img src=x onerror=1>\r\n\u{1b}") {
+        let html = body(&page);
+        assert!(
+            !html.contains("<script") && !html.contains("<img") && !html.contains('\u{1b}') && !html.contains('\r'),
+            "{html}"
+        );
+    }
+    for foreign in ["https://evil.test", "//evil.test", "javascript:alert(1)", "/\\evil.test", "/\t/evil.test", "", "x"]
+    {
+        for page in all_pages(foreign, ID) {
+            assert!(!body(&page).contains("href") && !body(&page).contains("action="), "{foreign}");
+        }
+    }
+    assert_eq!(escape("<a href=\"x\">'&\u{e4}\u{0}"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;\u{e4}\u{fffd}");
+}
+
+#[test]
+fn signing_out_is_asked_for_by_post() {
+    // B16 (the part that is decided here)
+    let page = sign_out_confirm_page("/oauth2/sign_out", ID);
+    assert!(body(&page).contains("<form method=post action=\"/oauth2/sign_out\"><button>Sign out</button></form>"));
+    assert!(!body(&page).contains("<a "));
+}
+
+#[test]
+fn programs_get_the_same_as_json() {
+    let reply = error_json(StatusCode::UNAUTHORIZED, "login_required", "a\"b", Some("/oauth2/start?rd=%2F"));
+    let json: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({"error": "login_required", "request_id": "a\"b", "login_url": "/oauth2/start?rd=%2F"})
+    );
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(value(&reply, "content-type"), "application/json");
+    assert_eq!(value(&reply, "cache-control"), "no-store");
+    assert_eq!(value(&reply, "x-content-type-options"), "nosniff");
+    let plain = error_json(StatusCode::FORBIDDEN, "forbidden", ID, None);
+    assert!(!body(&plain).contains("login_url"));
+    let long = error_json(
+        StatusCode::UNAUTHORIZED,
+        "login_required",
+        ID,
+        Some(&format!("/oauth2/start?{}", "x".repeat(2000))),
+    );
+    let json: serde_json::Value = serde_json::from_slice(&long.body).unwrap();
+    assert_eq!(json["login_url"], "/oauth2/start");
+}

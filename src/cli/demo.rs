@@ -18,7 +18,7 @@ const CLIENT_ID: &str = "ccid-demo0123456789ab";
 const CLIENT_SECRET: &str = "demo-secret-known-to-everybody";
 
 pub(super) fn run(port: u16) -> ExitCode {
-    let Some(last) = port.checked_add(6).filter(|_| port > 0) else { return fail("--port: choose one from 1 to 65529") };
+    let Some(last) = port.checked_add(7).filter(|_| port > 0) else { return fail("--port: choose one from 1 to 65528") };
     let home = match Home::make() {
         Ok(home) => home,
         Err(error) => return fail(format!("no place for the demo's session file: {error}")),
@@ -55,7 +55,7 @@ pub(super) fn run(port: u16) -> ExitCode {
 fn written_for(port: u16) -> String {
     let mut text = CONFIG.to_owned();
     if port != WRITTEN_FOR {
-        for offset in 0..=6 {
+        for offset in 0..=7 {
             text = text.replace(&format!(":{}", WRITTEN_FOR + offset), &format!(":\u{0}{}", port + offset));
         }
     }
@@ -65,14 +65,17 @@ fn written_for(port: u16) -> String {
 fn simulated(port: u16) -> SimulatorSettings {
     SimulatorSettings {
         ports: Ports {
-            discovery: port + 1,
-            aurora: port + 2,
-            tangent: port + 3,
-            vireo: port + 4,
-            app: port + 5,
-            ..Ports::default()
+            discovery_issuer: port + 1,
+            discovery_ui: port + 2,
+            carriers: [port + 3, port + 4, port + 5],
+            app: port + 6,
         },
-        clients: vec![Client::new(CLIENT_ID, CLIENT_SECRET, [format!("http://localhost:{port}/oauth2/callback")])],
+        clients: vec![
+            Client::with_secret(CLIENT_ID, CLIENT_SECRET)
+                .named("Harbour wiki")
+                .redirect_uri(format!("http://localhost:{port}/oauth2/callback")),
+        ],
+        warm_keys: true,
     }
 }
 
@@ -84,7 +87,7 @@ fn greeting(port: u16) -> String {
          No sign-in needed:   http://localhost:{port}/public\n  \
          What is going on:    http://127.0.0.1:{}/metrics\n\n  \
          Ctrl-C ends everything.\n",
-        port + 6
+        port + 7
     )
 }
 
@@ -115,7 +118,7 @@ mod tests {
         for port in [WRITTEN_FOR, 4181, 9000, 41800] {
             let (config, _) = Config::parse(&written_for(port), "demo.yaml", &|_| None).unwrap();
             assert_eq!(config.listen.port(), port);
-            assert_eq!(config.admin_listen.port(), port + 6);
+            assert_eq!(config.admin_listen.port(), port + 7);
             assert_eq!(config.provider.client_id, CLIENT_ID);
             assert_eq!(config.provider.client_secret.expose(), CLIENT_SECRET);
         }

@@ -69,7 +69,7 @@ enum Command {
     /// Nothing leaves this machine. Ctrl-C ends everything.
     #[cfg(feature = "demo")]
     Demo {
-        /// Port of the gateway; the simulated services use the five ports above it, the private listener the sixth.
+        /// Port of the gateway; the simulated services use the six ports above it, the private listener the seventh.
         #[arg(long, default_value_t = 4180)]
         port: u16,
     },

@@ -115,8 +115,8 @@ pub fn error_json(status: StatusCode, code: &'static str, request_id: &str, logi
         }
         serde_json::Value::Object(body).to_string()
     };
-    let fitting = [login_url, login_url.map(without_query), None].into_iter().map(body);
-    Reply::json(status, fitting.filter(|body| body.len() <= PAGE_LIMIT).next().unwrap_or_default())
+    let mut fitting = [login_url, login_url.map(without_query), None].into_iter().map(body);
+    Reply::json(status, fitting.find(|body| body.len() <= PAGE_LIMIT).unwrap_or_default())
 }
 
 /// Escapes text for HTML, attribute values in double quotes included.
@@ -185,8 +185,8 @@ fn render(status: StatusCode, title: &str, text: &str, next: Next<'_>, code: Opt
         let _ = write!(html, "Request: {}</small></main>", escape(cut(request_id, ID_LIMIT)));
         html
     };
-    let fitting = [next, next.shorter(), Next::Nothing].into_iter().map(page);
-    let body = fitting.filter(|page| page.len() <= PAGE_LIMIT).next().unwrap_or_default();
+    let mut fitting = [next, next.shorter(), Next::Nothing].into_iter().map(page);
+    let body = fitting.find(|page| page.len() <= PAGE_LIMIT).unwrap_or_default();
     let mut reply = Reply::empty(status);
     reply.set(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     reply.set(header::CONTENT_SECURITY_POLICY, POLICY.clone());
@@ -208,5 +208,6 @@ fn without_query(href: &str) -> &str {
 
 /// The beginning of `text`, at most `limit` bytes of whole characters.
 fn cut(text: &str, limit: usize) -> &str {
-    text.get(..text.floor_char_boundary(limit)).unwrap_or_default()
+    let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
 }

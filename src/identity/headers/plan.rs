@@ -1,0 +1,237 @@
+//! Which headers a route's upstream gets, compiled once at start: every name valid, ours to set, and unlike the others.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use thiserror::Error;
+
+use super::render::{HeaderSet, Source};
+use super::reserved::{Forwarding, fold, is_preset};
+use super::{Encoding, HeaderRule, IdentityHeaderSettings, Preset};
+use crate::identity::Identity;
+
+/// Why a mapping cannot be used. Names are those of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HeaderFault {
+    /// A rule that takes its value from nowhere.
+    #[error("header {name:?} names no claim")]
+    ClaimMissing {
+        /// The header.
+        name: String,
+    },
+    /// Two rules for names that some apps cannot tell apart (`X-Sub` and `X_Sub`).
+    #[error("headers {first:?} and {second:?} are the same name to many apps; keep one")]
+    Duplicate {
+        /// The earlier of the two.
+        first: String,
+        /// The later of the two.
+        second: String,
+    },
+    /// A name that HTTP, a proxy, a browser or this gateway uses for something else.
+    #[error("header {name:?} has another meaning in HTTP or in proxies; choose a name such as X-Auth-Sub")]
+    Forbidden {
+        /// The header.
+        name: String,
+    },
+    /// Not a header name (RFC 9110, 5.1).
+    #[error("{name:?} is not a header name")]
+    Invalid {
+        /// The header.
+        name: String,
+    },
+}
+
+/// Names that no rule may write, folded; those with `_` at the end are families. Whatever a plan writes is taken out of
+/// what clients send, so these would break ordinary requests as well.
+const FORBIDDEN: &[&str] = &[
+    "accept",
+    "accept_",
+    "access_control_",
+    "age",
+    "allow",
+    "alt_svc",
+    "authorization",
+    "baggage",
+    "cache_control",
+    "clear_site_data",
+    "connection",
+    "content_",
+    "cookie",
+    "date",
+    "dnt",
+    "early_data",
+    "etag",
+    "expect",
+    "expires",
+    "from",
+    "host",
+    "http2_settings",
+    "if_",
+    "keep_alive",
+    "last_event_id",
+    "last_modified",
+    "link",
+    "location",
+    "max_forwards",
+    "origin",
+    "pragma",
+    "prefer",
+    "priority",
+    "proxy",
+    "proxy_",
+    "range",
+    "referer",
+    "retry_after",
+    "sec_",
+    "server",
+    "set_cookie",
+    "strict_transport_security",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer_encoding",
+    "upgrade",
+    "upgrade_insecure_requests",
+    "user_agent",
+    "vary",
+    "via",
+    "warning",
+    "www_authenticate",
+    "x_csrf_token",
+    "x_request_id",
+    "x_requested_with",
+];
+
+/// One header that will be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rule {
+    pub(super) source: Source,
+    pub(super) encoding: Encoding,
+}
+
+/// A rule on its way into a plan.
+struct Chosen {
+    name: HeaderName,
+    folded: String,
+    rule: Rule,
+    preset: bool,
+}
+
+/// What a route's upstream is told, compiled.
+#[derive(Debug, Clone, Default)]
+pub struct HeaderPlan {
+    pub(super) names: Arc<[HeaderName]>,
+    pub(super) rules: Vec<Rule>,
+}
+
+impl HeaderPlan {
+    /// Compiles the settings of one route. All faults come together.
+    pub fn compile(settings: &IdentityHeaderSettings) -> Result<Self, Vec<HeaderFault>> {
+        let mut faults = Vec::new();
+        let mut chosen: Vec<Chosen> = Vec::new();
+        for (name, claim) in settings.presets.iter().flat_map(|preset| preset.headers()) {
+            let folded = fold(name.as_bytes());
+            if !chosen.iter().any(|other| other.folded == folded) {
+                let rule = Rule { source: Source::of(claim), encoding: Encoding::Percent };
+                chosen.push(Chosen { name: HeaderName::from_static(name), folded, rule, preset: true });
+            }
+        }
+        for HeaderRule { name: written, claim, encoding } in &settings.map {
+            if claim.is_empty() {
+                faults.push(HeaderFault::ClaimMissing { name: written.clone() });
+            }
+            let name = match checked_name(written) {
+                Ok(name) => name,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            let folded = fold(name.as_str().as_bytes());
+            let rule = Rule { source: Source::of(claim), encoding: *encoding };
+            let ours = Chosen { name, folded, rule, preset: false };
+            match chosen.iter_mut().find(|other| other.folded == ours.folded) {
+                Some(other) if other.preset => *other = ours,
+                Some(other) => {
+                    faults.push(HeaderFault::Duplicate { first: other.name.to_string(), second: written.clone() });
+                }
+                None => chosen.push(ours),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let (names, rules): (Vec<_>, Vec<_>) = chosen.into_iter().map(|chosen| (chosen.name, chosen.rule)).unzip();
+        Ok(Self { names: names.into(), rules })
+    }
+
+    /// Writes the values for one identity. Done once per session; a request only clones the result.
+    pub fn render(&self, identity: &Identity) -> HeaderSet {
+        HeaderSet::render(self, identity)
+    }
+
+    /// The names this plan may write, whether an identity has values for them or not.
+    pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.names.iter()
+    }
+}
+
+fn checked_name(name: &str) -> Result<HeaderName, HeaderFault> {
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderFault::Invalid { name: name.to_owned() })?;
+    let folded = fold(parsed.as_str().as_bytes());
+    // Clients lose every header that begins with a name we write: `Acc` would take `Accept` from all of them.
+    let taken = FORBIDDEN.iter().any(|forbidden| match forbidden.strip_suffix('_') {
+        Some(_) => folded.starts_with(forbidden) || forbidden.starts_with(&folded),
+        None => folded == *forbidden || forbidden.starts_with(&folded),
+    });
+    if taken || folded.bytes().all(|byte| byte == b'_') || (Forwarding::touches(&folded) && !is_preset(&folded)) {
+        return Err(HeaderFault::Forbidden { name: name.to_owned() });
+    }
+    Ok(parsed)
+}
+
+impl Preset {
+    /// Every preset there is.
+    pub(super) const ALL: [Self; 4] = [Self::Zenkey, Self::XAuthRequest, Self::XForwarded, Self::RemoteUser];
+
+    /// Header names and the claims they carry. User is always the subject: an e-mail address can change hands.
+    pub(super) fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Zenkey => &[
+                ("x-zenkey-sub", "sub"),
+                ("x-zenkey-issuer", "iss"),
+                ("x-zenkey-mccmnc", "mccmnc"),
+                ("x-zenkey-acr", "acr"),
+                ("x-zenkey-amr", "amr"),
+                ("x-zenkey-auth-time", "auth_time"),
+                ("x-zenkey-name", "name"),
+                ("x-zenkey-given-name", "given_name"),
+                ("x-zenkey-family-name", "family_name"),
+                ("x-zenkey-email", "email"),
+                ("x-zenkey-phone", "phone_number"),
+                ("x-zenkey-postal-code", "postal_code"),
+                ("x-zenkey-birthdate", "birthdate"),
+                ("x-zenkey-address", "address"),
+            ],
+            Self::XAuthRequest => &[
+                ("x-auth-request-user", "sub"),
+                ("x-auth-request-email", "email"),
+                ("x-auth-request-groups", "groups"),
+                ("x-auth-request-preferred-username", "preferred_username"),
+            ],
+            Self::XForwarded => &[
+                ("x-forwarded-user", "sub"),
+                ("x-forwarded-email", "email"),
+                ("x-forwarded-groups", "groups"),
+                ("x-forwarded-preferred-username", "preferred_username"),
+            ],
+            Self::RemoteUser => &[
+                ("remote-user", "sub"),
+                ("remote-email", "email"),
+                ("remote-name", "name"),
+                ("remote-groups", "groups"),
+            ],
+        }
+    }
+}

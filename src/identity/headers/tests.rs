@@ -1,0 +1,489 @@
+use std::collections::BTreeMap;
+
+use http::HeaderName;
+
+use super::*;
+use crate::identity::{ClaimValue, Identity, IdentityParts};
+
+fn text(text: &str) -> ClaimValue {
+    ClaimValue::Text(text.to_owned())
+}
+
+fn parts() -> IdentityParts {
+    IdentityParts {
+        issuer: "https://carrier.test".to_owned(),
+        subject: "mccmnc-1".to_owned(),
+        mccmnc: Some("310010".to_owned()),
+        acr: Some("a3".to_owned()),
+        amr: vec!["hwk".to_owned(), "pin".to_owned()],
+        auth_time: Some(1_800_000_000),
+        claims: BTreeMap::new(),
+    }
+}
+
+fn with_claim(name: &str, value: ClaimValue) -> IdentityParts {
+    IdentityParts { claims: [(name.to_owned(), value)].into(), ..parts() }
+}
+
+fn rule(name: &str, claim: &str, encoding: Encoding) -> HeaderRule {
+    HeaderRule { name: name.to_owned(), claim: claim.to_owned(), encoding }
+}
+
+fn plan(presets: &[Preset], map: &[(&str, &str)]) -> HeaderPlan {
+    let map = map.iter().map(|(name, claim)| rule(name, claim, Encoding::Percent)).collect();
+    HeaderPlan::compile(&IdentityHeaderSettings { presets: presets.to_vec(), map }).unwrap()
+}
+
+fn shown(plan: &HeaderPlan, parts: IdentityParts) -> Vec<String> {
+    let set = plan.render(&Identity::restore(parts));
+    set.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+}
+
+/// The one value of claim `c` in this encoding, and how many were left out.
+fn written(value: ClaimValue, encoding: Encoding) -> (Option<String>, usize) {
+    let settings = IdentityHeaderSettings { presets: Vec::new(), map: vec![rule("X-Auth-C", "c", encoding)] };
+    let set = HeaderPlan::compile(&settings).unwrap().render(&Identity::restore(with_claim("c", value)));
+    let value = set.iter().next().map(|(_, value)| value.to_str().unwrap().to_owned());
+    (value, set.omitted())
+}
+
+fn faults(map: &[HeaderRule], presets: &[Preset]) -> Vec<HeaderFault> {
+    HeaderPlan::compile(&IdentityHeaderSettings { presets: presets.to_vec(), map: map.to_vec() }).unwrap_err()
+}
+
+fn header(name: &str) -> HeaderName {
+    HeaderName::from_bytes(name.as_bytes()).unwrap()
+}
+
+#[test]
+fn presets_say_what_apps_expect_and_user_is_the_subject() {
+    let mut full = parts();
+    for (name, value) in [
+        ("name", "Ada Lovelace"),
+        ("given_name", "Ada"),
+        ("family_name", "Lovelace"),
+        ("email", "ada@corp.test"),
+        ("phone_number", "+15550100"),
+        ("postal_code", "12345"),
+        ("birthdate", "1815-12-10"),
+        ("address", "1 St James Sq"),
+        ("preferred_username", "ada"),
+    ] {
+        full.claims.insert(name.to_owned(), text(value));
+    }
+    full.claims.insert("groups".to_owned(), ClaimValue::List(vec!["staff".to_owned(), "ops".to_owned()]));
+    assert_eq!(
+        shown(&plan(&[Preset::Zenkey], &[]), full.clone()),
+        [
+            "x-zenkey-sub: mccmnc-1",
+            "x-zenkey-issuer: https://carrier.test",
+            "x-zenkey-mccmnc: 310010",
+            "x-zenkey-acr: a3",
+            "x-zenkey-amr: hwk,pin",
+            "x-zenkey-auth-time: 1800000000",
+            "x-zenkey-name: Ada Lovelace",
+            "x-zenkey-given-name: Ada",
+            "x-zenkey-family-name: Lovelace",
+            "x-zenkey-email: ada@corp.test",
+            "x-zenkey-phone: +15550100",
+            "x-zenkey-postal-code: 12345",
+            "x-zenkey-birthdate: 1815-12-10",
+            "x-zenkey-address: 1 St James Sq",
+        ]
+    );
+    for (preset, prefix) in [(Preset::XAuthRequest, "x-auth-request"), (Preset::XForwarded, "x-forwarded")] {
+        let expected = ["user: mccmnc-1", "email: ada@corp.test", "groups: staff,ops", "preferred-username: ada"];
+        assert_eq!(shown(&plan(&[preset], &[]), full.clone()), expected.map(|line| format!("{prefix}-{line}")));
+    }
+    assert_eq!(
+        shown(&plan(&[Preset::RemoteUser], &[]), full),
+        [
+            "remote-user: mccmnc-1",
+            "remote-email: ada@corp.test",
+            "remote-name: Ada Lovelace",
+            "remote-groups: staff,ops"
+        ]
+    );
+}
+
+#[test]
+fn a_header_without_a_value_is_absent_but_still_ours() {
+    // G04
+    let plan =
+        plan(&[Preset::XAuthRequest], &[("X-Auth-Sub", "sub"), ("X-Auth-Issuer", "iss"), ("X-Auth-Email", "email")]);
+    let expected = ["x-auth-request-user: mccmnc-1", "x-auth-sub: mccmnc-1", "x-auth-issuer: https://carrier.test"];
+    assert_eq!(shown(&plan, parts()), expected);
+    let empty = with_claim("email", text(""));
+    assert_eq!(shown(&plan, empty), expected);
+    let reserved = Reserved::build([&plan].into_iter());
+    assert!(reserved.covers(&header("x-auth-email")) && reserved.covers(&header("x-auth-request-email")));
+}
+
+#[test]
+fn a_mapped_name_replaces_the_presets() {
+    let plan =
+        plan(&[Preset::RemoteUser, Preset::RemoteUser], &[("Remote_User", "preferred_username"), ("X-Who", "sub")]);
+    let person = with_claim("preferred_username", text("ada"));
+    assert_eq!(shown(&plan, person), ["remote_user: ada", "x-who: mccmnc-1"]);
+}
+
+#[test]
+fn verified_parts_cannot_be_spoken_for_by_claims() {
+    let mut forged = IdentityParts { mccmnc: None, acr: None, auth_time: None, ..parts() };
+    for name in ["sub", "iss", "mccmnc", "acr", "amr", "auth_time"] {
+        forged.claims.insert(name.to_owned(), text("forged"));
+    }
+    let seen = shown(&plan(&[Preset::Zenkey], &[]), forged);
+    assert_eq!(seen, ["x-zenkey-sub: mccmnc-1", "x-zenkey-issuer: https://carrier.test", "x-zenkey-amr: hwk,pin"]);
+}
+
+#[test]
+fn no_value_can_break_out_of_its_header() {
+    // C30 G16
+    let percent = |value: &str| written(text(value), Encoding::Percent);
+    assert_eq!(percent("a b"), (Some("a b".to_owned()), 0));
+    assert_eq!(percent("a\r\nX-Auth-Sub: root\0\t\x7f"), (Some("a%0D%0AX-Auth-Sub: root%00%09%7F".to_owned()), 0));
+    assert_eq!(percent("K\u{e4}se 100%"), (Some("K%C3%A4se 100%25".to_owned()), 0));
+    assert_eq!(percent(" a  b "), (Some("%20a  b%20".to_owned()), 0));
+    assert_eq!(percent("   "), (Some("%20%20%20".to_owned()), 0));
+    assert_eq!(percent("a,b"), (Some("a,b".to_owned()), 0));
+    let base64 = |value: &str| written(text(value), Encoding::Base64Url);
+    assert_eq!(base64("K\u{e4}se\r\n?>"), (Some("S8Okc2UNCj8-".to_owned()), 0));
+    assert_eq!(base64("a"), (Some("YQ".to_owned()), 0));
+    let ascii = |value: &str| written(text(value), Encoding::Ascii);
+    assert_eq!(ascii("a b,c%"), (Some("a b,c%".to_owned()), 0));
+    for unfit in ["K\u{e4}se", "a\tb", "a\n", "a\0", " a", "a ", "\x7f", "\u{2028}"] {
+        assert_eq!(ascii(unfit), (None, 1), "{unfit:?}");
+    }
+    assert_eq!(written(ClaimValue::Bool(false), Encoding::Percent), (Some("false".to_owned()), 0));
+    assert_eq!(written(ClaimValue::Integer(-7), Encoding::Ascii), (Some("-7".to_owned()), 0));
+    // Every character there is, in every encoding: visible ASCII and inner spaces only.
+    for character in (0..=0x10_ffff_u32).step_by(1009).chain(0..0x300).filter_map(char::from_u32) {
+        for encoding in [Encoding::Percent, Encoding::Base64Url, Encoding::Ascii] {
+            if let (Some(value), _) = written(text(&format!("{character}x{character}")), encoding) {
+                assert!(value.bytes().all(|byte| byte.is_ascii_graphic()), "{character:?} {value:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_element_of_a_list_cannot_become_two() {
+    // C30
+    let list = |elements: &[&str]| ClaimValue::List(elements.iter().map(|element| (*element).to_owned()).collect());
+    let tricky = list(&["staff,admin", "a%2Cb", " admin", "", "K\u{e4}se"]);
+    assert_eq!(
+        written(tricky.clone(), Encoding::Percent),
+        (Some("staff%2Cadmin,a%252Cb,%20admin,K%C3%A4se".to_owned()), 0)
+    );
+    assert_eq!(written(tricky, Encoding::Ascii), (None, 1));
+    assert_eq!(
+        written(list(&["staff,admin", "a%2Cb"]), Encoding::Ascii),
+        (Some("staff%2Cadmin,a%252Cb".to_owned()), 0)
+    );
+    assert_eq!(written(list(&["a,b", "c"]), Encoding::Base64Url), (Some("YSUyQ2IsYw".to_owned()), 0));
+    assert_eq!(written(list(&[]), Encoding::Percent), (None, 0));
+    assert_eq!(written(list(&["", ""]), Encoding::Percent), (None, 0));
+}
+
+#[test]
+fn a_value_that_is_too_long_is_left_out_whole_and_counted() {
+    // C30 R11
+    for encoding in [Encoding::Percent, Encoding::Ascii] {
+        assert_eq!(written(text(&"a".repeat(MAX_VALUE)), encoding), (Some("a".repeat(MAX_VALUE)), 0));
+        assert_eq!(written(text(&"a".repeat(MAX_VALUE + 1)), encoding), (None, 1));
+    }
+    // It is the written form that counts.
+    assert_eq!(written(text(&"\u{e4}".repeat(683)), Encoding::Percent), (None, 1));
+    assert_eq!(written(text(&"a".repeat(3073)), Encoding::Base64Url), (None, 1));
+    assert_eq!(written(ClaimValue::List(vec!["a".repeat(500); 9]), Encoding::Percent), (None, 1));
+}
+
+#[test]
+fn all_identity_headers_together_stay_below_8_kib() {
+    // R11
+    let mut heavy = parts();
+    for name in ["a", "b", "c", "d"] {
+        heavy.claims.insert(name.to_owned(), text(&name.repeat(3000)));
+    }
+    let plan = plan(&[], &[("My-A", "a"), ("My-B", "b"), ("My-C", "c"), ("My-D", "d"), ("X-Auth-Sub", "sub")]);
+    let set = plan.render(&Identity::restore(heavy));
+    let names: Vec<_> = set.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["my-a", "my-b", "x-auth-sub"], "what still fits is written");
+    assert_eq!(set.omitted(), 2);
+    assert!(set.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() <= MAX_SET);
+}
+
+#[test]
+fn a_set_is_shared_and_shows_nothing_to_a_log() {
+    // R01
+    let set = plan(&[Preset::Zenkey], &[]).render(&Identity::restore(with_claim("email", text("canary@corp.test"))));
+    let again = set.clone();
+    let pointers = |set: &HeaderSet| set.iter().map(|(_, value)| value.as_bytes().as_ptr()).collect::<Vec<_>>();
+    assert_eq!(pointers(&set), pointers(&again));
+    let values: Vec<_> = set.iter().map(|(_, value)| value.as_bytes()).collect();
+    let contiguous = values.windows(2).all(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr());
+    assert!(contiguous, "one piece of memory");
+    assert!(set.iter().all(|(_, value)| value.is_sensitive()));
+    assert!(!format!("{set:?}").contains("canary"));
+    assert_eq!(HeaderSet::default().iter().count(), 0);
+}
+
+#[test]
+fn a_plan_writes_only_names_that_are_free() {
+    for taken in [
+        "Host",
+        "Cookie",
+        "Set-Cookie",
+        "Authorization",
+        "Proxy-Authorization",
+        "Connection",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Transfer_Encoding",
+        "Upgrade",
+        "Content-Length",
+        "content_type",
+        "Content-Anything",
+        "X-Forwarded-For",
+        "X_Forwarded_Proto",
+        "X-Forwarded-Host",
+        "X-Forwarded-Hostname",
+        "X-Forwarded",
+        "Forwarded",
+        "X-Real-IP",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-Request-Id",
+        "Via",
+        "Sec-Fetch-Mode",
+        "If-None-Match",
+        "Accept",
+        "Accept-Language",
+        "Acc",
+        "c",
+        "X",
+        "X-",
+        "_",
+        "User-Agent",
+        "Proxy",
+        "Expect",
+        "Range",
+        "CF-Connecting-IP",
+    ] {
+        let fault = HeaderFault::Forbidden { name: taken.to_owned() };
+        assert_eq!(faults(&[rule(taken, "sub", Encoding::Percent)], &[]), [fault], "{taken}");
+    }
+    for invalid in ["", "X Auth", "X-Auth:", "X-\u{e4}", "X-Auth\r\n"] {
+        let fault = HeaderFault::Invalid { name: invalid.to_owned() };
+        assert_eq!(faults(&[rule(invalid, "sub", Encoding::Percent)], &[]), [fault], "{invalid:?}");
+    }
+    for free in [
+        "X-Auth-Sub",
+        "X-Forwarded-User",
+        "Remote-User",
+        "X-User",
+        "X-Goog-Authenticated-User-Email",
+        "OIDC_CLAIM_sub",
+        "X-WEBAUTH-USER",
+        "Company-Person",
+    ] {
+        plan(&[], &[(free, "sub")]);
+    }
+    assert_eq!(
+        faults(
+            &[
+                rule("X-Sub", "sub", Encoding::Percent),
+                rule("X_Sub", "iss", Encoding::Ascii),
+                rule("Host", "", Encoding::Ascii)
+            ],
+            &[Preset::Zenkey]
+        ),
+        [
+            HeaderFault::Duplicate { first: "x-sub".to_owned(), second: "X_Sub".to_owned() },
+            HeaderFault::ClaimMissing { name: "Host".to_owned() },
+            HeaderFault::Forbidden { name: "Host".to_owned() },
+        ]
+    );
+}
+
+#[test]
+fn an_identity_header_is_known_in_every_spelling() {
+    // G01 G02 G03 G08 G17
+    let reserved = Reserved::build([&plan(&[], &[("X-Who.Is-It", "sub")])].into_iter());
+    for ours in [
+        "X-Auth-Sub",
+        "x-auth-sub",
+        "X-AUTH-SUB",
+        "X_Auth_Sub",
+        "X-Auth_Sub",
+        "x_auth_sub",
+        "X.Auth.Sub",
+        "x-auth.sub",
+        "X~Auth!Sub",
+        "x*auth|sub",
+        "X-Auth-Anything",
+        "X-Auth-",
+        "X-Auth-Assertion",
+        "X-Auth-Previous",
+        "X-Auth-Request-User",
+        "x_auth_request_user",
+        "X-ZenKey-Sub",
+        "x_zenkey_phone",
+        "X-Zenkey-New",
+        "Remote-User",
+        "REMOTE_USER",
+        "remote_users",
+        "Remote-Email",
+        "Remote.Name",
+        "Remote-Groups",
+        "X-Forwarded-User",
+        "x_forwarded_user",
+        "X-Forwarded-Email",
+        "X-Forwarded-Groups",
+        "X-Forwarded-Preferred-Username",
+        "X-Forwarded-Access-Token",
+        "X-Forwarded-User-Id",
+        "X-Who.Is-It",
+        "x-who-is-it",
+        "X_WHO_IS_IT_ELSE",
+        "X-WEBAUTH-USER",
+        "OIDC_CLAIM_email",
+        "OIDC-access_token",
+        "X-Remote-User",
+        "X-Authentik-Username",
+        "X-Goog-Authenticated-User-Email",
+        "X-Amzn-Oidc-Data",
+        "X-MS-Client-Principal-Id",
+        "Cf-Access-Jwt-Assertion",
+        "Tailscale-User-Login",
+    ] {
+        assert!(reserved.covers(&header(ours)), "{ours}");
+    }
+    for free in [
+        "Host",
+        "Cookie",
+        "Authorization",
+        "Accept",
+        "User-Agent",
+        "X-Request-Id",
+        "X-Requested-With",
+        "X-Auth",
+        "XAuth-Sub",
+        "X-Authorization",
+        "Remote",
+        "Remote-Use",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Who-Is",
+        "X-ZenKey",
+        "X-CSRF-Token",
+        "Origin",
+        "_",
+        "-",
+        "0",
+        "~",
+        "Sec-Fetch-Mode",
+        "My-X-Auth-Sub",
+        "Oid",
+        "x",
+    ] {
+        assert!(!reserved.covers(&header(free)), "{free}");
+    }
+    let bare = Reserved::build(std::iter::empty());
+    assert!(bare.covers(&header("x-zenkey-sub")) && !bare.covers(&header("x-who-is-it")));
+}
+
+#[test]
+fn every_name_a_plan_writes_is_reserved() {
+    // G04 G05
+    let plan = plan(&Preset::ALL, &[("X-Custom", "sub"), ("9-Lives", "iss")]);
+    let reserved = Reserved::build([&plan].into_iter());
+    let others = Reserved::build(std::iter::empty());
+    for name in plan.names() {
+        assert!(reserved.covers(name), "{name}");
+        assert!(others.covers(name) || matches!(name.as_str(), "x-custom" | "9-lives"), "{name}");
+        assert!(!Forwarding::covers(name), "{name} would be removed as a forwarding header");
+    }
+}
+
+#[test]
+fn folding_agrees_with_its_definition_on_any_name() {
+    // G02 G19
+    let plan = plan(&[], &[("X-Custom", "sub")]);
+    let reserved = Reserved::build([&plan].into_iter());
+    let list = ["x_auth_", "x_zenkey_", "x_custom", "remote_user", "oidc_", "x_vouch_"];
+    let mut state = 5_u64;
+    let mut dice = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit
+    };
+    for _ in 0..50_000 {
+        let mut name = list[dice(list.len())].to_owned().into_bytes();
+        for byte in &mut name {
+            match dice(12) {
+                0 => *byte = b"-._~!#$%&'*+^`|"[dice(15)],
+                1 => *byte = byte.to_ascii_uppercase(),
+                2 if dice(4) == 0 => *byte = b'q',
+                _ => {}
+            }
+        }
+        name.truncate(name.len() - usize::from(dice(6) == 0));
+        name.extend((0..dice(3)).map(|_| b"a-_9"[dice(4)]));
+        let folded = reserved::fold(&name);
+        let expected = list.iter().any(|ours| folded.starts_with(ours));
+        assert_eq!(reserved.covers(&HeaderName::from_bytes(&name).unwrap()), expected, "{folded}");
+    }
+}
+
+#[test]
+fn what_proxies_say_is_known_in_every_spelling() {
+    // G06
+    for theirs in [
+        "X-Forwarded-For",
+        "x_forwarded_for",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Protocol",
+        "X-Forwarded-Host",
+        "X-Forwarded-Port",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Uri",
+        "X-Forwarded-Method",
+        "X-Forwarded-Server",
+        "Forwarded",
+        "X-Real-IP",
+        "X_Real_IP",
+        "X-Real.Ip",
+        "X-Original-URL",
+        "X-Original-Uri",
+        "X-Original-Method",
+        "X-Rewrite-URL",
+        "X-Client-Cert-Subject",
+        "True-Client-IP",
+        "CF-Connecting-IP",
+        "CF-Connecting-IPv6",
+        "Proxy",
+        "Proxy-Authorization",
+        "Client-Cert",
+        "SSL_CLIENT_S_DN",
+    ] {
+        assert!(Forwarding::covers(&header(theirs)), "{theirs}");
+    }
+    for free in [
+        "Host",
+        "X-Forwarded-User",
+        "X-Forwarded",
+        "Forward",
+        "X-Real",
+        "X-Original-Filename",
+        "User-Agent",
+        "Cookie",
+        "Client",
+        "X-Requested-With",
+        "From",
+    ] {
+        assert!(!Forwarding::covers(&header(free)), "{free}");
+    }
+}

@@ -1,0 +1,183 @@
+use super::*;
+
+fn parts() -> IdentityParts {
+    IdentityParts {
+        issuer: "https://carrier.test".to_owned(),
+        subject: "mccmnc-1".to_owned(),
+        mccmnc: Some("310010".to_owned()),
+        acr: Some("a3".to_owned()),
+        amr: vec!["hwk".to_owned(), "pin".to_owned()],
+        auth_time: Some(1_800_000_000),
+        claims: [
+            ("groups".to_owned(), ClaimValue::List(vec!["staff".to_owned(), "ops".to_owned()])),
+            ("level".to_owned(), ClaimValue::Integer(7)),
+            ("adult".to_owned(), ClaimValue::Bool(true)),
+            ("role".to_owned(), ClaimValue::Text("admin".to_owned())),
+        ]
+        .into(),
+    }
+}
+
+fn check(requirement: &Requirement, parts: IdentityParts) -> Result<(), Unmet> {
+    requirement.check(&Identity::restore(parts))
+}
+
+fn claim(name: &str, values: &[&str]) -> Requirement {
+    let values = values.iter().map(|value| (*value).to_owned()).collect();
+    Requirement { claims: vec![(name.to_owned(), values)], ..Requirement::default() }
+}
+
+fn with_email(email: &str, verified: Option<ClaimValue>) -> Result<(), Unmet> {
+    let mut parts = parts();
+    parts.claims.insert("email".to_owned(), ClaimValue::Text(email.to_owned()));
+    if let Some(verified) = verified {
+        parts.claims.insert("email_verified".to_owned(), verified);
+    }
+    let domains = vec!["corp.test".to_owned(), "Other.Test".to_owned()];
+    check(&Requirement { email_domains: domains, ..Requirement::default() }, parts)
+}
+
+#[test]
+fn a_route_that_demands_nothing_takes_anyone() {
+    assert_eq!(check(&Requirement::default(), parts()), Ok(()));
+}
+
+#[test]
+fn a_weaker_authentication_context_is_not_enough() {
+    // C25
+    let strong = Requirement { acr: vec!["a3".to_owned()], ..Requirement::default() };
+    for acr in [None, Some("a1"), Some(""), Some("A3"), Some("a3 "), Some("a1 a3"), Some("a33"), Some("aal3")] {
+        let parts = IdentityParts { acr: acr.map(str::to_owned), ..parts() };
+        assert_eq!(check(&strong, parts), Err(Unmet::Acr), "{acr:?}");
+    }
+    assert_eq!(check(&strong, parts()), Ok(()));
+    let either = Requirement { acr: vec!["a1".to_owned(), "a3".to_owned()], ..Requirement::default() };
+    assert_eq!(check(&either, IdentityParts { acr: Some("a1".to_owned()), ..parts() }), Ok(()));
+    // An `acr` among the claims is not the token's.
+    let mut forged = IdentityParts { acr: None, ..parts() };
+    forged.claims.insert("acr".to_owned(), ClaimValue::Text("a3".to_owned()));
+    assert_eq!(check(&strong, forged), Err(Unmet::Acr));
+}
+
+#[test]
+fn a_claim_matches_one_of_its_values_exactly() {
+    for (name, values) in [
+        ("role", &["admin"][..]),
+        ("role", &["x", "admin"]),
+        ("groups", &["ops"]),
+        ("level", &["7"]),
+        ("adult", &["true"]),
+        ("amr", &["pin"]),
+        ("sub", &["mccmnc-1"]),
+        ("iss", &["https://carrier.test"]),
+        ("mccmnc", &["310010"]),
+        ("acr", &["a3"]),
+        ("auth_time", &["1800000000"]),
+    ] {
+        assert_eq!(check(&claim(name, values), parts()), Ok(()), "{name} {values:?}");
+    }
+    for (name, values) in [
+        ("role", &["Admin"][..]),
+        ("role", &["adm"]),
+        ("role", &["admin "]),
+        ("role", &[]),
+        ("groups", &["staff,ops"]),
+        ("groups", &["op"]),
+        ("groups", &[""]),
+        ("level", &["07"]),
+        ("level", &["true"]),
+        ("adult", &["1"]),
+        ("adult", &["True"]),
+        ("amr", &["hwk,pin"]),
+        ("nothing", &[""]),
+        ("", &[""]),
+    ] {
+        assert_eq!(check(&claim(name, values), parts()), Err(Unmet::Claim), "{name} {values:?}");
+    }
+    let mut both = claim("role", &["admin"]);
+    both.claims.push(("groups".to_owned(), vec!["board".to_owned()]));
+    assert_eq!(check(&both, parts()), Err(Unmet::Claim));
+}
+
+#[test]
+fn the_verified_parts_cannot_be_spoken_for_by_a_claim() {
+    let mut forged = IdentityParts { mccmnc: None, acr: None, ..parts() };
+    for name in ["sub", "iss", "mccmnc", "acr", "amr", "auth_time"] {
+        forged.claims.insert(name.to_owned(), ClaimValue::Text("forged".to_owned()));
+        assert_eq!(check(&claim(name, &["forged"]), forged.clone()), Err(Unmet::Claim), "{name}");
+    }
+}
+
+#[test]
+fn an_email_domain_is_met_by_a_plain_verified_address_only() {
+    // C29
+    let verified = || Some(ClaimValue::Bool(true));
+    for email in ["a@corp.test", "Victim@CORP.Test", "a.b+c@corp.test", "x@other.test", "'o@corp.test"] {
+        assert_eq!(with_email(email, verified()), Ok(()), "{email}");
+    }
+    for email in [
+        "victim@corp.test@evil.test",
+        "victim@evil.test@corp.test",
+        "@corp.test",
+        "corp.test",
+        "victim@",
+        "",
+        "@",
+        "@@corp.test",
+        "victim@@corp.test",
+        " Victim@corp.test",
+        "victim@corp.test ",
+        "victim@ corp.test",
+        "victim@corp.test\n",
+        "victim\0@corp.test",
+        "vic tim@corp.test",
+        "victim@corp.test\tx",
+        "victim@c\u{43e}rp.test",
+        "v\u{ed}ctim@corp.test",
+        "victim@\u{ff43}orp.test",
+        "victim\u{ff20}corp.test",
+        "victim@corp\u{3002}test",
+        "victim@corp.te\u{17f}t",
+        "victim@sub.corp.test",
+        "victim@evilcorp.test",
+        "victim@corp.test.evil.test",
+        "victim@corp.test.",
+        "victim@.corp.test",
+        "victim@corp.test,evil.test",
+        "victim@evil.test,a@corp.test",
+        "<victim@corp.test>",
+        "\"a@evil.test\"@corp.test",
+        "victim@corp.test(x)",
+        "victim@[corp.test]",
+        "a;b@corp.test",
+        "a\\@corp.test",
+        "a:b@corp.test",
+        "victim@evil.test",
+        "victim%40evil.test@corp.test@",
+    ] {
+        assert_eq!(with_email(email, verified()), Err(Unmet::EmailDomain), "{email:?}");
+    }
+}
+
+#[test]
+fn an_address_nobody_vouches_for_opens_nothing() {
+    // C29
+    let text = |text: &str| Some(ClaimValue::Text(text.to_owned()));
+    for unverified in [
+        None,
+        Some(ClaimValue::Bool(false)),
+        text("true"),
+        text("1"),
+        Some(ClaimValue::Integer(1)),
+        Some(ClaimValue::List(vec!["true".to_owned()])),
+    ] {
+        assert_eq!(with_email("a@corp.test", unverified.clone()), Err(Unmet::EmailDomain), "{unverified:?}");
+    }
+    assert_eq!(with_email("a@corp.test", Some(ClaimValue::Bool(true))), Ok(()));
+    let only = Requirement { email_domains: vec!["corp.test".to_owned()], ..Requirement::default() };
+    let mut listed = parts();
+    listed.claims.insert("email".to_owned(), ClaimValue::List(vec!["a@corp.test".to_owned()]));
+    listed.claims.insert("email_verified".to_owned(), ClaimValue::Bool(true));
+    assert_eq!(check(&only, listed), Err(Unmet::EmailDomain));
+    assert_eq!(check(&only, parts()), Err(Unmet::EmailDomain));
+}

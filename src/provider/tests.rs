@@ -5,6 +5,7 @@ mod configurations;
 mod exchanges;
 mod keys;
 mod peer;
+mod tls;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

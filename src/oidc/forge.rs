@@ -80,7 +80,7 @@ impl Pair {
             Self::Rsa(pair) => {
                 AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap().as_ref().to_vec()
             }
-            _ => unimplemented!("only RSA keys are confused with HMAC secrets here"),
+            _ => panic!("only RSA keys are confused with HMAC secrets here"),
         }
     }
 

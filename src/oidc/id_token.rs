@@ -375,3 +375,6 @@ fn seconds(time: SystemTime) -> i64 {
 fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,3 +225,6 @@ fn number(entry: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Dropped> {
     digits.drain(..zeros);
     Ok(digits)
 }
+
+#[cfg(test)]
+mod tests;

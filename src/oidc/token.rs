@@ -151,3 +151,6 @@ pub fn parse_error(body: &[u8]) -> TokenErrorCode {
     let code = json::object(body).and_then(|members| members.get("error")?.as_str().map(TokenErrorCode::read));
     code.unwrap_or(TokenErrorCode::Other)
 }
+
+#[cfg(test)]
+mod tests;

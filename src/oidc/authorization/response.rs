@@ -211,3 +211,6 @@ fn read(name: &'static str, longest: usize, encoded: &str) -> Result<String, Cal
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

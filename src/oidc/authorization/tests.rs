@@ -1,1 +1,151 @@
+use std::collections::{BTreeMap, HashSet};
 
+use super::*;
+use crate::secret::SystemEntropy;
+
+struct Asked {
+    endpoint: Url,
+    scopes: Vec<String>,
+    acr_values: Vec<String>,
+    extra: Vec<(String, String)>,
+    login_hint_token: Option<&'static str>,
+}
+
+fn asked() -> Asked {
+    Asked {
+        endpoint: Url::parse("https://a.test/authorize").unwrap(),
+        scopes: vec!["openid".into(), "email".into()],
+        acr_values: vec!["a3".into(), "a1".into()],
+        extra: vec![],
+        login_hint_token: None,
+    }
+}
+
+impl Asked {
+    fn url(&self) -> Url {
+        let request = AuthorizationRequest {
+            endpoint: &self.endpoint,
+            client_id: "ccid-1",
+            redirect_uri: "https://g.test/oauth2/callback",
+            scopes: &self.scopes,
+            state: "st&te=1",
+            nonce: "nonce-1",
+            code_challenge: "challenge-1",
+            acr_values: &self.acr_values,
+            correlation_id: Some("abcd1234"),
+            login_hint_token: self.login_hint_token,
+            prompt: None,
+            extra: &self.extra,
+        };
+        request.to_url()
+    }
+
+    /// The parameters; each must stand once.
+    fn parameters(&self) -> BTreeMap<String, String> {
+        let url = self.url();
+        let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        let all: BTreeMap<_, _> = pairs.iter().cloned().collect();
+        assert_eq!(all.len(), pairs.len(), "a parameter is repeated: {url}");
+        all
+    }
+}
+
+#[test]
+fn the_request_has_all_that_protects_it() {
+    // B01, B07
+    let parameters = asked().parameters();
+    let expected = [
+        ("acr_values", "a3 a1"),
+        ("client_id", "ccid-1"),
+        ("code_challenge", "challenge-1"),
+        ("code_challenge_method", "S256"),
+        ("correlation_id", "abcd1234"),
+        ("nonce", "nonce-1"),
+        ("redirect_uri", "https://g.test/oauth2/callback"),
+        ("response_type", "code"),
+        ("scope", "openid email"),
+        ("state", "st&te=1"),
+    ];
+    assert_eq!(parameters, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[test]
+fn openid_is_always_asked_for() {
+    // B01
+    let mut asked = asked();
+    asked.scopes = vec!["email".into(), "openid2".into()];
+    assert_eq!(asked.parameters()["scope"], "openid email openid2");
+    asked.scopes.clear();
+    assert_eq!(asked.parameters()["scope"], "openid");
+}
+
+#[test]
+fn the_endpoints_own_query_is_kept_but_cannot_speak_for_us() {
+    let mut asked = asked();
+    let endpoint = "https://a.test/authorize?tenant=%41b&st%61te=evil&redirect_uri=https://e.test&&flag&request=x#top";
+    asked.endpoint = Url::parse(endpoint).unwrap();
+    let url = asked.url();
+    assert!(url.as_str().starts_with("https://a.test/authorize?tenant=%41b&flag&response_type=code&"), "{url}");
+    assert_eq!(url.fragment(), None);
+    let parameters = asked.parameters();
+    assert_eq!(parameters["state"], "st&te=1");
+    assert_eq!(parameters["redirect_uri"], "https://g.test/oauth2/callback");
+    assert!(!parameters.contains_key("request"));
+}
+
+#[test]
+fn extra_parameters_add_and_never_replace() {
+    let mut asked = asked();
+    asked.extra = OURS.iter().map(|name| ((*name).to_owned(), "evil".to_owned())).collect();
+    assert!(!asked.parameters().values().any(|value| value == "evil"));
+    asked.extra = vec![("context".into(), "Pay 5 & go".into()), ("options".into(), "dark".into())];
+    assert_eq!(asked.parameters()["context"], "Pay 5 & go");
+}
+
+#[test]
+fn a_hint_token_is_sent_if_and_only_if_there_is_one() {
+    // Dossier 6 and 20, row 43
+    let mut asked = asked();
+    assert!(!asked.parameters().contains_key("login_hint_token"));
+    asked.login_hint_token = Some("");
+    assert!(!asked.parameters().contains_key("login_hint_token"));
+    asked.login_hint_token = Some("a.b+c/=");
+    assert_eq!(asked.parameters()["login_hint_token"], "a.b+c/=");
+    asked.acr_values.clear();
+    assert!(!asked.parameters().contains_key("acr_values"));
+}
+
+#[test]
+fn a_verifier_is_unreserved_fresh_and_matches_its_challenge() {
+    // B08 (RFC 7636, 4.1), B01
+    let mut seen = HashSet::new();
+    for _ in 0..1000 {
+        let verifier = CodeVerifier::generate(&SystemEntropy);
+        let text = verifier.secret().expose();
+        assert!((43..=128).contains(&text.len()));
+        assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)));
+        assert_eq!(verifier.challenge(), URL_SAFE_NO_PAD.encode(sha256(text.as_bytes())));
+        assert!(seen.insert(text.to_owned()));
+        assert!(!format!("{verifier:?}").contains(text));
+    }
+    // RFC 7636, appendix B.
+    let example = CodeVerifier(SecretString::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"));
+    assert_eq!(example.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+}
+
+#[test]
+fn a_correlation_id_has_the_form_the_dossier_wants() {
+    // Dossier 24
+    struct Fixed(u8);
+    impl Entropy for Fixed {
+        fn fill(&self, into: &mut [u8]) {
+            into.fill(self.0);
+        }
+    }
+    for dice in [&SystemEntropy as &dyn Entropy, &Fixed(0), &Fixed(255)] {
+        let id = CorrelationId::generate(dice);
+        assert!((8..=16).contains(&id.as_str().len()));
+        assert!(id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    }
+    assert_ne!(CorrelationId::generate(&SystemEntropy), CorrelationId::generate(&SystemEntropy));
+}

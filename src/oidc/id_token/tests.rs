@@ -1,0 +1,653 @@
+//! One bend at a time: every forgery here differs from [`Honest`], which passes, in the one thing it is named for.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::oidc::forge::{ED25519, OTHER_RSA, P256, P384, Pair, RSA, join, key_set, message};
+use crate::secret::hmac_sha256;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+const NOW: i64 = 1_800_000_000;
+
+/// An honest token and the expectation it meets; tests change one field and ask for the verdict.
+struct Honest {
+    header: Value,
+    claims: Value,
+    keys: Vec<Value>,
+    algorithms: Vec<String>,
+    acr_values: Vec<String>,
+    require_acr: bool,
+    nonce: &'static str,
+    max_age: Option<Duration>,
+    accept_at_jwt_typ: bool,
+    access_token: Option<SecretString>,
+    trusted_audiences: Vec<String>,
+    now: SystemTime,
+}
+
+fn honest() -> Honest {
+    Honest {
+        header: json!({"alg": "RS256", "kid": "k1"}),
+        claims: json!({
+            "iss": "https://a.test", "sub": "mccmnc-1", "aud": "us", "nonce": "n-1", "exp": NOW + 300, "iat": NOW - 2,
+            "acr": "a3", "amr": ["hwk", "pin"], "auth_time": NOW - 10, "email": "a@b.test", "groups": ["x", "y"],
+        }),
+        keys: vec![RSA.jwk("k1")],
+        algorithms: vec!["RS256".into()],
+        acr_values: vec!["a3".into()],
+        require_acr: true,
+        nonce: "n-1",
+        max_age: None,
+        accept_at_jwt_typ: false,
+        access_token: None,
+        trusted_audiences: vec![],
+        now: UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs()),
+    }
+}
+
+impl Honest {
+    fn bend(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    fn claim(self, name: &str, value: Value) -> Self {
+        self.bend(|token| token.claims[name] = value)
+    }
+
+    fn without(self, name: &str) -> Self {
+        self.bend(|token| drop(token.claims.as_object_mut().unwrap().remove(name)))
+    }
+
+    fn header(self, name: &str, value: Value) -> Self {
+        self.bend(|token| token.header[name] = value)
+    }
+
+    fn no_kid(self) -> Self {
+        self.bend(|token| drop(token.header.as_object_mut().unwrap().remove("kid")))
+    }
+
+    fn judge(&self, raw: &SecretString) -> Result<VerifiedIdToken, IdTokenError> {
+        let expect = Expectation {
+            issuer: "https://a.test",
+            client_id: "us",
+            nonce: self.nonce,
+            algorithms: &self.algorithms,
+            acr_values: &self.acr_values,
+            require_acr: self.require_acr,
+            skew: Duration::from_secs(60),
+            max_age: self.max_age,
+            accept_at_jwt_typ: self.accept_at_jwt_typ,
+            access_token: self.access_token.as_ref(),
+            trusted_audiences: &self.trusted_audiences,
+        };
+        UnverifiedIdToken::parse(raw)?.verify(&key_set(&self.keys), &expect, self.now)
+    }
+
+    fn signed_by(&self, pair: &Pair) -> Result<VerifiedIdToken, IdTokenError> {
+        self.judge(&pair.token(&self.header, &self.claims))
+    }
+
+    fn passes(&self) -> VerifiedIdToken {
+        self.signed_by(&RSA).unwrap()
+    }
+
+    fn fails(&self) -> IdTokenError {
+        self.signed_by(&RSA).unwrap_err()
+    }
+}
+
+#[test]
+fn an_honest_token_names_a_person() {
+    // C01
+    let token = honest().passes();
+    assert_eq!((token.issuer(), token.subject()), ("https://a.test", "mccmnc-1"));
+    assert_eq!((token.acr(), token.auth_time()), (Some("a3"), Some(NOW - 10)));
+    assert_eq!(token.amr(), ["hwk", "pin"]);
+    let claims: Vec<_> = token.claims().keys().map(String::as_str).collect();
+    assert_eq!(claims, ["email", "groups"]);
+}
+
+#[test]
+fn the_issuer_is_exactly_the_one_we_asked() {
+    // C02, D04
+    for other in ["https://e.test", "https://a.test/", "https://A.test", "http://a.test", "", "https://a.test "] {
+        assert_eq!(honest().claim("iss", json!(other)).fails(), IdTokenError::IssuerMismatch, "{other}");
+    }
+    assert_eq!(honest().without("iss").fails(), IdTokenError::Missing("iss"));
+    for other in [json!(7), json!(null), json!(["https://a.test"]), json!({"a": "https://a.test"})] {
+        assert_eq!(honest().claim("iss", other).fails(), IdTokenError::WrongType("iss"));
+    }
+}
+
+#[test]
+fn the_token_is_for_us() {
+    // C03
+    for other in [json!("them"), json!([]), json!(["them"]), json!(""), json!("us ")] {
+        assert_eq!(honest().claim("aud", other).fails(), IdTokenError::AudienceMismatch);
+    }
+    for other in [json!(null), json!(7), json!({"us": 1}), json!(["us", 7])] {
+        assert_eq!(honest().claim("aud", other).fails(), IdTokenError::WrongType("aud"));
+    }
+    assert_eq!(honest().without("aud").fails(), IdTokenError::Missing("aud"));
+    honest().claim("aud", json!(["us"])).passes();
+}
+
+#[test]
+fn the_token_is_for_us_alone_unless_the_others_are_trusted() {
+    // C04
+    let shared = || honest().claim("aud", json!(["us", "them"])).claim("azp", json!("us"));
+    assert_eq!(shared().fails(), IdTokenError::AudienceMismatch);
+    let trusting = || shared().bend(|token| token.trusted_audiences = vec!["them".into()]);
+    trusting().passes();
+    assert_eq!(trusting().without("azp").fails(), IdTokenError::AuthorizedPartyMismatch);
+    assert_eq!(trusting().claim("aud", json!(["them"])).fails(), IdTokenError::AudienceMismatch);
+}
+
+#[test]
+fn another_authorized_party_is_refused() {
+    // C05
+    for other in ["them", "", "US"] {
+        assert_eq!(honest().claim("azp", json!(other)).fails(), IdTokenError::AuthorizedPartyMismatch);
+    }
+    assert_eq!(honest().claim("azp", json!(["us"])).fails(), IdTokenError::WrongType("azp"));
+    honest().claim("azp", json!("us")).passes();
+}
+
+#[test]
+fn a_token_without_a_usable_subject_names_nobody() {
+    // C06
+    assert_eq!(honest().without("sub").fails(), IdTokenError::Missing("sub"));
+    for other in [json!(7), json!(null), json!(["x"])] {
+        assert_eq!(honest().claim("sub", other).fails(), IdTokenError::WrongType("sub"));
+    }
+    for other in [String::new(), "s".repeat(256), "a\r\nX-Admin: 1".into(), "a\0".into(), "a\u{85}".into()] {
+        assert_eq!(honest().claim("sub", json!(other)).fails(), IdTokenError::SubjectInvalid, "{other:?}");
+    }
+    honest().claim("sub", json!("s".repeat(255))).passes();
+}
+
+#[test]
+fn the_time_of_issue_is_required_and_recent() {
+    // C07, C09, C10
+    assert_eq!(honest().without("iat").fails(), IdTokenError::Missing("iat"));
+    honest().claim("iat", json!(NOW + 30)).passes();
+    honest().claim("iat", json!(NOW + 60)).passes();
+    assert_eq!(honest().claim("iat", json!(NOW + 61)).fails(), IdTokenError::NotYetValid);
+    assert_eq!(honest().claim("iat", json!(NOW + 3600)).fails(), IdTokenError::NotYetValid);
+    honest().claim("iat", json!(NOW - 600)).passes();
+    assert_eq!(honest().claim("iat", json!(NOW - 601)).fails(), IdTokenError::Stale);
+}
+
+#[test]
+fn an_expired_token_is_refused_beyond_the_skew() {
+    // C08, C09
+    assert_eq!(honest().without("exp").fails(), IdTokenError::Missing("exp"));
+    honest().claim("exp", json!(NOW - 30)).passes();
+    honest().claim("exp", json!(NOW - 60)).passes();
+    assert_eq!(honest().claim("exp", json!(NOW - 61)).fails(), IdTokenError::Expired);
+    assert_eq!(honest().claim("exp", json!(0)).fails(), IdTokenError::Expired);
+    assert_eq!(honest().claim("exp", json!(-1)).fails(), IdTokenError::Expired);
+}
+
+#[test]
+fn a_token_from_the_future_waits() {
+    // C11
+    honest().claim("nbf", json!(NOW + 30)).passes();
+    assert_eq!(honest().claim("nbf", json!(NOW + 61)).fails(), IdTokenError::NotYetValid);
+    assert_eq!(honest().claim("nbf", json!(u64::MAX)).fails(), IdTokenError::NotYetValid);
+}
+
+#[test]
+fn a_time_of_the_wrong_type_is_a_broken_time() {
+    // C11 (CVE-2026-25537)
+    for name in ["exp", "iat", "nbf", "auth_time"] {
+        for wrong in [json!((NOW + 5).to_string()), json!(null), json!(true), json!([NOW]), json!({})] {
+            assert_eq!(honest().claim(name, wrong).fails(), IdTokenError::WrongType(name));
+        }
+    }
+}
+
+#[test]
+fn odd_numbers_for_times_are_safe() {
+    // C11, C33
+    honest().claim("exp", json!(NOW as f64 + 0.5)).claim("iat", json!(NOW as f64 - 0.5)).passes();
+    honest().claim("exp", json!(u64::MAX)).passes();
+    honest().claim("exp", json!(1e300)).passes();
+    assert_eq!(honest().claim("exp", json!(-1e300)).fails(), IdTokenError::Expired);
+    assert_eq!(honest().claim("exp", json!(i64::MIN)).fails(), IdTokenError::Expired);
+    assert_eq!(honest().claim("iat", json!(1e300)).fails(), IdTokenError::NotYetValid);
+    assert_eq!(honest().claim("iat", json!(i64::MIN)).fails(), IdTokenError::Stale);
+    // Numbers JSON cannot hold, and a clock before 1970.
+    let claims = honest().claims.to_string().replace(&(NOW + 300).to_string(), "1e999");
+    let text = URL_SAFE_NO_PAD.encode(claims);
+    let message = format!("{}.{text}", URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k1"}"#));
+    let raw = join(&message, &RSA.sign("RS256", message.as_bytes()));
+    assert_eq!(honest().judge(&raw).unwrap_err(), IdTokenError::Malformed);
+    assert_eq!(honest().bend(|t| t.now = UNIX_EPOCH - Duration::from_secs(9)).fails(), IdTokenError::NotYetValid);
+}
+
+#[test]
+fn an_unsigned_token_is_refused_in_every_spelling() {
+    // C12
+    for alg in ["none", "None", "NONE", "nOnE", "", "none "] {
+        let token = honest().header("alg", json!(alg)).bend(|t| t.algorithms.push(alg.into()));
+        let message = message(&token.header, &token.claims);
+        for signature in [&b""[..], b"x", &RSA.sign("RS256", message.as_bytes())] {
+            assert_eq!(
+                token.judge(&join(&message, signature)).unwrap_err(),
+                IdTokenError::AlgorithmNotAllowed,
+                "{alg}"
+            );
+        }
+    }
+    let token = honest();
+    let raw = join(&message(&token.header, &token.claims), b"");
+    assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::Malformed, "RS256 without a signature");
+    for wrong in [json!(null), json!(256), json!(["RS256"])] {
+        assert_eq!(honest().header("alg", wrong).fails(), IdTokenError::Malformed);
+    }
+    let token = honest().bend(|t| drop(t.header.as_object_mut().unwrap().remove("alg")));
+    assert_eq!(token.fails(), IdTokenError::Malformed);
+}
+
+#[test]
+fn a_bent_signature_or_message_is_refused() {
+    // C13
+    let pairs: [(&str, &Pair); 5] =
+        [("RS256", &RSA), ("PS256", &RSA), ("ES256", &P256), ("ES384", &P384), ("EdDSA", &ED25519)];
+    for (alg, pair) in pairs {
+        let token = honest().header("alg", json!(alg)).bend(|t| {
+            t.algorithms = vec![alg.into()];
+            t.keys = vec![pair.jwk("k1")];
+        });
+        token.signed_by(pair).unwrap();
+        let message = message(&token.header, &token.claims);
+        let signature = pair.sign(alg, message.as_bytes());
+        for bit in [0, 7, signature.len() * 4, signature.len() * 8 - 1] {
+            let mut bent = signature.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(token.judge(&join(&message, &bent)).unwrap_err(), IdTokenError::SignatureInvalid, "{alg} {bit}");
+        }
+        for wrong in [&signature[1..], &[signature.as_slice(), b"x"].concat(), &vec![0; signature.len()]] {
+            assert_eq!(token.judge(&join(&message, wrong)).unwrap_err(), IdTokenError::SignatureInvalid, "{alg}");
+        }
+        let other = honest().header("alg", json!(alg)).claim("sub", json!("victim"));
+        let swapped = join(&crate::oidc::forge::message(&other.header, &other.claims), &signature);
+        assert_eq!(token.judge(&swapped).unwrap_err(), IdTokenError::SignatureInvalid, "{alg}");
+    }
+    assert_eq!(honest().signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::SignatureInvalid);
+}
+
+#[test]
+fn the_text_of_a_token_has_one_spelling() {
+    // C13
+    let token = honest();
+    let raw = RSA.token(&token.header, &token.claims);
+    token.judge(&raw).unwrap();
+    let text = raw.expose();
+    let bent =
+        [format!("{text}="), format!("{text}\n"), format!(" {text}"), format!("{text}."), text.replacen('.', "..", 1)];
+    for bent in bent {
+        assert!(token.judge(&SecretString::new(bent)).is_err());
+    }
+    // The last character of a 256-byte signature has unused bits: the other spellings of it are refused.
+    let spellings = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars();
+    let good = spellings.filter(|last| {
+        let raw = SecretString::new(format!("{}{last}", &text[..text.len() - 1]));
+        token.judge(&raw).is_ok()
+    });
+    assert_eq!(good.count(), 1);
+}
+
+#[test]
+fn a_public_key_is_no_shared_secret() {
+    // C14
+    let jwk = RSA.jwk("k1");
+    let der = RSA.public_der();
+    let body = base64::engine::general_purpose::STANDARD.encode(&der);
+    let lines: Vec<_> = body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"));
+    let n = jwk["n"].as_str().unwrap();
+    let secrets = [pem.trim_end().as_bytes().to_vec(), pem.into_bytes(), der, jwk.to_string().into_bytes(), n.into()];
+    for secret in secrets.into_iter().chain([URL_SAFE_NO_PAD.decode(n).unwrap(), vec![], b"secret".to_vec()]) {
+        for alg in ["HS256", "HS384", "HS512", "hs256"] {
+            // Even a configuration that lists it cannot allow it (Q04 refuses such a configuration earlier).
+            let token = honest().header("alg", json!(alg)).bend(|t| {
+                t.algorithms.push(alg.into());
+                let k = URL_SAFE_NO_PAD.encode(&secret);
+                t.keys.push(json!({"kty": "oct", "kid": "k1", "alg": "HS256", "k": k}));
+            });
+            let message = message(&token.header, &token.claims);
+            let raw = join(&message, &hmac_sha256(&secret, message.as_bytes()));
+            assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::AlgorithmNotAllowed);
+            // The same bytes under a header that says RS256.
+            let token = honest();
+            let message = crate::oidc::forge::message(&token.header, &token.claims);
+            let raw = join(&message, &hmac_sha256(&secret, message.as_bytes()));
+            assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::SignatureInvalid);
+        }
+    }
+}
+
+#[test]
+fn only_configured_algorithms_count_even_if_the_key_is_there() {
+    // C15
+    for alg in ["RS384", "RS512", "PS256", "PS384", "PS512"] {
+        assert_eq!(honest().header("alg", json!(alg)).fails(), IdTokenError::AlgorithmNotAllowed, "{alg}");
+        honest().header("alg", json!(alg)).bend(|t| t.algorithms = vec![alg.into()]).passes();
+    }
+    let es = || honest().header("alg", json!("ES256")).bend(|t| t.keys = vec![P256.jwk("k1"), RSA.jwk("k1")]);
+    assert_eq!(es().signed_by(&P256).unwrap_err(), IdTokenError::AlgorithmNotAllowed);
+    es().bend(|t| t.algorithms.push("ES256".into())).signed_by(&P256).unwrap();
+    assert_eq!(honest().bend(|t| t.algorithms.clear()).fails(), IdTokenError::AlgorithmNotAllowed);
+    assert_eq!(honest().bend(|t| t.algorithms = vec!["rs256".into()]).fails(), IdTokenError::AlgorithmNotAllowed);
+}
+
+#[test]
+fn a_key_is_used_for_its_own_algorithm_only() {
+    // C15 (RFC 7517, 4.4)
+    let pinned = |alg: &str| {
+        let mut jwk = RSA.jwk("k1");
+        jwk["alg"] = json!(alg);
+        honest().bend(|t| t.keys = vec![jwk])
+    };
+    pinned("RS256").passes();
+    assert_eq!(pinned("PS256").fails(), IdTokenError::UnknownKey);
+    assert_eq!(pinned("RSA-OAEP").fails(), IdTokenError::UnknownKey);
+    // An EC key under the kid of an RSA token, and a curve that is not the algorithm's.
+    assert_eq!(honest().bend(|t| t.keys = vec![P256.jwk("k1")]).fails(), IdTokenError::UnknownKey);
+    let token = honest().header("alg", json!("ES256")).bend(|t| {
+        t.keys = vec![P384.jwk("k1")];
+        t.algorithms = vec!["ES256".into(), "ES384".into()];
+    });
+    assert_eq!(token.signed_by(&P384).unwrap_err(), IdTokenError::UnknownKey);
+}
+
+#[test]
+fn a_token_cannot_bring_its_own_key() {
+    // C16
+    let members = [
+        ("jwk", OTHER_RSA.jwk("k1")),
+        ("jku", json!("https://e.test/jwks")),
+        ("x5u", json!("https://e.test/cert")),
+        ("x5c", json!([base64::engine::general_purpose::STANDARD.encode(OTHER_RSA.public_der())])),
+    ];
+    for (name, value) in members {
+        let token = honest().header(name, value);
+        assert_eq!(token.signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::SignatureInvalid, "{name}");
+        token.passes();
+        let unknown = token.header("kid", json!("theirs"));
+        assert_eq!(unknown.signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::UnknownKey, "{name}");
+    }
+}
+
+#[test]
+fn a_hostile_kid_finds_nothing() {
+    // C17
+    for kid in ["../../etc/passwd", "' OR 1=1 --", "K1", "k1 ", "k2", "%6b1", "*"] {
+        assert_eq!(honest().header("kid", json!(kid)).fails(), IdTokenError::UnknownKey, "{kid}");
+    }
+    for kid in
+        [json!("k1\0"), json!("\r\n"), json!(""), json!("k".repeat(10_240)), json!(1), json!(null), json!(["k1"])]
+    {
+        assert_eq!(honest().header("kid", kid).fails(), IdTokenError::Malformed);
+    }
+    let raw = RSA.token(&honest().header, &honest().claims);
+    assert_eq!(UnverifiedIdToken::parse(&raw).unwrap().kid(), Some("k1"));
+}
+
+#[test]
+fn without_a_kid_a_single_key_will_do() {
+    // C18
+    honest().no_kid().passes();
+    honest().no_kid().bend(|t| t.keys = vec![RSA.jwk("other name")]).passes();
+    assert_eq!(honest().no_kid().bend(|t| t.keys.clear()).fails(), IdTokenError::UnknownKey);
+    assert_eq!(honest().no_kid().signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::SignatureInvalid);
+}
+
+#[test]
+fn without_a_kid_exactly_one_of_several_keys_must_verify() {
+    // C19
+    let several = || honest().no_kid().bend(|t| t.keys = vec![OTHER_RSA.jwk("a"), P256.jwk("b"), RSA.jwk("c")]);
+    several().passes();
+    assert_eq!(several().bend(|t| drop(t.keys.pop())).fails(), IdTokenError::SignatureInvalid);
+    // One key under two names is still one key.
+    several().bend(|t| t.keys.push(RSA.jwk("d"))).passes();
+    // The ninth fitting key is not tried; keys of another kind do not count.
+    let crowd = |wrong: u8| {
+        honest().no_kid().bend(|t| {
+            t.keys = (0..wrong).map(other_numbers).chain([P256.jwk("p"), RSA.jwk("k1")]).collect();
+        })
+    };
+    crowd(7).passes();
+    assert_eq!(crowd(8).fails(), IdTokenError::SignatureInvalid);
+    // With a kid the crowd does not matter.
+    crowd(50).header("kid", json!("k1")).passes();
+}
+
+/// A well-formed RSA key that signed nothing.
+fn other_numbers(index: u8) -> Value {
+    let mut n = [0xab; 256];
+    n[100] = index;
+    json!({"kty": "RSA", "kid": format!("wrong{index}"), "n": URL_SAFE_NO_PAD.encode(n), "e": "AQAB"})
+}
+
+#[test]
+fn a_kid_used_twice_finds_the_key_that_fits() {
+    // C19, E01
+    honest().bend(|t| t.keys = vec![OTHER_RSA.jwk("k1"), RSA.jwk("k1")]).passes();
+    assert_eq!(
+        honest().bend(|t| t.keys = vec![OTHER_RSA.jwk("k1"), RSA.jwk("k2")]).fails(),
+        IdTokenError::SignatureInvalid
+    );
+}
+
+#[test]
+fn a_demand_we_do_not_understand_is_not_overlooked() {
+    // C20
+    for crit in [json!(["exp2"]), json!([]), json!(null), json!("exp"), json!(["b64"])] {
+        assert_eq!(honest().header("crit", crit).header("b64", json!(false)).fails(), IdTokenError::CriticalHeader);
+    }
+}
+
+#[test]
+fn encrypted_and_nested_tokens_are_not_opened() {
+    // C21
+    let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM","zip":"DEF"}"#);
+    let judge = |raw: &str| honest().judge(&SecretString::new(raw)).unwrap_err();
+    assert_eq!(judge(&format!("{head}.a.b.c.d")), IdTokenError::Encrypted);
+    assert_eq!(judge(&format!("{head}.a.b")), IdTokenError::Encrypted);
+    assert_eq!(judge("a.b.c.d"), IdTokenError::Malformed);
+    assert_eq!(judge("a.b.c.d.e.f"), IdTokenError::Malformed);
+    for cty in ["JWT", "jwt", "application/jwt"] {
+        assert_eq!(honest().header("cty", json!(cty)).fails(), IdTokenError::Encrypted);
+    }
+    let inner = RSA.token(&honest().header, &honest().claims);
+    let message = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k1"}"#),
+        URL_SAFE_NO_PAD.encode(inner.expose())
+    );
+    let nested = join(&message, &RSA.sign("RS256", message.as_bytes()));
+    assert_eq!(honest().judge(&nested).unwrap_err(), IdTokenError::Malformed);
+}
+
+#[test]
+fn a_token_of_another_kind_is_no_id_token() {
+    // C22
+    let others = ["logout+jwt", "port_token+jwt", "at+jwt", "application/at+jwt", "AT+JWT", "secevent+jwt", "", "x"];
+    for typ in others {
+        assert_eq!(honest().header("typ", json!(typ)).fails(), IdTokenError::OtherKind, "{typ}");
+    }
+    assert_eq!(honest().header("typ", json!(7)).fails(), IdTokenError::Malformed);
+    for typ in ["JWT", "jwt", "application/jwt"] {
+        honest().header("typ", json!(typ)).passes();
+    }
+    for typ in others {
+        let flagged = honest().header("typ", json!(typ)).bend(|t| t.accept_at_jwt_typ = true);
+        assert_eq!(flagged.signed_by(&RSA).is_ok(), typ.to_ascii_lowercase().ends_with("at+jwt"), "{typ}");
+    }
+}
+
+#[test]
+fn a_token_of_another_sign_in_is_refused() {
+    // B10
+    for other in ["n-2", "", "N-1", "n-1 ", "n-"] {
+        assert_eq!(honest().claim("nonce", json!(other)).fails(), IdTokenError::NonceMismatch);
+    }
+    assert_eq!(honest().without("nonce").fails(), IdTokenError::Missing("nonce"));
+    assert_eq!(honest().claim("nonce", json!(null)).fails(), IdTokenError::WrongType("nonce"));
+    // An expectation that was lost compares with nothing, so nothing passes.
+    let lost = honest().claim("nonce", json!("")).bend(|t| t.nonce = "");
+    assert_eq!(lost.fails(), IdTokenError::NonceMismatch);
+}
+
+#[test]
+fn an_access_token_hash_must_be_that_of_our_access_token() {
+    // C24. The example of Core A.3: this token, this hash.
+    let token =
+        || honest().bend(|t| t.access_token = Some(SecretString::new("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y")));
+    token().passes();
+    token().claim("at_hash", json!("77QmUPtjPfzWtF2AnpK9RQ")).passes();
+    for wrong in ["77QmUPtjPfzWtF2AnpK9RR", "", "77QmUPtjPfzWtF2AnpK9RQ=="] {
+        assert_eq!(token().claim("at_hash", json!(wrong)).fails(), IdTokenError::AccessTokenMismatch);
+    }
+    assert_eq!(token().claim("at_hash", json!(7)).fails(), IdTokenError::WrongType("at_hash"));
+    // Each algorithm has its own hash.
+    let other = token().claim("at_hash", json!("77QmUPtjPfzWtF2AnpK9RQ")).header("alg", json!("RS512"));
+    assert_eq!(other.bend(|t| t.algorithms = vec!["RS512".into()]).fails(), IdTokenError::AccessTokenMismatch);
+    for (alg, length) in [("RS384", 32), ("RS512", 43)] {
+        let algorithm = crate::oidc::jwt::Algorithm::parse(alg).unwrap();
+        let hash = algorithm.left_half_hash(token().access_token.unwrap().expose()).unwrap();
+        assert_eq!(hash.len(), length);
+        token()
+            .claim("at_hash", json!(hash))
+            .header("alg", json!(alg))
+            .bend(|t| t.algorithms = vec![alg.into()])
+            .passes();
+    }
+}
+
+#[test]
+fn too_weak_an_authentication_is_a_matter_of_policy() {
+    // C25
+    for weak in [json!("a1"), json!("a"), json!("a33"), json!(""), json!(3), json!(null), json!(["a3"])] {
+        assert_eq!(honest().claim("acr", weak).fails(), IdTokenError::AcrNotMet);
+    }
+    assert_eq!(honest().without("acr").fails(), IdTokenError::AcrNotMet);
+    assert_eq!(honest().without("acr").bend(|t| t.require_acr = false).passes().acr(), None);
+    assert_eq!(honest().claim("acr", json!("a1")).bend(|t| t.require_acr = false).passes().acr(), Some("a1"));
+    honest().without("acr").bend(|t| t.acr_values.clear()).passes();
+    honest().claim("acr", json!("a1")).bend(|t| t.acr_values.push("a1".into())).passes();
+    // A forged token is a forged token, not a matter of policy.
+    assert_eq!(honest().claim("acr", json!("a1")).claim("nonce", json!("x")).fails(), IdTokenError::NonceMismatch);
+}
+
+#[test]
+fn old_names_of_authentication_contexts_are_mapped_and_withdrawn_ones_are_none() {
+    // C25, dossier 20, row 10
+    assert_eq!(honest().claim("acr", json!("aal3")).passes().acr(), Some("a3"));
+    honest().bend(|t| t.acr_values = vec!["aal3".into()]).passes();
+    let free = |acr: &str| honest().claim("acr", json!(acr)).bend(|t| t.require_acr = false).passes();
+    assert_eq!(free("aal1").acr(), Some("a1"));
+    assert_eq!(free("loa3").acr(), None);
+    assert_eq!(free("aal").acr(), Some("aal"));
+    assert_eq!(free("urn:mace:incommon:iap:silver").acr(), Some("urn:mace:incommon:iap:silver"));
+    assert_eq!(free("a3\r\n").acr(), None);
+    assert_eq!(honest().claim("acr", json!("loa3")).fails(), IdTokenError::AcrNotMet);
+    let asked_loa = honest().claim("acr", json!("loa3")).bend(|t| t.acr_values = vec!["loa3".into()]);
+    assert_eq!(asked_loa.fails(), IdTokenError::AcrNotMet);
+}
+
+#[test]
+fn an_authentication_too_long_ago_is_refused_if_that_was_asked() {
+    // C26
+    let fresh =
+        |auth_time: Value| honest().claim("auth_time", auth_time).bend(|t| t.max_age = Some(Duration::from_secs(60)));
+    fresh(json!(NOW - 120)).passes();
+    assert_eq!(fresh(json!(NOW - 121)).fails(), IdTokenError::AuthenticationTooOld);
+    fresh(json!(NOW + 60)).passes();
+    assert_eq!(fresh(json!(NOW + 61)).fails(), IdTokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(NOW)).without("auth_time").fails(), IdTokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(u64::MAX)).fails(), IdTokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(i64::MIN)).fails(), IdTokenError::AuthenticationTooOld);
+    honest().claim("auth_time", json!(NOW - 90_000)).passes();
+    honest().without("auth_time").passes();
+}
+
+#[test]
+fn oversized_and_deeply_nested_tokens_are_refused_cheaply() {
+    // C33
+    let raw = SecretString::new("a".repeat(5 * 1024 * 1024));
+    assert_eq!(honest().judge(&raw).unwrap_err(), IdTokenError::TooLarge);
+    assert_eq!(honest().claim("email", json!("x".repeat(1024 * 1024))).fails(), IdTokenError::TooLarge);
+    let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    for (header, claims) in [(deep.as_str(), "{}"), (r#"{"alg":"RS256","kid":"k1"}"#, deep.as_str())] {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let raw = join(&message, &RSA.sign("RS256", message.as_bytes()));
+        assert_eq!(honest().judge(&raw).unwrap_err(), IdTokenError::Malformed);
+    }
+    for raw in
+        ["", ".", "..", "...", "a", "a.b", "e30.e30.e30", "\u{e9}.\u{e9}.\u{e9}", "e30..", ".e30.", "bnVsbA.e30.e30"]
+    {
+        assert_eq!(honest().judge(&SecretString::new(raw)).unwrap_err(), IdTokenError::Malformed, "{raw}");
+    }
+}
+
+#[test]
+fn a_token_with_two_readings_is_refused() {
+    // C33
+    let claims = honest().claims.to_string();
+    let twice = format!(r#"{{"sub":"victim",{}"#, &claims[1..]);
+    let head = r#"{"alg":"RS256","kid":"k1"}"#;
+    for (header, claims, good) in [
+        (head, claims.as_str(), true),
+        (head, twice.as_str(), false),
+        (r#"{"alg":"none","alg":"RS256","kid":"k1"}"#, claims.as_str(), false),
+    ] {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let raw = join(&message, &RSA.sign("RS256", message.as_bytes()));
+        assert_eq!(honest().judge(&raw).is_ok(), good, "{header}");
+    }
+}
+
+#[test]
+fn only_plain_claims_are_passed_on() {
+    // C30
+    let token = honest()
+        .claim("address", json!({"formatted": "x"}))
+        .claim("aka", json!(["secret.port.token"]))
+        .claim("cnf", json!({"jwk": {}}))
+        .claim("email_verified", json!(true))
+        .claim("huge", json!("x".repeat(5000)))
+        .claim("age", json!(42))
+        .passes();
+    let claims: Vec<_> = token.claims().keys().map(String::as_str).collect();
+    assert_eq!(claims, ["age", "email", "email_verified", "groups"]);
+}
+
+#[test]
+fn methods_keep_their_shape() {
+    let amr = |value: Value| honest().claim("amr", value).passes().amr().to_vec();
+    assert_eq!(amr(json!("hwk")), ["hwk"]);
+    assert_eq!(amr(json!(["hwk", 7, "a\nb", "", "pin"])), ["hwk", "pin"]);
+    assert_eq!(amr(json!(vec!["x"; 100])).len(), 16);
+    assert!(amr(json!({"hwk": true})).is_empty());
+}
+
+#[test]
+fn errors_never_repeat_what_the_token_says() {
+    // R01
+    for canary in ["iss", "aud", "azp", "nonce", "sub", "exp"] {
+        let error = honest().claim(canary, json!("canary\r\n")).fails();
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+    let raw = SecretString::new("canary.canary.canary");
+    let unverified = format!("{:?}", UnverifiedIdToken::parse(&RSA.token(&honest().header, &honest().claims)).unwrap());
+    assert!(!unverified.contains("eyJ"));
+    assert!(!format!("{:?}", honest().judge(&raw)).contains("canary"));
+}

@@ -1,1 +1,102 @@
+//! The room from outside: a real client against small servers on loopback that can be bent at will.
 
+mod client;
+mod configurations;
+mod exchanges;
+mod keys;
+mod peer;
+mod tls;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::*;
+use peer::Peer;
+
+const MCCMNC: &str = "310380";
+const MINUTE: u64 = 60;
+const HOUR: u64 = 3600;
+
+/// `seconds` after a moment in 2027.
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
+}
+
+fn issuer(base: &str) -> IssuerSettings {
+    IssuerSettings {
+        issuer: base.to_owned(),
+        allowed_hosts: vec![],
+        algorithms: vec!["RS256".to_owned()],
+        accept_at_jwt_typ: false,
+    }
+}
+
+fn settings(federation: FederationSettings) -> ProviderSettings {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    ProviderSettings {
+        federation,
+        client_id: "client".to_owned(),
+        client_secret: SecretString::new("secret"),
+        userinfo: true,
+        connect_timeout: Duration::from_secs(3),
+        total_timeout: Duration::from_secs(20),
+        max_answer: 1 << 20,
+        ca_file: None,
+        allow_private_addresses: true,
+        jwks_refresh: Duration::from_secs(15 * MINUTE),
+        jwks_max_stale: Duration::from_secs(24 * HOUR),
+        jwks_cooldown: Duration::from_secs(MINUTE),
+        metadata_max_age: Duration::from_secs(15 * MINUTE),
+    }
+}
+
+fn plain(base: &str) -> ProviderSettings {
+    settings(FederationSettings::Oidc { issuer: issuer(base) })
+}
+
+/// ZenKey with `discovery` as discovery issuer and UI, and the carriers at `bases`.
+fn zenkey(discovery: &Peer, bases: &[&str]) -> ProviderSettings {
+    settings(FederationSettings::Zenkey {
+        discovery_issuer: Url::parse(&discovery.base).unwrap(),
+        discovery_ui: Url::parse(&format!("{}/ui", discovery.base)).unwrap(),
+        trusted: bases.iter().map(|base| issuer(base)).collect(),
+    })
+}
+
+/// What an issuer at `base` says of itself.
+fn document(base: &str) -> Value {
+    let own = base.strip_suffix('/').unwrap_or(base);
+    json!({
+        "issuer": base,
+        "authorization_endpoint": format!("{own}/authorize"),
+        "token_endpoint": format!("{own}/token"),
+        "userinfo_endpoint": format!("{own}/userinfo"),
+        "jwks_uri": format!("{own}/jwks"),
+        "mccmnc": MCCMNC,
+    })
+}
+
+fn carrier(base: &str) -> Carrier {
+    let endpoint = |path: &str| Url::parse(&format!("{base}/{path}")).unwrap();
+    Carrier {
+        issuer: base.to_owned(),
+        authorization_endpoint: endpoint("authorize"),
+        token_endpoint: endpoint("token"),
+        userinfo_endpoint: Some(endpoint("userinfo")),
+        jwks_uri: endpoint("jwks"),
+        mccmnc: None,
+        iss_parameter_supported: false,
+    }
+}
+
+fn key(kid: &str) -> Value {
+    json!({ "kty": "RSA", "kid": kid, "n": URL_SAFE_NO_PAD.encode([0xff; 256]), "e": "AQAB" })
+}
+
+fn key_set(kids: &[&str]) -> Value {
+    json!({ "keys": kids.iter().map(|kid| key(kid)).collect::<Vec<_>>() })
+}

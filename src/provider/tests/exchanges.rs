@@ -1,0 +1,254 @@
+//! Codes and access tokens: what is sent, how often, and what each answer means.
+
+use super::peer::{Play, answer, json_answer};
+use super::*;
+use crate::identity::ClaimValue;
+
+const TOKEN: &str = "/token";
+const USERINFO: &str = "/userinfo";
+
+struct Rig {
+    discovery: Peer,
+    a: Peer,
+    federation: Federation,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(bend: impl FnOnce(&mut ProviderSettings)) -> Self {
+        let (discovery, a) = (Peer::start().await, Peer::start().await);
+        a.say(TOKEN, &tokens());
+        a.say(USERINFO, &json!({ "sub": "mccmnc-1", "email": { "value": "a@example.com" } }));
+        let mut settings = zenkey(&discovery, &[&a.base]);
+        bend(&mut settings);
+        Self { federation: Federation::new(settings).unwrap(), discovery, a }
+    }
+
+    async fn redeem(&self) -> Result<Tokens, ProviderError> {
+        redeem(&self.federation, &carrier(&self.a.base)).await
+    }
+
+    async fn userinfo(&self) -> Result<UserInfo, ProviderError> {
+        let token = SecretString::new("at-canary");
+        self.federation.userinfo(&carrier(&self.a.base), &token, "corr-1234").await
+    }
+}
+
+async fn redeem(federation: &Federation, carrier: &Carrier) -> Result<Tokens, ProviderError> {
+    let grant = CodeGrant {
+        code: &SecretString::new("c&o=de"),
+        redirect_uri: "https://app.example/oauth2/callback",
+        code_verifier: &SecretString::new("verifier"),
+        correlation_id: "corr-1234",
+    };
+    federation.redeem(carrier, &grant).await
+}
+
+fn tokens() -> Value {
+    json!({ "access_token": "at", "id_token": "a.b.c", "token_type": "Bearer", "expires_in": 3600 })
+}
+
+// D12
+#[tokio::test]
+async fn a_code_is_redeemed_with_basic_and_without_client_id_in_the_body() {
+    let rig = Rig::with(|settings| {
+        settings.client_id = "id:1".to_owned();
+        settings.client_secret = SecretString::new("se:cr%+ü t");
+    })
+    .await;
+    let tokens = rig.redeem().await.unwrap();
+    assert_eq!((tokens.id_token.expose(), tokens.access_token.expose()), ("a.b.c", "at"));
+    let heard = &rig.a.heard()[0];
+    assert_eq!(heard.line, "POST /token HTTP/1.1");
+    assert_eq!(heard.header("content-type"), Some("application/x-www-form-urlencoded"));
+    let pair = base64::engine::general_purpose::STANDARD.encode("id%3A1:se%3Acr%25%2B%C3%BC+t");
+    assert_eq!(heard.header("authorization"), Some(format!("Basic {pair}").as_str()));
+    let form: BTreeMap<_, _> = url::form_urlencoded::parse(heard.body.as_bytes()).into_owned().collect();
+    let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let expected = [
+        ("code", "c&o=de"),
+        ("code_verifier", "verifier"),
+        ("correlation_id", "corr-1234"),
+        ("grant_type", "authorization_code"),
+        ("redirect_uri", "https://app.example/oauth2/callback"),
+    ];
+    assert_eq!(form, expected);
+}
+
+#[tokio::test]
+async fn a_plain_issuer_is_sent_no_correlation_id() {
+    let rig = Rig::new().await;
+    let federation = Federation::new(plain(&rig.a.base)).unwrap();
+    redeem(&federation, &carrier(&rig.a.base)).await.unwrap();
+    federation.userinfo(&carrier(&rig.a.base), &SecretString::new("at"), "corr-1234").await.unwrap();
+    assert!(rig.a.heard().iter().all(|heard| !heard.line.contains("corr") && !heard.body.contains("corr")));
+}
+
+// D10
+#[tokio::test]
+async fn a_redirect_of_the_token_endpoint_is_not_followed_and_nothing_is_sent_again() {
+    let (rig, elsewhere) = (Rig::new().await, Peer::start().await);
+    elsewhere.say(TOKEN, &tokens());
+    let own = format!("{}/again", rig.a.base);
+    for (status, location) in [(307, &elsewhere.base), (302, &elsewhere.base), (308, &own), (303, &own)] {
+        rig.a.play(TOKEN, Play::Say(answer(status, &[("location", &format!("{location}{TOKEN}"))], b"")));
+        assert_eq!(rig.redeem().await.err(), Some(ProviderError::Invalid("answered with a redirect")));
+    }
+    assert!(elsewhere.heard().is_empty());
+    assert_eq!(rig.a.heard().len(), 4);
+}
+
+// N02
+#[tokio::test]
+async fn a_token_endpoint_that_does_not_answer_gets_the_code_once() {
+    let rig = Rig::with(|settings| settings.total_timeout = Duration::from_millis(300)).await;
+    rig.a.play(TOKEN, Play::Hang);
+    assert_eq!(rig.redeem().await.err(), Some(ProviderError::Timeout));
+    assert_eq!(rig.a.count(TOKEN), 1);
+    rig.a.play(TOKEN, Play::HangUp);
+    assert!(matches!(rig.redeem().await.err(), Some(ProviderError::Unavailable { .. })));
+    assert_eq!(rig.a.count(TOKEN), 2);
+    assert_eq!(rig.federation.stats().redemptions.failed.get(), 2);
+}
+
+// N03
+#[tokio::test]
+async fn each_refusal_of_the_token_endpoint_has_its_meaning() {
+    let rig = Rig::new().await;
+    let cases = [
+        (400, json!({ "error": "invalid_grant" }), ProviderError::Refused("invalid_grant")),
+        (400, json!({ "error": "request_denied" }), ProviderError::Refused("invalid_grant")),
+        (400, json!({ "error": "<script>" }), ProviderError::Refused("other")),
+        (403, json!({}), ProviderError::Refused("other")),
+        (400, json!({ "error": "invalid_client" }), ProviderError::Refused("invalid_client")),
+        (401, json!({ "error": "invalid_client" }), ProviderError::Refused("invalid_client")),
+        (401, json!({}), ProviderError::Refused("invalid_client")),
+        (500, json!({}), ProviderError::Invalid("server error")),
+        (502, json!({}), ProviderError::Invalid("server error")),
+        (204, json!({}), ProviderError::Invalid("unexpected status")),
+        (201, tokens(), ProviderError::Invalid("unexpected status")),
+    ];
+    for (status, body, expected) in cases {
+        rig.a.play(TOKEN, Play::Say(json_answer(status, &body)));
+        assert_eq!(rig.redeem().await.err(), Some(expected), "{status} {body}");
+    }
+    assert_eq!(rig.federation.stats().invalid_client.get(), 3);
+    for status in [429, 503] {
+        for (said, passed_on) in [(Some("7"), Some(7)), (Some("86400"), Some(60)), (None, None)] {
+            let headers: Vec<_> = said.map(|said| ("retry-after", said)).into_iter().collect();
+            rig.a.play(TOKEN, Play::Say(answer(status, &headers, b"<html>")));
+            let Err(ProviderError::Unavailable { retry_after, .. }) = rig.redeem().await else { panic!("{status}") };
+            assert_eq!(retry_after, passed_on.map(Duration::from_secs));
+        }
+    }
+}
+
+// C23
+#[tokio::test]
+async fn a_success_that_is_none_gives_no_tokens() {
+    let rig = Rig::new().await;
+    let without = |member: &str| {
+        let mut answer = tokens();
+        answer.as_object_mut().unwrap().remove(member);
+        answer
+    };
+    let mut mac = tokens();
+    mac["token_type"] = "mac".into();
+    let mut failed = tokens();
+    failed["error"] = "invalid_grant".into();
+    for body in [json!([tokens()]), without("id_token"), without("access_token"), without("token_type"), mac, failed] {
+        rig.a.say(TOKEN, &body);
+        let refused = rig.redeem().await.err();
+        assert!(matches!(refused, Some(ProviderError::Invalid(_) | ProviderError::Refused(_))), "{body}");
+    }
+    let html = answer(200, &[("content-type", "text/html")], tokens().to_string().as_bytes());
+    rig.a.play(TOKEN, Play::Say(html));
+    assert_eq!(rig.redeem().await.err(), Some(ProviderError::Invalid("answer is not JSON")));
+    rig.a.say(TOKEN, &tokens());
+    assert!(rig.redeem().await.is_ok());
+}
+
+// D16, D09
+#[tokio::test]
+async fn no_code_and_no_token_goes_to_a_carrier_that_is_not_trusted_any_more() {
+    let (rig, e) = (Rig::new().await, Peer::start().await);
+    let mut bent = carrier(&rig.a.base);
+    bent.token_endpoint = Url::parse(&format!("{}{TOKEN}", e.base)).unwrap();
+    bent.userinfo_endpoint = Some(Url::parse(&format!("{}{USERINFO}", e.base)).unwrap());
+    for carrier in [carrier(&e.base), bent] {
+        assert!(matches!(redeem(&rig.federation, &carrier).await, Err(ProviderError::Untrusted(_))));
+        let asked = rig.federation.userinfo(&carrier, &SecretString::new("at"), "corr-1234").await;
+        assert!(matches!(asked, Err(ProviderError::Untrusted(_))));
+    }
+    assert!(e.heard().is_empty() && rig.a.heard().is_empty() && rig.discovery.heard().is_empty());
+}
+
+#[tokio::test]
+async fn userinfo_is_asked_with_the_token_in_a_header_and_nowhere_else() {
+    let rig = Rig::new().await;
+    let info = rig.userinfo().await.unwrap();
+    assert_eq!(info.subject, "mccmnc-1");
+    assert_eq!(info.claims.get("email"), Some(&ClaimValue::Text("a@example.com".to_owned())));
+    let heard = &rig.a.heard()[0];
+    assert_eq!(heard.line, "GET /userinfo?correlation_id=corr-1234 HTTP/1.1");
+    assert_eq!(heard.header("authorization"), Some("Bearer at-canary"));
+}
+
+// C28
+#[tokio::test]
+async fn a_signed_userinfo_answer_is_refused() {
+    let rig = Rig::new().await;
+    let good = json!({ "sub": "mccmnc-1" }).to_string();
+    for (kind, body) in [
+        ("application/jwt", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0."),
+        ("application/json", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0."),
+        ("application/json", "\"eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.\""),
+        ("application/jwt", good.as_str()),
+        ("text/html", good.as_str()),
+    ] {
+        rig.a.play(USERINFO, Play::Say(answer(200, &[("content-type", kind)], body.as_bytes())));
+        assert!(matches!(rig.userinfo().await, Err(ProviderError::Invalid(_))), "{kind} {body}");
+    }
+    rig.a.play(USERINFO, Play::Say(answer(200, &[("content-type", "application/json")], good.as_bytes())));
+    assert_eq!(rig.userinfo().await.map(|info| info.subject), Ok("mccmnc-1".to_owned()));
+}
+
+// N04
+#[tokio::test]
+async fn each_refusal_of_userinfo_has_its_meaning() {
+    let rig = Rig::new().await;
+    for (status, expected) in [
+        (401, ProviderError::Refused("invalid_token")),
+        (403, ProviderError::Refused("insufficient_scope")),
+        (404, ProviderError::Refused("other")),
+        (500, ProviderError::Invalid("server error")),
+        (429, ProviderError::Unavailable { reason: "provider is overloaded", retry_after: None }),
+    ] {
+        rig.a.fail(USERINFO, status);
+        assert_eq!(rig.userinfo().await, Err(expected), "{status}");
+    }
+    let mut without = carrier(&rig.a.base);
+    without.userinfo_endpoint = None;
+    let asked = rig.federation.userinfo(&without, &SecretString::new("at"), "corr-1234").await;
+    assert_eq!(asked, Err(ProviderError::Invalid("no userinfo endpoint")));
+    // An access token that no header can carry is the carrier's fault and goes nowhere.
+    let split = SecretString::new("a\r\nx: y");
+    let asked = rig.federation.userinfo(&carrier(&rig.a.base), &split, "corr-1234").await;
+    assert!(matches!(asked, Err(ProviderError::Invalid(_))));
+    assert_eq!(rig.a.count(USERINFO), 5);
+}
+
+// R01
+#[tokio::test]
+async fn neither_tokens_nor_errors_can_be_formatted_with_a_secret_in_them() {
+    let rig = Rig::new().await;
+    rig.a.say(TOKEN, &json!({ "access_token": "at-canary", "id_token": "canary.b.c", "token_type": "Bearer" }));
+    let tokens = rig.redeem().await.unwrap();
+    assert!(!format!("{tokens:?}").contains("canary"));
+    rig.a.play(TOKEN, Play::Say(json_answer(400, &json!({ "error": "canary", "error_description": "canary" }))));
+    let error = rig.redeem().await.unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("canary"));
+}

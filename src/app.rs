@@ -11,11 +11,9 @@ use tracing::{info, warn};
 use crate::auth::{AuthSettings, Parts, RelyingParty};
 use crate::config::{Config, StoreChoice};
 use crate::gateway::head::HeadLimits;
-use crate::gateway::{GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, TrustedProxies};
+use crate::gateway::{GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies};
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
-use crate::provider::client::ClientError;
-use crate::provider::federation::Federation;
-use crate::provider::{FederationSettings, IssuerSettings, Provider};
+use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
 use crate::route::{RouteFault, RouteTable};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
@@ -146,6 +144,17 @@ impl App {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let (listen, admin_listen) = (config.listen, config.admin_listen);
+        let sockets = Sockets::bind(listen, admin_listen);
+        let sockets = sockets.map_err(|error| StartError::Listen { listen, admin_listen, error })?;
+        Self::start_on(sockets, config).await
+    }
+
+    /// Starts a gateway on sockets that are already bound.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start_on(sockets: Sockets, config: Config) -> Result<Self, StartError> {
         let compiled = compile(&config).map_err(StartError::Config)?;
         let store = open_store(&config)?;
         let federation = Arc::new(Federation::new(config.provider.clone())?);
@@ -165,16 +174,15 @@ impl App {
             entropy: Arc::clone(&entropy),
             metrics: Arc::clone(&metrics),
         }));
-        let (listen, admin_listen) = (config.listen, config.admin_listen);
-        let gateway = crate::gateway::start(GatewayParts {
+        let parts = GatewayParts {
             settings: gateway_settings(&config),
-            party: Arc::clone(&party),
+            party,
             routes,
             reserved: compiled.reserved,
             metrics: Arc::clone(&metrics),
             entropy,
-        })
-        .map_err(|error| StartError::Listen { listen, admin_listen, error })?;
+        };
+        let gateway = crate::gateway::start(sockets, parts);
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
             tokio::spawn(warm(federation)),
@@ -261,8 +269,6 @@ fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
 fn gateway_settings(config: &Config) -> GatewaySettings {
     let limits = &config.limits;
     GatewaySettings {
-        listen: config.listen,
-        admin_listen: config.admin_listen,
         limits: ListenerLimits {
             head: HeadLimits { bytes: limits.header_bytes, fields: limits.header_count, target: limits.uri_bytes },
             head_deadline: limits.header_deadline,
@@ -274,6 +280,19 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         client_read_timeout: limits.read_timeout,
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        access_log: config.log.access,
+        access_log: true,
+    }
+}
+
+/// How to log, in the words of the room that does.
+pub fn log_settings(config: &Config) -> crate::telemetry::log::LogSettings {
+    use crate::telemetry::log::{LogFormat, LogSettings};
+    LogSettings {
+        format: match config.log.format {
+            crate::config::LogFormat::Human => LogFormat::Human,
+            crate::config::LogFormat::Json => LogFormat::Json,
+        },
+        level: config.log.level.as_str().to_owned(),
+        access: true,
     }
 }

@@ -25,10 +25,10 @@
 //! answer is a reply, or a permit that carries the route and the identity headers, already rendered. Only a permit
 //! opens the way to an upstream. Headers that only we may write are removed from the request, then ours are written.
 
-//pub mod app;
+pub mod app;
 pub mod auth;
-//pub mod cli;
-//pub mod config;
+pub mod cli;
+pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod gateway;

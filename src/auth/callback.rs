@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::RelyingParty;
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
 use super::binding::{Binding, Bindings, State};
-use super::login::{Departure, query_value};
+use super::login::{Departure, From, query_value};
 use super::refusal::Refusal;
 use crate::identity::Identity;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
@@ -59,7 +59,7 @@ impl RelyingParty {
         };
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
-        match self.finish_leg(view, attempt, params, now).await {
+        match self.finish_leg(&From { view, binding: Some(binding) }, attempt, params, now).await {
             Ok(Ending::Onward(departure)) => self.redirect_out(departure),
             Ok(Ending::SignedIn(session)) => {
                 let arrived = self.arrive(view, *session, binding, &return_to, hand_off.as_ref(), now).await;
@@ -108,17 +108,18 @@ impl RelyingParty {
 
     async fn finish_leg(
         &self,
-        view: &RequestView<'_>,
+        from: &From<'_>,
         mut attempt: SignInAttempt,
         params: CallbackParams,
         now: SystemTime,
     ) -> Result<Ending, Refusal> {
+        let view = from.view;
         if attempt.host != view.host {
             return Err(Refusal::AttemptUnknown);
         }
         match std::mem::replace(&mut attempt.leg, Leg::Discovery) {
-            Leg::Discovery => self.finish_discovery(view, attempt, params, now).await.map(Ending::Onward),
-            Leg::Authorization(leg) => self.finish_authorization(view, attempt, *leg, params, now).await,
+            Leg::Discovery => self.finish_discovery(from, attempt, params, now).await.map(Ending::Onward),
+            Leg::Authorization(leg) => self.finish_authorization(from, attempt, *leg, params, now).await,
             Leg::HandOff => {
                 let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
                 let state = params.state.unwrap_or_default();
@@ -131,27 +132,28 @@ impl RelyingParty {
     /// The first leg's answer names a carrier by its code, and perhaps a hint only that carrier can read.
     async fn finish_discovery(
         &self,
-        view: &RequestView<'_>,
+        from: &From<'_>,
         mut attempt: SignInAttempt,
         params: CallbackParams,
         now: SystemTime,
     ) -> Result<Departure, Refusal> {
+        let view = from.view;
         if params.code.is_some() {
             return Err(Refusal::CallbackMalformed);
         }
         if let Some(error) = &params.error {
-            return self.after_carrier_error(view, attempt, CarrierError::parse(error), None, now).await;
+            return self.after_carrier_error(from, attempt, CarrierError::parse(error), None, now).await;
         }
         let mccmnc = params.mccmnc.as_deref().ok_or(Refusal::CallbackMalformed)?;
         let discovery = self.provider.discover(mccmnc, &attempt.correlation_id, now).await;
         match discovery.map_err(|error| self.provider_refusal(view, &error))? {
             Discovery::Carrier(carrier) => {
                 let hint = params.login_hint_token.as_ref().map(SecretString::expose);
-                self.depart_to_carrier(view, attempt, *carrier, hint, now).await
+                self.depart_to_carrier(from, attempt, *carrier, hint, now).await
             }
             Discovery::AskUser(ui) if attempt.recoveries < MAX_RECOVERIES => {
                 attempt.recoveries += 1;
-                self.depart_to_discovery(view, attempt, Some(ui), now).await
+                self.depart_to_discovery(from, attempt, Some(ui), now).await
             }
             Discovery::AskUser(_) => Err(Refusal::CarrierUnknownPerson),
         }
@@ -160,12 +162,13 @@ impl RelyingParty {
     /// The carrier's answer: a refusal, or a code that is redeemed, verified and turned into a session.
     async fn finish_authorization(
         &self,
-        view: &RequestView<'_>,
+        from: &From<'_>,
         attempt: SignInAttempt,
         leg: AuthorizationLeg,
         params: CallbackParams,
         now: SystemTime,
     ) -> Result<Ending, Refusal> {
+        let view = from.view;
         let AuthorizationLeg { carrier, nonce, code_verifier } = leg;
         if let Some(mccmnc) = &params.mccmnc {
             self.same_carrier(view, &carrier, mccmnc, &attempt.correlation_id, now).await?;
@@ -181,7 +184,7 @@ impl RelyingParty {
             AuthorizationResponse::Code(code) => code,
             AuthorizationResponse::Refused(error) => {
                 let error = CarrierError::parse(error.as_str());
-                let onward = self.after_carrier_error(view, attempt, error, carrier.mccmnc.as_deref(), now).await?;
+                let onward = self.after_carrier_error(from, attempt, error, carrier.mccmnc.as_deref(), now).await?;
                 return Ok(Ending::Onward(onward));
             }
         };
@@ -286,12 +289,13 @@ impl RelyingParty {
     /// What a carrier's error leads to: one more discovery, or a page in plain words.
     async fn after_carrier_error(
         &self,
-        view: &RequestView<'_>,
+        from: &From<'_>,
         mut attempt: SignInAttempt,
         error: CarrierError,
         mccmnc: Option<&str>,
         now: SystemTime,
     ) -> Result<Departure, Refusal> {
+        let view = from.view;
         info!(request_id = view.request_id, error = error.as_str(), "The carrier refused a sign-in");
         match error.reaction() {
             Reaction::Rediscover if self.settings.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
@@ -299,7 +303,7 @@ impl RelyingParty {
                     self.provider.forget(mccmnc);
                 }
                 attempt.recoveries += 1;
-                return self.depart_to_discovery(view, attempt, None, now).await;
+                return self.depart_to_discovery(from, attempt, None, now).await;
             }
             Reaction::OperatorFault => {
                 warn!(request_id = view.request_id, error = error.as_str(), "The carrier finds fault with our registration");

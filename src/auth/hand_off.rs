@@ -17,7 +17,7 @@ use super::RelyingParty;
 use super::attempt::{HandOff, Leg, with_query};
 use super::binding::State;
 use super::decide::Visitor;
-use super::login::{Departure, query_value};
+use super::login::{Departure, From, query_value};
 use super::refusal::Refusal;
 use crate::route::path::ReturnTo;
 use crate::secret::constant_time_eq;
@@ -45,7 +45,7 @@ impl RelyingParty {
     pub(super) async fn start_elsewhere(&self, view: &RequestView<'_>, return_to: ReturnTo, now: SystemTime) -> Reply {
         let mut attempt = self.new_attempt(view.host, return_to, None, now);
         attempt.leg = Leg::HandOff;
-        let (binding, surplus, state) = match self.remember(view, &attempt, now).await {
+        let (binding, surplus, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
             Ok(remembered) => remembered,
             Err(refusal) => return self.refusal(refusal, view),
         };

@@ -34,6 +34,12 @@ pub(super) struct Departure {
     pub(super) surplus: Vec<HeaderValue>,
 }
 
+/// Where a leg departs from: the request at hand, and the browser's binding if the sign-in is already under way.
+pub(super) struct From<'a> {
+    pub(super) view: &'a RequestView<'a>,
+    pub(super) binding: Option<&'a Binding>,
+}
+
 /// One value of a query, decoded; `None` if absent. The first of several wins: none of the callers' parameters decide
 /// who somebody is.
 pub(super) fn query_value(view: &RequestView<'_>, name: &str) -> Option<String> {
@@ -70,10 +76,11 @@ impl RelyingParty {
             None => None,
         };
         let attempt = self.new_attempt(view.host, return_to, hand_off, now);
+        let from = From { view, binding: None };
         let departure = match &self.settings.discovery_ui {
-            Some(_) => self.depart_to_discovery(view, attempt, None, now).await,
+            Some(_) => self.depart_to_discovery(&from, attempt, None, now).await,
             None => match self.provider.issuer(now).await {
-                Ok(issuer) => self.depart_to_carrier(view, attempt, issuer, None, now).await,
+                Ok(issuer) => self.depart_to_carrier(&from, attempt, issuer, None, now).await,
                 Err(error) => Err(self.provider_refusal(view, &error)),
             },
         };
@@ -119,14 +126,14 @@ impl RelyingParty {
     /// asked to be continued; it was compared with the configured UI before.
     pub(super) async fn depart_to_discovery(
         &self,
-        view: &RequestView<'_>,
+        from: &From<'_>,
         mut attempt: SignInAttempt,
         ui: Option<Url>,
         now: SystemTime,
     ) -> Result<Departure, Refusal> {
         attempt.leg = Leg::Discovery;
         let ui = ui.as_ref().or(self.settings.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
-        let (binding, surplus, state) = self.remember(view, &attempt, now).await?;
+        let (binding, surplus, state) = self.remember(from, &attempt, now).await?;
         let anew = attempt.recoveries > 0;
         let to = zenkey::discovery::ui_url(ui, &self.settings.client_id, &self.redirect_uri, &state, anew);
         Ok(Departure { to, binding, surplus })
@@ -136,7 +143,7 @@ impl RelyingParty {
     /// into the attempt here.
     pub(super) async fn depart_to_carrier(
         &self,
-        view: &RequestView<'_>,
+        from: &From<'_>,
         mut attempt: SignInAttempt,
         carrier: Carrier,
         login_hint_token: Option<&str>,
@@ -150,7 +157,7 @@ impl RelyingParty {
             nonce: nonce.clone(),
             code_verifier: verifier.secret().clone(),
         }));
-        let (binding, surplus, state) = self.remember(view, &attempt, now).await?;
+        let (binding, surplus, state) = self.remember(from, &attempt, now).await?;
         let zenkey = self.settings.discovery_ui.is_some();
         let to = AuthorizationRequest {
             endpoint: &endpoint,
@@ -173,12 +180,18 @@ impl RelyingParty {
     /// Stores the attempt for this browser.
     pub(super) async fn remember(
         &self,
-        view: &RequestView<'_>,
+        from: &From<'_>,
         attempt: &SignInAttempt,
         now: SystemTime,
     ) -> Result<(Binding, Vec<HeaderValue>, String), Refusal> {
-        let bindings = Bindings::of(view.headers, &self.settings.cookies);
-        let (binding, surplus) = bindings.begin(&self.settings.cookies, now, &*self.entropy);
+        let view = from.view;
+        let (binding, surplus) = match from.binding {
+            Some(binding) => (binding.clone(), Vec::new()),
+            None => {
+                let bindings = Bindings::of(view.headers, &self.settings.cookies);
+                bindings.begin(&self.settings.cookies, now, &*self.entropy)
+            }
+        };
         match self.attempts().put(attempt, &binding, now, &*self.entropy).await {
             Ok(state) => Ok((binding, surplus, state.text())),
             Err(error) => {

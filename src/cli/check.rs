@@ -18,7 +18,7 @@ pub(super) fn run(path: &Path, schema: bool) -> ExitCode {
         }
         Ok((config, warnings)) => {
             for warning in &warnings {
-                eprintln!("warning: {warning}");
+                eprintln!("warning: {}", warning.line(&config.origin.file));
             }
             let faults = app::faults(&config);
             for fault in &faults {

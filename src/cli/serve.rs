@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::fail;
-use crate::app::App;
+use crate::app::{App, log_settings};
 use crate::config::Config;
 use crate::telemetry::log;
 
@@ -19,9 +19,9 @@ pub(super) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    log::init(&config.log);
+    log::init(&log_settings(&config));
     for warning in &warnings {
-        warn!("{warning}");
+        warn!("{}", warning.line(&config.origin.file));
     }
     run_with(config)
 }

@@ -17,7 +17,6 @@ const HOP_BY_HOP: &[&str] = &["keep-alive", "proxy-authorization", "proxy-connec
 /// What is removed and written on every request, compiled at start.
 pub(super) struct HeaderRules {
     pub(super) reserved: Reserved,
-    pub(super) forwarding: Forwarding,
     pub(super) cookies: CookieNames,
     /// `http` or `https`: how people reach us, from the public URL.
     pub(super) scheme: &'static str,
@@ -69,7 +68,7 @@ impl HeaderRules {
             if self.reserved.covers(name) {
                 identity += 1;
                 doomed.push(name.clone());
-            } else if self.forwarding.covers(name) || HOP_BY_HOP.contains(&name.as_str()) {
+            } else if Forwarding::covers(name) || HOP_BY_HOP.contains(&name.as_str()) {
                 doomed.push(name.clone());
             }
         }

@@ -13,20 +13,15 @@ mod reply;
 mod server;
 mod upstream;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use adapt::TrustedProxies;
 pub use listener::ListenerLimits;
-pub use server::{GatewayParts, RunningGateway, start};
+pub use server::{GatewayParts, RunningGateway, Sockets, start};
 
 /// Settings of the gateway.
 #[derive(Debug, Clone)]
 pub struct GatewaySettings {
-    /// Public listener.
-    pub listen: SocketAddr,
-    /// Private listener: metrics and health.
-    pub admin_listen: SocketAddr,
     /// Limits of the public listener.
     pub limits: ListenerLimits,
     /// Largest `Cookie`, in bytes. Default 16 KiB.

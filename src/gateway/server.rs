@@ -2,7 +2,7 @@
 //! and to providers live exactly as long as the requests that use them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use super::listener::{Connections, GuardedApp, bind, hand_over};
 use super::proxy::Gateway;
 use super::{GatewaySettings, upstream};
 use crate::auth::RelyingParty;
-use crate::identity::headers::{Forwarding, Reserved};
+use crate::identity::headers::Reserved;
 use crate::route::RouteTable;
 use crate::secret::Entropy;
 use crate::telemetry::Metrics;
@@ -56,14 +56,32 @@ pub struct RunningGateway {
     services: Vec<JoinHandle<()>>,
 }
 
-/// Binds both listeners and serves on the current runtime.
-///
-/// # Errors
-/// If an address cannot be bound: in use, not ours, or not permitted.
-pub fn start(parts: GatewayParts) -> io::Result<RunningGateway> {
+/// Both sockets, bound before anything else is started.
+#[derive(Debug)]
+pub struct Sockets {
+    public: (SocketAddr, TcpListener),
+    private: (SocketAddr, TcpListener),
+}
+
+impl Sockets {
+    /// Binds `listen` and `admin_listen`; port 0 lets the kernel choose.
+    ///
+    /// # Errors
+    /// If an address cannot be bound: in use, not ours, or not permitted.
+    pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> io::Result<Self> {
+        Ok(Self { public: bind(listen)?, private: bind(admin_listen)? })
+    }
+
+    /// Where the public one is bound.
+    pub fn address(&self) -> SocketAddr {
+        self.public.0
+    }
+}
+
+/// Serves on `sockets`, on the current runtime.
+pub fn start(sockets: Sockets, parts: GatewayParts) -> RunningGateway {
     let GatewayParts { settings, party, routes, reserved, metrics, entropy } = parts;
-    let (address, public) = bind(settings.listen)?;
-    let (admin_address, private) = bind(settings.admin_listen)?;
+    let Sockets { public: (address, public), private: (admin_address, private) } = sockets;
     let fds = hand_over([(address, public), (admin_address, private)]);
     let connections = Connections::new(settings.limits.clone(), Arc::clone(&metrics));
     let draining = Arc::new(AtomicBool::new(false));
@@ -75,7 +93,7 @@ pub fn start(parts: GatewayParts) -> io::Result<RunningGateway> {
     let gateway = Gateway {
         party: Arc::clone(&party),
         peers: routes.routes().iter().map(|route| upstream::peer_of(route)).collect(),
-        rules: HeaderRules { reserved, forwarding: Forwarding, cookies, scheme },
+        rules: HeaderRules { reserved, cookies, scheme },
         settings,
         metrics: Arc::clone(&metrics),
         ids: AtomicU64::new(u64::from_ne_bytes(seed)),
@@ -99,7 +117,7 @@ pub fn start(parts: GatewayParts) -> io::Result<RunningGateway> {
         tokio::spawn(async move { public.start_service(public_fds, public_watch, 1).await }),
         tokio::spawn(async move { private.start_service(Some(fds), admin_watch, 1).await }),
     ];
-    Ok(RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services })
+    RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services }
 }
 
 impl RunningGateway {

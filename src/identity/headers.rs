@@ -69,8 +69,3 @@ pub struct IdentityHeaderSettings {
     /// one's own choice, such as `X-Auth-Sub`, `X-Auth-Issuer` and `X-Auth-Email`.
     pub map: Vec<HeaderRule>,
 }
-#[allow(missing_docs)] pub struct HeaderPlan; #[allow(missing_docs)] #[derive(Debug,Clone)] pub struct HeaderSet(std::sync::Arc<[(http::HeaderName,http::HeaderValue)]>);
-#[allow(missing_docs)] impl HeaderPlan { pub fn render(&self,_:&super::Identity)->HeaderSet{ todo!() } }
-#[allow(missing_docs)] impl HeaderSet { pub fn iter(&self)->impl Iterator<Item=(&http::HeaderName,&http::HeaderValue)>{ self.0.iter().map(|(a,b)|(a,b)) } }
-#[allow(missing_docs)] pub struct Reserved; #[allow(missing_docs)] impl Reserved { pub fn covers(&self,_:&http::HeaderName)->bool{false} }
-#[allow(missing_docs)] pub struct Forwarding; #[allow(missing_docs)] impl Forwarding { pub fn covers(&self,_:&http::HeaderName)->bool{false} }

@@ -1,0 +1,17 @@
+//! What the tests stand on. Every part listens on a port the kernel chose, belongs to the test that made it and ends
+//! with it; any number may run at once.
+
+pub mod browser;
+pub mod raw;
+pub mod rig;
+pub mod upstream;
+
+use std::sync::Once;
+
+/// Chooses the cryptography provider of this process, as the product's `main` does.
+pub fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    });
+}

@@ -1,0 +1,229 @@
+//! The rig of the case list: simulated carriers, a recording upstream, and the gateway in front of it, with routes
+//! `/public` (anonymous), `/app` (any session), `/admin` (session and a claim nobody has unless told otherwise).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use zengate::app::App;
+use zengate::config::Config;
+use zengate::demo::{Client, Simulator, SimulatorSettings};
+use zengate::gateway::Sockets;
+
+use super::browser::{Browser, Page};
+use super::upstream::Upstream;
+
+pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
+pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
+
+/// What differs from rig to rig. Texts are YAML.
+#[derive(Debug, Clone)]
+pub struct Choices {
+    /// `sessions:` without the key itself, two spaces in front of each line.
+    pub sessions: String,
+    /// `sign_in:`, likewise; empty for none.
+    pub sign_in: String,
+    /// Further keys below `provider.zenkey`, four spaces in front of each line.
+    pub zenkey: String,
+    /// Further keys below `provider`, two spaces in front of each line.
+    pub provider: String,
+    /// Further routes.
+    pub routes: String,
+    /// Further top-level keys.
+    pub top: String,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            sessions: "  store: memory\n".to_owned(),
+            sign_in: String::new(),
+            zenkey: "    scopes: [openid, name, email]\n    acr_values: [a1, a3]\n".to_owned(),
+            provider: String::new(),
+            routes: String::new(),
+            top: String::new(),
+        }
+    }
+}
+
+/// Everything a test needs. Stops when dropped, or orderly with [`Rig::stop`].
+pub struct Rig {
+    pub simulator: Simulator,
+    pub upstream: Upstream,
+    pub address: SocketAddr,
+    pub choices: Choices,
+    app: Option<App>,
+    _dir: TempDir,
+    dir_path: String,
+}
+
+impl Rig {
+    /// The default rig.
+    pub async fn start() -> Self {
+        Self::with(Choices::default()).await
+    }
+
+    /// A rig with its sessions in a file.
+    pub async fn embedded() -> Self {
+        Self::with(Choices { sessions: "  store: embedded\n  path: DIR/sessions.redb\n".into(), ..Choices::default() }).await
+    }
+
+    /// A rig of one's own.
+    pub async fn with(choices: Choices) -> Self {
+        super::init();
+        let simulator = Simulator::start(SimulatorSettings::default()).await.unwrap();
+        let upstream = Upstream::start().await;
+        let dir = tempfile::tempdir().unwrap();
+        let dir_path = dir.path().to_str().unwrap().to_owned();
+        let sockets = Sockets::bind(loopback(), loopback()).unwrap();
+        let address = sockets.address();
+        let redirect_uri = format!("http://localhost:{}/oauth2/callback", address.port());
+        simulator.register(Client::with_secret(CLIENT_ID, CLIENT_SECRET).redirect_uri(redirect_uri));
+        let mut rig = Self { simulator, upstream, address, choices, app: None, _dir: dir, dir_path };
+        rig.app = Some(App::start_on(sockets, rig.config()).await.unwrap());
+        rig
+    }
+
+    /// The configuration text this rig runs on.
+    pub fn config_text(&self) -> String {
+        let Choices { sessions, sign_in, zenkey, provider, routes, top } = &self.choices;
+        let upstream = self.upstream.address;
+        let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
+        let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
+        format!(
+            "public_url: http://localhost:{port}
+listen: 127.0.0.1:{port}
+admin_listen: 127.0.0.1:1
+provider:
+  zenkey:
+    client_id: {CLIENT_ID}
+    client_secret: \"{CLIENT_SECRET}\"
+    discovery_issuer: {discovery}
+    discovery_ui: {ui}
+    trusted_issuers:
+{issuers}{zenkey}  allow_private_addresses: true
+{provider}sessions:
+{sessions}{sign_in}{top}routes:
+  - {{ host: localhost, path: /public, access: anonymous, upstream: 'http://{upstream}' }}
+  - host: localhost
+    path: /app
+    access: session
+    upstream: http://{upstream}
+    identity_headers:
+      preset: [zenkey, x-auth-request, x-forwarded, remote-user]
+      map:
+        X-Auth-Sub: sub
+        X-Auth-Issuer: iss
+        X-Auth-Email: email
+  - host: localhost
+    path: /admin
+    access: session
+    upstream: http://{upstream}
+    require: {{ claims: {{ groups: [admins] }} }}
+{routes}",
+            port = self.address.port(),
+            discovery = self.simulator.discovery_issuer(),
+            ui = self.simulator.discovery_ui(),
+        )
+        .replace("DIR", &self.dir_path)
+    }
+
+    fn config(&self) -> Config {
+        let text = self.config_text();
+        match Config::parse(&text, "rig.yaml", &|_| None) {
+            Ok((config, _)) => config,
+            Err(faults) => panic!("{faults}\n{text}"),
+        }
+    }
+
+    /// Stops the gateway and starts another one on the same port, with the same configuration.
+    pub async fn restart(&mut self) {
+        self.stop_gateway().await;
+        self.start_gateway().await;
+    }
+
+    /// Stops the gateway; the rest of the rig goes on.
+    pub async fn stop_gateway(&mut self) {
+        if let Some(app) = self.app.take() {
+            app.stop(Duration::ZERO).await;
+        }
+    }
+
+    /// Starts the gateway again on its old port.
+    pub async fn start_gateway(&mut self) {
+        let sockets = Sockets::bind(self.address, loopback()).unwrap();
+        self.app = Some(App::start_on(sockets, self.config()).await.unwrap());
+    }
+
+    /// The gateway.
+    pub fn app(&self) -> &App {
+        self.app.as_ref().expect("the gateway is running")
+    }
+
+    /// A page of the gateway, as a person would open it.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.address.port())
+    }
+
+    /// The host people reach it by.
+    pub fn host(&self) -> &'static str {
+        "localhost"
+    }
+
+    /// What is at `path` of the private listener.
+    pub async fn admin(&self, path: &str) -> Page {
+        Browser::new().open(format!("http://{}{path}", self.app().admin_address())).await
+    }
+
+    /// Opens `path` without a session and goes as far as the discovery UI's page.
+    pub async fn begin(&self, browser: &Browser, path: &str) -> Page {
+        browser.go(self.url(path)).await
+    }
+
+    /// At the discovery UI: chooses the phone of `person`. The answer leads back to the gateway and is not followed.
+    pub async fn choose(&self, browser: &Browser, ui: &Page, person: &str) -> Page {
+        let ticket = ui.field("ticket").unwrap_or_else(|| panic!("the discovery UI: {}", ui.body));
+        let target = ui.url.join("/ui/discovery-ui/choose").unwrap();
+        browser.post(target, &[("ticket", &ticket), ("person", person)]).await
+    }
+
+    /// At the carrier: agrees with a PIN and shares name and e-mail. The answer leads back and is not followed.
+    pub async fn agree(&self, browser: &Browser, consent: &Page) -> Page {
+        self.decide(browser, consent, &[("decision", "agree"), ("factor", "pin"), ("share", "name"), ("share", "email")])
+            .await
+    }
+
+    /// At the carrier: any other decision.
+    pub async fn decide(&self, browser: &Browser, consent: &Page, form: &[(&str, &str)]) -> Page {
+        let ticket = consent.field("ticket").unwrap_or_else(|| panic!("the consent page: {}", consent.body));
+        let mut target = consent.url.clone();
+        target.set_query(None);
+        target.set_path(&format!("{}/decision", consent.url.path()));
+        let mut fields = vec![("ticket", ticket.as_str())];
+        fields.extend_from_slice(form);
+        browser.post(target, &fields).await
+    }
+
+    /// As far as the carrier's consent page.
+    pub async fn to_consent(&self, browser: &Browser, path: &str, person: &str) -> Page {
+        let ui = self.begin(browser, path).await;
+        let chosen = self.choose(browser, &ui, person).await;
+        browser.follow(chosen).await
+    }
+
+    /// As far as the redirect that carries the code back to the gateway.
+    pub async fn to_code(&self, browser: &Browser, path: &str, person: &str) -> Page {
+        let consent = self.to_consent(browser, path, person).await;
+        self.agree(browser, &consent).await
+    }
+
+    /// The whole way: opens `path`, signs in as `person`, and returns the page it ends on.
+    pub async fn sign_in(&self, browser: &Browser, path: &str, person: &str) -> Page {
+        let code = self.to_code(browser, path, person).await;
+        browser.follow(code).await
+    }
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}

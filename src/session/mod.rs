@@ -4,9 +4,13 @@
 //! content is sealed under a key derived from that secret (see `seal.rs`). Carrier tokens are never part of a session.
 
 pub mod cache;
+#[cfg(test)]
+mod contract;
+pub mod embedded;
 pub mod hot;
 pub mod key;
 pub mod memory;
+pub mod redis;
 pub mod seal;
 pub mod store;
 

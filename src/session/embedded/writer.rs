@@ -1,0 +1,213 @@
+//! The one thread that writes: many orders, one transaction, one sync.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use redb::{Database, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::file::{Slot, unavailable};
+use super::{ends_of, live, records_of};
+use crate::session::StoreKey;
+use crate::session::store::{Kind, Limits, StoreError};
+
+/// Orders that share a transaction at most.
+const BATCH: usize = 256;
+
+/// Records removed in one bite of a sweep, and when a full store looks for room.
+const BITE: usize = 1000;
+
+/// One thing to do, and where to say that it is on disk.
+pub(super) struct Order {
+    pub(super) kind: Kind,
+    pub(super) key: StoreKey,
+    pub(super) verb: Verb,
+    pub(super) reply: oneshot::Sender<Result<Done, StoreError>>,
+}
+
+/// What to do. Times in milliseconds since 1970.
+pub(super) enum Verb {
+    Ping,
+    Put { record: Vec<u8>, end: u64, now: u64 },
+    Remove,
+    Replace { record: Vec<u8>, end: u64, now: u64 },
+    Sweep { now: u64 },
+    Take { now: u64 },
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It was to be written, removed or swept, and is.
+    AsOrdered,
+    /// There was no room.
+    Full,
+    /// There was nothing to take or to replace.
+    NotThere,
+    Replaced,
+    /// There is more to sweep.
+    SweptSome,
+    Taken(Vec<u8>),
+}
+
+/// Works until the last sender is gone.
+pub(super) fn run(database: &Slot, limits: Limits, mut queue: mpsc::Receiver<Order>) {
+    let mut healthy = true;
+    while let Some(first) = queue.blocking_recv() {
+        let mut orders = Vec::with_capacity(8);
+        orders.push(first);
+        while orders.len() < BATCH
+            && let Ok(next) = queue.try_recv()
+        {
+            orders.push(next);
+        }
+        if !healthy && let Err(fault) = database.reopen() {
+            answer(orders, Err(fault));
+            continue;
+        }
+        // A damaged page may make the database panic. The orders fail, the file is opened and checked again.
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| database.read(|database| write(database, limits, &orders, healthy))))
+                .unwrap_or_else(|_| Err(unavailable(&redb::Error::DatabaseClosed)));
+        healthy = outcome.is_ok();
+        answer(orders, outcome);
+    }
+}
+
+fn answer(orders: Vec<Order>, outcome: Result<Vec<Done>, StoreError>) {
+    // A caller that no longer waits is no fault: what `send` says is not looked at.
+    match outcome {
+        Ok(all) => {
+            for (order, done) in orders.into_iter().zip(all) {
+                let _ = order.reply.send(if done == Done::Full { Err(StoreError::Full) } else { Ok(done) });
+            }
+        }
+        Err(fault) => {
+            for order in orders {
+                let _ = order.reply.send(Err(fault.clone()));
+            }
+        }
+    }
+}
+
+/// Carries out all `orders` or, on a fault, none of them. After a failure a transaction is written even if there is
+/// nothing to write: only the disk can say that it is well again.
+fn write(database: &Database, limits: Limits, orders: &[Order], healthy: bool) -> Result<Vec<Done>, redb::Error> {
+    if healthy && orders.iter().all(|order| matches!(order.verb, Verb::Ping)) {
+        return Ok(vec![Done::AsOrdered; orders.len()]);
+    }
+    let transaction = database.begin_write()?;
+    let mut changed = !healthy;
+    let mut done = Vec::with_capacity(orders.len());
+    for order in orders {
+        let mut shelf = Shelf::open(&transaction, order.kind, limits)?;
+        done.push(shelf.carry_out(order)?);
+        changed |= shelf.changed;
+    }
+    // Forged states and stale cookies change nothing, and are not worth a sync.
+    if changed {
+        transaction.commit()?
+    } else {
+        transaction.abort()?
+    }
+    Ok(done)
+}
+
+/// The records of one kind, and the order in which they end.
+struct Shelf<'t> {
+    records: Table<'t, &'static [u8; 32], &'static [u8]>,
+    ends: Table<'t, &'static [u8; 40], ()>,
+    limit: u64,
+    changed: bool,
+}
+
+impl<'t> Shelf<'t> {
+    fn open(transaction: &'t WriteTransaction, kind: Kind, limits: Limits) -> Result<Self, redb::Error> {
+        Ok(Self {
+            records: transaction.open_table(records_of(kind))?,
+            ends: transaction.open_table(ends_of(kind))?,
+            limit: limits.of(kind),
+            changed: false,
+        })
+    }
+
+    fn carry_out(&mut self, order: &Order) -> Result<Done, redb::Error> {
+        let key = order.key;
+        match &order.verb {
+            Verb::Ping => Ok(Done::AsOrdered),
+            Verb::Put { record, end, now } => self.put(key, record, *end, *now),
+            Verb::Remove => {
+                self.remove(key)?;
+                Ok(Done::AsOrdered)
+            }
+            Verb::Replace { record, end, now } => {
+                let there = self.records.get(&key.0)?.is_some_and(|value| live(value.value(), *now).is_some());
+                if !there {
+                    return Ok(Done::NotThere);
+                }
+                self.put(key, record, *end, *now)?;
+                Ok(Done::Replaced)
+            }
+            Verb::Sweep { now } => Ok(if self.sweep(*now)? == BITE { Done::SweptSome } else { Done::AsOrdered }),
+            Verb::Take { now } => {
+                let taken = self.remove(key)?;
+                let record = taken.as_deref().and_then(|value| live(value, *now));
+                Ok(record.map_or(Done::NotThere, |record| Done::Taken(record.to_vec())))
+            }
+        }
+    }
+
+    fn put(&mut self, key: StoreKey, record: &[u8], end: u64, now: u64) -> Result<Done, redb::Error> {
+        self.remove(key)?;
+        if end <= now {
+            return Ok(Done::AsOrdered);
+        }
+        if self.records.len()? >= self.limit {
+            self.sweep(now)?;
+            if self.records.len()? >= self.limit {
+                return Ok(Done::Full);
+            }
+        }
+        let value = [end.to_be_bytes().as_slice(), record].concat();
+        self.records.insert(&key.0, value.as_slice())?;
+        self.ends.insert(&place(end, key.0), ())?;
+        self.changed = true;
+        Ok(Done::AsOrdered)
+    }
+
+    /// Takes a record off both tables and gives what was stored.
+    fn remove(&mut self, key: StoreKey) -> Result<Option<Vec<u8>>, redb::Error> {
+        let Some(value) = self.records.remove(&key.0)?.map(|value| value.value().to_vec()) else { return Ok(None) };
+        self.changed = true;
+        if let Some(end) = value.first_chunk::<8>() {
+            self.ends.remove(&place(u64::from_be_bytes(*end), key.0))?;
+        }
+        Ok(Some(value))
+    }
+
+    /// Removes up to [`BITE`] records that are over at `now`; says how many.
+    fn sweep(&mut self, now: u64) -> Result<usize, redb::Error> {
+        let mut swept = 0;
+        while swept < BITE {
+            let first = self.ends.first()?.map(|(place, _)| *place.value());
+            let Some(first) = first else { break };
+            let Some((end, key)) = first.split_first_chunk::<8>() else { break };
+            if u64::from_be_bytes(*end) > now {
+                break;
+            }
+            let Ok(key) = <[u8; 32]>::try_from(key) else { break };
+            self.ends.remove(&first)?;
+            self.records.remove(&key)?;
+            self.changed = true;
+            swept += 1;
+        }
+        Ok(swept)
+    }
+}
+
+fn place(end: u64, key: [u8; 32]) -> [u8; 40] {
+    let mut place = [0; 40];
+    let (head, tail) = place.split_at_mut(8);
+    head.copy_from_slice(&end.to_be_bytes());
+    tail.copy_from_slice(&key);
+    place
+}

@@ -1,0 +1,190 @@
+//! Records in Redis (6.2 or later), shared by any number of gateways.
+//!
+//! One multiplexed connection carries everything; Redis answers in the order of questions, and a question costs one
+//! round trip. The connection is made when it is first needed, so the gateway starts while Redis is away (security.md
+//! P08). A connection that turns out to be dead is replaced and the question asked again, within the same deadline, so
+//! the first call after a restart of Redis succeeds (M11).
+//!
+//! Every call ends within [`RedisSettings::response_timeout`]. While Redis accepts but does not answer, one caller at a
+//! time waits to find out whether it has come back; all others are told at once that it is away (M02).
+//!
+//! Nothing that Redis or the URL says gets into an error: the texts are ours (R04, M12).
+
+mod fault;
+mod link;
+#[cfg(test)]
+pub(super) mod server;
+
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use redis::{Cmd, Value, cmd};
+
+use self::fault::Fault;
+pub use self::fault::RedisUrlFault;
+use self::link::Link;
+use super::StoreKey;
+use super::store::{Kind, RecordStore, StoreError};
+use crate::secret::SecretString;
+
+/// How to reach Redis.
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    /// `redis://[user[:password]@]host[:port][/db]`, `rediss://…` for TLS with certificate and name checked, or
+    /// `unix:///path[?db=…&user=…&pass=…]`.
+    pub url: SecretString,
+    /// What the name of every key begins with. Default `zengate:`.
+    pub prefix: String,
+    /// How long a caller waits for an answer, connecting included. Default 250 milliseconds.
+    pub response_timeout: Duration,
+    /// How long one attempt to connect may take, greeting, TLS and sign-on included. It goes on when the caller that
+    /// began it has given up, so it may be longer than [`RedisSettings::response_timeout`]. Default 1 second.
+    pub connection_timeout: Duration,
+}
+
+impl RedisSettings {
+    /// The defaults for `url`.
+    pub fn new(url: SecretString) -> Self {
+        Self {
+            url,
+            prefix: "zengate:".to_owned(),
+            response_timeout: Duration::from_millis(250),
+            connection_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+/// The longest time to live that is asked for: Redis refuses times beyond what its clock can say.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// A store in Redis. See the module's page.
+pub struct RedisStore {
+    link: Link,
+    prefix: String,
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// Reads the settings. Does not connect: that happens with the first call.
+    pub fn connect(settings: RedisSettings) -> Result<Self, RedisUrlFault> {
+        let RedisSettings { url, prefix, response_timeout, connection_timeout } = settings;
+        Ok(Self { link: Link::new(&url, response_timeout, connection_timeout)?, prefix })
+    }
+
+    /// How many values were met under our keys that were not ours (another type); each counted as no record (M13).
+    pub fn foreign_values(&self) -> u64 {
+        self.link.foreign_values()
+    }
+
+    fn key(&self, kind: Kind, key: StoreKey) -> String {
+        format!("{}{}:{}", self.prefix, kind.as_str(), key.to_hex())
+    }
+
+    /// Asks for a value. A value of another type is none (M13).
+    async fn read(&self, question: Cmd) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.link.ask(&question).await {
+            Ok(Value::Nil) => Ok(None),
+            Ok(Value::BulkString(record)) => Ok(Some(record)),
+            Ok(_) => Err(Fault::Answer.into()),
+            Err(Fault::WrongType) => Ok(None),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+}
+
+/// Time to live in milliseconds; `None` if it is over at once.
+fn time_to_live(keep: Duration) -> Option<u64> {
+    match u64::try_from(keep.min(LONGEST).as_millis()) {
+        Ok(0) if keep.is_zero() => None,
+        Ok(millis) => Some(millis.max(1)),
+        Err(_) => None,
+    }
+}
+
+#[async_trait]
+impl RecordStore for RedisStore {
+    async fn put(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        _now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let Some(millis) = time_to_live(keep) else { return self.remove(kind, key).await };
+        let mut question = cmd("SET");
+        question.arg(self.key(kind, key)).arg(record).arg("PX").arg(millis);
+        match self.link.ask(&question).await? {
+            Value::Okay => Ok(()),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
+    async fn get(&self, kind: Kind, key: StoreKey, _now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut question = cmd("GET");
+        question.arg(self.key(kind, key));
+        self.read(question).await
+    }
+
+    /// If the connection breaks between question and answer, the record may be gone without anybody having it: the
+    /// person starts again. It is never given twice.
+    async fn take(&self, kind: Kind, key: StoreKey, _now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut question = cmd("GETDEL");
+        question.arg(self.key(kind, key));
+        self.read(question).await
+    }
+
+    async fn remove(&self, kind: Kind, key: StoreKey) -> Result<(), StoreError> {
+        let mut question = cmd("DEL");
+        question.arg(self.key(kind, key));
+        match self.link.ask(&question).await? {
+            Value::Int(_) => Ok(()),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
+    async fn replace(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        _now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let Some(millis) = time_to_live(keep) else {
+            let mut question = cmd("DEL");
+            question.arg(self.key(kind, key));
+            return match self.link.ask(&question).await? {
+                Value::Int(removed) => Ok(removed > 0),
+                _ => Err(Fault::Answer.into()),
+            };
+        };
+        let mut question = cmd("SET");
+        question.arg(self.key(kind, key)).arg(record).arg("XX").arg("PX").arg(millis);
+        match self.link.ask(&question).await? {
+            Value::Okay => Ok(true),
+            Value::Nil => Ok(false),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        match self.link.ask(&cmd("PING")).await? {
+            Value::SimpleString(word) if word == "PONG" => Ok(()),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
+    /// Redis drops what is over by itself.
+    async fn sweep(&self, _now: SystemTime) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

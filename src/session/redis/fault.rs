@@ -1,0 +1,116 @@
+//! What can go wrong with Redis, in our words only.
+
+use std::error::Error as _;
+use std::io::ErrorKind as Io;
+use std::sync::Arc;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::session::store::StoreError;
+
+/// Why a URL does not name a Redis. Never holds a part of the URL: it may hold a password (security.md R04).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedisUrlFault {
+    /// A fragment. The one that exists, `#insecure`, would turn off the check of the certificate.
+    #[error("the Redis URL ends in a `#` part; certificates are always checked (write a `#` in a password as `%23`)")]
+    Fragment,
+    /// Nothing that names a Redis.
+    #[error("the Redis URL cannot be read; it looks like redis://user:password@host:6379/0 (rediss:// for TLS)")]
+    Unreadable,
+}
+
+/// One kind of failure, with the sentence for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("Redis gave an answer that is no answer to the question")]
+    Answer,
+    #[error("Redis refused the user name or password")]
+    Authentication,
+    #[error("the connection to Redis was closed")]
+    Closed,
+    #[error("Redis is still loading its data")]
+    Loading,
+    #[error("Redis is out of memory")]
+    Memory,
+    #[error("Redis does not allow this user the commands or keys that sessions need (ACL)")]
+    Permission,
+    #[error("this Redis is a read-only replica")]
+    ReadOnly,
+    #[error("Redis refused the command; sessions need Redis 6.2 or later, not a cluster")]
+    Refused,
+    #[error("Redis did not answer in time")]
+    Timeout,
+    #[error("no secure connection to Redis: its certificate or name was not accepted, or it speaks no TLS")]
+    Tls,
+    #[error("Redis cannot be reached at the configured address")]
+    Unreachable,
+    #[error("another kind of value lies under the key")]
+    WrongType,
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Memory => StoreError::Full,
+            fault => StoreError::Unavailable(fault.to_string()),
+        }
+    }
+}
+
+impl Fault {
+    /// Sorts a failed answer on a connection that was made.
+    pub(super) fn of(fault: &RedisError) -> Self {
+        match fault.kind() {
+            ErrorKind::AuthenticationFailed => Self::Authentication,
+            ErrorKind::Server(kind) => Self::of_server(kind),
+            ErrorKind::Extension => match fault.code() {
+                Some("NOAUTH" | "WRONGPASS") => Self::Authentication,
+                Some("OOM") => Self::Memory,
+                Some("WRONGTYPE") => Self::WrongType,
+                // Writes stopped: its disk is full, or it has too few replicas.
+                Some("MISCONF" | "NOREPLICAS") => Self::ReadOnly,
+                _ => Self::Refused,
+            },
+            ErrorKind::Io => match io_kind(fault) {
+                Some(Io::InvalidData) => Self::Tls,
+                Some(Io::TimedOut | Io::WouldBlock) => Self::Timeout,
+                _ => Self::Closed,
+            },
+            _ => Self::Answer,
+        }
+    }
+
+    /// Sorts a failed attempt to connect.
+    pub(super) fn of_connecting(fault: &RedisError) -> Self {
+        match Self::of(fault) {
+            Self::Closed => Self::Unreachable,
+            fault => fault,
+        }
+    }
+
+    fn of_server(kind: ServerErrorKind) -> Self {
+        match kind {
+            ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown => Self::Loading,
+            ServerErrorKind::NoPerm => Self::Permission,
+            ServerErrorKind::ReadOnly => Self::ReadOnly,
+            _ => Self::Refused,
+        }
+    }
+
+    /// Whether another connection may fare better: the peer went away, has changed its role (M06), or talks nonsense
+    /// (M15).
+    pub(super) fn ends_connection(self) -> bool {
+        matches!(self, Self::Answer | Self::Authentication | Self::Closed | Self::ReadOnly | Self::Tls)
+    }
+}
+
+/// The operating system's word for it. The crate hands its cause out inside the `Arc` that it keeps it in.
+fn io_kind(fault: &RedisError) -> Option<Io> {
+    let cause = fault.source()?;
+    let shared = cause.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>();
+    let io = match shared {
+        Some(shared) => shared.downcast_ref::<std::io::Error>(),
+        None => cause.downcast_ref::<std::io::Error>(),
+    };
+    io.map(std::io::Error::kind)
+}

@@ -1,9 +1,10 @@
 //! Records in one file beside the gateway: no other service to run, and a restart signs nobody out.
 //!
 //! One thread writes. It gathers whatever waits, applies it in one transaction, and answers nobody before the
-//! transaction is on disk: what was acknowledged survives `kill -9` and a power cut (security.md P03), and a disk that
-//! needs milliseconds to sync still serves hundreds of sign-ins a second. Reads go straight to the database; they take
-//! microseconds and wait for no writer.
+//! transaction is on disk: what was acknowledged survives `kill -9` and a power cut (security.md P03). Measured on a
+//! shared two-core machine with a disk that syncs in 5 ms (unoptimised build, 700-byte records): 190 puts a second one
+//! after another, 2,500 with 16 at once, 5,900 with 256 at once. Reads go straight to the database and wait for no
+//! writer: median 7 µs, 39 µs at the 99th percentile beside a busy writer.
 //!
 //! After a failed write (a full disk) the database is closed and opened again, so that it recovers by itself once the
 //! disk does.

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::io::ErrorKind as Io;
+use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -103,6 +104,13 @@ impl Fault {
     }
 }
 
+/// The operating system's word for it. The crate hands its cause out inside the `Arc` that it keeps it in.
 fn io_kind(fault: &RedisError) -> Option<Io> {
-    fault.source()?.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+    let cause = fault.source()?;
+    let shared = cause.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>();
+    let io = match shared {
+        Some(shared) => shared.downcast_ref::<std::io::Error>(),
+        None => cause.downcast_ref::<std::io::Error>(),
+    };
+    io.map(std::io::Error::kind)
 }

@@ -337,6 +337,7 @@ async fn a_server_that_speaks_no_tls_is_said_plainly() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.write_all(b"-ERR Protocol error\r\n").await;
+            tokio::spawn(async move { while stream.read_u8().await.is_ok() {} });
         }
     });
     let words = words(get(&store(&format!("rediss://:hunter2@localhost:{port}"))).await);
@@ -349,4 +350,55 @@ fn times_to_live_are_at_least_a_millisecond_and_at_most_what_redis_can_say() {
     assert_eq!(time_to_live(Duration::from_nanos(1)), Some(1));
     assert_eq!(time_to_live(Duration::from_millis(1500)), Some(1500));
     assert_eq!(time_to_live(Duration::MAX), Some(LONGEST.as_millis() as u64));
+}
+
+const TLS_PORT: &str = "ZENGATE_TEST_REDIS_TLS_PORT";
+
+/// Not a test of its own: a process that trusts the certificate of the next test.
+#[tokio::test]
+#[ignore = "runs in a process of its own, started by the next test"]
+async fn child_that_trusts_the_certificate() {
+    let Ok(port) = std::env::var(TLS_PORT) else { return };
+    put(&store(&format!("rediss://localhost:{port}"))).await.unwrap();
+    let words = words(put(&store(&format!("rediss://127.0.0.1:{port}"))).await);
+    assert!(words.contains("no secure connection"), "a name that is not in the certificate: {words}");
+}
+
+// M12, TM6
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_or_has_another_name_is_refused() {
+    use std::process::{Command, Stdio};
+    if !available("M12 (certificates)") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (key_file, certificate) = (file("key.pem"), file("certificate.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-keyout", &key_file, "-out", &certificate])
+        .stderr(Stdio::null())
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("\n*** SKIPPED, NOT TESTED: M12 (certificates): there is no openssl on PATH ***\n");
+        return;
+    }
+    let port = free_port().to_string();
+    let tls = ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key_file];
+    let arguments = [&tls[..], &["--tls-auth-clients", "no", "--tls-ca-cert-file", &certificate]].concat();
+    let server = RedisServer::start_on(0, &arguments);
+    let words = words(put(&store(&format!("rediss://localhost:{port}"))).await);
+    assert!(words.contains("no secure connection"), "{words}");
+
+    let trusting = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "session::redis::tests::child_that_trusts_the_certificate"])
+        .env(TLS_PORT, &port)
+        .env("SSL_CERT_FILE", &certificate)
+        .output()
+        .unwrap();
+    assert!(trusting.status.success(), "the twin: {}", String::from_utf8_lossy(&trusting.stdout));
+    let stored: u64 = server.raw(&["DBSIZE"]);
+    assert_eq!(stored, 1);
 }

@@ -78,8 +78,13 @@ fn a_configuration_is_read_for_the_carrier_that_was_asked_for() {
         assert_eq!(with(other).unwrap_err(), DiscoveryFault::OtherCarrier);
     }
     assert_eq!(with(json!("31001")).unwrap_err(), DiscoveryFault::Metadata(MetadataError::Mccmnc));
-    let asked_badly = DiscoveryAnswer::parse(200, configuration().to_string().as_bytes(), &ui(), "../x");
-    assert_eq!(asked_badly.unwrap_err(), DiscoveryFault::OtherCarrier);
+    let mut silent = configuration();
+    silent.as_object_mut().unwrap().remove("mccmnc");
+    let asked = |code: &str| DiscoveryAnswer::parse(200, silent.to_string().as_bytes(), &ui(), code);
+    asked("310010").unwrap();
+    for code in ["../x", "", "31001", "3100100"] {
+        assert_eq!(asked(code).unwrap_err(), DiscoveryFault::OtherCarrier);
+    }
 }
 
 #[test]

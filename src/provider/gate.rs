@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::ProviderError;
@@ -44,21 +44,31 @@ impl Gate {
         &self,
         exchange: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
-        let turned_away = |reason| ProviderError::Unavailable { reason, retry_after: Some(PROBE_PAUSE) };
         if !self.health.lock().admits(Instant::now()) {
             return Err(turned_away(LIES_DOWN));
         }
-        let place = tokio::time::timeout(self.patience, self.places.acquire()).await;
-        let Ok(Ok(_place)) = place else { return Err(turned_away(CROWDED)) };
+        let _place = self.place().await?;
         let outcome = exchange.await;
         self.health.lock().learn(&outcome, Instant::now());
         outcome
+    }
+
+    /// A place, to be held for the time of an exchange.
+    pub(super) async fn place(&self) -> Result<SemaphorePermit<'_>, ProviderError> {
+        match tokio::time::timeout(self.patience, self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(turned_away(CROWDED)),
+        }
     }
 }
 
 /// Reason of those who found no place.
 pub(super) const CROWDED: &str = "too many exchanges at once";
 const LIES_DOWN: &str = "issuer has not answered for a while";
+
+fn turned_away(reason: &'static str) -> ProviderError {
+    ProviderError::Unavailable { reason, retry_after: Some(PROBE_PAUSE) }
+}
 
 impl Health {
     fn admits(&mut self, now: Instant) -> bool {

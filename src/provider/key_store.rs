@@ -86,6 +86,9 @@ impl KeyStore {
     /// A set older than `jwks_refresh` is refreshed first, so that a withdrawn key is refused from then on (E07); if
     /// that fails the old one serves up to `jwks_max_stale` (E05). A set without `kid` is refreshed once per cool-down
     /// and then returned as it is: that the key is unknown is for the verifier to say.
+    ///
+    /// A token without `kid`, or one whose `kid` now names another key, shows only by its signature that keys were
+    /// rotated. Its verifier may ask once more with an empty `kid`: no key has it, so the same rule applies.
     pub async fn keys(
         &self,
         issuer: &str,

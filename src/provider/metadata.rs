@@ -13,6 +13,7 @@ use url::Url;
 
 use super::client::HttpClient;
 use super::flight::Flights;
+use super::gate::Gate;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
@@ -51,6 +52,8 @@ pub(super) struct Configurations {
     federation: FederationSettings,
     client_id: String,
     longest_age: Duration,
+    /// A browser may name any code, each of them a question to the discovery issuer: so many at a time.
+    gate: Gate,
     book: Mutex<HashMap<String, Entry>>,
     flights: Arc<Flights<Found>>,
 }
@@ -78,6 +81,7 @@ impl Configurations {
             federation: settings.federation.clone(),
             client_id: settings.client_id.clone(),
             longest_age: settings.metadata_max_age,
+            gate: Gate::new(settings.total_timeout),
             book: Mutex::new(HashMap::new()),
             flights: Flights::new(),
         })
@@ -156,6 +160,7 @@ impl Configurations {
     }
 
     async fn fetch(&self, source: &Source) -> Result<(Discovery, Option<Duration>), ProviderError> {
+        let _place = self.gate.place().await?;
         match source {
             Source::Discovery { mccmnc, correlation_id } => {
                 let found = self.discover(mccmnc, correlation_id).await;

@@ -114,6 +114,19 @@ async fn a_token_endpoint_that_does_not_answer_gets_the_code_once() {
     assert_eq!(rig.federation.stats().redemptions.failed.get(), 2);
 }
 
+// N02
+#[tokio::test]
+async fn a_kept_connection_that_dies_under_a_code_is_no_reason_to_send_it_again() {
+    let rig = Rig::new().await;
+    let closing = String::from_utf8(json_answer(200, &tokens())).unwrap();
+    rig.a.play(TOKEN, Play::Say(closing.replace("connection: close\r\n", "").into_bytes()));
+    assert!(rig.redeem().await.is_ok());
+    assert!(rig.redeem().await.is_ok());
+    rig.a.play(TOKEN, Play::HangUp);
+    assert!(matches!(rig.redeem().await.err(), Some(ProviderError::Unavailable { .. })));
+    assert_eq!(rig.a.count(TOKEN), 3);
+}
+
 // N03
 #[tokio::test]
 async fn each_refusal_of_the_token_endpoint_has_its_meaning() {

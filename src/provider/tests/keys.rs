@@ -53,6 +53,18 @@ async fn a_key_that_is_new_since_the_last_sign_in_is_found_with_one_more_fetch()
     assert!(!rig.keys("new", 11).await.unwrap().has_kid("old"));
 }
 
+// E01, C18
+#[tokio::test]
+async fn a_token_without_kid_that_fits_no_key_may_ask_once_for_newer_ones() {
+    let rig = Rig::new(&["old"]).await;
+    assert!(rig.federation.keys(&rig.carrier, None, at(0)).await.unwrap().has_kid("old"));
+    rig.peer.say(JWKS, &key_set(&["new"]));
+    assert!(rig.federation.keys(&rig.carrier, None, at(1)).await.unwrap().has_kid("old"));
+    assert!(rig.keys("", 1).await.unwrap().has_kid("new"));
+    rig.keys("", 2).await.unwrap();
+    assert_eq!(rig.fetches(), 2);
+}
+
 // E02
 #[tokio::test]
 async fn a_fetch_that_began_before_the_rotation_does_not_use_up_the_sign_in() {

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 /// How a path is answered.
 #[derive(Clone)]
 pub(super) enum Play {
-    /// These bytes, then the end of the connection.
+    /// These bytes, then the end of the connection if they announce it.
     Say(Vec<u8>),
     /// These bytes, once a permit can be had.
     Held(Arc<Semaphore>, Vec<u8>),
@@ -128,33 +128,38 @@ async fn serve(
     sender: Arc<watch::Sender<Vec<Heard>>>,
     written: Arc<AtomicUsize>,
 ) {
-    let Some(heard) = hear(&mut stream).await else { return };
-    let play = plays.lock().get(heard.path()).cloned();
-    sender.send_modify(|all| all.push(heard));
-    match play.unwrap_or_else(|| Play::Say(json_answer(404, &serde_json::json!({})))) {
-        Play::Say(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-        }
-        Play::Held(permits, bytes) => {
-            permits.acquire().await.unwrap().forget();
-            let _ = stream.write_all(&bytes).await;
-        }
-        Play::Hang => std::future::pending().await,
-        Play::Stall(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-            std::future::pending::<()>().await;
-        }
-        Play::Endless => {
-            let head = "HTTP/1.1 200 x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-            let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
-            let _ = stream.write_all(head.as_bytes()).await;
-            while stream.write_all(chunk.as_bytes()).await.is_ok() {
-                written.fetch_add(0x1000, Ordering::Relaxed);
+    while let Some(heard) = hear(&mut stream).await {
+        let play = plays.lock().get(heard.path()).cloned();
+        sender.send_modify(|all| all.push(heard));
+        match play.unwrap_or_else(|| Play::Say(json_answer(404, &serde_json::json!({})))) {
+            Play::Say(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                if !bytes.windows(17).any(|window| window == b"connection: close") {
+                    continue;
+                }
             }
+            Play::Held(permits, bytes) => {
+                permits.acquire().await.unwrap().forget();
+                let _ = stream.write_all(&bytes).await;
+            }
+            Play::Hang => std::future::pending().await,
+            Play::Stall(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                std::future::pending::<()>().await;
+            }
+            Play::Endless => {
+                let head = "HTTP/1.1 200 x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+                let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
+                let _ = stream.write_all(head.as_bytes()).await;
+                while stream.write_all(chunk.as_bytes()).await.is_ok() {
+                    written.fetch_add(0x1000, Ordering::Relaxed);
+                }
+            }
+            Play::HangUp => {}
         }
-        Play::HangUp => {}
+        let _ = stream.shutdown().await;
+        return;
     }
-    let _ = stream.shutdown().await;
 }
 
 async fn hear(stream: &mut TcpStream) -> Option<Heard> {

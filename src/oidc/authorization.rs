@@ -1,6 +1,6 @@
 //! The authorization request (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1, RFC 7636): where the browser is sent.
 //!
-//! What comes back is in [`response`].
+//! What comes back is read by [`CallbackParams`].
 
 mod response;
 

@@ -64,11 +64,6 @@ impl Collector {
         }
     }
 
-    /// Whether a claim of this name was kept.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
     /// What was kept.
     pub fn finish(self) -> BTreeMap<String, ClaimValue> {
         self.0

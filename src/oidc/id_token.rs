@@ -4,14 +4,18 @@
 //! JSON type is a broken claim, never an absent one: libraries that took it for absent let expired tokens pass
 //! (CVE-2026-25537).
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
+pub use error::IdTokenError;
+
 use super::claims::{Collector, is_subject};
 use super::jwks::KeySet;
-use super::jwt::{JwtError, SignedClaims, UnverifiedJwt};
+use super::jwt::{SignedClaims, UnverifiedJwt};
 use crate::identity::ClaimValue;
 use crate::secret::{SecretString, constant_time_eq};
 
@@ -44,88 +48,6 @@ pub struct Expectation<'a> {
     pub access_token: Option<&'a SecretString>,
     /// Audiences that may stand beside our client id.
     pub trusted_audiences: &'a [String],
-}
-
-/// Which rule an ID token broke. No variant carries text from the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum IdTokenError {
-    /// `at_hash` is there and is not that of the access token (C24).
-    #[error("the ID token belongs to another access token")]
-    AccessTokenMismatch,
-    /// The token is fine, but the person was not authenticated as strongly as was asked: a matter of policy (C25).
-    #[error("the authentication context that was asked for was not reached")]
-    AcrNotMet,
-    /// `alg` is not in the configured list, or is one that can never be (C12, C14, C15).
-    #[error("the signature algorithm is not allowed")]
-    AlgorithmNotAllowed,
-    /// `aud` lacks our client id, or names somebody we do not trust (C03, C04).
-    #[error("the ID token is not for us alone")]
-    AudienceMismatch,
-    /// Authentication is older than was asked for, in the future, or its time is missing (C26).
-    #[error("the authentication is too old or its time is unknown")]
-    AuthenticationTooOld,
-    /// `azp` is not our client id, or is missing where there are several audiences (C05).
-    #[error("the ID token was issued to another party")]
-    AuthorizedPartyMismatch,
-    /// The header has `crit` (C20).
-    #[error("the header demands an extension that is not understood")]
-    CriticalHeader,
-    /// A JWE, or a token inside a token (C21).
-    #[error("the ID token is encrypted or nested")]
-    Encrypted,
-    /// `exp` has passed (C08).
-    #[error("the ID token has expired")]
-    Expired,
-    /// `iss` is not exactly the issuer of this sign-in (C02).
-    #[error("the ID token is from another issuer")]
-    IssuerMismatch,
-    /// Not a signed token with JSON objects in it.
-    #[error("the ID token is malformed")]
-    Malformed,
-    /// A required claim is absent: its name.
-    #[error("the ID token has no `{0}`")]
-    Missing(&'static str),
-    /// `nonce` is not that of this sign-in (B10).
-    #[error("the ID token belongs to another sign-in")]
-    NonceMismatch,
-    /// `iat` or `nbf` lies in the future (C10, C11).
-    #[error("the ID token is not valid yet")]
-    NotYetValid,
-    /// `typ` is that of another kind of token (C22).
-    #[error("the token is of another kind")]
-    OtherKind,
-    /// The signature does not verify (C13).
-    #[error("the signature does not verify")]
-    SignatureInvalid,
-    /// `iat` is more than ten minutes ago (C10).
-    #[error("the ID token is too old")]
-    Stale,
-    /// `sub` is empty, longer than 255 bytes or has control characters (C06).
-    #[error("the subject is not usable")]
-    SubjectInvalid,
-    /// More than 64 KiB (C33).
-    #[error("the ID token is too long")]
-    TooLarge,
-    /// No key of the issuer fits. May be worth one refresh of the key set.
-    #[error("no key of the issuer fits the ID token")]
-    UnknownKey,
-    /// A claim has the wrong JSON type: its name (C11).
-    #[error("the claim `{0}` has the wrong type")]
-    WrongType(&'static str),
-}
-
-impl From<JwtError> for IdTokenError {
-    fn from(error: JwtError) -> Self {
-        match error {
-            JwtError::AlgorithmNotAllowed => Self::AlgorithmNotAllowed,
-            JwtError::CriticalHeader => Self::CriticalHeader,
-            JwtError::Encrypted => Self::Encrypted,
-            JwtError::Malformed => Self::Malformed,
-            JwtError::SignatureInvalid => Self::SignatureInvalid,
-            JwtError::TooLarge => Self::TooLarge,
-            JwtError::UnknownKey => Self::UnknownKey,
-        }
-    }
 }
 
 /// An ID token as it came from a token endpoint. It names nobody yet.

@@ -15,3 +15,5 @@ pub mod token;
 
 #[cfg(test)]
 mod forge;
+#[cfg(test)]
+pub(crate) mod garbage;

@@ -29,14 +29,17 @@ fn the_issuer_is_asked_with_everything_encoded() {
     // Dossier 19, row 8, and 20, rows 1 and 45
     let base = Url::parse("https://issuer.test").unwrap();
     let url = discovery_url(&base, "ccid-1&mccmnc=999999", "310010", None);
-    let version = env!("CARGO_PKG_VERSION");
     let expected = format!(
-        "https://issuer.test/.well-known/openid_configuration?client_id=ccid-1%26mccmnc%3D999999&mccmnc=310010&sdk_version=zengate-{version}"
+        "https://issuer.test/.well-known/openid_configuration\
+         ?client_id=ccid-1%26mccmnc%3D999999&mccmnc=310010&sdk_version=zengate-{}",
+        env!("CARGO_PKG_VERSION")
     );
     assert_eq!(url.as_str(), expected);
     let base = Url::parse("https://issuer.test/sub/?config=false&mccmnc=1").unwrap();
     let url = discovery_url(&base, "c", "310010", Some("abcd1234"));
-    assert!(url.as_str().starts_with("https://issuer.test/sub/.well-known/openid_configuration?config=false&client_id=c&mccmnc=310010&correlation_id=abcd1234"), "{url}");
+    let expected = "https://issuer.test/sub/.well-known/openid_configuration\
+                    ?config=false&client_id=c&mccmnc=310010&correlation_id=abcd1234&sdk_version=";
+    assert!(url.as_str().starts_with(expected), "{url}");
 }
 
 #[test]
@@ -75,8 +78,13 @@ fn a_configuration_is_read_for_the_carrier_that_was_asked_for() {
         assert_eq!(with(other).unwrap_err(), DiscoveryFault::OtherCarrier);
     }
     assert_eq!(with(json!("31001")).unwrap_err(), DiscoveryFault::Metadata(MetadataError::Mccmnc));
-    let asked_badly = DiscoveryAnswer::parse(200, configuration().to_string().as_bytes(), &ui(), "../x");
-    assert_eq!(asked_badly.unwrap_err(), DiscoveryFault::OtherCarrier);
+    let mut silent = configuration();
+    silent.as_object_mut().unwrap().remove("mccmnc");
+    let asked = |code: &str| DiscoveryAnswer::parse(200, silent.to_string().as_bytes(), &ui(), code);
+    asked("310010").unwrap();
+    for code in ["../x", "", "31001", "3100100"] {
+        assert_eq!(asked(code).unwrap_err(), DiscoveryFault::OtherCarrier);
+    }
 }
 
 #[test]
@@ -163,4 +171,19 @@ fn an_answer_without_a_way_on_is_a_fault() {
             assert_eq!(DiscoveryAnswer::parse(status, body.as_bytes(), &ui(), "310010").unwrap_err(), fault);
         }
     }
+}
+
+#[test]
+fn a_bent_answer_never_leads_away_and_never_panics() {
+    // C33, dossier 5
+    let body = json!({"error": "provider_not_found", "redirect_uri": "https://ui.test/ui/discovery-ui?x=1"});
+    crate::oidc::garbage::bend(body.to_string().as_bytes(), |body| {
+        if let Ok(DiscoveryAnswer::AskUser(url)) = DiscoveryAnswer::parse(404, body, &ui(), "310010") {
+            assert_eq!(url.origin(), ui().origin());
+            assert!(url.path().starts_with("/ui/discovery-ui"));
+        }
+    });
+    crate::oidc::garbage::bend(configuration().to_string().as_bytes(), |body| {
+        drop(DiscoveryAnswer::parse(200, body, &ui(), "310010"));
+    });
 }

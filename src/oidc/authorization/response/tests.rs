@@ -24,8 +24,8 @@ fn refusal(query: &str) -> String {
 
 #[test]
 fn every_known_parameter_is_read_once_decoded() {
-    let query = "code=c%2B1+x&state=s%2526&iss=https%3A%2F%2Fa.test&mccmnc=310010&login_hint_token=l.h&correlation_id=abcd1234\
-                 &error_description=ignored%0A&unknown=%ZZ&unknown=twice&%";
+    let query = "code=c%2B1+x&state=s%2526&iss=https%3A%2F%2Fa.test&mccmnc=310010&login_hint_token=l.h\
+                 &correlation_id=abcd1234&error_description=ignored%0A&unknown=%ZZ&unknown=twice&%";
     let params = parse(query).unwrap();
     assert_eq!(params.code.unwrap().expose(), "c+1 x");
     assert_eq!(params.state.as_deref(), Some("s%26"), "decoded once, not twice");

@@ -3,6 +3,7 @@
 //! A route is a host and a path prefix. Most specific wins whatever the order in the file; what no route names is
 //! refused (unknown host 421, no route 403): nothing is open by default.
 
+pub mod network;
 pub mod path;
 
 use std::net::SocketAddr;

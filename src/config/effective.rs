@@ -1,0 +1,109 @@
+//! What a configuration amounts to, for `check` to print: settings with their sources, secrets without their text, and
+//! the routes in the order in which they win.
+
+use super::human::write_duration;
+use super::settings::Config;
+use crate::identity::headers::Preset;
+use crate::route::{Access, RouteSettings};
+
+/// The whole of it as text, one fact a line.
+pub fn effective(config: &Config) -> String {
+    let mut out = String::new();
+    let origin = &config.origin;
+    out.push_str(
+        "Settings (the file wins over defaults; environment variables count only where the file names them)\n",
+    );
+    let settings: Vec<[String; 3]> = origin
+        .settings
+        .iter()
+        .map(|setting| {
+            let source = match setting.place {
+                Some(place) => format!("{}:{}:{}", origin.file, place.line, place.column),
+                None => "default".to_owned(),
+            };
+            [setting.key.clone(), setting.value.clone(), source]
+        })
+        .collect();
+    table(&mut out, &settings);
+    let secrets: Vec<[String; 2]> =
+        origin.secrets.iter().map(|(key, source)| [key.clone(), format!("{source} (not shown)")]).collect();
+    if !secrets.is_empty() {
+        out.push_str("\nSecrets\n");
+        table(&mut out, &secrets);
+    }
+    let lifetimes = &config.sessions.lifetimes;
+    out.push_str(&format!(
+        "\nSessions end after {} unused, after {} in any case.\n",
+        write_duration(lifetimes.idle),
+        write_duration(lifetimes.absolute)
+    ));
+    out.push_str("\nRoutes, the most specific first (what none of them names is refused)\n");
+    let mut routes: Vec<[String; 6]> =
+        vec![["HOST", "PATH", "ACCESS", "REQUIRES", "UPSTREAM", "HEADERS"].map(str::to_owned)];
+    routes.extend(most_specific_first(config).into_iter().map(row));
+    table(&mut out, &routes);
+    out
+}
+
+/// The routes by host, those with more segments first: the order in which the route table lets them win (Q07).
+pub fn most_specific_first(config: &Config) -> Vec<&RouteSettings> {
+    let segments = |route: &RouteSettings| route.path.split('/').filter(|segment| !segment.is_empty()).count();
+    let mut routes: Vec<&RouteSettings> = config.routes.iter().collect();
+    routes.sort_by(|a, b| a.host.cmp(&b.host).then(segments(b).cmp(&segments(a))).then(a.path.cmp(&b.path)));
+    routes
+}
+
+fn row(route: &RouteSettings) -> [String; 6] {
+    let access = match route.access {
+        Access::Anonymous => "anonymous",
+        Access::Session => "session",
+    };
+    let mut demands = Vec::new();
+    if !route.require.acr.is_empty() {
+        demands.push(format!("acr={}", route.require.acr.join("|")));
+    }
+    demands.extend(route.require.claims.iter().map(|(name, values)| format!("{name}={}", values.join("|"))));
+    if !route.require.email_domains.is_empty() {
+        demands.push(format!("email@{}", route.require.email_domains.join("|")));
+    }
+    let presets = route.identity_headers.presets.iter().map(|preset| match preset {
+        Preset::Zenkey => "zenkey".to_owned(),
+        Preset::XAuthRequest => "x-auth-request".to_owned(),
+        Preset::XForwarded => "x-forwarded".to_owned(),
+        Preset::RemoteUser => "remote-user".to_owned(),
+    });
+    let headers: Vec<String> = presets.chain(route.identity_headers.map.iter().map(|rule| rule.name.clone())).collect();
+    let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    let host = if route.upstream.host.contains(':') {
+        format!("[{}]", route.upstream.host)
+    } else {
+        route.upstream.host.clone()
+    };
+    [
+        route.host.clone(),
+        route.path.clone(),
+        access.to_owned(),
+        dash(demands.join(" ")),
+        format!("http://{host}:{}", route.upstream.port),
+        dash(headers.join(",")),
+    ]
+}
+
+/// Columns as wide as their widest cell, two spaces between, none at the end of a line.
+fn table<const N: usize>(out: &mut String, rows: &[[String; N]]) {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    for row in rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            let fill = width.saturating_sub(cell.chars().count());
+            line.push_str(&format!("  {cell}{}", " ".repeat(fill)));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}

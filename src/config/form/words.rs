@@ -1,0 +1,278 @@
+//! Forms of single words: paths, names, scopes, algorithms.
+
+use http::HeaderName;
+
+use super::Form;
+
+/// Declares a form that is a checked text.
+macro_rules! text_form {
+    ($(#[$doc:meta])* $name:ident, $format:literal, $what:literal, $(choices $choices:ident,)? check $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) struct $name(pub(crate) String);
+
+        impl Form for $name {
+            const NAME: &'static str = $format;
+            const WHAT: &'static str = $what;
+            $(const CHOICES: &'static [&'static str] = $choices;)?
+
+            fn parse(text: &str) -> Result<Self, String> {
+                let check: fn(&str) -> Result<String, String> = $parse;
+                check(text).map(Self)
+            }
+        }
+    };
+}
+pub(super) use text_form;
+
+/// Signature algorithms that a key set can vouch for.
+const ALGORITHMS: &[&str] = &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+
+text_form!(
+    /// Authentication context class, as it stands in `acr`.
+    Acr, "acr", "an authentication context such as `a1` or `a3`",
+    check |text| {
+        if !visible(text) {
+            return Err("is not one word of visible ASCII; write one context class, such as `a1`".to_owned());
+        }
+        let old = text.strip_prefix("aal").or_else(|| text.strip_prefix("loa"));
+        match old {
+            Some(level) if level.len() == 1 && level.bytes().all(|b| b.is_ascii_digit()) => {
+                Err(format!("is the old spelling; write `a{level}` (`aal{level}` in tokens is understood as that)"))
+            }
+            _ => Ok(text.to_owned()),
+        }
+    }
+);
+
+text_form!(
+    /// JWS algorithm (RFC 7518, 3.1).
+    Algorithm, "algorithm", "a signature algorithm such as `RS256`",
+    choices ALGORITHMS,
+    check |text| {
+        // ASVS 9.1.2. Accepting `none` or a MAC lets anyone who knows our public data forge tokens.
+        if text.eq_ignore_ascii_case("none") {
+            return Err("would accept tokens without a signature; name one such as `RS256`".to_owned());
+        }
+        if text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("HS")) {
+            return Err("is signed with a shared secret, which key sets do not hold; use one such as `RS256`".to_owned());
+        }
+        if ALGORITHMS.contains(&text) {
+            return Ok(text.to_owned());
+        }
+        Err(format!("is not one of {}", ALGORITHMS.join(", ")))
+    }
+);
+
+text_form!(
+    /// Name of a claim.
+    ClaimName, "claim", "the name of a claim such as `email`",
+    check |text| if visible(text) { Ok(text.to_owned()) } else { Err("is not one word of visible ASCII; write a claim's name".to_owned()) }
+);
+
+text_form!(
+    /// Client id (RFC 6749, A.1), without spaces.
+    ClientId, "client-id", "a client id",
+    check |text| if visible(text) { Ok(text.to_owned()) } else { Err("is not one word of visible ASCII, as client ids are".to_owned()) }
+);
+
+text_form!(
+    /// Domain of an e-mail address, lower case, without `@`.
+    EmailDomain, "email-domain", "a domain such as `example.com`",
+    check |text| {
+        let lower = text.to_ascii_lowercase();
+        let bare = lower.strip_prefix('@').unwrap_or(&lower);
+        if bare != lower || !super::address::is_dns_name(bare) {
+            return Err("is not a plain domain such as `example.com` (no `@`, no wildcard)".to_owned());
+        }
+        Ok(lower)
+    }
+);
+
+text_form!(
+    /// Path of a file on this machine.
+    FilePath, "path", "the path of a file",
+    check |text| {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err("is not the path of a file".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// Name of a header that we write.
+    HeaderWord, "header", "a header name such as `X-User`",
+    check |text| {
+        /// Framing and connection headers, and those that already mean something else on this hop (RFC 9110, 7.6.1).
+        const TAKEN: [&str; 16] = [
+            "connection", "content-encoding", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
+            "proxy-authenticate", "proxy-authorization", "proxy-connection", "set-cookie", "te", "trailer",
+            "transfer-encoding", "upgrade",
+        ];
+        let valid = HeaderName::from_bytes(text.as_bytes()).is_ok();
+        // An `_` is folded to `-` by many servers: two names on the wire, one in the app.
+        if !valid || text.contains('_') || !text.bytes().any(|b| b.is_ascii_alphanumeric()) {
+            return Err("is not a header name of letters, digits and `-`".to_owned());
+        }
+        if TAKEN.contains(&text.to_ascii_lowercase().as_str()) {
+            return Err("already has a meaning on this connection; choose another name".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// Name of a route in logs and metrics.
+    Label, "name", "a short name of letters, digits, `-`, `_`, `.`, `/`",
+    check |text| {
+        let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b':' | b'[' | b']');
+        if text.is_empty() || text.len() > 100 || !text.bytes().all(fine) {
+            return Err("is not a name of 1 to 100 letters, digits, `-`, `_`, `.` or `/`".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// The prefix of our own addresses.
+    OwnPrefix, "prefix", "a path such as `/oauth2`",
+    check |text| {
+        normal_path(text)?;
+        if text == "/" {
+            return Err("would take every path for the gateway itself; write one such as `/oauth2`".to_owned());
+        }
+        if text.len() > 64 {
+            return Err("is longer than 64 characters".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// Path prefix of a route, in normal form.
+    RoutePath, "route-path", "a path such as `/` or `/app`",
+    check |text| normal_path(text).map(|()| text.to_owned())
+);
+
+text_form!(
+    /// One scope (RFC 6749, 3.3).
+    Scope, "scope", "one scope such as `openid`",
+    check |text| {
+        if visible(text) && !text.contains(['"', '\\']) {
+            return Ok(text.to_owned());
+        }
+        Err("is not one scope; write each scope as an item of its own".to_owned())
+    }
+);
+
+text_form!(
+    /// What every key of ours in Redis begins with.
+    StorePrefix, "store-prefix", "a prefix such as `zengate:`",
+    check |text| {
+        let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'/');
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(fine) {
+            return Err("is not a prefix of 1 to 64 letters, digits, `-`, `_`, `.`, `:` or `/`".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+/// Whether a text is one word that a header or a query can carry as it is.
+fn visible(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// A path in normal form: what the path judged and the path forwarded both look like. Whatever two parsers could read
+/// differently (`%`, `;`, `\`, `//`, dot segments) cannot be part of a rule.
+fn normal_path(text: &str) -> Result<(), String> {
+    let Some(inside) = text.strip_prefix('/') else {
+        return Err("does not begin with `/`".to_owned());
+    };
+    if inside.is_empty() {
+        return Ok(());
+    }
+    if text.ends_with('/') {
+        return Err("ends with `/`; leave it out, a path covers everything below it".to_owned());
+    }
+    if inside.contains(['*', '^', '$', '(', '|', '?', '#']) {
+        return Err("holds a sign of a pattern, query or fragment; a path is taken literally".to_owned());
+    }
+    for segment in inside.split('/') {
+        if matches!(segment, "" | "." | "..") {
+            return Err("is not in normal form; leave out empty and dot segments".to_owned());
+        }
+        let fine = |b: u8| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+' | b'@' | b'=' | b',' | b':' | b'!')
+        };
+        if !segment.bytes().all(fine) {
+            return Err("holds signs that a rule cannot use; write letters, digits and - _ . ~ + @ = , : !".to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn algorithms_that_anyone_can_forge_are_refused_in_every_spelling() {
+        // Q04
+        for text in
+            ["none", "None", "NONE", "nOnE", "HS256", "HS384", "HS512", "hs256", "HS1", "", " RS256", "rs256", "RS1"]
+        {
+            assert!(Algorithm::parse(text).is_err(), "{text:?}");
+        }
+        for text in ALGORITHMS {
+            assert!(Algorithm::parse(text).is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_s_path_is_in_normal_form() {
+        for text in ["/", "/app", "/app/v1.2", "/~me"] {
+            assert!(RoutePath::parse(text).is_ok(), "{text:?}");
+        }
+        for text in [
+            "", "app", "/app/", "//", "//app", "/a//b", "/.", "/..", "/a/../b", "/a/.", "/%61", "/a;b", "/a\\b",
+            "/a b", "/a?b", "/a#b", "/a*", "/^a", "/ä", "/a\n",
+        ] {
+            assert!(RoutePath::parse(text).is_err(), "{text:?}");
+        }
+        assert!(OwnPrefix::parse("/oauth2").is_ok());
+        assert!(OwnPrefix::parse("/").is_err());
+    }
+
+    #[test]
+    fn headers_that_frame_or_connect_cannot_be_written_by_a_rule() {
+        for text in [
+            "Connection",
+            "transfer-encoding",
+            "Host",
+            "Content-Length",
+            "Cookie",
+            "X User",
+            "X_User",
+            "",
+            "-",
+            "X:Y",
+            "TE",
+        ] {
+            assert!(HeaderWord::parse(text).is_err(), "{text:?}");
+        }
+        assert!(HeaderWord::parse("X-WebAuth-User").is_ok());
+    }
+
+    #[test]
+    fn words_are_single_and_plain() {
+        assert!(Acr::parse("a3").is_ok());
+        assert!(Acr::parse("aal3").is_err());
+        assert!(Acr::parse("a1 a3").is_err());
+        assert!(Scope::parse("openid email").is_err());
+        assert!(EmailDomain::parse("@example.com").is_err());
+        assert!(EmailDomain::parse("*.example.com").is_err());
+        assert_eq!(EmailDomain::parse("Example.COM"), Ok(EmailDomain("example.com".to_owned())));
+    }
+}

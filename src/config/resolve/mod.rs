@@ -1,0 +1,295 @@
+//! What is sound by itself, judged as a whole: keys against each other, secrets fetched, names resolved.
+
+mod provider;
+mod routes;
+mod sessions;
+
+#[cfg(test)]
+pub(super) use sessions::SAMPLE_KEY;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Surroundings;
+use super::fault::{Faults, Place, Remark, Warning};
+use super::file::{File, FormatWord, LevelWord, LimitsFile, List};
+use super::form::Written;
+use super::human::{HumanDuration, HumanSize};
+use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
+use super::settings::{
+    Config, LimitSettings, LogFormat, LogLevel, LogSettings, Origin, Setting, ShutdownSettings, SignInSettings,
+};
+use super::walk::Walk;
+
+/// What is needed at every step.
+struct Resolver<'a> {
+    surroundings: &'a dyn Surroundings,
+    /// Where relative paths begin: the file's own directory.
+    base: PathBuf,
+    walk: Walk,
+    strict_secrets: bool,
+    faults: Vec<Remark>,
+    warnings: Vec<Warning>,
+    secrets: Vec<(String, SecretSource)>,
+}
+
+/// Makes a [`Config`] of what the walker kept. `faults` are those found so far; if there are any at the end, there is
+/// no `Config`, so a value that the walker took out may be anything here.
+pub(super) fn resolve(
+    file: &File,
+    walk: Walk,
+    faults: Vec<Remark>,
+    file_name: &str,
+    surroundings: &dyn Surroundings,
+) -> Result<(Config, Vec<Warning>), Faults> {
+    let base = Path::new(file_name).parent().unwrap_or(Path::new("")).to_owned();
+    let strict_secrets = file.strict_secrets.unwrap_or(true);
+    let mut resolver =
+        Resolver { surroundings, base, walk, strict_secrets, faults, warnings: Vec::new(), secrets: Vec::new() };
+    let config = resolver.config(file);
+    let Resolver { walk, faults, mut warnings, secrets, .. } = resolver;
+    match config {
+        Some(mut config) if faults.is_empty() => {
+            warnings.sort();
+            config.origin = origin(file_name, walk, secrets);
+            Ok((config, warnings))
+        }
+        _ => Err(Faults::new(file_name, faults)),
+    }
+}
+
+fn origin(file_name: &str, walk: Walk, secrets: Vec<(String, SecretSource)>) -> Origin {
+    let mut settings = Vec::with_capacity(walk.given.len() + walk.defaulted.len());
+    for (key, value) in walk.given {
+        let place = walk.places.get(&key).copied();
+        settings.push(Setting { key, value, place });
+    }
+    for (key, value) in walk.defaulted {
+        settings.push(Setting { key, value, place: None });
+    }
+    Origin { file: file_name.to_owned(), settings, secrets }
+}
+
+impl Resolver<'_> {
+    fn config(&mut self, file: &File) -> Option<Config> {
+        let listen = file.listen.as_ref().map(|listen| listen.0.0);
+        let admin_listen = file.admin_listen.as_ref().map(|listen| listen.0.0);
+        self.listeners(listen, admin_listen);
+        let provider = file.provider.as_ref().and_then(|provider| self.provider(provider));
+        let sign_in = file.sign_in.as_ref();
+        let sessions = file.sessions.as_ref().and_then(|sessions| self.sessions(sessions));
+        let limits = file.limits.as_ref().map(|limits| self.limits(limits));
+        let routes = self.routes(file, provider.as_ref(), listen, admin_listen);
+
+        let provider = provider?;
+        let log = file.log.as_ref()?;
+        Some(Config {
+            public_url: file.public_url.as_ref()?.0.0.clone(),
+            prefix: file.prefix.as_ref()?.0.0.clone(),
+            listen: listen?,
+            admin_listen: admin_listen?,
+            threads: file.threads.map(|threads| threads as usize),
+            sign_in: SignInSettings {
+                require_acr: provider.require_acr && !provider.acr_values.is_empty(),
+                scopes: provider.scopes,
+                acr_values: provider.acr_values,
+                return_origins: values(sign_in?.return_origins.as_ref(), |o| o.0.0.origin().ascii_serialization()),
+                skew: time(sign_in?.skew.as_ref()),
+                max_attempts: count(sign_in?.max_attempts),
+            },
+            provider: provider.settings,
+            sessions: sessions?,
+            limits: limits?,
+            trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),
+            log: LogSettings {
+                format: match log.format? {
+                    FormatWord::Human => LogFormat::Human,
+                    FormatWord::Json => LogFormat::Json,
+                },
+                level: match log.level? {
+                    LevelWord::Error => LogLevel::Error,
+                    LevelWord::Warn => LogLevel::Warn,
+                    LevelWord::Info => LogLevel::Info,
+                    LevelWord::Debug => LogLevel::Debug,
+                    LevelWord::Trace => LogLevel::Trace,
+                },
+            },
+            shutdown: ShutdownSettings { grace: time(file.shutdown.as_ref()?.grace.as_ref()) },
+            routes,
+            origin: Origin::default(),
+        })
+    }
+
+    fn listeners(&mut self, listen: Option<SocketAddr>, admin: Option<SocketAddr>) {
+        let (Some(listen), Some(admin)) = (listen, admin) else { return };
+        // One port for both would put administration on the public side.
+        let overlap = listen.ip() == admin.ip() || listen.ip().is_unspecified() || admin.ip().is_unspecified();
+        if listen.port() == admin.port() && listen.port() != 0 && overlap {
+            self.fault(
+                "admin_listen",
+                format!("\"{admin}\" shares its port with listen (\"{listen}\"); choose another"),
+            );
+        }
+        if !admin.ip().is_loopback() {
+            let text = format!("\"{admin}\" is reachable from other machines; whoever reaches it administers sessions");
+            self.warn("admin_listen", text);
+        }
+    }
+
+    fn limits(&mut self, limits: &LimitsFile) -> LimitSettings {
+        self.at_most_size(
+            "limits.cookie_bytes",
+            limits.cookie_bytes.as_ref(),
+            "limits.header_bytes",
+            limits.header_bytes.as_ref(),
+        );
+        self.at_most_size(
+            "limits.uri_bytes",
+            limits.uri_bytes.as_ref(),
+            "limits.header_bytes",
+            limits.header_bytes.as_ref(),
+        );
+        if let (Some(one), Some(all)) = (limits.connections_per_client, limits.connections)
+            && one > all
+        {
+            // A default is no statement of the operator: it gives way.
+            if self.is_given("limits.connections_per_client") {
+                let text = format!("{one} is more than limits.connections ({all}); choose fewer");
+                self.fault("limits.connections_per_client", text);
+            }
+        }
+        LimitSettings {
+            header_bytes: bytes(limits.header_bytes.as_ref()),
+            header_count: limits.header_count.unwrap_or(0) as usize,
+            uri_bytes: bytes(limits.uri_bytes.as_ref()),
+            cookie_bytes: bytes(limits.cookie_bytes.as_ref()).min(bytes(limits.header_bytes.as_ref())),
+            header_deadline: time(limits.header_deadline.as_ref()),
+            keepalive: time(limits.keepalive.as_ref()),
+            body: limits.body.as_ref().map_or(0, |size| size.0.bytes),
+            body_min_rate: limits.body_min_rate.as_ref().map_or(0, |size| size.0.bytes),
+            body_rate_window: time(limits.body_rate_window.as_ref()),
+            connections: limits.connections.unwrap_or(0) as usize,
+            connections_per_client: limits.connections_per_client.min(limits.connections).unwrap_or(0) as usize,
+            read_timeout: time(limits.read_timeout.as_ref()),
+            write_timeout: time(limits.write_timeout.as_ref()),
+        }
+    }
+
+    fn place(&self, key: &str) -> Place {
+        let mut key = key;
+        loop {
+            if let Some(place) = self.walk.places.get(key) {
+                return *place;
+            }
+            // A key that is not in the file is reported where its container is.
+            match key.rfind(['.', '[']) {
+                Some(end) => key = key.get(..end).unwrap_or_default(),
+                None => return self.walk.places.get("").copied().unwrap_or_default(),
+            }
+        }
+    }
+
+    fn is_given(&self, key: &str) -> bool {
+        self.walk.places.contains_key(key)
+    }
+
+    fn fault(&mut self, key: &str, text: impl Into<String>) {
+        let place = self.place(key);
+        self.faults.push(Remark { place, key: key.to_owned(), text: text.into() });
+    }
+
+    fn warn(&mut self, key: &str, text: impl Into<String>) {
+        let place = self.place(key);
+        self.warnings.push(Remark { place, key: key.to_owned(), text: text.into() });
+    }
+
+    /// `lesser` must not be longer than `greater`. If the file names only one of them, the fault stands at that one.
+    fn at_most(
+        &mut self,
+        lesser: &str,
+        a: Option<&Written<HumanDuration>>,
+        greater: &str,
+        b: Option<&Written<HumanDuration>>,
+    ) {
+        if let (Some(Written(a)), Some(Written(b))) = (a, b)
+            && a.value > b.value
+        {
+            self.order(lesser, &a.text, "longer", greater, &b.text, "shorter");
+        }
+    }
+
+    fn at_most_size(
+        &mut self,
+        lesser: &str,
+        a: Option<&Written<HumanSize>>,
+        greater: &str,
+        b: Option<&Written<HumanSize>>,
+    ) {
+        if let (Some(Written(a)), Some(Written(b))) = (a, b)
+            && a.bytes > b.bytes
+        {
+            self.order(lesser, &a.text, "larger", greater, &b.text, "smaller");
+        }
+    }
+
+    fn order(&mut self, lesser: &str, a: &str, more: &str, greater: &str, b: &str, less: &str) {
+        if self.is_given(lesser) || !self.is_given(greater) {
+            let default = if self.is_given(greater) { "" } else { ", the default" };
+            self.fault(lesser, format!("\"{a}\" is {more} than {greater} (\"{b}\"{default}); choose a {less} one"));
+        } else {
+            self.fault(
+                greater,
+                format!("\"{b}\" is {less} than {lesser} (\"{a}\", the default); choose a {more} one, or write both"),
+            );
+        }
+    }
+
+    /// Fetches a secret. Says what is wrong with it, and remembers where it came from.
+    fn secret(&mut self, key: &str, reference: &SecretRef) -> Option<Found> {
+        let found =
+            fetch(reference, &self.base, &|name| self.surroundings.env(name), &|path| self.surroundings.read(path));
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.fault(key, error.to_string());
+                return None;
+            }
+        };
+        if found.world_readable {
+            let text = format!("{} can be read by every user of this machine; chmod o-r it", found.source);
+            if self.strict_secrets {
+                self.fault(key, format!("{text} (strict_secrets)"));
+            } else {
+                self.warn(key, text);
+            }
+        }
+        self.secrets.push((key.to_owned(), found.source.clone()));
+        Some(found)
+    }
+
+    fn warn_of_literal(&mut self, key: &str, found: &Found) {
+        if found.source == SecretSource::Literal {
+            self.warn(
+                key,
+                "is a secret written into the file; `{ file: … }` or `{ env: … }` keeps it out of backups and logs",
+            );
+        }
+    }
+}
+
+fn time(value: Option<&Written<HumanDuration>>) -> Duration {
+    value.map_or(Duration::ZERO, |value| value.0.value)
+}
+
+fn bytes(value: Option<&Written<HumanSize>>) -> usize {
+    value.map_or(0, |value| usize::try_from(value.0.bytes).unwrap_or(usize::MAX))
+}
+
+fn count(value: Option<u64>) -> usize {
+    value.map_or(0, |value| usize::try_from(value).unwrap_or(usize::MAX))
+}
+
+fn values<T, U>(list: Option<&List<T>>, map: impl Fn(&T) -> U) -> Vec<U> {
+    list.into_iter().flat_map(List::items).map(|(_, item)| map(item)).collect()
+}

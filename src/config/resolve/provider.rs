@@ -1,0 +1,199 @@
+//! Providers: one federation, distinct issuers, scopes that can work.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::{Resolver, bytes, time, values};
+use crate::config::fault::shown;
+use crate::config::file::{IssuerEntry, List, OidcFile, ProviderFile, ZenkeyFile};
+use crate::config::form::Written;
+use crate::config::form::words::Scope;
+use crate::provider::{FederationSettings, IssuerSettings, ProviderSettings};
+use crate::secret::SecretString;
+
+/// What a provider's section says, for its two consumers.
+pub(super) struct Provider {
+    pub(super) settings: ProviderSettings,
+    pub(super) scopes: Vec<String>,
+    pub(super) acr_values: Vec<String>,
+    pub(super) require_acr: bool,
+}
+
+/// What both kinds of federation have.
+struct Common {
+    federation: FederationSettings,
+    client_id: String,
+    client_secret: SecretString,
+    userinfo: bool,
+    scopes: Vec<String>,
+    acr_values: Vec<String>,
+    require_acr: bool,
+}
+
+impl Resolver<'_> {
+    pub(super) fn provider(&mut self, file: &ProviderFile) -> Option<Provider> {
+        self.at_most(
+            "provider.connect_timeout",
+            file.connect_timeout.as_ref(),
+            "provider.total_timeout",
+            file.total_timeout.as_ref(),
+        );
+        self.at_most(
+            "provider.jwks_refresh",
+            file.jwks_refresh.as_ref(),
+            "provider.jwks_max_stale",
+            file.jwks_max_stale.as_ref(),
+        );
+        let ca_file = file.ca_file.as_ref().map(|path| self.ca_file(&path.0.0));
+        let (zenkey_there, oidc_there) = (self.is_given("provider.zenkey"), self.is_given("provider.oidc"));
+        if zenkey_there && oidc_there {
+            self.fault("provider", "has both zenkey and oidc; one gateway stands in front of one of them");
+        } else if !zenkey_there && !oidc_there {
+            self.fault("provider", "has neither zenkey nor oidc; write one of them");
+        }
+        let zenkey = file.zenkey.as_ref().and_then(|zenkey| self.zenkey(zenkey));
+        let oidc = file.oidc.as_ref().and_then(|oidc| self.oidc(oidc));
+        let common = zenkey.or(oidc)?;
+        Some(Provider {
+            settings: ProviderSettings {
+                federation: common.federation,
+                client_id: common.client_id,
+                client_secret: common.client_secret,
+                userinfo: common.userinfo,
+                connect_timeout: time(file.connect_timeout.as_ref()),
+                total_timeout: time(file.total_timeout.as_ref()),
+                max_answer: bytes(file.max_answer.as_ref()),
+                ca_file,
+                allow_private_addresses: file.allow_private_addresses?,
+                jwks_refresh: time(file.jwks_refresh.as_ref()),
+                jwks_max_stale: time(file.jwks_max_stale.as_ref()),
+                jwks_cooldown: time(file.jwks_cooldown.as_ref()),
+                metadata_max_age: time(file.metadata_max_age.as_ref()),
+            },
+            scopes: common.scopes,
+            acr_values: common.acr_values,
+            require_acr: common.require_acr,
+        })
+    }
+
+    /// Whether it is readable is asked now: a bundle that is missing must not turn into "trust what there is".
+    fn ca_file(&mut self, path: &str) -> PathBuf {
+        let path = self.base.join(path);
+        match self.surroundings.read(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::FileTooLarge => {
+                self.fault(
+                    "provider.ca_file",
+                    format!("{} cannot be read: {}", shown(&path.to_string_lossy()), error.kind()),
+                );
+            }
+            _ => {}
+        }
+        path
+    }
+
+    fn zenkey(&mut self, file: &ZenkeyFile) -> Option<Common> {
+        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret("provider.zenkey", secret));
+        let scopes = self.scopes("provider.zenkey.scopes", file.scopes.as_ref());
+        let mut trusted = Vec::new();
+        let mut keys = Vec::new();
+        for (index, entry) in file.trusted_issuers.iter().flat_map(List::items) {
+            let mut key = format!("provider.zenkey.trusted_issuers[{index}]");
+            let settings = match entry {
+                IssuerEntry::Name(name) => IssuerSettings {
+                    issuer: name.0.0.clone(),
+                    allowed_hosts: Vec::new(),
+                    algorithms: vec!["RS256".to_owned()],
+                    accept_at_jwt_typ: false,
+                },
+                IssuerEntry::Full(full) => {
+                    let Some(issuer) = &full.issuer else { continue };
+                    key.push_str(".issuer");
+                    IssuerSettings {
+                        issuer: issuer.0.0.clone(),
+                        allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
+                        algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
+                        accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
+                    }
+                }
+            };
+            trusted.push(settings);
+            keys.push(key);
+        }
+        self.distinct_issuers(&trusted, &keys);
+        Some(Common {
+            federation: FederationSettings::Zenkey {
+                discovery_issuer: file.discovery_issuer.as_ref()?.0.0.clone(),
+                discovery_ui: file.discovery_ui.as_ref()?.0.0.clone(),
+                trusted,
+            },
+            client_id: file.client_id.as_ref()?.0.0.clone(),
+            client_secret: secret?,
+            userinfo: file.userinfo.unwrap_or(scopes.len() > 1),
+            scopes,
+            acr_values: values(file.acr_values.as_ref(), |acr| acr.0.0.clone()),
+            require_acr: file.require_acr?,
+        })
+    }
+
+    fn oidc(&mut self, file: &OidcFile) -> Option<Common> {
+        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret("provider.oidc", secret));
+        let scopes = self.scopes("provider.oidc.scopes", file.scopes.as_ref());
+        Some(Common {
+            federation: FederationSettings::Oidc {
+                issuer: IssuerSettings {
+                    issuer: file.issuer.as_ref()?.0.0.clone(),
+                    allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
+                    algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
+                    accept_at_jwt_typ: file.accept_at_jwt_typ?,
+                },
+            },
+            client_id: file.client_id.as_ref()?.0.0.clone(),
+            client_secret: secret?,
+            userinfo: file.userinfo.unwrap_or(scopes.len() > 1),
+            scopes,
+            acr_values: values(file.acr_values.as_ref(), |acr| acr.0.0.clone()),
+            require_acr: file.require_acr?,
+        })
+    }
+
+    fn client_secret(&mut self, section: &str, secret: &crate::config::secret_ref::SecretRef) -> Option<SecretString> {
+        let key = format!("{section}.client_secret");
+        let found = self.secret(&key, secret)?;
+        self.warn_of_literal(&key, &found);
+        Some(found.secret)
+    }
+
+    fn scopes(&mut self, key: &str, list: Option<&List<Written<Scope>>>) -> Vec<String> {
+        let mut scopes: Vec<String> = Vec::new();
+        for (index, scope) in list.into_iter().flat_map(List::items) {
+            if scopes.contains(&scope.0.0) {
+                self.fault(&format!("{key}[{index}]"), format!("{} stands twice", shown(&scope.0.0)));
+            }
+            scopes.push(scope.0.0.clone());
+        }
+        let whole = list.is_some_and(|list| list.0.iter().all(Option::is_some));
+        if whole && !scopes.iter().any(|scope| scope == "openid") {
+            self.fault(key, "lacks `openid`, without which there is no ID token; add it");
+        }
+        scopes
+    }
+
+    /// D13, RFC 9700 4.4. If two entries could both be "the issuer", the looser one would speak for the other. The
+    /// same place written in two ways (case, default port, trailing slash) counts as the same.
+    fn distinct_issuers(&mut self, trusted: &[IssuerSettings], keys: &[String]) {
+        let plain = |issuer: &str| Url::parse(issuer).map(|url| url.as_str().trim_end_matches('/').to_owned());
+        for (index, (one, key)) in trusted.iter().zip(keys).enumerate() {
+            let earlier =
+                trusted.iter().zip(keys).take(index).find(|(other, _)| plain(&other.issuer) == plain(&one.issuer));
+            if let Some((other, earlier)) = earlier {
+                let text = if other.issuer == one.issuer {
+                    format!("{} already stands at {earlier}; name each issuer once", shown(&one.issuer))
+                } else {
+                    format!("{} is the issuer of {earlier} in another spelling; keep the exact one", shown(&one.issuer))
+                };
+                self.fault(key, text);
+            }
+        }
+    }
+}

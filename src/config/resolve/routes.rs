@@ -1,0 +1,251 @@
+//! Routes: distinct, outside our own prefix, with upstreams that have an address and are not ourselves.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::provider::Provider;
+use super::{Resolver, time, values};
+use crate::config::fault::shown;
+use crate::config::file::{
+    AccessWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile, RouteFile,
+};
+use crate::config::form::address::UpstreamUrl;
+use crate::config::walk::join;
+use crate::identity::headers::{Encoding, HeaderRule, IdentityHeaderSettings, Preset};
+use crate::policy::Requirement;
+use crate::provider::FederationSettings;
+use crate::route::{Access, RouteSettings, UpstreamSettings};
+
+/// What all routes of a file have in common.
+struct Common<'a> {
+    prefix: Option<&'a str>,
+    body: Option<u64>,
+    provider: Option<&'a Provider>,
+    listeners: Vec<(&'static str, SocketAddr)>,
+    /// Answers of the resolver; a name is asked for once.
+    resolved: HashMap<(String, u16), Option<Vec<SocketAddr>>>,
+}
+
+impl Resolver<'_> {
+    pub(super) fn routes(
+        &mut self,
+        file: &File,
+        provider: Option<&Provider>,
+        listen: Option<SocketAddr>,
+        admin: Option<SocketAddr>,
+    ) -> Vec<RouteSettings> {
+        let mut common = Common {
+            prefix: file.prefix.as_ref().map(|prefix| prefix.0.0.as_str()),
+            body: file.limits.as_ref().and_then(|limits| limits.body.as_ref()).map(|body| body.0.bytes),
+            provider,
+            listeners: [("listen", listen), ("admin_listen", admin)]
+                .into_iter()
+                .filter_map(|(name, address)| address.map(|address| (name, address)))
+                .collect(),
+            resolved: HashMap::new(),
+        };
+        let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut names: HashMap<String, usize> = HashMap::new();
+        let mut routes = Vec::new();
+        for (index, route) in file.routes.iter().flat_map(List::items) {
+            let key = format!("routes[{index}]");
+            if let (Some(host), Some(path)) = (&route.host, &route.path) {
+                let here = (host.0.0.as_str(), path.0.0.as_str());
+                if let Some(earlier) = places.get(&here) {
+                    // Q01. Two answers to one question: which of them protects would depend on their order.
+                    let text =
+                        format!("{}{} is already routes[{earlier}]; each host and path has one route", here.0, here.1);
+                    let at = if self.is_given(&format!("{key}.path")) { "path" } else { "host" };
+                    self.fault(&format!("{key}.{at}"), text);
+                } else {
+                    places.insert(here, index);
+                    let name =
+                        route.name.as_ref().map_or_else(|| format!("{}{}", here.0, here.1), |name| name.0.0.clone());
+                    if let Some(earlier) = names.insert(name.clone(), index) {
+                        let text = format!("{} is already the name of routes[{earlier}]", shown(&name));
+                        self.fault(&format!("{key}.name"), text);
+                    }
+                }
+            }
+            routes.extend(self.route(&key, route, &mut common));
+        }
+        routes
+    }
+
+    fn route(&mut self, key: &str, file: &RouteFile, common: &mut Common<'_>) -> Option<RouteSettings> {
+        if let (Some(path), Some(prefix)) = (&file.path, common.prefix)
+            && path.0.0.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
+            let text =
+                format!("{} lies under the gateway's own prefix (\"{prefix}\"); choose another", shown(&path.0.0));
+            self.fault(&format!("{key}.path"), text);
+        }
+        let access = file.access.map(|access| match access {
+            AccessWord::Anonymous => Access::Anonymous,
+            AccessWord::Session => Access::Session,
+        });
+        if access == Some(Access::Anonymous) && file.require.is_some() {
+            let text =
+                "demands something of people whom `access: anonymous` does not ask who they are; write `session`";
+            self.fault(&format!("{key}.require"), text);
+        }
+        let require = self.require(key, file.require.as_ref(), common);
+        let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
+        let upstream = file.upstream.as_ref().and_then(|upstream| self.upstream(key, &upstream.0, file, common));
+        let (host, path) = (&file.host.as_ref()?.0.0, &file.path.as_ref()?.0.0);
+        Some(RouteSettings {
+            name: file.name.as_ref().map_or_else(|| format!("{host}{path}"), |name| name.0.0.clone()),
+            host: host.clone(),
+            path: path.clone(),
+            access: access?,
+            require,
+            upstream: upstream?,
+            identity_headers,
+            max_body: file.max_body.as_ref().map(|size| size.0.bytes).or(common.body)?,
+            pass_authorization: file.pass_authorization?,
+            websocket: file.websocket?,
+        })
+    }
+
+    fn require(&mut self, key: &str, file: Option<&RequireFile>, common: &Common<'_>) -> Requirement {
+        let Some(file) = file else { return Requirement::default() };
+        let acr = values(file.acr.as_ref(), |acr| acr.0.0.clone());
+        if let Some(provider) = common.provider
+            && !acr.is_empty()
+            && !acr.iter().any(|one| provider.acr_values.contains(one))
+        {
+            self.warn(
+                &format!("{key}.require.acr"),
+                "demands what no sign-in asks for; add it to the provider's acr_values",
+            );
+        }
+        let domains = values(file.email_domains.as_ref(), |domain| domain.0.0.clone());
+        if let Some(provider) = common.provider
+            && !domains.is_empty()
+            && !provider.scopes.iter().any(|scope| scope == "email")
+        {
+            let text = "demands an e-mail address that no sign-in asks for; add `email` to the provider's scopes";
+            self.warn(&format!("{key}.require.email_domains"), text);
+        }
+        let claims = file.claims.iter().flatten();
+        let claims = claims
+            .map(|(name, wanted)| (name.clone(), wanted.items().into_iter().map(|(_, value)| value.clone()).collect()));
+        Requirement { acr, claims: claims.collect(), email_domains: domains }
+    }
+
+    fn identity_headers(
+        &mut self,
+        key: &str,
+        file: Option<&IdentityHeadersFile>,
+        access: Option<Access>,
+        common: &Common<'_>,
+    ) -> IdentityHeaderSettings {
+        let key = format!("{key}.identity_headers");
+        let default = match (access, common.provider.map(|provider| &provider.settings.federation)) {
+            (Some(Access::Session), Some(FederationSettings::Zenkey { .. })) => vec![Preset::Zenkey],
+            (Some(Access::Session), Some(FederationSettings::Oidc { .. })) => vec![Preset::XAuthRequest],
+            _ => Vec::new(),
+        };
+        let Some(file) = file else {
+            return IdentityHeaderSettings { presets: default, map: Vec::new() };
+        };
+        let presets = match &file.preset {
+            None if file.map.is_some() => Vec::new(),
+            None => default,
+            Some(words) => {
+                let mut presets = Vec::new();
+                for (index, word) in words.items() {
+                    let preset = match word {
+                        PresetWord::RemoteUser => Preset::RemoteUser,
+                        PresetWord::XAuthRequest => Preset::XAuthRequest,
+                        PresetWord::XForwarded => Preset::XForwarded,
+                        PresetWord::Zenkey => Preset::Zenkey,
+                    };
+                    if presets.contains(&preset) {
+                        self.fault(&format!("{key}.preset[{}]", index.unwrap_or(0)), "stands twice");
+                    }
+                    presets.push(preset);
+                }
+                presets
+            }
+        };
+        let mut map: Vec<HeaderRule> = Vec::new();
+        for (name, entry) in file.map.iter().flatten() {
+            let (claim, encoding) = match entry {
+                HeaderEntry::Claim(claim) => (claim, Encoding::default()),
+                HeaderEntry::Full(full) => {
+                    let Some(claim) = &full.claim else { continue };
+                    let encoding = match full.encoding {
+                        Some(EncodingWord::Ascii) => Encoding::Ascii,
+                        Some(EncodingWord::Base64Url) => Encoding::Base64Url,
+                        Some(EncodingWord::Percent) | None => Encoding::Percent,
+                    };
+                    (claim, encoding)
+                }
+            };
+            if let Some(other) = map.iter().find(|other| other.name.eq_ignore_ascii_case(name)) {
+                let text = format!("is the same header as {}; header names have no case", shown(&other.name));
+                self.fault(&join(&format!("{key}.map"), name), text);
+            }
+            map.push(HeaderRule { name: name.clone(), claim: claim.0.0.clone(), encoding });
+        }
+        IdentityHeaderSettings { presets, map }
+    }
+
+    fn upstream(
+        &mut self,
+        key: &str,
+        url: &UpstreamUrl,
+        file: &RouteFile,
+        common: &mut Common<'_>,
+    ) -> Option<UpstreamSettings> {
+        let key = format!("{key}.upstream");
+        let asked = (url.host.clone(), url.port);
+        let addresses = match common.resolved.get(&asked) {
+            Some(addresses) => addresses.clone(),
+            None => {
+                let addresses = self.resolve_upstream(url);
+                common.resolved.insert(asked, addresses.clone());
+                addresses
+            }
+        };
+        let Some(addresses) = addresses else {
+            let text = format!(
+                "the host {} has no address; is the name right, and does it resolve on this machine?",
+                shown(&url.host)
+            );
+            self.fault(&key, text);
+            return None;
+        };
+        for (name, listener) in &common.listeners {
+            // The public listener would ask itself for ever; the private one would be opened to the public.
+            if let Some(address) = addresses.iter().find(|address| reaches(**address, *listener)) {
+                self.fault(&key, format!("\"{address}\" is the gateway's own {name}; name the app's address"));
+            }
+        }
+        let timeouts = file.timeouts.as_ref()?;
+        Some(UpstreamSettings {
+            host: url.host.clone(),
+            port: url.port,
+            addresses,
+            connect_timeout: time(timeouts.connect.as_ref()),
+            read_timeout: time(timeouts.read.as_ref()),
+            write_timeout: time(timeouts.write.as_ref()),
+        })
+    }
+
+    fn resolve_upstream(&self, url: &UpstreamUrl) -> Option<Vec<SocketAddr>> {
+        if let Ok(address) = url.host.parse::<IpAddr>() {
+            return Some(vec![SocketAddr::new(address, url.port)]);
+        }
+        self.surroundings.resolve(&url.host, url.port).ok().filter(|addresses| !addresses.is_empty())
+    }
+}
+
+/// Whether a connection to `address` ends at `listener` on this machine.
+fn reaches(address: SocketAddr, listener: SocketAddr) -> bool {
+    let (to, at) = (address.ip().to_canonical(), listener.ip().to_canonical());
+    let local = to.is_loopback() || to.is_unspecified();
+    address.port() == listener.port()
+        && (to == at || (at.is_unspecified() && local) || (to.is_unspecified() && at.is_loopback()))
+}

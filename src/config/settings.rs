@@ -1,0 +1,208 @@
+//! Settings as meant: every default filled in, every word read into its type. One struct a consumer.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::fault::Place;
+use super::secret_ref::SecretSource;
+use crate::provider::ProviderSettings;
+use crate::route::RouteSettings;
+use crate::route::network::Network;
+use crate::secret::SecretString;
+use crate::session::Lifetimes;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Origin (no path) at which browsers reach the gateway; `https`, or `http` on a loopback host.
+    pub public_url: Url,
+    /// Path of our own addresses on every protected host; begins with `/`, does not end with it. Default `/oauth2`.
+    pub prefix: String,
+    /// Public listener. Default `0.0.0.0:4180`.
+    pub listen: SocketAddr,
+    /// Private listener. Default `127.0.0.1:44180`; beyond loopback only if its address was written out.
+    pub admin_listen: SocketAddr,
+    /// Worker threads, 1 to 1024; `None`: one for each processor.
+    pub threads: Option<usize>,
+    /// Providers and how to reach them.
+    pub provider: ProviderSettings,
+    /// How sign-ins run.
+    pub sign_in: SignInSettings,
+    /// Where sessions are kept.
+    pub sessions: SessionSettings,
+    /// What one client may use up.
+    pub limits: LimitSettings,
+    /// Peers whose forwarded headers are believed. Never `0.0.0.0/0` or the like.
+    pub trusted_proxies: Vec<Network>,
+    /// What is logged.
+    pub log: LogSettings,
+    /// How the gateway stops.
+    pub shutdown: ShutdownSettings,
+    /// Routes in the order of the file, no two with the same host and path; at least one.
+    pub routes: Vec<RouteSettings>,
+    /// Where each setting came from, for `check` to print.
+    pub origin: Origin,
+}
+
+/// How sign-ins run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInSettings {
+    /// Scopes to ask for; `openid` is among them.
+    pub scopes: Vec<String>,
+    /// `acr_values` to ask for, best first; empty: none are sent.
+    pub acr_values: Vec<String>,
+    /// Whether an ID token with none of `acr_values` is refused. Never set when `acr_values` is empty.
+    pub require_acr: bool,
+    /// Origins beside the protected host to which a sign-in may return, as browsers serialise them
+    /// (`https://host[:port]`), to be compared literally.
+    pub return_origins: Vec<String>,
+    /// How far a provider's clock may differ. Default 60 s, at most 5 min.
+    pub skew: Duration,
+    /// Sign-ins that may be under way at once. Default 100 000.
+    pub max_attempts: usize,
+}
+
+/// Where sessions are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// The store.
+    pub store: StoreChoice,
+    /// Lifetimes; `idle` is never longer than `absolute`.
+    pub lifetimes: Lifetimes,
+    /// Sealing keys as text (base64 or hexadecimal of at least 32 bytes), the first one seals, all open; may be empty.
+    pub seal_keys: Vec<SecretString>,
+    /// Sessions held in memory. Default 100 000.
+    pub cache_entries: usize,
+    /// How often a session in memory is compared with the store. Default 1 s.
+    pub revalidate: Duration,
+    /// How long a session in memory stays good while the store is away. Default 5 min.
+    pub grace: Duration,
+}
+
+/// Which store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// An embedded database in this file.
+    Embedded {
+        /// The file; its directory must exist and be writable, which is not checked here.
+        path: PathBuf,
+    },
+    /// Memory: everything is lost at restart.
+    Memory,
+    /// A Redis.
+    Redis {
+        /// `redis://` or `rediss://` address, perhaps with a password; no query, no fragment.
+        url: SecretString,
+        /// What every key begins with. Default `zengate:`.
+        prefix: String,
+    },
+}
+
+/// What one client may use up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Largest header block in bytes. Default 32 KiB.
+    pub header_bytes: usize,
+    /// Most header fields. Default 100.
+    pub header_count: usize,
+    /// Longest request target in bytes. Default 8 KiB.
+    pub uri_bytes: usize,
+    /// Largest `Cookie` header in bytes, never more than `header_bytes`. Default 16 KiB.
+    pub cookie_bytes: usize,
+    /// Time in which all headers must have come. Default 10 s.
+    pub header_deadline: Duration,
+    /// How long an idle connection is kept. Default 75 s.
+    pub keepalive: Duration,
+    /// Largest body in bytes where a route says nothing. Default 64 MiB.
+    pub body: u64,
+    /// Slowest body in bytes a second, over `body_rate_window`; 0: no limit. Default 500.
+    pub body_min_rate: u64,
+    /// Time over which `body_min_rate` is measured. Default 30 s.
+    pub body_rate_window: Duration,
+    /// Open client connections in all. Default 20 000.
+    pub connections: usize,
+    /// Open connections of one client address, never more than `connections`. Default 1000.
+    pub connections_per_client: usize,
+    /// Longest silence while reading from a client. Default 60 s.
+    pub read_timeout: Duration,
+    /// Longest silence while writing to a client. Default 60 s.
+    pub write_timeout: Duration,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Form of a line.
+    pub format: LogFormat,
+    /// Least important level that is written.
+    pub level: LogLevel,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text for a terminal.
+    Human,
+    /// One JSON object a line. The default.
+    Json,
+}
+
+/// Importance of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// What may need one.
+    Warn,
+    /// What happened. The default.
+    Info,
+    /// How it happened.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word that `tracing` filters know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
+
+/// How the gateway stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutdownSettings {
+    /// How long requests that are under way may take. Default 25 s.
+    pub grace: Duration,
+}
+
+/// Where each setting came from (Q12).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The file.
+    pub file: String,
+    /// Single settings, those of the file first, then defaults; secrets masked.
+    pub settings: Vec<Setting>,
+    /// Each secret's key and source.
+    pub secrets: Vec<(String, SecretSource)>,
+}
+
+/// One setting and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key, as `sessions.idle`.
+    pub key: String,
+    /// Its value as text; never a secret.
+    pub value: String,
+    /// Its place in the file; `None` for a default.
+    pub place: Option<Place>,
+}

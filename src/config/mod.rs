@@ -4,6 +4,7 @@
 //! the schema and keeps what is sound; `resolve` judges the sound part as a whole and fetches secrets and addresses.
 //! Faults of all of them are reported together. No other room reads this one but `app`.
 
+mod advice;
 pub mod effective;
 pub mod fault;
 mod file;

@@ -33,18 +33,12 @@ struct Common {
 
 impl Resolver<'_> {
     pub(super) fn provider(&mut self, file: &ProviderFile) -> Option<Provider> {
-        self.at_most(
-            "provider.connect_timeout",
-            file.connect_timeout.as_ref(),
-            "provider.total_timeout",
-            file.total_timeout.as_ref(),
-        );
-        self.at_most(
-            "provider.jwks_refresh",
-            file.jwks_refresh.as_ref(),
-            "provider.jwks_max_stale",
-            file.jwks_max_stale.as_ref(),
-        );
+        if self.is_given("provider.connect_timeout") {
+            let total = ("provider.total_timeout", file.total_timeout.as_ref());
+            self.at_most(("provider.connect_timeout", file.connect_timeout.as_ref()), total);
+        }
+        let stale = ("provider.jwks_max_stale", file.jwks_max_stale.as_ref());
+        self.at_most(("provider.jwks_refresh", file.jwks_refresh.as_ref()), stale);
         let ca_file = file.ca_file.as_ref().map(|path| self.ca_file(&path.0.0));
         let (zenkey_there, oidc_there) = (self.is_given("provider.zenkey"), self.is_given("provider.oidc"));
         if zenkey_there && oidc_there {
@@ -61,7 +55,7 @@ impl Resolver<'_> {
                 client_id: common.client_id,
                 client_secret: common.client_secret,
                 userinfo: common.userinfo,
-                connect_timeout: time(file.connect_timeout.as_ref()),
+                connect_timeout: time(file.connect_timeout.as_ref()).min(time(file.total_timeout.as_ref())),
                 total_timeout: time(file.total_timeout.as_ref()),
                 max_answer: bytes(file.max_answer.as_ref()),
                 ca_file,

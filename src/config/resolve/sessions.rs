@@ -23,7 +23,7 @@ const STORES: &str = "expected `embedded`, `memory`, `file:///…` or an address
 
 impl Resolver<'_> {
     pub(super) fn sessions(&mut self, file: &SessionsFile) -> Option<SessionSettings> {
-        self.at_most("sessions.idle", file.idle.as_ref(), "sessions.absolute", file.absolute.as_ref());
+        self.at_most(("sessions.idle", file.idle.as_ref()), ("sessions.absolute", file.absolute.as_ref()));
         let store = self.store(file);
         let seal_keys = self.seal_keys(file.keys.as_ref());
         Some(SessionSettings {

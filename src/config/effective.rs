@@ -10,7 +10,9 @@ use crate::route::{Access, RouteSettings};
 pub fn effective(config: &Config) -> String {
     let mut out = String::new();
     let origin = &config.origin;
-    out.push_str("Settings (the file wins over defaults; environment variables count only where the file names them)\n");
+    out.push_str(
+        "Settings (the file wins over defaults; environment variables count only where the file names them)\n",
+    );
     let settings: Vec<[String; 3]> = origin
         .settings
         .iter()
@@ -36,7 +38,8 @@ pub fn effective(config: &Config) -> String {
         write_duration(lifetimes.absolute)
     ));
     out.push_str("\nRoutes, the most specific first (what none of them names is refused)\n");
-    let mut routes: Vec<[String; 6]> = vec![["HOST", "PATH", "ACCESS", "REQUIRES", "UPSTREAM", "HEADERS"].map(str::to_owned)];
+    let mut routes: Vec<[String; 6]> =
+        vec![["HOST", "PATH", "ACCESS", "REQUIRES", "UPSTREAM", "HEADERS"].map(str::to_owned)];
     routes.extend(most_specific_first(config).into_iter().map(row));
     table(&mut out, &routes);
     out
@@ -71,7 +74,11 @@ fn row(route: &RouteSettings) -> [String; 6] {
     });
     let headers: Vec<String> = presets.chain(route.identity_headers.map.iter().map(|rule| rule.name.clone())).collect();
     let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-    let host = if route.upstream.host.contains(':') { format!("[{}]", route.upstream.host) } else { route.upstream.host.clone() };
+    let host = if route.upstream.host.contains(':') {
+        format!("[{}]", route.upstream.host)
+    } else {
+        route.upstream.host.clone()
+    };
     [
         route.host.clone(),
         route.path.clone(),

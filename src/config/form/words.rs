@@ -26,8 +26,7 @@ macro_rules! text_form {
 pub(super) use text_form;
 
 /// Signature algorithms that a key set can vouch for.
-const ALGORITHMS: &[&str] =
-    &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const ALGORITHMS: &[&str] = &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
 text_form!(
     /// Authentication context class, as it stands in `acr`.
@@ -203,7 +202,10 @@ fn normal_path(text: &str) -> Result<(), String> {
         if matches!(segment, "" | "." | "..") {
             return Err("is not in normal form; leave out empty and dot segments".to_owned());
         }
-        let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+' | b'@' | b'=' | b',' | b':' | b'!');
+        let fine = |b: u8| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+' | b'@' | b'=' | b',' | b':' | b'!')
+        };
         if !segment.bytes().all(fine) {
             return Err("holds signs that a rule cannot use; write letters, digits and - _ . ~ + @ = , : !".to_owned());
         }
@@ -218,7 +220,9 @@ mod tests {
     #[test]
     fn algorithms_that_anyone_can_forge_are_refused_in_every_spelling() {
         // Q04
-        for text in ["none", "None", "NONE", "nOnE", "HS256", "HS384", "HS512", "hs256", "HS1", "", " RS256", "rs256", "RS1"] {
+        for text in
+            ["none", "None", "NONE", "nOnE", "HS256", "HS384", "HS512", "hs256", "HS1", "", " RS256", "rs256", "RS1"]
+        {
             assert!(Algorithm::parse(text).is_err(), "{text:?}");
         }
         for text in ALGORITHMS {
@@ -232,8 +236,8 @@ mod tests {
             assert!(RoutePath::parse(text).is_ok(), "{text:?}");
         }
         for text in [
-            "", "app", "/app/", "//", "//app", "/a//b", "/.", "/..", "/a/../b", "/a/.", "/%61", "/a;b", "/a\\b", "/a b", "/a?b", "/a#b",
-            "/a*", "/^a", "/ä", "/a\n",
+            "", "app", "/app/", "//", "//app", "/a//b", "/.", "/..", "/a/../b", "/a/.", "/%61", "/a;b", "/a\\b",
+            "/a b", "/a?b", "/a#b", "/a*", "/^a", "/ä", "/a\n",
         ] {
             assert!(RoutePath::parse(text).is_err(), "{text:?}");
         }
@@ -243,7 +247,19 @@ mod tests {
 
     #[test]
     fn headers_that_frame_or_connect_cannot_be_written_by_a_rule() {
-        for text in ["Connection", "transfer-encoding", "Host", "Content-Length", "Cookie", "X User", "X_User", "", "-", "X:Y", "TE"] {
+        for text in [
+            "Connection",
+            "transfer-encoding",
+            "Host",
+            "Content-Length",
+            "Cookie",
+            "X User",
+            "X_User",
+            "",
+            "-",
+            "X:Y",
+            "TE",
+        ] {
             assert!(HeaderWord::parse(text).is_err(), "{text:?}");
         }
         assert!(HeaderWord::parse("X-WebAuth-User").is_ok());

@@ -23,7 +23,7 @@ const STORES: &str = "expected `embedded`, `memory`, `file:///…` or an address
 
 impl Resolver<'_> {
     pub(super) fn sessions(&mut self, file: &SessionsFile) -> Option<SessionSettings> {
-        self.at_most("sessions.idle", file.idle.as_ref(), "sessions.absolute", file.absolute.as_ref());
+        self.at_most(("sessions.idle", file.idle.as_ref()), ("sessions.absolute", file.absolute.as_ref()));
         let store = self.store(file);
         let seal_keys = self.seal_keys(file.keys.as_ref());
         Some(SessionSettings {
@@ -62,7 +62,9 @@ impl Resolver<'_> {
                 if text != "embedded" && has_path {
                     self.fault("sessions.path", "names a second file beside sessions.store; keep one of the two");
                 }
-                if text != "embedded" && (!path.is_absolute() || path.file_name().is_none() || text.contains(['%', '?', '#'])) {
+                if text != "embedded"
+                    && (!path.is_absolute() || path.file_name().is_none() || text.contains(['%', '?', '#']))
+                {
                     self.fault(KEY, "is not the address of a file, such as `file:///var/lib/zengate/zengate.redb`");
                 }
                 return Some(StoreChoice::Embedded { path });
@@ -70,7 +72,10 @@ impl Resolver<'_> {
         }
         // R04. Whatever is wrong with it, the address is not printed: it may hold a password.
         let Some(url) = redis_address(text) else {
-            self.fault(KEY, format!("is not a store; {STORES} (what stands there is not shown, it may hold a password)"));
+            self.fault(
+                KEY,
+                format!("is not a store; {STORES} (what stands there is not shown, it may hold a password)"),
+            );
             return None;
         };
         self.unused_path(has_path);
@@ -208,10 +213,22 @@ mod tests {
         }
         let long_sample = format!("{SAMPLE_KEY}AAAA");
         let bad = [
-            "", "x", "secret", "0123456789abcdef0123456789abcdef", "correct horse battery staple and more of it",
-            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-            &"0".repeat(64), &"00".repeat(40), &"ff".repeat(32), &"0".repeat(32), &"a1b2".repeat(20), &"0".repeat(65),
-            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", SAMPLE_KEY, &long_sample,
+            "",
+            "x",
+            "secret",
+            "0123456789abcdef0123456789abcdef",
+            "correct horse battery staple and more of it",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            &"0".repeat(64),
+            &"00".repeat(40),
+            &"ff".repeat(32),
+            &"0".repeat(32),
+            &"a1b2".repeat(20),
+            &"0".repeat(65),
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            SAMPLE_KEY,
+            &long_sample,
             "3q2+78r+ur4BI0VniavN7xAyVHaYutz+AQIDBAUGBw==",
         ];
         for text in bad {
@@ -221,12 +238,31 @@ mod tests {
 
     #[test]
     fn the_address_of_a_redis_is_plain() {
-        for text in ["redis://redis:6379", "redis://redis", "rediss://u:p@redis:6380/3", "redis://:p%40w@10.0.0.1/", "redis://[::1]:6379"] {
+        for text in [
+            "redis://redis:6379",
+            "redis://redis",
+            "rediss://u:p@redis:6380/3",
+            "redis://:p%40w@10.0.0.1/",
+            "redis://[::1]:6379",
+        ] {
             assert!(redis_address(text).is_some(), "{text}");
         }
         for text in [
-            "redis:", "redis://", "redis:///0", "redis://h/x", "redis://h?protocol=resp3", "rediss://h#insecure", "http://h", "redis://h:99999",
-            "redis://h:0", "redis://h /", "redis://:pa ss@h", "redis://h/0/1", "unix:///x", "redis+unix:///x", "",
+            "redis:",
+            "redis://",
+            "redis:///0",
+            "redis://h/x",
+            "redis://h?protocol=resp3",
+            "rediss://h#insecure",
+            "http://h",
+            "redis://h:99999",
+            "redis://h:0",
+            "redis://h /",
+            "redis://:pa ss@h",
+            "redis://h/0/1",
+            "unix:///x",
+            "redis+unix:///x",
+            "",
         ] {
             assert!(redis_address(text).is_none(), "{text}");
         }

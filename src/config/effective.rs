@@ -4,7 +4,7 @@
 use super::human::write_duration;
 use super::settings::Config;
 use crate::identity::headers::Preset;
-use crate::route::{Access, RouteSettings};
+use crate::route::RouteSettings;
 
 /// The whole of it as text, one fact a line.
 pub fn effective(config: &Config) -> String {
@@ -45,19 +45,14 @@ pub fn effective(config: &Config) -> String {
     out
 }
 
-/// The routes by host, those with more segments first: the order in which the route table lets them win (Q07).
+/// The routes by host, the longest path first: the order in which the route table lets them win (Q07).
 pub fn most_specific_first(config: &Config) -> Vec<&RouteSettings> {
-    let segments = |route: &RouteSettings| route.path.split('/').filter(|segment| !segment.is_empty()).count();
     let mut routes: Vec<&RouteSettings> = config.routes.iter().collect();
-    routes.sort_by(|a, b| a.host.cmp(&b.host).then(segments(b).cmp(&segments(a))).then(a.path.cmp(&b.path)));
+    routes.sort_by(|a, b| a.host.cmp(&b.host).then(b.path.len().cmp(&a.path.len())).then(a.path.cmp(&b.path)));
     routes
 }
 
 fn row(route: &RouteSettings) -> [String; 6] {
-    let access = match route.access {
-        Access::Anonymous => "anonymous",
-        Access::Session => "session",
-    };
     let mut demands = Vec::new();
     if !route.require.acr.is_empty() {
         demands.push(format!("acr={}", route.require.acr.join("|")));
@@ -82,7 +77,7 @@ fn row(route: &RouteSettings) -> [String; 6] {
     [
         route.host.clone(),
         route.path.clone(),
-        access.to_owned(),
+        route.access.as_str().to_owned(),
         dash(demands.join(" ")),
         format!("http://{host}:{}", route.upstream.port),
         dash(headers.join(",")),

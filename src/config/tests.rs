@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::*;
 use crate::identity::headers::{Encoding, HeaderRule, Preset};
 use crate::provider::{FederationSettings, IssuerSettings};
-use crate::route::Access;
+use crate::route::path::ReturnPolicy;
+use crate::route::{Access, RouteTable};
 use crate::session::Lifetimes;
+use crate::session::key::SAMPLE_KEY_TEXT;
 
 const GOOD_KEY: &str = "3q2+78r+ur4BI0VniavN7xAyVHaYutz+AQIDBAUGBwg=";
 
@@ -86,7 +88,12 @@ impl Surroundings for Machine {
 
 fn good(text: &str) -> Config {
     match Machine::new().read_config(text) {
-        Ok((config, _)) => config,
+        Ok((config, _)) => {
+            // What we let through, the rooms below take.
+            RouteTable::compile_beside(&config.prefix, config.routes.clone()).unwrap();
+            ReturnPolicy::new(&config.prefix, config.sign_in.return_origins.clone()).unwrap();
+            config
+        }
         Err(faults) => panic!("{faults}\n---\n{text}"),
     }
 }
@@ -521,7 +528,7 @@ fn session_keys_are_long_random_and_our_own() {
         &"0".repeat(64),
         &"A".repeat(43),
         &"A".repeat(44),
-        resolve::SAMPLE_KEY,
+        SAMPLE_KEY_TEXT,
         "this is a very long sentence that is no key at all",
     ] {
         let faults = read(key).unwrap_err().to_string();
@@ -630,6 +637,7 @@ fn stores_are_what_they_say() {
     assert_eq!(store("  idle: 5m\n"), StoreChoice::Embedded { path: "zengate.redb".into() });
     assert_eq!(store("  path: /x/y\n"), StoreChoice::Embedded { path: "/x/y".into() });
     assert_eq!(store("  store: file:///x/y\n"), StoreChoice::Embedded { path: "/x/y".into() });
+    assert!(matches!(store("  store: unix:///run/redis.sock\n"), StoreChoice::Redis { .. }));
     one_fault("sessions.path", &sessions("  store: file:///x/y\n  path: z\n"), SHORTEST);
     one_fault("sessions.store", &sessions("  store: file://x\n"), SHORTEST);
     one_fault("sessions.store", &sessions("  store: redsi\n"), SHORTEST);
@@ -710,9 +718,15 @@ fn a_whole_route_is_read_as_it_is_meant() {
     assert!(keys.contains("routes[0].require.acr") && keys.contains("routes[0].require.email_domains"), "{keys:?}");
 
     let headers = |map: &str| super::tests::route(&format!("    identity_headers: {{ map: {map} }}\n"));
-    one_fault("is the same header as", &headers("{ X-User: sub, x-user: email }"), &headers("{ X-User: sub }"));
+    one_fault(
+        "are the same name to many apps",
+        &headers("{ X-User: sub, x-user: email }"),
+        &headers("{ X-User: sub }"),
+    );
     one_fault("identity_headers.map.Connection", &headers("{ Connection: sub }"), &headers("{ X-User: sub }"));
-    one_fault("identity_headers.map.X_User", &headers("{ X_User: sub }"), &headers("{ X-User: sub }"));
+    one_fault("are the same name to many apps", &headers("{ X-User: sub, X_User: sub }"), &headers("{ X_User: sub }"));
+    one_fault("is not a header name", &headers("{ 'X User': sub }"), SHORTEST);
+    one_fault("identity_headers.map.Accept", &headers("{ Accept: sub }"), &headers("{ X-Accept: sub }"));
     one_fault(
         "map.X-User.claim: is missing",
         &headers("{ X-User: {} }").replace("{}", "{ encoding: ascii }"),

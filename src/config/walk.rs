@@ -41,7 +41,7 @@ pub(crate) fn join(path: &str, key: &str) -> String {
 
 fn is_store(text: &str) -> bool {
     matches!(text, "embedded" | "memory")
-        || ["file:///", "redis://", "rediss://"].iter().any(|scheme| text.starts_with(scheme))
+        || ["file:///", "redis://", "rediss://", "unix:///"].iter().any(|scheme| text.starts_with(scheme))
 }
 
 fn is_word(key: &str) -> bool {

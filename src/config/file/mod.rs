@@ -141,7 +141,7 @@ pub(crate) struct SignInFile {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SessionsFile {
     /// `embedded` (a file, see `path`), `memory` (lost at restart), `file:///…` (an embedded file there), or the address
-    /// of a Redis: `redis://host:6379/0`, `rediss://…` with TLS. An address with a password is a secret: write
+    /// of a Redis: `redis://host:6379/0`, `rediss://…` with TLS, `unix:///…`. An address with a password is a secret: write
     /// `{ file: … }` or `{ env: … }`.
     #[schemars(extend("default" = "embedded"))]
     pub(crate) store: Option<SecretRef>,

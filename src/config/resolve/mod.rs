@@ -4,9 +4,6 @@ mod provider;
 mod routes;
 mod sessions;
 
-#[cfg(test)]
-pub(super) use sessions::SAMPLE_KEY;
-
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -11,7 +11,7 @@ use crate::config::file::{
 };
 use crate::config::form::address::UpstreamUrl;
 use crate::config::walk::join;
-use crate::identity::headers::{Encoding, HeaderRule, IdentityHeaderSettings, Preset};
+use crate::identity::headers::{Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, Preset};
 use crate::policy::Requirement;
 use crate::provider::FederationSettings;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
@@ -183,13 +183,19 @@ impl Resolver<'_> {
                     (claim, encoding)
                 }
             };
-            if let Some(other) = map.iter().find(|other| other.name.eq_ignore_ascii_case(name)) {
-                let text = format!("is the same header as {}; header names have no case", shown(&other.name));
-                self.fault(&join(&format!("{key}.map"), name), text);
-            }
             map.push(HeaderRule { name: name.clone(), claim: claim.0.0.clone(), encoding });
         }
-        IdentityHeaderSettings { presets, map }
+        let settings = IdentityHeaderSettings { presets, map };
+        for fault in HeaderPlan::compile(&settings).err().unwrap_or_default() {
+            let name = match &fault {
+                HeaderFault::Duplicate { second: name, .. }
+                | HeaderFault::ClaimMissing { name }
+                | HeaderFault::Forbidden { name }
+                | HeaderFault::Invalid { name } => join(&format!("{key}.map"), name),
+            };
+            self.fault(&name, fault.to_string());
+        }
+        settings
     }
 
     fn upstream(

@@ -280,19 +280,6 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         client_read_timeout: limits.read_timeout,
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        access_log: true,
-    }
-}
-
-/// How to log, in the words of the room that does.
-pub fn log_settings(config: &Config) -> crate::telemetry::log::LogSettings {
-    use crate::telemetry::log::{LogFormat, LogSettings};
-    LogSettings {
-        format: match config.log.format {
-            crate::config::LogFormat::Human => LogFormat::Human,
-            crate::config::LogFormat::Json => LogFormat::Json,
-        },
-        level: config.log.level.as_str().to_owned(),
-        access: true,
+        access_log: config.log.access,
     }
 }

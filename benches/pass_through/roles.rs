@@ -12,7 +12,7 @@ use pingora::server::configuration::ServerConf;
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
 use pingora::upstreams::peer::HttpPeer;
-use zengate::app::{App, log_settings};
+use zengate::app::App;
 use zengate::config::Config;
 use zengate::demo::{Client, Simulator, SimulatorSettings};
 use zengate::gateway::Sockets;
@@ -166,7 +166,7 @@ routes:
         ui = simulator.discovery_ui(),
     );
     let config = Config::parse(&text, "bench.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}")).0;
-    zengate::telemetry::log::init(&log_settings(&config));
+    zengate::telemetry::log::init(&config.log);
     let app = App::start_on(sockets, config).await.expect("the gateway starts");
     say(app.address());
     std::future::pending::<()>().await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{fail, serve};
-use crate::app::{App, log_settings};
+use crate::app::App;
 use crate::config::Config;
 use crate::demo::{Client, Ports, Simulator, SimulatorSettings};
 use crate::telemetry::log;
@@ -28,7 +28,7 @@ pub(super) fn run(port: u16) -> ExitCode {
         Ok((config, _)) => config,
         Err(faults) => return fail(faults),
     };
-    log::init(&log_settings(&config));
+    log::init(&config.log);
     let runtime = match serve::runtime(None) {
         Ok(runtime) => runtime,
         Err(error) => return fail(format!("no threads to run on: {error}")),

@@ -195,7 +195,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
             write_timeout: Duration::from_secs(60),
         }
     );
-    assert_eq!(config.log, LogSettings { format: LogFormat::Json, level: LogLevel::Info });
+    assert_eq!(config.log, crate::telemetry::log::LogSettings::default());
     assert_eq!(config.shutdown.grace.as_secs(), 25);
     let [route] = config.routes.as_slice() else { panic!("one route") };
     assert_eq!(

@@ -230,6 +230,9 @@ pub(crate) struct LogFile {
     /// Least important events that are written.
     #[schemars(extend("default" = "info"))]
     pub(crate) level: Option<LevelWord>,
+    /// One line for each request.
+    #[schemars(extend("default" = true))]
+    pub(crate) access: Option<bool>,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]

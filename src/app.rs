@@ -91,7 +91,9 @@ fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
             match HeaderPlan::compile(&route.identity_headers) {
                 Ok(plan) => plans.push((route.identity_headers.clone(), plan)),
                 Err(wrong) => {
-                    faults.extend(wrong.iter().map(|fault: &HeaderFault| format!("routes[{index}].identity_headers: {fault}")));
+                    faults.extend(
+                        wrong.iter().map(|fault: &HeaderFault| format!("routes[{index}].identity_headers: {fault}")),
+                    );
                     continue;
                 }
             }
@@ -102,8 +104,9 @@ fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
     let routes = RouteTable::compile_beside(&config.prefix, config.routes.clone());
     let routes = routes.map_err(|wrong| faults.extend(wrong.iter().map(RouteFault::to_string)));
     let return_policy = ReturnPolicy::new(&config.prefix, return_origins(config));
-    let return_policy = return_policy
-        .map_err(|wrong| faults.extend(wrong.iter().map(|f: &ReturnPolicyFault| format!("sign_in.return_origins: {f}"))));
+    let return_policy = return_policy.map_err(|wrong| {
+        faults.extend(wrong.iter().map(|f: &ReturnPolicyFault| format!("sign_in.return_origins: {f}")))
+    });
     let seal_keys = seal_keys(config).map_err(|fault| faults.push(format!("sessions.keys: {fault}")));
     match (routes, return_policy, seal_keys) {
         (Ok(routes), Ok(return_policy), Ok(seal_keys)) if faults.is_empty() => {

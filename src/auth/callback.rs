@@ -306,7 +306,11 @@ impl RelyingParty {
                 return self.depart_to_discovery(from, attempt, None, now).await;
             }
             Reaction::OperatorFault => {
-                warn!(request_id = view.request_id, error = error.as_str(), "The carrier finds fault with our registration");
+                warn!(
+                    request_id = view.request_id,
+                    error = error.as_str(),
+                    "The carrier finds fault with our registration"
+                );
             }
             _ => {}
         }

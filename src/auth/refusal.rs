@@ -191,9 +191,13 @@ impl Refusal {
                 "This is not your fault. Please tell whoever runs this site, with the id below.",
                 false,
             ),
-            Self::MethodNotAllowed => {
-                words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "Not this way", "This address is opened, not posted to.", false)
-            }
+            Self::MethodNotAllowed => words(
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Not this way",
+                "This address is opened, not posted to.",
+                false,
+            ),
             Self::MethodNotServed => words(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_served",
@@ -208,7 +212,9 @@ impl Refusal {
                 "The carrier could not verify the SIM. Check the phone's connection, then try again.",
                 true,
             ),
-            Self::NoRoute => words(S::FORBIDDEN, "no_route", "Nothing here for you", "No page of this site has this address.", false),
+            Self::NoRoute => {
+                words(S::FORBIDDEN, "no_route", "Nothing here for you", "No page of this site has this address.", false)
+            }
             Self::NotFound => words(S::NOT_FOUND, "not_found", "No such page", "This address does not exist.", false),
             Self::NotSignedIn => words(
                 S::FORBIDDEN,

@@ -13,7 +13,8 @@ use crate::web::page::{error_json, sign_in_page};
 use crate::web::{Reply, RequestView};
 
 /// Claims `userinfo` may show to the browser of the very person (R08): never a token, never anything else.
-const SHOWN: &[&str] = &["email", "email_verified", "family_name", "given_name", "groups", "name", "preferred_username"];
+const SHOWN: &[&str] =
+    &["email", "email_verified", "family_name", "given_name", "groups", "name", "preferred_username"];
 
 /// An address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,12 @@ impl RelyingParty {
     }
 
     /// Answers one of our addresses. None of them ever reaches an upstream.
-    pub(super) async fn endpoint(self: &Arc<Self>, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    pub(super) async fn endpoint(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Reply {
         match endpoint {
             Endpoint::Callback => self.callback(view, now).await,
             Endpoint::SignOut => self.sign_out(view, now).await,

@@ -18,7 +18,9 @@ const CLIENT_ID: &str = "ccid-demo0123456789ab";
 const CLIENT_SECRET: &str = "demo-secret-known-to-everybody";
 
 pub(super) fn run(port: u16) -> ExitCode {
-    let Some(last) = port.checked_add(7).filter(|_| port > 0) else { return fail("--port: choose one from 1 to 65528") };
+    let Some(last) = port.checked_add(7).filter(|_| port > 0) else {
+        return fail("--port: choose one from 1 to 65528");
+    };
     let home = match Home::make() {
         Ok(home) => home,
         Err(error) => return fail(format!("no place for the demo's session file: {error}")),

@@ -79,7 +79,7 @@ pub struct SessionSettings {
     pub cache_entries: usize,
     /// How often a session in memory is compared with the store. Default 1 s.
     pub revalidate: Duration,
-    /// How long a session in memory stays good while the store is away. Default 5 min.
+    /// How long a session in memory stays good while the store is away. Default 1 min.
     pub grace: Duration,
 }
 

@@ -195,7 +195,9 @@ mod tests {
         ] {
             assert_eq!(host_name(authority).as_deref(), Some(host), "{authority}");
         }
-        for authority in ["", ":80", "a@b", "a b", "a/b", "a:80x", "a:123456", "[::1", "[x]", "ä.test", "a..b", "a,b", "[::1]x"] {
+        for authority in
+            ["", ":80", "a@b", "a b", "a/b", "a:80x", "a:123456", "[::1", "[x]", "ä.test", "a..b", "a,b", "[::1]x"]
+        {
             assert_eq!(host_name(authority), None, "{authority}");
         }
     }

@@ -123,7 +123,8 @@ pub(super) struct GuardedApp<A> {
 #[async_trait]
 impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let peer = stream.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
+        let peer =
+            stream.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
         let client = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
         let slot = self.connections.admit(client)?;
         let limits = &self.connections.limits;

@@ -205,9 +205,10 @@ impl ProxyHttp for Gateway {
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
         let refusal = match (error.etype(), error.esource()) {
             (ErrorType::HTTPStatus(413), _) => Refusal::BodyTooLarge,
-            (ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout, ErrorSource::Upstream) => {
-                Refusal::UpstreamTimeout
-            }
+            (
+                ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout,
+                ErrorSource::Upstream,
+            ) => Refusal::UpstreamTimeout,
             (_, ErrorSource::Upstream) => Refusal::UpstreamUnavailable,
             (ErrorType::ReadTimedout, ErrorSource::Downstream) => Refusal::ClientTooSlow,
             (_, ErrorSource::Downstream) => return FailToProxy { error_code: 0, can_reuse_downstream: false },

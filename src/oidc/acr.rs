@@ -34,7 +34,9 @@ mod tests {
     fn more_than_was_asked_is_enough_and_less_is_not() {
         // C25
         assert!(is_met("a3", "a3") && is_met("a3", "a1") && is_met("urn:x", "urn:x"));
-        for (reached, asked) in [("a1", "a3"), ("urn:y", "urn:x"), ("a33", "a1"), ("a4", "a3"), ("b3", "a1"), ("", "a1")] {
+        for (reached, asked) in
+            [("a1", "a3"), ("urn:y", "urn:x"), ("a33", "a1"), ("a4", "a3"), ("b3", "a1"), ("", "a1")]
+        {
             assert!(!is_met(reached, asked), "{reached} for {asked}");
         }
     }

@@ -102,8 +102,9 @@ impl UnverifiedIdToken {
         }
         let auth_time = check_auth_time(claims, expect, now)?;
         let acr = claims.get("acr").and_then(Value::as_str).and_then(acr::normal);
-        let wanted =
-            |reached: &String| expect.acr_values.iter().filter_map(|asked| acr::normal(asked)).any(|asked| acr::is_met(reached, &asked));
+        let wanted = |reached: &String| {
+            expect.acr_values.iter().filter_map(|asked| acr::normal(asked)).any(|asked| acr::is_met(reached, &asked))
+        };
         if expect.require_acr && !expect.acr_values.is_empty() && !acr.as_ref().is_some_and(wanted) {
             return Err(IdTokenError::AcrNotMet);
         }

@@ -171,7 +171,7 @@ pub(crate) struct SessionsFile {
     #[schemars(extend("default" = "1s", "x-max" = "5m"))]
     pub(crate) revalidate: Time,
     /// Sessions in memory stay good this long while the store cannot be reached.
-    #[schemars(extend("default" = "5m", "x-max" = "1d"))]
+    #[schemars(extend("default" = "1m", "x-max" = "1d"))]
     pub(crate) grace: Time,
 }
 

@@ -14,9 +14,7 @@ use super::file::{File, FormatWord, LevelWord, LimitsFile, List};
 use super::form::Written;
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
-use super::settings::{
-    Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings,
-};
+use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings};
 use super::walk::Walk;
 use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 

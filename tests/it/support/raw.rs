@@ -25,9 +25,10 @@ impl RawAnswer {
     /// The value of a header, by lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let head = self.text.split("\r\n\r\n").next()?;
-        head.split("\r\n").skip(1).filter_map(|line| line.split_once(':')).find_map(|(field, value)| {
-            field.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        head.split("\r\n")
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(field, value)| field.eq_ignore_ascii_case(name).then(|| value.trim()))
     }
 
     /// What comes after the head.

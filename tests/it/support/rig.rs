@@ -65,7 +65,8 @@ impl Rig {
 
     /// A rig with its sessions in a file.
     pub async fn embedded() -> Self {
-        Self::with(Choices { sessions: "  store: embedded\n  path: DIR/sessions.redb\n".into(), ..Choices::default() }).await
+        Self::with(Choices { sessions: "  store: embedded\n  path: DIR/sessions.redb\n".into(), ..Choices::default() })
+            .await
     }
 
     /// A rig of one's own.
@@ -189,8 +190,12 @@ provider:
 
     /// At the carrier: agrees with a PIN and shares name and e-mail. The answer leads back and is not followed.
     pub async fn agree(&self, browser: &Browser, consent: &Page) -> Page {
-        self.decide(browser, consent, &[("decision", "agree"), ("factor", "pin"), ("share", "name"), ("share", "email")])
-            .await
+        self.decide(
+            browser,
+            consent,
+            &[("decision", "agree"), ("factor", "pin"), ("share", "name"), ("share", "email")],
+        )
+        .await
     }
 
     /// At the carrier: any other decision.

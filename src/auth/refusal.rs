@@ -63,6 +63,8 @@ pub enum Refusal {
     RequestMalformed,
     /// A form was sent to us from another site.
     SignOutForeign,
+    /// The session has ended here and in this browser, but the session store did not hear of it.
+    SignOutUnheard,
     /// The session store does not answer.
     StoreUnavailable,
     /// The address is longer than its limit.
@@ -272,6 +274,13 @@ impl Refusal {
                 "Another site tried to sign you out. Nothing was changed.",
                 false,
             ),
+            Self::SignOutUnheard => words(
+                S::SERVICE_UNAVAILABLE,
+                "sign_out_unheard",
+                "You are signed out in this browser",
+                "A part of this site is down, so other parts may not know yet. To be sure, sign in and out again in a few minutes.",
+                false,
+            ),
             Self::StoreUnavailable => words(
                 S::SERVICE_UNAVAILABLE,
                 "store_unavailable",
@@ -356,7 +365,9 @@ impl Refusal {
             error_json(words.status, words.code, view.request_id, words.again.then_some(start.as_str()))
         };
         match self {
-            Self::StoreUnavailable => reply.set(header::RETRY_AFTER, HeaderValue::from_static("5")),
+            Self::SignOutUnheard | Self::StoreUnavailable => {
+                reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
+            }
             Self::ProviderUnavailable(after) => {
                 let seconds = after.map_or(10, |after| after.as_secs().clamp(1, 60));
                 reply.set(header::RETRY_AFTER, HeaderValue::from(seconds));

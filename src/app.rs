@@ -11,7 +11,9 @@ use tracing::{info, warn};
 use crate::auth::{AuthSettings, Parts, RelyingParty};
 use crate::config::{Config, StoreChoice};
 use crate::gateway::head::HeadLimits;
-use crate::gateway::{GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies};
+use crate::gateway::{
+    BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
+};
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
@@ -281,6 +283,7 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         max_cookie_bytes: limits.cookie_bytes,
         keepalive: limits.keepalive,
         client_read_timeout: limits.read_timeout,
+        body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         access_log: config.log.access,

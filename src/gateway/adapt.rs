@@ -56,7 +56,8 @@ pub(super) fn address(header: &RequestHeader, seen: Option<HeadReportView<'_>>) 
     Ok(Address { host, target })
 }
 
-fn refuse_head(fault: HeadFault) -> Untranslatable {
+/// What is told about a fault the watch on the connection found.
+pub(super) fn refuse_head(fault: HeadFault) -> Untranslatable {
     match fault {
         HeadFault::BadContentLength => untranslatable(Refusal::RequestMalformed, "content_length"),
         HeadFault::BadLineEnd => untranslatable(Refusal::RequestMalformed, "line_end"),

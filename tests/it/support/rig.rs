@@ -16,7 +16,7 @@ use super::upstream::Upstream;
 pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
 pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
 
-/// What differs from rig to rig. Texts are YAML.
+/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// `sessions:` without the key itself, two spaces in front of each line.
@@ -127,6 +127,7 @@ provider:
             ui = self.simulator.discovery_ui(),
         )
         .replace("DIR", &self.dir_path)
+        .replace("UPSTREAM", &format!("http://{upstream}"))
     }
 
     fn config(&self) -> Config {

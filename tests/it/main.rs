@@ -2,5 +2,6 @@
 //! code with it, browsers that are plain HTTP clients with a cookie jar. A file a promise.
 
 mod floors;
+mod independent_provider;
 mod sign_in;
 mod support;

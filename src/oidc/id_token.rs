@@ -16,7 +16,7 @@ pub use error::IdTokenError;
 use super::claims::{Collector, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
-use crate::identity::ClaimValue;
+use crate::oidc::claims::ClaimValue;
 use crate::secret::{SecretString, constant_time_eq};
 
 /// An ID token older than this is refused, whatever its `exp` says (dossier 11.3): ours was made moments ago.

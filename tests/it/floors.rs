@@ -29,13 +29,10 @@ const ALLOWED: &[(&str, &str)] = &[
     // A route's settings name what it demands and what it tells its upstream; the rooms that do so stay above.
     ("route", "policy"),
     ("route", "identity"),
-    // The words for claims are shared by those who read them.
-    ("oidc", "identity"),
     // Userinfo and discovery answers are ZenKey's, the ways to them are the provider's; a demand is made of an identity.
     ("provider", "zenkey"),
     ("provider", "identity"),
     ("policy", "identity"),
-    ("zenkey", "identity"),
     // A view of a request holds its normal target.
     ("web", "route"),
     // A random seed for a pseudonym in the log.

@@ -349,10 +349,14 @@ impl Refusal {
 
     /// The reply: a page for a person who is looking at it, JSON for everything else.
     pub fn reply(self, view: &RequestView<'_>, prefix: &str) -> Reply {
+        self.reply_with(view, &format!("{prefix}/start"))
+    }
+
+    /// As [`Refusal::reply`], where starting again leads to `start`: back to the page that was asked for.
+    pub fn reply_with(self, view: &RequestView<'_>, start: &str) -> Reply {
         let words = self.words();
-        let start = format!("{prefix}/start");
         let mut reply = if view.wants_html() {
-            let action = words.again.then_some(Action { label: "Start again", href: &start });
+            let action = words.again.then_some(Action { label: "Start again", href: start });
             error_page(ErrorPage {
                 status: words.status,
                 title: words.title,
@@ -362,7 +366,7 @@ impl Refusal {
                 action,
             })
         } else {
-            error_json(words.status, words.code, view.request_id, words.again.then_some(start.as_str()))
+            error_json(words.status, words.code, view.request_id, words.again.then_some(start))
         };
         match self {
             Self::SignOutUnheard | Self::StoreUnavailable => {

@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod raw;
+pub mod redis;
 pub mod rig;
 pub mod upstream;
 

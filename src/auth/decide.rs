@@ -87,7 +87,7 @@ impl RelyingParty {
     /// Decides one request. Runs once per request, never on a retry.
     pub async fn decide(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Decision {
         let host_is_ours = view.host == self.public_host;
-        if let Some(endpoint) = self.own_endpoint(view.target.path()) {
+        if let Some(endpoint) = self.own_endpoint(view.target) {
             if host_is_ours || self.serves(view.host) {
                 return Decision::Answer(self.endpoint(endpoint, view, now).await);
             }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::RelyingParty;
 use super::decide::Visitor;
 use super::refusal::Refusal;
+use crate::route::path::NormalTarget;
 use crate::web::cookie::clear_cookie;
 use crate::web::page::{error_json, sign_in_page};
 use crate::web::{Reply, RequestView};
@@ -30,13 +31,15 @@ pub(super) enum Endpoint {
 }
 
 impl RelyingParty {
-    /// Which of our addresses `path` is; `None` if it is not under our prefix at all.
-    pub(super) fn own_endpoint(&self, path: &str) -> Option<Endpoint> {
-        let rest = path.strip_prefix(self.settings.prefix.as_str())?;
-        if rest.is_empty() {
-            return Some(Endpoint::Unknown);
+    /// Which of our addresses `target` is; `None` if it is not under our prefix at all. What merely looks like it
+    /// (`/OAUTH2/start`, `/oauth2;x/start`) is no page of ours, but no app gets to see it either: one that reads it as
+    /// ours could ask people for their consent in our name (H13).
+    pub(super) fn own_endpoint(&self, target: &NormalTarget) -> Option<Endpoint> {
+        if !target.is_under(&self.settings.prefix) {
+            return None;
         }
-        Some(match rest.strip_prefix('/')? {
+        let rest = target.path().strip_prefix(self.settings.prefix.as_str()).unwrap_or_default();
+        Some(match rest.strip_prefix('/').unwrap_or_default() {
             "callback" => Endpoint::Callback,
             "session" => Endpoint::Session,
             "sign_in" => Endpoint::SignIn,

@@ -2,5 +2,8 @@
 //! code with it, browsers that are plain HTTP clients with a cookie jar. A file a promise.
 
 mod floors;
+mod independent_provider;
+mod proxy;
+mod rows;
 mod sign_in;
 mod support;

@@ -2,6 +2,7 @@
 //! with it; any number may run at once.
 
 pub mod browser;
+pub mod foreign;
 pub mod raw;
 pub mod redis;
 pub mod rig;

@@ -84,6 +84,12 @@ impl Browser {
         }
     }
 
+    /// A browser on a phone.
+    pub fn phone() -> Self {
+        let user_agent = "Mozilla/5.0 (Android 16; Mobile; rv:150.0) Gecko/150.0 Firefox/150.0".to_owned();
+        Self { user_agent, ..Self::new() }
+    }
+
     /// Cookies of `host`, by name.
     pub fn cookies(&self, host: &str) -> BTreeMap<String, String> {
         self.jar.lock().unwrap().get(host).cloned().unwrap_or_default()

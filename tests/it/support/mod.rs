@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod foreign;
 pub mod raw;
+pub mod redis;
 pub mod rig;
 pub mod upstream;
 

@@ -50,9 +50,9 @@ pub fn init(settings: &LogSettings) {
                     .with_writer(std::io::stderr),
             )
             .try_init(),
-        LogFormat::Human => registry
-            .with(tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr))
-            .try_init(),
+        LogFormat::Human => {
+            registry.with(tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr)).try_init()
+        }
     };
 }
 

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 use super::fail;
 use crate::app::App;
 use crate::config::Config;
-use crate::telemetry::log;
+use crate::telemetry::{log, panics};
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let (config, warnings) = match Config::load(path) {
@@ -41,6 +41,7 @@ pub(super) fn run_with(config: Config) -> ExitCode {
                 return fail(error);
             }
         };
+        panics::count(app.metrics());
         info!(listen = %app.address(), private = %app.admin_address(), "The gateway is up");
         wait_for_signal().await;
         info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");

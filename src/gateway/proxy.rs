@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -198,10 +198,19 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<()> {
+        // The framework refuses a switch of protocols that only one side asked for, but passes one that nobody asked
+        // for: whatever follows would be read as an answer of ours (O09).
+        let may_switch =
+            || session.is_upgrade_req() && context.permit.as_ref().is_some_and(|permit| permit.route().websocket);
+        if response.status == StatusCode::SWITCHING_PROTOCOLS && !may_switch() {
+            let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream switched protocols unasked");
+            error.as_up();
+            return Err(error);
+        }
         self.rules.clean_response(response, &self.metrics)
     }
 

@@ -11,7 +11,9 @@ use tracing::{info, warn};
 use crate::auth::{AuthSettings, Parts, RelyingParty};
 use crate::config::{Config, StoreChoice};
 use crate::gateway::head::HeadLimits;
-use crate::gateway::{GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies};
+use crate::gateway::{
+    BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
+};
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
@@ -91,7 +93,9 @@ fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
             match HeaderPlan::compile(&route.identity_headers) {
                 Ok(plan) => plans.push((route.identity_headers.clone(), plan)),
                 Err(wrong) => {
-                    faults.extend(wrong.iter().map(|fault: &HeaderFault| format!("routes[{index}].identity_headers: {fault}")));
+                    faults.extend(
+                        wrong.iter().map(|fault: &HeaderFault| format!("routes[{index}].identity_headers: {fault}")),
+                    );
                     continue;
                 }
             }
@@ -102,8 +106,9 @@ fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
     let routes = RouteTable::compile_beside(&config.prefix, config.routes.clone());
     let routes = routes.map_err(|wrong| faults.extend(wrong.iter().map(RouteFault::to_string)));
     let return_policy = ReturnPolicy::new(&config.prefix, return_origins(config));
-    let return_policy = return_policy
-        .map_err(|wrong| faults.extend(wrong.iter().map(|f: &ReturnPolicyFault| format!("sign_in.return_origins: {f}"))));
+    let return_policy = return_policy.map_err(|wrong| {
+        faults.extend(wrong.iter().map(|f: &ReturnPolicyFault| format!("sign_in.return_origins: {f}")))
+    });
     let seal_keys = seal_keys(config).map_err(|fault| faults.push(format!("sessions.keys: {fault}")));
     match (routes, return_policy, seal_keys) {
         (Ok(routes), Ok(return_policy), Ok(seal_keys)) if faults.is_empty() => {
@@ -278,21 +283,9 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         max_cookie_bytes: limits.cookie_bytes,
         keepalive: limits.keepalive,
         client_read_timeout: limits.read_timeout,
+        body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        access_log: true,
-    }
-}
-
-/// How to log, in the words of the room that does.
-pub fn log_settings(config: &Config) -> crate::telemetry::log::LogSettings {
-    use crate::telemetry::log::{LogFormat, LogSettings};
-    LogSettings {
-        format: match config.log.format {
-            crate::config::LogFormat::Human => LogFormat::Human,
-            crate::config::LogFormat::Json => LogFormat::Json,
-        },
-        level: config.log.level.as_str().to_owned(),
-        access: true,
+        access_log: config.log.access,
     }
 }

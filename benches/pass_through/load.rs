@@ -46,10 +46,14 @@ pub fn sign_in(address: &str) -> String {
         let (host, path) = url.trim_start_matches("http://").split_once('/').expect("a path");
         let ours = host.starts_with("localhost");
         let cookies: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = if ours && !cookies.is_empty() { format!("Cookie: {}\r\n", cookies.join("; ")) } else { String::new() };
+        let cookies =
+            if ours && !cookies.is_empty() { format!("Cookie: {}\r\n", cookies.join("; ")) } else { String::new() };
         let mut stream = connect(&host.replace("localhost", "127.0.0.1"));
-        write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\n{cookies}Connection: close\r\n\r\n")
-            .expect("a request is sent");
+        write!(
+            stream,
+            "GET /{path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\n{cookies}Connection: close\r\n\r\n"
+        )
+        .expect("a request is sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer in text");
         for cookie in header(&answer, "set-cookie") {
@@ -69,5 +73,8 @@ pub fn sign_in(address: &str) -> String {
 
 fn header<'a>(answer: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     let head = answer.split("\r\n\r\n").next().unwrap_or_default();
-    head.split("\r\n").filter_map(|line| line.split_once(": ")).filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    head.split("\r\n")
+        .filter_map(|line| line.split_once(": "))
+        .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }

@@ -12,7 +12,7 @@ use pingora::server::configuration::ServerConf;
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
 use pingora::upstreams::peer::HttpPeer;
-use zengate::app::{App, log_settings};
+use zengate::app::App;
 use zengate::config::Config;
 use zengate::demo::{Client, Simulator, SimulatorSettings};
 use zengate::gateway::Sockets;
@@ -67,7 +67,8 @@ pub fn play(arguments: &[String]) -> ExitCode {
         let _closed = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let upstream = |place: usize| arguments[place].parse::<SocketAddr>().expect("an address");
     match arguments[0].as_str() {
         "upstream" => answer(),
@@ -87,7 +88,8 @@ fn say(address: SocketAddr) {
 fn answer() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     say(listener.local_addr().expect("bound"));
-    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", BODY.len()).into_bytes();
+    let mut answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", BODY.len()).into_bytes();
     answer.extend_from_slice(BODY);
     for stream in listener.incoming() {
         let answer = answer.clone();
@@ -166,7 +168,7 @@ routes:
         ui = simulator.discovery_ui(),
     );
     let config = Config::parse(&text, "bench.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}")).0;
-    zengate::telemetry::log::init(&log_settings(&config));
+    zengate::telemetry::log::init(&config.log);
     let app = App::start_on(sockets, config).await.expect("the gateway starts");
     say(app.address());
     std::future::pending::<()>().await;

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::refusal::Refusal;
 use super::{LiveSession, RelyingParty};
 use crate::identity::headers::HeaderSet;
+use crate::route::path::MAX_RETURN;
 use crate::route::{Access, Found, Route};
 use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
@@ -67,11 +68,26 @@ pub(super) enum Visitor {
     StoreDown,
 }
 
+/// Longest address of ours that a browser is sent to; well within what our own listener takes.
+const LONGEST_START: usize = 6 * 1024;
+
+/// The address that begins a sign-in and returns to `target`. One that would be too long to be asked for begins a
+/// sign-in all the same, and returns to the start page: a 414 would keep the person out.
+fn start_for(start: &str, target: &str) -> String {
+    if target.len() <= MAX_RETURN {
+        let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
+        if rd.len() <= LONGEST_START {
+            return format!("{start}?rd={rd}");
+        }
+    }
+    start.to_owned()
+}
+
 impl RelyingParty {
     /// Decides one request. Runs once per request, never on a retry.
     pub async fn decide(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Decision {
         let host_is_ours = view.host == self.public_host;
-        if let Some(endpoint) = self.own_endpoint(view.target.path()) {
+        if let Some(endpoint) = self.own_endpoint(view.target) {
             if host_is_ours || self.serves(view.host) {
                 return Decision::Answer(self.endpoint(endpoint, view, now).await);
             }
@@ -202,8 +218,7 @@ impl RelyingParty {
     fn unauthenticated(&self, view: &RequestView<'_>, clear: bool) -> Reply {
         let start = format!("{}/start", self.settings.prefix);
         let mut reply = if view.is_navigation() {
-            let rd: String = url::form_urlencoded::byte_serialize(view.target.as_str().as_bytes()).collect();
-            match HeaderValue::try_from(format!("{start}?rd={rd}")) {
+            match HeaderValue::try_from(start_for(&start, view.target.as_str())) {
                 Ok(location) => Reply::redirect(StatusCode::FOUND, location),
                 Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
             }
@@ -227,6 +242,21 @@ impl RelyingParty {
         };
         if clear {
             reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+        }
+        reply
+    }
+
+    /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.
+    pub(super) async fn without_dead_cookie(
+        self: &Arc<Self>,
+        mut reply: Reply,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Reply {
+        let name = &self.settings.cookies.session;
+        if find_cookie(view.headers, name).is_some() && matches!(self.session_of(view, now).await, Visitor::DeadCookie)
+        {
+            reply.add_cookie(clear_cookie(name));
         }
         reply
     }

@@ -128,8 +128,7 @@ impl RelyingParty {
             warn!(request_id = view.request_id, reason = "ticket_mismatch", "A ticket was brought to the wrong place");
             return Err(Refusal::AttemptUnknown);
         }
-        let mut session =
-            self.sealer.open_session(&ticket_id, &ticket.session).map_err(|_| Refusal::AttemptUnknown)?;
+        let mut session = self.sealer.open_session(&ticket_id, &ticket.session).map_err(|_| Refusal::AttemptUnknown)?;
         session.parent = Some(StoreKey(ticket.parent));
         session.last_seen = now;
         Ok(session)

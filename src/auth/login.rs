@@ -60,7 +60,11 @@ impl RelyingParty {
             return self.refusal(Refusal::UnknownIssuer, view);
         }
         if self.is_looping(view, now) {
-            warn!(request_id = view.request_id, code = "cookie_lost", "A browser signs in again and again without our cookie");
+            warn!(
+                request_id = view.request_id,
+                code = "cookie_lost",
+                "A browser signs in again and again without our cookie"
+            );
             return self.refusal(Refusal::CookieLost, view);
         }
         let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
@@ -216,7 +220,9 @@ impl RelyingParty {
     pub(super) fn provider_refusal(&self, view: &RequestView<'_>, error: &ProviderError) -> Refusal {
         warn!(request_id = view.request_id, reason = %error, "The provider gave no usable answer");
         match error {
-            ProviderError::Invalid(_) | ProviderError::Refused(_) | ProviderError::Untrusted(_) => Refusal::ProviderInvalid,
+            ProviderError::Invalid(_) | ProviderError::Refused(_) | ProviderError::Untrusted(_) => {
+                Refusal::ProviderInvalid
+            }
             ProviderError::Timeout => Refusal::ProviderTimeout,
             ProviderError::Unavailable { retry_after, .. } => Refusal::ProviderUnavailable(*retry_after),
         }

@@ -63,6 +63,8 @@ pub enum Refusal {
     RequestMalformed,
     /// A form was sent to us from another site.
     SignOutForeign,
+    /// The session has ended here and in this browser, but the session store did not hear of it.
+    SignOutUnheard,
     /// The session store does not answer.
     StoreUnavailable,
     /// The address is longer than its limit.
@@ -191,9 +193,13 @@ impl Refusal {
                 "This is not your fault. Please tell whoever runs this site, with the id below.",
                 false,
             ),
-            Self::MethodNotAllowed => {
-                words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "Not this way", "This address is opened, not posted to.", false)
-            }
+            Self::MethodNotAllowed => words(
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Not this way",
+                "This address is opened, not posted to.",
+                false,
+            ),
             Self::MethodNotServed => words(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_served",
@@ -208,7 +214,9 @@ impl Refusal {
                 "The carrier could not verify the SIM. Check the phone's connection, then try again.",
                 true,
             ),
-            Self::NoRoute => words(S::FORBIDDEN, "no_route", "Nothing here for you", "No page of this site has this address.", false),
+            Self::NoRoute => {
+                words(S::FORBIDDEN, "no_route", "Nothing here for you", "No page of this site has this address.", false)
+            }
             Self::NotFound => words(S::NOT_FOUND, "not_found", "No such page", "This address does not exist.", false),
             Self::NotSignedIn => words(
                 S::FORBIDDEN,
@@ -264,6 +272,13 @@ impl Refusal {
                 "cross_site",
                 "This came from another site",
                 "Another site tried to sign you out. Nothing was changed.",
+                false,
+            ),
+            Self::SignOutUnheard => words(
+                S::SERVICE_UNAVAILABLE,
+                "sign_out_unheard",
+                "You are signed out in this browser",
+                "A part of this site is down, so other parts may not know yet. To be sure, sign in and out again in a few minutes.",
                 false,
             ),
             Self::StoreUnavailable => words(
@@ -350,7 +365,9 @@ impl Refusal {
             error_json(words.status, words.code, view.request_id, words.again.then_some(start.as_str()))
         };
         match self {
-            Self::StoreUnavailable => reply.set(header::RETRY_AFTER, HeaderValue::from_static("5")),
+            Self::SignOutUnheard | Self::StoreUnavailable => {
+                reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
+            }
             Self::ProviderUnavailable(after) => {
                 let seconds = after.map_or(10, |after| after.as_secs().clamp(1, 60));
                 reply.set(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -9,11 +9,14 @@ use serde_json::{Map, Value, json};
 use super::RelyingParty;
 use super::decide::Visitor;
 use super::refusal::Refusal;
+use crate::route::path::NormalTarget;
+use crate::web::cookie::clear_cookie;
 use crate::web::page::{error_json, sign_in_page};
 use crate::web::{Reply, RequestView};
 
 /// Claims `userinfo` may show to the browser of the very person (R08): never a token, never anything else.
-const SHOWN: &[&str] = &["email", "email_verified", "family_name", "given_name", "groups", "name", "preferred_username"];
+const SHOWN: &[&str] =
+    &["email", "email_verified", "family_name", "given_name", "groups", "name", "preferred_username"];
 
 /// An address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,13 +31,15 @@ pub(super) enum Endpoint {
 }
 
 impl RelyingParty {
-    /// Which of our addresses `path` is; `None` if it is not under our prefix at all.
-    pub(super) fn own_endpoint(&self, path: &str) -> Option<Endpoint> {
-        let rest = path.strip_prefix(self.settings.prefix.as_str())?;
-        if rest.is_empty() {
-            return Some(Endpoint::Unknown);
+    /// Which of our addresses `target` is; `None` if it is not under our prefix at all. What merely looks like it
+    /// (`/OAUTH2/start`, `/oauth2;x/start`) is no page of ours, but no app gets to see it either: one that reads it as
+    /// ours could ask people for their consent in our name (H13).
+    pub(super) fn own_endpoint(&self, target: &NormalTarget) -> Option<Endpoint> {
+        if !target.is_under(&self.settings.prefix) {
+            return None;
         }
-        Some(match rest.strip_prefix('/')? {
+        let rest = target.path().strip_prefix(self.settings.prefix.as_str()).unwrap_or_default();
+        Some(match rest.strip_prefix('/').unwrap_or_default() {
             "callback" => Endpoint::Callback,
             "session" => Endpoint::Session,
             "sign_in" => Endpoint::SignIn,
@@ -46,16 +51,27 @@ impl RelyingParty {
     }
 
     /// Answers one of our addresses. None of them ever reaches an upstream.
-    pub(super) async fn endpoint(self: &Arc<Self>, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    pub(super) async fn endpoint(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Reply {
         match endpoint {
             Endpoint::Callback => self.callback(view, now).await,
             Endpoint::SignOut => self.sign_out(view, now).await,
-            Endpoint::Start => self.start(view, now).await,
+            Endpoint::Start => {
+                let reply = self.start(view, now).await;
+                self.without_dead_cookie(reply, view, now).await
+            }
             Endpoint::Unknown => self.refusal(Refusal::NotFound, view),
             _ if view.method != Method::GET && view.method != Method::HEAD => {
                 self.refusal(Refusal::MethodNotAllowed, view)
             }
-            Endpoint::SignIn => sign_in_page(&format!("{}/start", self.settings.prefix), view.request_id),
+            Endpoint::SignIn => {
+                let page = sign_in_page(&format!("{}/start", self.settings.prefix), view.request_id);
+                self.without_dead_cookie(page, view, now).await
+            }
             Endpoint::Session | Endpoint::UserInfo => self.who(endpoint, view, now).await,
         }
     }
@@ -64,9 +80,13 @@ impl RelyingParty {
         let live = match self.session_of(view, now).await {
             Visitor::SignedIn(live) => live,
             Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
-            Visitor::NoCookie | Visitor::DeadCookie => {
+            visitor @ (Visitor::NoCookie | Visitor::DeadCookie) => {
                 let start = format!("{}{}/start", self.origin_of(view.host), self.settings.prefix);
-                return error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
+                let mut reply = error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
+                if matches!(visitor, Visitor::DeadCookie) {
+                    reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+                }
+                return reply;
             }
         };
         let session = live.value().session();

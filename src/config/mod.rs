@@ -26,8 +26,7 @@ pub use effective::effective;
 pub use fault::{Faults, Place, Remark, Warning};
 pub use schema::json_schema;
 pub use settings::{
-    Config, LimitSettings, LogFormat, LogLevel, LogSettings, Origin, SessionSettings, Setting, ShutdownSettings,
-    SignInSettings, StoreChoice,
+    Config, LimitSettings, Origin, SessionSettings, Setting, ShutdownSettings, SignInSettings, StoreChoice,
 };
 
 use secret_ref::SecretFile;

@@ -56,7 +56,8 @@ pub(super) fn address(header: &RequestHeader, seen: Option<HeadReportView<'_>>) 
     Ok(Address { host, target })
 }
 
-fn refuse_head(fault: HeadFault) -> Untranslatable {
+/// What is told about a fault the watch on the connection found.
+pub(super) fn refuse_head(fault: HeadFault) -> Untranslatable {
     match fault {
         HeadFault::BadContentLength => untranslatable(Refusal::RequestMalformed, "content_length"),
         HeadFault::BadLineEnd => untranslatable(Refusal::RequestMalformed, "line_end"),
@@ -195,7 +196,9 @@ mod tests {
         ] {
             assert_eq!(host_name(authority).as_deref(), Some(host), "{authority}");
         }
-        for authority in ["", ":80", "a@b", "a b", "a/b", "a:80x", "a:123456", "[::1", "[x]", "ä.test", "a..b", "a,b", "[::1]x"] {
+        for authority in
+            ["", ":80", "a@b", "a b", "a/b", "a:80x", "a:123456", "[::1", "[x]", "ä.test", "a..b", "a,b", "[::1]x"]
+        {
             assert_eq!(host_name(authority), None, "{authority}");
         }
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::body_rate::BodyPace;
 use crate::auth::Permit;
 use crate::route::path::NormalTarget;
 use crate::telemetry::metrics::RequestOutcome;
@@ -53,6 +54,8 @@ pub(super) struct Context {
     pub(super) permit: Option<Permit>,
     /// Bytes of request body seen.
     pub(super) body: u64,
+    /// How fast they come.
+    pub(super) body_pace: BodyPace,
     /// How it ended.
     pub(super) outcome: RequestOutcome,
 }
@@ -70,6 +73,7 @@ impl Context {
             early: None,
             permit: None,
             body: 0,
+            body_pace: BodyPace::default(),
             outcome: RequestOutcome::Answered,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! The framework's read timeout starts anew with each byte, so a client that sends one byte a minute holds a connection
 //! for hours. Here the clock starts with a head's first byte and is not stopped by further ones. A head beyond its
-//! limit is ended for the parser at that very point, so that it is answered (431, 414) instead of buffered.
+//! limit is ended for the parser at that very point, so that it is answered (431, 414) instead of buffered. What is
+//! written before a head was read to its end is the framework's own opinion of it, and is replaced by ours.
 
 use std::any::Any;
 use std::fmt;
@@ -16,22 +17,31 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
+use pingora::protocols::tls::TlsRef;
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
     UniqueID, UniqueIDType,
 };
-use pingora::protocols::tls::TlsRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::head::{HeadFault, HeadLimits, HeadScanner};
 use super::listener::ConnectionSlot;
+use super::unreadable::Unreadable;
 
 /// The watched connection.
 pub(super) struct GuardedStream {
     inner: Stream,
     head: Mutex<HeadWatch>,
-    _slot: ConnectionSlot,
+    unreadable: Arc<Unreadable>,
+    stand_in: Option<StandIn>,
+    slot: ConnectionSlot,
+}
+
+/// Our answer to a head that could not be read, on its way out.
+struct StandIn {
+    answer: Vec<u8>,
+    written: usize,
 }
 
 struct HeadWatch {
@@ -51,9 +61,39 @@ pub(super) struct HeadReport {
 }
 
 impl GuardedStream {
-    pub(super) fn new(inner: Stream, limits: HeadLimits, deadline: Duration, slot: ConnectionSlot) -> Self {
+    pub(super) fn new(
+        inner: Stream,
+        limits: HeadLimits,
+        deadline: Duration,
+        unreadable: Arc<Unreadable>,
+        slot: ConnectionSlot,
+    ) -> Self {
         let watch = HeadWatch { scanner: HeadScanner::new(limits), armed: true, deadline, timer: None };
-        Self { inner, head: Mutex::new(watch), _slot: slot }
+        Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, slot }
+    }
+
+    /// Whether `theirs` is what the framework says of a head that it could not read; then our words are made ready.
+    fn stands_in_for(&mut self, theirs: &[u8]) -> bool {
+        let head = self.head.get_mut();
+        if self.stand_in.is_none() && head.armed && head.scanner.has_begun() {
+            let (fault, line) = (head.scanner.fault(), head.scanner.request_line());
+            let answer = self.unreadable.answer(self.slot.client(), fault, line, theirs);
+            self.stand_in = Some(StandIn { answer, written: 0 });
+        }
+        self.stand_in.is_some()
+    }
+
+    /// Writes our words; theirs are taken for written once ours are.
+    fn poll_stand_in(&mut self, cx: &mut Context<'_>, theirs: usize) -> Poll<io::Result<usize>> {
+        if let Some(StandIn { answer, written }) = &mut self.stand_in {
+            while let Some(rest) = answer.get(*written..).filter(|rest| !rest.is_empty()) {
+                match ready!(Pin::new(&mut self.inner).poll_write(cx, rest))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    count => *written += count,
+                }
+            }
+        }
+        Poll::Ready(Ok(theirs))
     }
 
     /// Ends the watch for this request and reports.
@@ -135,7 +175,11 @@ impl AsyncRead for GuardedStream {
 
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(cx, buf)
+        let this = self.get_mut();
+        if this.stands_in_for(buf) {
+            return this.poll_stand_in(cx, buf.len());
+        }
+        Pin::new(&mut this.inner).poll_write(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -151,7 +195,11 @@ impl AsyncWrite for GuardedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        if this.stands_in_for(bufs.first().map_or(&[], |buf| buf)) {
+            return this.poll_stand_in(cx, bufs.iter().map(|buf| buf.len()).sum());
+        }
+        Pin::new(&mut this.inner).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -293,7 +293,9 @@ mod tests {
         assert_eq!(with("Content-Length: 5"), None);
         assert_eq!(with("Content-Length: 5\r\nTransfer-Encoding: chunked"), Some(BadTransferEncoding));
         assert_eq!(with("Transfer-Encoding: chunked\r\nContent-Length: 5"), Some(BadTransferEncoding));
-        for value in ["xchunked", "identity", "chunked,", "\"chunked\"", "\x0bchunked", "gzip, chunked", "chunked, chunked", ""] {
+        for value in
+            ["xchunked", "identity", "chunked,", "\"chunked\"", "\x0bchunked", "gzip, chunked", "chunked, chunked", ""]
+        {
             assert_eq!(with(&format!("Transfer-Encoding: {value}")), Some(BadTransferEncoding), "{value:?}");
         }
         assert_eq!(with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), Some(BadTransferEncoding));

@@ -53,6 +53,7 @@ impl HeaderRules {
         }
         upstream.insert_header("x-forwarded-proto", proto)?;
         upstream.insert_header("x-forwarded-for", hop)?;
+        upstream.insert_header("x-request-id", context.request_id.as_str())?;
         if let Some(identity) = permit.identity_headers() {
             for (name, value) in identity.iter() {
                 upstream.insert_header(name.clone(), value.clone())?;
@@ -86,10 +87,15 @@ impl HeaderRules {
     /// The client's address; behind a trusted proxy, what that proxy said with the proxy itself appended.
     fn forwarded_for(&self, upstream: &RequestHeader, context: &Context) -> HeaderValue {
         let peer = context.peer.to_string();
-        let chain = match upstream.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok()) {
-            Some(before) if context.behind_proxy => format!("{before}, {peer}"),
-            _ => peer,
-        };
+        let mut chain = String::new();
+        if context.behind_proxy {
+            // Several fields are one list (RFC 9110, 5.3).
+            for before in upstream.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()) {
+                chain.push_str(before);
+                chain.push_str(", ");
+            }
+        }
+        chain.push_str(&peer);
         HeaderValue::try_from(chain).unwrap_or(HeaderValue::from_static("unknown"))
     }
 

@@ -13,8 +13,10 @@ use pingora::apps::ServerApp;
 use pingora::protocols::Stream;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 
+use super::adapt::TrustedProxies;
 use super::guarded_stream::GuardedStream;
 use super::head::HeadLimits;
+use super::unreadable::Unreadable;
 use crate::telemetry::Metrics;
 
 /// Limits of the public listener.
@@ -26,7 +28,8 @@ pub struct ListenerLimits {
     pub head_deadline: Duration,
     /// Open connections in total. Default 20,000.
     pub connections: usize,
-    /// Open connections per client address. Default 1,000.
+    /// Open connections per client address; trusted proxies, which speak for many clients, are not counted. Default
+    /// 1,000.
     pub connections_per_client: usize,
 }
 
@@ -51,6 +54,7 @@ pub(super) fn hand_over(listeners: impl IntoIterator<Item = (SocketAddr, TcpList
 #[derive(Debug)]
 pub(super) struct Connections {
     limits: ListenerLimits,
+    trusted: TrustedProxies,
     metrics: Arc<Metrics>,
     open: Mutex<Open>,
 }
@@ -62,8 +66,8 @@ struct Open {
 }
 
 impl Connections {
-    pub(super) fn new(limits: ListenerLimits, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { limits, metrics, open: Mutex::default() })
+    pub(super) fn new(limits: ListenerLimits, trusted: TrustedProxies, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { limits, trusted, metrics, open: Mutex::default() })
     }
 
     /// A place for one more connection of `client`, or none.
@@ -71,7 +75,9 @@ impl Connections {
         let mut open = self.open.lock();
         let refused = if open.total >= self.limits.connections {
             Some("total")
-        } else if open.by_client.get(&client).copied().unwrap_or(0) >= self.limits.connections_per_client {
+        } else if open.by_client.get(&client).copied().unwrap_or(0) >= self.limits.connections_per_client
+            && !self.trusted.contains(client)
+        {
             Some("client")
         } else {
             None
@@ -100,6 +106,13 @@ pub(super) struct ConnectionSlot {
     client: IpAddr,
 }
 
+impl ConnectionSlot {
+    /// Whose connection it is.
+    pub(super) fn client(&self) -> IpAddr {
+        self.client
+    }
+}
+
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut open = self.connections.open.lock();
@@ -118,16 +131,19 @@ impl Drop for ConnectionSlot {
 pub(super) struct GuardedApp<A> {
     pub(super) inner: Arc<A>,
     pub(super) connections: Arc<Connections>,
+    pub(super) unreadable: Arc<Unreadable>,
 }
 
 #[async_trait]
 impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let peer = stream.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
+        let peer =
+            stream.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
         let client = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
         let slot = self.connections.admit(client)?;
         let limits = &self.connections.limits;
-        let guarded = GuardedStream::new(stream, limits.head, limits.head_deadline, slot);
+        let unreadable = Arc::clone(&self.unreadable);
+        let guarded = GuardedStream::new(stream, limits.head, limits.head_deadline, unreadable, slot);
         self.inner.process_new(Box::new(guarded), shutdown).await
     }
 

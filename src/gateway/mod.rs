@@ -3,6 +3,7 @@
 
 mod adapt;
 mod admin;
+mod body_rate;
 mod context;
 mod guarded_stream;
 pub mod head;
@@ -11,11 +12,13 @@ mod listener;
 mod proxy;
 mod reply;
 mod server;
+mod unreadable;
 mod upstream;
 
 use std::time::Duration;
 
 pub use adapt::TrustedProxies;
+pub use body_rate::BodyRate;
 pub use listener::ListenerLimits;
 pub use server::{GatewayParts, RunningGateway, Sockets, start};
 
@@ -30,6 +33,8 @@ pub struct GatewaySettings {
     pub keepalive: Duration,
     /// Longest silence of a client that owes us a body. Default 60 s.
     pub client_read_timeout: Duration,
+    /// How fast a client must send a body.
+    pub body_rate: BodyRate,
     /// Longest time a client may not read. Default 60 s.
     pub client_write_timeout: Duration,
     /// Proxies in front of us that are believed.

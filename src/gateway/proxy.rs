@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,7 +34,7 @@ pub(super) struct Gateway {
     pub(super) rules: HeaderRules,
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) ids: AtomicU64,
+    pub(super) ids: Arc<AtomicU64>,
 }
 
 impl Gateway {
@@ -181,6 +181,13 @@ impl ProxyHttp for Gateway {
             *body = None;
         }
         context.body += body.as_ref().map_or(0, |body| u64::try_from(body.len()).unwrap_or(u64::MAX));
+        let late = body.as_ref().is_some_and(|body| {
+            context.body_pace.is_too_slow(&self.settings.body_rate, body.len(), end_of_stream, Instant::now())
+        });
+        if late {
+            self.metrics.limit_hits.with_label_values(&["body_rate"]).inc();
+            return Err(Error::explain(ErrorType::HTTPStatus(408), "request body below its rate"));
+        }
         let limit = context.permit.as_ref().map_or(0, |permit| permit.route().max_body);
         if context.body > limit {
             self.metrics.limit_hits.with_label_values(&["body"]).inc();
@@ -205,9 +212,13 @@ impl ProxyHttp for Gateway {
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
         let refusal = match (error.etype(), error.esource()) {
             (ErrorType::HTTPStatus(413), _) => Refusal::BodyTooLarge,
-            (ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout, ErrorSource::Upstream) => {
-                Refusal::UpstreamTimeout
-            }
+            (ErrorType::HTTPStatus(408), _) => Refusal::ClientTooSlow,
+            // A chunk that is not as long as it says: where this request ends is anybody's guess (I08).
+            (kind, ErrorSource::Downstream) if kind.as_str() == "InvalidChunk" => Refusal::RequestMalformed,
+            (
+                ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout,
+                ErrorSource::Upstream,
+            ) => Refusal::UpstreamTimeout,
             (_, ErrorSource::Upstream) => Refusal::UpstreamUnavailable,
             (ErrorType::ReadTimedout, ErrorSource::Downstream) => Refusal::ClientTooSlow,
             (_, ErrorSource::Downstream) => return FailToProxy { error_code: 0, can_reuse_downstream: false },

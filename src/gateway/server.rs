@@ -20,6 +20,7 @@ use super::admin::Admin;
 use super::headers::HeaderRules;
 use super::listener::{Connections, GuardedApp, bind, hand_over};
 use super::proxy::Gateway;
+use super::unreadable::Unreadable;
 use super::{GatewaySettings, upstream};
 use crate::auth::RelyingParty;
 use crate::identity::headers::Reserved;
@@ -83,10 +84,13 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> RunningGateway {
     let GatewayParts { settings, party, routes, reserved, metrics, entropy } = parts;
     let Sockets { public: (address, public), private: (admin_address, private) } = sockets;
     let fds = hand_over([(address, public), (admin_address, private)]);
-    let connections = Connections::new(settings.limits.clone(), Arc::clone(&metrics));
+    let trusted = settings.trusted_proxies.clone();
+    let connections = Connections::new(settings.limits.clone(), trusted, Arc::clone(&metrics));
     let draining = Arc::new(AtomicBool::new(false));
     let mut seed = [0; 8];
     entropy.fill(&mut seed);
+    let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
+    let unreadable = Arc::new(Unreadable { ids: Arc::clone(&ids), metrics: Arc::clone(&metrics) });
 
     let scheme = if party.settings().public_url.scheme() == "https" { "https" } else { "http" };
     let cookies = party.settings().cookies.clone();
@@ -96,14 +100,14 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> RunningGateway {
         rules: HeaderRules { reserved, cookies, scheme },
         settings,
         metrics: Arc::clone(&metrics),
-        ids: AtomicU64::new(u64::from_ne_bytes(seed)),
+        ids,
     };
     let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(75));
     proxy.server_options = Some(options);
-    let app = GuardedApp { inner: Arc::new(proxy), connections: Arc::clone(&connections) };
+    let app = GuardedApp { inner: Arc::new(proxy), connections: Arc::clone(&connections), unreadable };
     let mut public = Service::new("public".to_owned(), app);
     public.add_tcp(&address.to_string());
     let admin = Admin { party, metrics, draining: Arc::clone(&draining) };

@@ -92,7 +92,8 @@ impl Metrics {
             upstream_failed: requests.with_label_values(&["upstream_failed"]),
         };
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-        let request_seconds = HistogramOpts::new("zengate_request_seconds", "Time from request header to end of answer");
+        let request_seconds =
+            HistogramOpts::new("zengate_request_seconds", "Time from request header to end of answer");
         let request_seconds = Histogram::with_opts(request_seconds.buckets(buckets)).expect("valid buckets");
         registry.register(Box::new(request_seconds.clone())).expect("a metric name used once");
         let connections = IntGauge::new("zengate_connections", "Open connections on the public listener");

@@ -78,7 +78,10 @@ fn code_of(text: &str) -> String {
 }
 
 fn is_test(path: &str) -> bool {
-    path.contains("/tests") || path.ends_with("contract.rs") || path.ends_with("forge.rs") || path.ends_with("garbage.rs")
+    path.contains("/tests")
+        || path.ends_with("contract.rs")
+        || path.ends_with("forge.rs")
+        || path.ends_with("garbage.rs")
 }
 
 fn room_of(path: &str) -> &str {
@@ -117,7 +120,9 @@ fn every_heavy_crate_has_one_home() {
         for (name, homes) in HOMES {
             let used = code.lines().any(|line| {
                 let line = line.trim_start();
-                line.starts_with(&format!("use {name}::")) || line.contains(&format!(" {name}::")) || line.contains(&format!("({name}::"))
+                line.starts_with(&format!("use {name}::"))
+                    || line.contains(&format!(" {name}::"))
+                    || line.contains(&format!("({name}::"))
             });
             if used && !is_test(&path) && !homes.iter().any(|home| path.starts_with(home)) {
                 wrong.push(format!("{path} uses {name}, whose home is {homes:?}"));
@@ -132,7 +137,10 @@ fn the_simulator_shares_no_protocol_code_with_the_product() {
     for (path, code) in sources() {
         if room_of(&path) == "demo" {
             for room in ["oidc", "zenkey", "provider", "session", "auth", "secret", "identity"] {
-                assert!(!code.contains(&format!("crate::{room}")), "{path} uses {room}: it could no longer catch it out");
+                assert!(
+                    !code.contains(&format!("crate::{room}")),
+                    "{path} uses {room}: it could no longer catch it out"
+                );
             }
         }
     }

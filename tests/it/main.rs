@@ -4,5 +4,7 @@
 mod deploy;
 mod floors;
 mod independent_provider;
+mod proxy;
+mod rows;
 mod sign_in;
 mod support;

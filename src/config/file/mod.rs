@@ -171,7 +171,7 @@ pub(crate) struct SessionsFile {
     #[schemars(extend("default" = "1s", "x-max" = "5m"))]
     pub(crate) revalidate: Time,
     /// Sessions in memory stay good this long while the store cannot be reached.
-    #[schemars(extend("default" = "5m", "x-max" = "1d"))]
+    #[schemars(extend("default" = "1m", "x-max" = "1d"))]
     pub(crate) grace: Time,
 }
 
@@ -230,6 +230,9 @@ pub(crate) struct LogFile {
     /// Least important events that are written.
     #[schemars(extend("default" = "info"))]
     pub(crate) level: Option<LevelWord>,
+    /// One line for each request.
+    #[schemars(extend("default" = true))]
+    pub(crate) access: Option<bool>,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]

@@ -14,10 +14,9 @@ use super::file::{File, FormatWord, LevelWord, LimitsFile, List};
 use super::form::Written;
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
-use super::settings::{
-    Config, LimitSettings, LogFormat, LogLevel, LogSettings, Origin, Setting, ShutdownSettings, SignInSettings,
-};
+use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings};
 use super::walk::Walk;
+use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 
 /// What is needed at every step.
 struct Resolver<'a> {
@@ -116,6 +115,7 @@ impl Resolver<'_> {
                     LevelWord::Debug => LogLevel::Debug,
                     LevelWord::Trace => LogLevel::Trace,
                 },
+                access: log.access?,
             },
             shutdown: ShutdownSettings { grace: time(file.shutdown.as_ref()?.grace.as_ref()) },
             routes,

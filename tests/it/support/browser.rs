@@ -152,7 +152,13 @@ impl Browser {
     }
 
     /// Any request, with this browser's cookies.
-    pub async fn send(&self, method: Method, url: impl AsRef<str>, body: Option<String>, headers: &[(&str, &str)]) -> Page {
+    pub async fn send(
+        &self,
+        method: Method,
+        url: impl AsRef<str>,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> Page {
         let url = Url::parse(url.as_ref()).unwrap();
         let host = url.host_str().unwrap().to_owned();
         let mut request = self.client.request(method, url.clone()).header("user-agent", &self.user_agent);

@@ -25,9 +25,10 @@ impl RawAnswer {
     /// The value of a header, by lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let head = self.text.split("\r\n\r\n").next()?;
-        head.split("\r\n").skip(1).filter_map(|line| line.split_once(':')).find_map(|(field, value)| {
-            field.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        head.split("\r\n")
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(field, value)| field.eq_ignore_ascii_case(name).then(|| value.trim()))
     }
 
     /// What comes after the head.
@@ -76,4 +77,56 @@ fn is_whole(read: &[u8]) -> bool {
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok()).flatten()
     });
     length.is_some_and(|length| body.len() >= length)
+}
+
+/// A connection of one's own, for several requests or none at all.
+#[derive(Debug)]
+pub struct Connection(pub TcpStream);
+
+impl Connection {
+    /// Opens one.
+    pub async fn open(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// Writes; that the other side may have hung up already is for the reader to find out.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _hung_up = self.0.write_all(bytes.as_ref()).await;
+    }
+
+    /// Reads one answer.
+    pub async fn answer(&mut self) -> RawAnswer {
+        read_answer(&mut self.0).await
+    }
+
+    /// Sends a whole request and reads its answer.
+    pub async fn exchange(&mut self, bytes: impl AsRef<[u8]>) -> RawAnswer {
+        self.send(bytes).await;
+        self.answer().await
+    }
+
+    /// Everything that comes until the other side ends the connection, which it must do within `patience`.
+    pub async fn rest(&mut self, patience: Duration) -> Vec<u8> {
+        let mut read = Vec::new();
+        let reading = async {
+            let mut chunk = [0; 8192];
+            while let Ok(count @ 1..) = self.0.read(&mut chunk).await {
+                read.extend_from_slice(&chunk[..count]);
+            }
+        };
+        tokio::time::timeout(patience, reading).await.expect("the connection ends");
+        read
+    }
+
+    /// Exactly `count` bytes.
+    pub async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut read = vec![0; count];
+        tokio::time::timeout(PATIENCE, self.0.read_exact(&mut read)).await.expect("bytes in time").unwrap();
+        read
+    }
+}
+
+/// The text of a `GET`; `lines` are further header lines, each with its line end.
+pub fn get(path: &str, lines: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n")
 }

@@ -16,7 +16,7 @@ use super::upstream::Upstream;
 pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
 pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
 
-/// What differs from rig to rig. Texts are YAML.
+/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// `sessions:` without the key itself, two spaces in front of each line.
@@ -65,7 +65,8 @@ impl Rig {
 
     /// A rig with its sessions in a file.
     pub async fn embedded() -> Self {
-        Self::with(Choices { sessions: "  store: embedded\n  path: DIR/sessions.redb\n".into(), ..Choices::default() }).await
+        Self::with(Choices { sessions: "  store: embedded\n  path: DIR/sessions.redb\n".into(), ..Choices::default() })
+            .await
     }
 
     /// A rig of one's own.
@@ -126,6 +127,7 @@ provider:
             ui = self.simulator.discovery_ui(),
         )
         .replace("DIR", &self.dir_path)
+        .replace("UPSTREAM", &format!("http://{upstream}"))
     }
 
     fn config(&self) -> Config {
@@ -189,8 +191,12 @@ provider:
 
     /// At the carrier: agrees with a PIN and shares name and e-mail. The answer leads back and is not followed.
     pub async fn agree(&self, browser: &Browser, consent: &Page) -> Page {
-        self.decide(browser, consent, &[("decision", "agree"), ("factor", "pin"), ("share", "name"), ("share", "email")])
-            .await
+        self.decide(
+            browser,
+            consent,
+            &[("decision", "agree"), ("factor", "pin"), ("share", "name"), ("share", "email")],
+        )
+        .await
     }
 
     /// At the carrier: any other decision.

@@ -1,6 +1,7 @@
 //! An app behind the gateway that remembers every byte it was sent, and answers what it is told to.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,6 +27,15 @@ impl Seen {
         lines.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).collect()
     }
 
+    /// Every header as (lower-case name, value), sorted: what an app could know, whatever the order.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let lines = self.head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+        let mut fields: Vec<_> =
+            lines.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+        fields.sort();
+        fields
+    }
+
     /// The one value of a header; `None` if absent.
     pub fn one(&self, name: &str) -> Option<String> {
         let all = self.all(name);
@@ -34,10 +44,27 @@ impl Seen {
     }
 }
 
+/// What the app does with a connection once it has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Then {
+    /// Waits for the next request.
+    #[default]
+    Listen,
+    /// Hangs up.
+    HangUp,
+    /// Sends back every byte it gets: what an app does after an upgrade.
+    Echo,
+    /// Does nothing more, and keeps the connection.
+    Stall,
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     seen: Mutex<Vec<Seen>>,
     answer: Mutex<String>,
+    then: Mutex<Then>,
+    connections: AtomicUsize,
+    raw: Mutex<Vec<u8>>,
 }
 
 /// The recording app. Ends when dropped.
@@ -59,6 +86,7 @@ impl Upstream {
             let shared = Arc::clone(&shared);
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
+                    shared.connections.fetch_add(1, Ordering::SeqCst);
                     tokio::spawn(serve(stream, Arc::clone(&shared)));
                 }
             }
@@ -83,7 +111,28 @@ impl Upstream {
 
     /// What to answer from now on: a whole HTTP/1.1 answer.
     pub fn answer(&self, raw: &str) {
+        self.script(raw, Then::Listen);
+    }
+
+    /// What to answer from now on, and what to do after it. An empty text answers nothing.
+    pub fn script(&self, raw: &str, then: Then) {
         raw.clone_into(&mut self.shared.answer.lock().unwrap());
+        *self.shared.then.lock().unwrap() = then;
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes reached it, in whole requests or not.
+    pub fn bytes(&self) -> usize {
+        self.shared.raw.lock().unwrap().len()
+    }
+
+    /// Every byte that reached it, in the order of arrival.
+    pub fn raw(&self) -> Vec<u8> {
+        self.shared.raw.lock().unwrap().clone()
     }
 }
 
@@ -95,21 +144,35 @@ impl Drop for Upstream {
 
 async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut buffer = Vec::new();
-    while let Some(seen) = read_request(&mut stream, &mut buffer).await {
+    while let Some(seen) = read_request(&mut stream, &mut buffer, &shared).await {
         shared.seen.lock().unwrap().push(seen);
-        let answer = shared.answer.lock().unwrap().clone();
+        let (answer, then) = (shared.answer.lock().unwrap().clone(), *shared.then.lock().unwrap());
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
+        }
+        match then {
+            Then::Listen => {}
+            Then::HangUp => return,
+            Then::Echo => {
+                while read_more(&mut stream, &mut buffer, &shared).await.is_some() {
+                    let echoed: Vec<u8> = buffer.drain(..).collect();
+                    if stream.write_all(&echoed).await.is_err() {
+                        return;
+                    }
+                }
+                return;
+            }
+            Then::Stall => while read_more(&mut stream, &mut buffer, &shared).await.is_some() {},
         }
     }
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) -> Option<Seen> {
     let end = loop {
         if let Some(at) = find(buffer, b"\r\n\r\n") {
             break at + 4;
         }
-        read_more(stream, buffer).await?;
+        read_more(stream, buffer, shared).await?;
     };
     let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
     buffer.drain(..end);
@@ -117,7 +180,7 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Se
     let body = if let Some(length) = seen.one("content-length") {
         let length: usize = length.parse().unwrap();
         while buffer.len() < length {
-            read_more(stream, buffer).await?;
+            read_more(stream, buffer, shared).await?;
         }
         buffer.drain(..length).collect()
     } else if seen.one("transfer-encoding").is_some() {
@@ -125,7 +188,7 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Se
             if let Some(at) = find(buffer, b"0\r\n\r\n") {
                 break buffer.drain(..at + 5).collect();
             }
-            read_more(stream, buffer).await?;
+            read_more(stream, buffer, shared).await?;
         }
     } else {
         Vec::new()
@@ -133,12 +196,13 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Se
     Some(Seen { body, ..seen })
 }
 
-async fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+async fn read_more(stream: &mut TcpStream, buffer: &mut Vec<u8>, shared: &Shared) -> Option<()> {
     let mut chunk = [0; 8192];
     match stream.read(&mut chunk).await {
         Ok(0) | Err(_) => None,
         Ok(count) => {
             buffer.extend_from_slice(&chunk[..count]);
+            shared.raw.lock().unwrap().extend_from_slice(&chunk[..count]);
             Some(())
         }
     }

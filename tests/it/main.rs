@@ -2,6 +2,7 @@
 //! code with it, browsers that are plain HTTP clients with a cookie jar. A file a promise.
 
 mod deploy;
+mod documents;
 mod floors;
 mod independent_provider;
 mod proxy;

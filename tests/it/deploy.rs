@@ -165,7 +165,7 @@ fn nothing_in_the_cluster_leads_to_the_app_around_the_gateway() {
         value.as_array().unwrap().iter().map(|port| port[name].clone()).collect()
     };
     let gate = json!(config.listen.port().to_string());
-    assert_eq!(ports(&sidecar["Service"]["spec"]["ports"], "targetPort"), [gate.clone()]);
+    assert_eq!(ports(&sidecar["Service"]["spec"]["ports"], "targetPort"), std::slice::from_ref(&gate));
     let policy = &sidecar["NetworkPolicy"]["spec"];
     assert_eq!(policy["policyTypes"], json!(["Ingress"]));
     let rules = policy["ingress"].as_array().unwrap();

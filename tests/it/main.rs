@@ -2,6 +2,7 @@
 //! code with it, browsers that are plain HTTP clients with a cookie jar. A file a promise.
 
 mod floors;
+mod process;
 mod proxy;
 mod sign_in;
 mod support;

@@ -2,6 +2,7 @@
 //! with it; any number may run at once.
 
 pub mod browser;
+pub mod process;
 pub mod raw;
 pub mod rig;
 pub mod upstream;

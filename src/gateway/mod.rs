@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use adapt::TrustedProxies;
 pub use body_rate::BodyRate;
 pub use listener::ListenerLimits;
-pub use server::{GatewayParts, RunningGateway, Sockets, start};
+pub use server::{BindFault, GatewayParts, RunningGateway, Sockets, start};
 
 /// Settings of the gateway.
 #[derive(Debug, Clone)]

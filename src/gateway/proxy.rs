@@ -2,7 +2,7 @@
 //! is in `headers.rs`; this room only keeps the order.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
@@ -35,9 +35,19 @@ pub(super) struct Gateway {
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ids: Arc<AtomicU64>,
+    /// Set when the gateway begins to stop.
+    pub(super) draining: Arc<AtomicBool>,
 }
 
 impl Gateway {
+    /// Announces the end of a connection whose request was under way when the stop began: a client that was told to
+    /// keep it would send its next request into a closed one.
+    fn announce_stop(&self, session: &mut Session) {
+        if self.draining.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        }
+    }
+
     /// Limits of the connection for this request, then who asks for what. Sync, no I/O.
     fn admit(&self, session: &mut Session, context: &mut Context) -> Result<(), Untranslatable> {
         let report = session.stream().and_then(guarded_stream::of).map(guarded_stream::GuardedStream::disarm);
@@ -131,6 +141,7 @@ impl ProxyHttp for Gateway {
         context.target = Some(target);
         match decision {
             Decision::Answer(answer) => {
+                self.announce_stop(session);
                 reply::write(session, answer).await?;
                 Ok(true)
             }
@@ -202,6 +213,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> Result<()> {
+        self.announce_stop(session);
         // The framework refuses a switch of protocols that only one side asked for, but passes one that nobody asked
         // for: whatever follows would be read as an answer of ours (O09).
         let may_switch =

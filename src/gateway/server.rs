@@ -57,6 +57,16 @@ pub struct RunningGateway {
     services: Vec<JoinHandle<()>>,
 }
 
+/// An address that cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: cannot listen on {address}: {error}")]
+pub struct BindFault {
+    /// Its key in the configuration.
+    key: &'static str,
+    address: SocketAddr,
+    error: io::Error,
+}
+
 /// Both sockets, bound before anything else is started.
 #[derive(Debug)]
 pub struct Sockets {
@@ -69,8 +79,9 @@ impl Sockets {
     ///
     /// # Errors
     /// If an address cannot be bound: in use, not ours, or not permitted.
-    pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> io::Result<Self> {
-        Ok(Self { public: bind(listen)?, private: bind(admin_listen)? })
+    pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> Result<Self, BindFault> {
+        let one = |key, address| bind(address).map_err(|error| BindFault { key, address, error });
+        Ok(Self { public: one("listen", listen)?, private: one("admin_listen", admin_listen)? })
     }
 
     /// Where the public one is bound.
@@ -101,6 +112,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> RunningGateway {
         settings,
         metrics: Arc::clone(&metrics),
         ids,
+        draining: Arc::clone(&draining),
     };
     let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);

@@ -8,6 +8,7 @@ mod deploy;
 mod documents;
 mod floors;
 mod independent_provider;
+mod process;
 mod proxy;
 mod rows;
 mod sign_in;

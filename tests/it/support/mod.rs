@@ -3,6 +3,7 @@
 
 pub mod browser;
 pub mod foreign;
+pub mod process;
 pub mod raw;
 pub mod redis;
 pub mod rig;

@@ -42,6 +42,9 @@ pub enum StartError {
     /// An address cannot be bound.
     #[error(transparent)]
     Listen(#[from] BindFault),
+    /// The system has no thread to give.
+    #[error("no thread for the access log: {0}")]
+    Threads(std::io::Error),
     /// The client for providers could not be made.
     #[error("provider: {0}")]
     Provider(#[from] ClientError),
@@ -186,7 +189,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             entropy,
         };
-        let gateway = crate::gateway::start(sockets, parts);
+        let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
             tokio::spawn(warm(federation)),
@@ -285,6 +288,6 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        access_log: config.log.access,
+        access_log: config.log.access.then_some(config.log.format),
     }
 }

@@ -15,6 +15,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use tracing::{info, warn};
 
+use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
 use super::context::{Context, RequestId};
 use super::head::HeadReportView;
@@ -37,6 +38,8 @@ pub(super) struct Gateway {
     pub(super) ids: Arc<AtomicU64>,
     /// Set when the gateway begins to stop.
     pub(super) draining: Arc<AtomicBool>,
+    /// `None` if requests get no line.
+    pub(super) access_log: Option<Arc<AccessLog>>,
 }
 
 impl Gateway {
@@ -267,21 +270,19 @@ impl ProxyHttp for Gateway {
         self.metrics.requests.of(context.outcome).inc();
         let took: Duration = context.started.elapsed();
         self.metrics.request_seconds.observe(took.as_secs_f64());
-        if self.settings.access_log {
-            let header = session.req_header();
-            info!(
-                target: "zengate::access",
-                request_id = context.request_id.as_str(),
-                client = %context.client,
-                method = header.method.as_str(),
-                host = context.host.as_str(),
-                path = context.target.as_ref().map_or("", NormalTarget::path),
-                route = context.permit.as_ref().map_or("", |permit| permit.route().name.as_str()),
-                status = session.response_written().map_or(0, |response| response.status.as_u16()),
-                bytes = session.body_bytes_sent(),
-                micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                "request"
-            );
+        if let Some(log) = &self.access_log {
+            log.say(Line {
+                at: SystemTime::now(),
+                request_id: context.request_id,
+                client: context.client,
+                method: session.req_header().method.clone(),
+                host: std::mem::take(&mut context.host),
+                target: context.target.take(),
+                permit: context.permit.take(),
+                status: session.response_written().map_or(0, |response| response.status.as_u16()),
+                bytes: session.body_bytes_sent(),
+                took,
+            });
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
             stream.arm();

@@ -18,7 +18,7 @@ use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, 
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
 use crate::route::{RouteFault, RouteTable};
-use crate::secret::{Entropy, SecretBytes, SystemEntropy};
+use crate::secret::{Entropy, SecretBytes, SystemEntropy, derive_key};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::embedded::{EmbeddedError, EmbeddedStore};
 use crate::session::hot::CachePolicy;
@@ -125,10 +125,19 @@ fn return_origins(config: &Config) -> Vec<String> {
     config.sign_in.return_origins.clone()
 }
 
+/// The operator's keys, and behind them one that every replica of this gateway has anyway.
+///
+/// Without any, whoever can write to the store could seal a session of their own making under an id of their choice and
+/// come in as anybody (TM7). The client secret is known to us alone, so a key is derived from it; it goes on opening
+/// records when the operator sets keys later.
 fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
-    let mut keys = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
-    let primary: Option<SecretBytes> = keys.next().transpose()?;
-    Ok(SealKeys::new(primary, keys.collect::<Result<_, _>>()?))
+    let secret = config.provider.client_secret.expose().as_bytes();
+    let own = derive_key(secret, b"zengate operator key", &[b"from the client secret v1"]);
+    let configured = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
+    let mut keys = configured.collect::<Result<Vec<SecretBytes>, _>>()?;
+    keys.push(own);
+    let primary = keys.remove(0);
+    Ok(SealKeys::new(Some(primary), keys))
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {

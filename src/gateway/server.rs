@@ -111,11 +111,12 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let access_log = settings.access_log.map(|format| AccessLog::start(format, Arc::clone(&metrics))).transpose()?;
     let access_log = access_log.map(Arc::new);
     let scheme = if party.settings().public_url.scheme() == "https" { "https" } else { "http" };
+    let port = party.settings().public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let cookies = party.settings().cookies.clone();
     let gateway = Gateway {
         party: Arc::clone(&party),
         peers: routes.routes().iter().map(|route| upstream::peer_of(route)).collect(),
-        rules: HeaderRules { reserved, cookies, scheme },
+        rules: HeaderRules { reserved, cookies, scheme, port },
         settings,
         metrics: Arc::clone(&metrics),
         ids,

@@ -87,7 +87,19 @@ async fn a_second_callback_cannot_switch_the_carrier() {
 async fn a_carrier_code_is_six_digits_before_it_goes_anywhere() {
     // D07
     let rig = rig().await;
-    for bent in ["", "12345", "1234567", "31041a", "３１０４１０", "310 10", " 310410", "310410\n", "../../", "31041%30", "-31041"] {
+    for bent in [
+        "",
+        "12345",
+        "1234567",
+        "31041a",
+        "３１０４１０",
+        "310 10",
+        " 310410",
+        "310410\n",
+        "../../",
+        "31041%30",
+        "-31041",
+    ] {
         rig.simulator.ui().set(|rules| rules.callback = [("mccmnc".to_owned(), bent.to_owned())].into());
         assert_refused(&Browser::new().go(rig.url("/app")).await, 400, "callback_malformed");
     }
@@ -154,7 +166,8 @@ async fn answers_of_discovery_are_read_narrowly() {
         assert_refused(&page, status, code);
         assert!(browser.cookies("localhost").is_empty(), "{answer:?}");
     }
-    let all: u64 = rig.simulator.carriers().iter().map(|carrier| carrier.count("authorize") + carrier.count("metadata")).sum();
+    let all: u64 =
+        rig.simulator.carriers().iter().map(|carrier| carrier.count("authorize") + carrier.count("metadata")).sum();
     assert_eq!(all, 0, "no redirect of discovery was followed");
     discovery.set(|rules| rules.answer = DiscoveryAnswer::Normal);
     assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
@@ -179,7 +192,9 @@ async fn a_carrier_that_discovery_does_not_find_is_asked_for_once_more() {
         assert_eq!((page.status.as_u16(), page.url.path()), (200, "/app/x"));
         // Always: that is the end of it.
         let rig = self::rig().await;
-        rig.simulator.discovery().set(|rules| (rules.answer, rules.not_found_as_200) = (DiscoveryAnswer::NotFound, as_200));
+        rig.simulator
+            .discovery()
+            .set(|rules| (rules.answer, rules.not_found_as_200) = (DiscoveryAnswer::NotFound, as_200));
         assert_refused(&Browser::new().go(rig.url("/app")).await, 403, "user_not_found");
         assert_eq!(rig.simulator.ui().count(), 2);
     }
@@ -234,7 +249,8 @@ async fn one_correlation_id_runs_through_a_whole_sign_in_and_no_further() {
         at_once(&rig, person);
         assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
         let carrier = rig.simulator.carrier(carrier).unwrap();
-        let ids = ["authorize", "token", "userinfo"].map(|leg| only(&carrier.last(leg).unwrap(), "correlation_id").unwrap());
+        let ids =
+            ["authorize", "token", "userinfo"].map(|leg| only(&carrier.last(leg).unwrap(), "correlation_id").unwrap());
         assert_eq!((&ids[0], &ids[1]), (&ids[1], &ids[2]));
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         assert!((8..=16).contains(&ids[0].len()) && ids[0].bytes().all(plain), "{}", ids[0]);
@@ -269,7 +285,8 @@ async fn one_carrier_away_is_no_outage_of_the_others() {
     let theirs = Browser::new();
     assert_eq!(theirs.go(rig.url("/app")).await.status, 200);
     let aurora = rig.simulator.carrier("aurora").unwrap();
-    aurora.set(|rules| rules.status = ["token", "userinfo", "jwks", "metadata"].map(|end| (end.to_owned(), 503)).into());
+    aurora
+        .set(|rules| rules.status = ["token", "userinfo", "jwks", "metadata"].map(|end| (end.to_owned(), 503)).into());
     let page = Browser::new().go(rig.url("/app")).await;
     assert_refused(&page, 503, "provider_unavailable");
     assert!(page.body.contains("Your carrier cannot be reached"), "the page says which");
@@ -281,7 +298,7 @@ async fn one_carrier_away_is_no_outage_of_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_endpoint_in_trouble_is_asked_once_and_the_person_is_told_what_helps() {
     // N02, N03, N04
-    let provider = "  total_timeout: 400ms\n".to_owned();
+    let provider = "  connect_timeout: 400ms\n  total_timeout: 400ms\n".to_owned();
     let rig = Rig::with(Choices { provider, ..Choices::default() }).await;
     at_once(&rig, "maya");
     assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);

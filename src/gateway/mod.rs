@@ -4,6 +4,7 @@
 mod adapt;
 mod admin;
 mod body_rate;
+mod chunks;
 mod context;
 mod guarded_stream;
 pub mod head;

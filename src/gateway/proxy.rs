@@ -85,6 +85,10 @@ impl Gateway {
     }
 }
 
+fn is_body_broken(session: &Session) -> bool {
+    session.stream().and_then(guarded_stream::of).is_some_and(guarded_stream::GuardedStream::is_body_broken)
+}
+
 /// What the rooms below need to see of a request that was admitted.
 fn view<'a>(session: &'a Session, context: &'a Context, target: &'a NormalTarget) -> RequestView<'a> {
     let header = session.req_header();
@@ -235,6 +239,7 @@ impl ProxyHttp for Gateway {
             (ErrorType::HTTPStatus(413), _) => Refusal::BodyTooLarge,
             (ErrorType::HTTPStatus(408), _) => Refusal::ClientTooSlow,
             // A chunk that is not as long as it says: where this request ends is anybody's guess (I08).
+            (_, ErrorSource::Downstream) if is_body_broken(session) => Refusal::RequestMalformed,
             (kind, ErrorSource::Downstream) if kind.as_str() == "InvalidChunk" => Refusal::RequestMalformed,
             (
                 ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout,

@@ -285,19 +285,6 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        access_log: true,
-    }
-}
-
-/// How to log, in the words of the room that does.
-pub fn log_settings(config: &Config) -> crate::telemetry::log::LogSettings {
-    use crate::telemetry::log::{LogFormat, LogSettings};
-    LogSettings {
-        format: match config.log.format {
-            crate::config::LogFormat::Human => LogFormat::Human,
-            crate::config::LogFormat::Json => LogFormat::Json,
-        },
-        level: config.log.level.as_str().to_owned(),
-        access: true,
+        access_log: config.log.access,
     }
 }

@@ -17,7 +17,8 @@ use super::refusal::Refusal;
 use crate::identity::Identity;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
 use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken};
-use crate::provider::{Carrier, CodeGrant, Discovery, Tokens, UserInfo};
+use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, UserInfo};
+use crate::route::path::ReturnTo;
 use crate::secret::{SecretString, constant_time_eq};
 use crate::session::Session;
 use crate::telemetry::log::pseudonym;
@@ -45,7 +46,7 @@ impl RelyingParty {
             Ok(params) => params,
             Err(fault) => {
                 info!(request_id = view.request_id, reason = %fault, "A callback was malformed");
-                return self.refusal(Refusal::CallbackMalformed, view);
+                return self.malformed(view, now).await;
             }
         };
         let Some(state) = params.state.as_deref().and_then(State::parse) else {
@@ -59,13 +60,34 @@ impl RelyingParty {
         };
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
+        // A sign-in for another of our hosts is started again over there.
+        let way_back = hand_off.is_none().then_some(&return_to);
         match self.finish_leg(&From { view, binding: Some(binding) }, attempt, params, now).await {
             Ok(Ending::Onward(departure)) => self.redirect_out(departure),
             Ok(Ending::SignedIn(session)) => {
                 let arrived = self.arrive(view, *session, binding, &return_to, hand_off.as_ref(), now).await;
-                arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal))
+                arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal, way_back))
             }
-            Err(refusal) => self.refused(view, binding, refusal),
+            Err(refusal) => self.refused(view, binding, refusal, way_back),
+        }
+    }
+
+    /// A callback that cannot be read. If its one state is this browser's, the sign-in is over all the same: whoever
+    /// can bend an answer must not get a second try with the same state.
+    async fn malformed(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        let query = view.target.query().unwrap_or_default().as_bytes();
+        let mut states = url::form_urlencoded::parse(query).filter(|(name, _)| name == "state");
+        let (Some((_, state)), None) = (states.next(), states.next()) else {
+            return self.refusal(Refusal::CallbackMalformed, view);
+        };
+        let bindings = Bindings::of(view.headers, &self.settings.cookies);
+        let state = State::parse(&state);
+        let Some((state, binding)) = state.as_ref().and_then(|state| Some((state, bindings.for_state(state)?))) else {
+            return self.refusal(Refusal::CallbackMalformed, view);
+        };
+        match self.attempts().take(state, binding, now).await {
+            Err(error @ TakeError::Store(_)) => self.not_taken(view, binding, &error),
+            _ => self.refused(view, binding, Refusal::CallbackMalformed, None),
         }
     }
 
@@ -93,13 +115,19 @@ impl RelyingParty {
                 Refusal::StoreUnavailable
             }
         };
-        self.refused(view, binding, refusal)
+        self.refused(view, binding, refusal, None)
     }
 
     /// A refused sign-in: its cookie goes, whatever session the browser already had stays.
-    fn refused(&self, view: &RequestView<'_>, binding: &Binding, refusal: Refusal) -> Reply {
+    fn refused(
+        &self,
+        view: &RequestView<'_>,
+        binding: &Binding,
+        refusal: Refusal,
+        way_back: Option<&ReturnTo>,
+    ) -> Reply {
         self.metrics.sign_ins.with_label_values(&[refusal.words().code]).inc();
-        let mut reply = self.refusal(refusal, view);
+        let mut reply = self.refusal_to(refusal, view, way_back);
         if let Some(cookie) = binding.clear_when_alone() {
             reply.add_cookie(cookie);
         }
@@ -204,7 +232,14 @@ impl RelyingParty {
                 warn!(request_id = view.request_id, reason = "userinfo_subject", "Userinfo is about somebody else");
                 return Err(Refusal::ProviderInvalid);
             }
-            Some(Err(error)) => return Err(self.provider_refusal(view, &error)),
+            Some(Err(error)) => {
+                // N04: what the carrier just signed is good, so its userinfo being away is a broken answer, not an
+                // outage that a wait of ours would end.
+                return Err(match self.provider_refusal(view, &error) {
+                    Refusal::ProviderUnavailable(_) => Refusal::ProviderInvalid,
+                    refusal => refusal,
+                });
+            }
             None => Default::default(),
         };
         let identity = Identity::from_verified(&token, carrier.mccmnc.clone(), claims);
@@ -233,9 +268,7 @@ impl RelyingParty {
             warn!(request_id = view.request_id, reason = %error, issuer = %carrier.issuer, "An ID token was refused");
             if error == IdTokenError::AcrNotMet { Refusal::WeakSignIn } else { Refusal::ProviderInvalid }
         };
-        let token = UnverifiedIdToken::parse(&tokens.id_token).map_err(invalid)?;
-        let keys = self.provider.keys(carrier, token.kid(), now).await;
-        let keys = keys.map_err(|error| self.provider_refusal(view, &error))?;
+        let unavailable = |error: ProviderError| self.provider_refusal(view, &error);
         let expect = Expectation {
             issuer: &carrier.issuer,
             client_id: &self.settings.client_id,
@@ -249,7 +282,21 @@ impl RelyingParty {
             access_token: Some(&tokens.access_token),
             trusted_audiences: &[],
         };
-        token.verify(&keys, &expect, now).map_err(invalid)
+        let token = UnverifiedIdToken::parse(&tokens.id_token).map_err(invalid)?;
+        let keys = self.provider.keys(carrier, token.kid(), now).await.map_err(unavailable)?;
+        match token.verify(&keys, &expect, now) {
+            // Without a `kid`, or under one that was given to a new key, only the signature shows that keys were
+            // rotated (E02). No key has the empty `kid`: this is one refresh, within the issuer's cool-down.
+            Err(error @ (IdTokenError::SignatureInvalid | IdTokenError::UnknownKey)) => {
+                let newer = self.provider.keys(carrier, Some(""), now).await.map_err(unavailable)?;
+                if Arc::ptr_eq(&keys, &newer) {
+                    return Err(invalid(error));
+                }
+                let token = UnverifiedIdToken::parse(&tokens.id_token).map_err(invalid)?;
+                token.verify(&newer, &expect, now).map_err(invalid)
+            }
+            verified => verified.map_err(invalid),
+        }
     }
 
     async fn attributes(
@@ -257,7 +304,7 @@ impl RelyingParty {
         carrier: &Carrier,
         tokens: &Tokens,
         correlation_id: &str,
-    ) -> Option<Result<UserInfo, crate::provider::ProviderError>> {
+    ) -> Option<Result<UserInfo, ProviderError>> {
         let wanted = self.settings.userinfo && carrier.userinfo_endpoint.is_some();
         if !wanted {
             return None;
@@ -306,7 +353,11 @@ impl RelyingParty {
                 return self.depart_to_discovery(from, attempt, None, now).await;
             }
             Reaction::OperatorFault => {
-                warn!(request_id = view.request_id, error = error.as_str(), "The carrier finds fault with our registration");
+                warn!(
+                    request_id = view.request_id,
+                    error = error.as_str(),
+                    "The carrier finds fault with our registration"
+                );
             }
             _ => {}
         }

@@ -12,6 +12,8 @@ use tracing::{info, warn};
 use super::refusal::Refusal;
 use super::{LiveSession, RelyingParty};
 use crate::identity::headers::HeaderSet;
+use crate::route::path::MAX_RETURN;
+use crate::route::path::ReturnTo;
 use crate::route::{Access, Found, Route};
 use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
@@ -65,6 +67,21 @@ pub(super) enum Visitor {
     DeadCookie,
     /// The store owes us the answer.
     StoreDown,
+}
+
+/// Longest address of ours that a browser is sent to; well within what our own listener takes.
+const LONGEST_START: usize = 6 * 1024;
+
+/// The address that begins a sign-in and returns to `target`. One that would be too long to be asked for begins a
+/// sign-in all the same, and returns to the start page: a 414 would keep the person out.
+fn start_for(start: &str, target: &str) -> String {
+    if target.len() <= MAX_RETURN {
+        let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
+        if rd.len() <= LONGEST_START {
+            return format!("{start}?rd={rd}");
+        }
+    }
+    start.to_owned()
 }
 
 impl RelyingParty {
@@ -202,8 +219,7 @@ impl RelyingParty {
     fn unauthenticated(&self, view: &RequestView<'_>, clear: bool) -> Reply {
         let start = format!("{}/start", self.settings.prefix);
         let mut reply = if view.is_navigation() {
-            let rd: String = url::form_urlencoded::byte_serialize(view.target.as_str().as_bytes()).collect();
-            match HeaderValue::try_from(format!("{start}?rd={rd}")) {
+            match HeaderValue::try_from(start_for(&start, view.target.as_str())) {
                 Ok(location) => Reply::redirect(StatusCode::FOUND, location),
                 Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
             }
@@ -231,12 +247,37 @@ impl RelyingParty {
         reply
     }
 
+    /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.
+    pub(super) async fn without_dead_cookie(
+        self: &Arc<Self>,
+        mut reply: Reply,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Reply {
+        let name = &self.settings.cookies.session;
+        if find_cookie(view.headers, name).is_some() && matches!(self.session_of(view, now).await, Visitor::DeadCookie)
+        {
+            reply.add_cookie(clear_cookie(name));
+        }
+        reply
+    }
+
     /// A refusal, counted and logged where it is handled.
     pub(super) fn refusal(&self, refusal: Refusal, view: &RequestView<'_>) -> Reply {
+        self.refusal_to(refusal, view, None)
+    }
+
+    /// A refusal of somebody who was on the way to a page: starting again leads there.
+    pub(super) fn refusal_to(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
         let words = refusal.words();
         self.metrics.refusals.with_label_values(&[words.code]).inc();
         info!(request_id = view.request_id, code = words.code, status = words.status.as_u16(), "Refused");
-        refusal.reply(view, &self.settings.prefix)
+        let mut start = format!("{}/start", self.settings.prefix);
+        if let Some(to) = to.filter(|to| **to != ReturnTo::home()) {
+            start.push_str("?rd=");
+            start.extend(url::form_urlencoded::byte_serialize(to.location().as_bytes()));
+        }
+        refusal.reply_with(view, &start)
     }
 
     fn refuse(&self, refusal: Refusal, view: &RequestView<'_>) -> Decision {

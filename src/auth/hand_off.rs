@@ -45,13 +45,13 @@ impl RelyingParty {
     pub(super) async fn start_elsewhere(&self, view: &RequestView<'_>, return_to: ReturnTo, now: SystemTime) -> Reply {
         let mut attempt = self.new_attempt(view.host, return_to, None, now);
         attempt.leg = Leg::HandOff;
-        let (binding, surplus, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
+        let (cookies, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
             Ok(remembered) => remembered,
             Err(refusal) => return self.refusal(refusal, view),
         };
         let start = format!("{}{}/start", self.origin_of(&self.public_host), self.settings.prefix);
         match with_query(&start, &[("hand_off", &state), ("host", view.host)]) {
-            Some(to) => self.redirect_out(Departure { to, binding, surplus }),
+            Some(to) => self.redirect_out(Departure { to, cookies }),
             None => self.refusal(Refusal::NotFound, view),
         }
     }
@@ -128,8 +128,7 @@ impl RelyingParty {
             warn!(request_id = view.request_id, reason = "ticket_mismatch", "A ticket was brought to the wrong place");
             return Err(Refusal::AttemptUnknown);
         }
-        let mut session =
-            self.sealer.open_session(&ticket_id, &ticket.session).map_err(|_| Refusal::AttemptUnknown)?;
+        let mut session = self.sealer.open_session(&ticket_id, &ticket.session).map_err(|_| Refusal::AttemptUnknown)?;
         session.parent = Some(StoreKey(ticket.parent));
         session.last_seen = now;
         Ok(session)

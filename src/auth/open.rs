@@ -38,7 +38,14 @@ impl RelyingParty {
                 let location = HeaderValue::try_from(onward).map_err(|_| Refusal::CallbackMalformed)?;
                 Reply::redirect(StatusCode::FOUND, location)
             }
-            Some(hand_off) => self.hand_off(view, hand_off, &session, &id, now).await?,
+            Some(hand_off) => match self.hand_off(view, hand_off, &session, &id, now).await {
+                Ok(reply) => reply,
+                Err(refusal) => {
+                    // Nobody will ever bring this session's cookie.
+                    self.end(&id, now).await;
+                    return Err(refusal);
+                }
+            },
         };
         reply.add_cookie(cookie);
         if let Some(cookie) = binding.clear_when_alone() {

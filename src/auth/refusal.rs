@@ -63,6 +63,8 @@ pub enum Refusal {
     RequestMalformed,
     /// A form was sent to us from another site.
     SignOutForeign,
+    /// The session has ended here and in this browser, but the session store did not hear of it.
+    SignOutUnheard,
     /// The session store does not answer.
     StoreUnavailable,
     /// The address is longer than its limit.
@@ -139,7 +141,7 @@ impl Refusal {
                 S::BAD_REQUEST,
                 "carrier_mismatch",
                 "The answer came from somebody else",
-                "Another carrier answered than the one we asked. For your safety the sign-in was stopped.",
+                "Another provider answered than the one we asked. For your safety the sign-in was stopped.",
                 true,
             ),
             Self::CarrierUnknownPerson => words(
@@ -167,7 +169,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "access_denied",
                 "You were not signed in",
-                "The request was declined on the phone. If that was not you, there is nothing to do.",
+                "The request to sign you in was declined. If it did not come from you, there is nothing to do.",
                 true,
             ),
             Self::DeviceUnavailable => words(
@@ -191,9 +193,13 @@ impl Refusal {
                 "This is not your fault. Please tell whoever runs this site, with the id below.",
                 false,
             ),
-            Self::MethodNotAllowed => {
-                words(S::METHOD_NOT_ALLOWED, "method_not_allowed", "Not this way", "This address is opened, not posted to.", false)
-            }
+            Self::MethodNotAllowed => words(
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Not this way",
+                "This address is opened, not posted to.",
+                false,
+            ),
             Self::MethodNotServed => words(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_served",
@@ -208,13 +214,15 @@ impl Refusal {
                 "The carrier could not verify the SIM. Check the phone's connection, then try again.",
                 true,
             ),
-            Self::NoRoute => words(S::FORBIDDEN, "no_route", "Nothing here for you", "No page of this site has this address.", false),
+            Self::NoRoute => {
+                words(S::FORBIDDEN, "no_route", "Nothing here for you", "No page of this site has this address.", false)
+            }
             Self::NotFound => words(S::NOT_FOUND, "not_found", "No such page", "This address does not exist.", false),
             Self::NotSignedIn => words(
                 S::FORBIDDEN,
                 "not_signed_in",
                 "You were not signed in",
-                "The carrier did not sign you in and gave no reason we know. Try again, or another way.",
+                "You were not signed in, and no reason that we know was given. Try again, or another way.",
                 true,
             ),
             Self::PolicyUnmet => words(
@@ -227,29 +235,29 @@ impl Refusal {
             Self::ProviderInvalid => words(
                 S::BAD_GATEWAY,
                 "provider_invalid",
-                "Your carrier's answer was not valid",
-                "It could not be verified, so you were not signed in. This is not your fault. Try again later.",
+                "The answer was not valid",
+                "Whoever vouches for you sent an answer that could not be verified. This is not your fault. Try again later.",
                 true,
             ),
             Self::ProviderRefused => words(
                 S::BAD_GATEWAY,
                 "provider_refused",
-                "Your carrier refused this site",
-                "The site is not set up correctly with the carrier. Please tell whoever runs it, with the id below.",
+                "This site was refused",
+                "It is not set up correctly with whoever vouches for you. Please tell whoever runs it, with the id below.",
                 true,
             ),
             Self::ProviderTimeout => words(
                 S::GATEWAY_TIMEOUT,
                 "provider_timeout",
-                "Your carrier did not answer",
+                "No answer from who vouches for you",
                 "It took too long, so you were not signed in. Try again in a moment.",
                 true,
             ),
             Self::ProviderUnavailable(_) => words(
                 S::SERVICE_UNAVAILABLE,
                 "provider_unavailable",
-                "Your carrier cannot be reached",
-                "Signing in does not work right now. Whoever is signed in stays so. Try again in a minute.",
+                "Signing in does not work right now",
+                "Whoever vouches for you cannot be reached. Whoever is signed in stays so. Try again in a minute.",
                 true,
             ),
             Self::RequestMalformed => words(
@@ -264,6 +272,13 @@ impl Refusal {
                 "cross_site",
                 "This came from another site",
                 "Another site tried to sign you out. Nothing was changed.",
+                false,
+            ),
+            Self::SignOutUnheard => words(
+                S::SERVICE_UNAVAILABLE,
+                "sign_out_unheard",
+                "You are signed out in this browser",
+                "A part of this site is down, so other parts may not know yet. To be sure, sign in and out again in a few minutes.",
                 false,
             ),
             Self::StoreUnavailable => words(
@@ -326,7 +341,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "acr_unmet",
                 "A stronger sign-in is needed",
-                "This site asks for a PIN or a fingerprint on the phone. Try again and confirm with it.",
+                "This site asks for more than you confirmed with, such as a PIN or a fingerprint. Try again and use it.",
                 true,
             ),
         }
@@ -334,10 +349,14 @@ impl Refusal {
 
     /// The reply: a page for a person who is looking at it, JSON for everything else.
     pub fn reply(self, view: &RequestView<'_>, prefix: &str) -> Reply {
+        self.reply_with(view, &format!("{prefix}/start"))
+    }
+
+    /// As [`Refusal::reply`], where starting again leads to `start`: back to the page that was asked for.
+    pub fn reply_with(self, view: &RequestView<'_>, start: &str) -> Reply {
         let words = self.words();
-        let start = format!("{prefix}/start");
         let mut reply = if view.wants_html() {
-            let action = words.again.then_some(Action { label: "Start again", href: &start });
+            let action = words.again.then_some(Action { label: "Start again", href: start });
             error_page(ErrorPage {
                 status: words.status,
                 title: words.title,
@@ -347,10 +366,12 @@ impl Refusal {
                 action,
             })
         } else {
-            error_json(words.status, words.code, view.request_id, words.again.then_some(start.as_str()))
+            error_json(words.status, words.code, view.request_id, words.again.then_some(start))
         };
         match self {
-            Self::StoreUnavailable => reply.set(header::RETRY_AFTER, HeaderValue::from_static("5")),
+            Self::SignOutUnheard | Self::StoreUnavailable => {
+                reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
+            }
             Self::ProviderUnavailable(after) => {
                 let seconds = after.map_or(10, |after| after.as_secs().clamp(1, 60));
                 reply.set(header::RETRY_AFTER, HeaderValue::from(seconds));

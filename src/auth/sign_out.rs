@@ -20,7 +20,7 @@ impl RelyingParty {
     /// `sign_out?rd=`: `GET` asks, `POST` from our own pages ends the session (B16).
     pub(super) async fn sign_out(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
         match *view.method {
-            Method::GET | Method::HEAD => return sign_out_confirm_page(&self.settings.prefix, view.request_id),
+            Method::GET | Method::HEAD => return self.ask_to_sign_out(view),
             Method::POST => {}
             _ => {
                 let mut reply = self.refusal(Refusal::MethodNotAllowed, view);
@@ -38,7 +38,7 @@ impl RelyingParty {
         };
         let mut reply = if !heard {
             // Dead here and in this browser; replicas will know when the store does.
-            self.refusal(Refusal::StoreUnavailable, view)
+            self.refusal(Refusal::SignOutUnheard, view)
         } else if let Some(rd) = query_value(view, "rd") {
             match HeaderValue::try_from(self.return_to(Some(&rd)).location()) {
                 Ok(location) => Reply::redirect(StatusCode::SEE_OTHER, location),
@@ -55,6 +55,20 @@ impl RelyingParty {
         reply
     }
 
+    /// The page that asks first. Where to go afterwards is judged now and again when the form comes back.
+    fn ask_to_sign_out(&self, view: &RequestView<'_>) -> Reply {
+        let here = format!("{}/sign_out", self.settings.prefix);
+        let form = match query_value(view, "rd") {
+            Some(rd) => {
+                let rd = self.return_to(Some(&rd)).location();
+                let rd: String = url::form_urlencoded::byte_serialize(rd.as_bytes()).collect();
+                format!("{here}?rd={rd}")
+            }
+            None => here,
+        };
+        sign_out_confirm_page(&form, view.request_id)
+    }
+
     /// Ends a session and the one it was handed off from, so that the next visit does not sign in again by itself.
     async fn end_with_parent(&self, id: &SessionId, request_id: &str, now: SystemTime) -> bool {
         let key = id.store_key();
@@ -62,7 +76,10 @@ impl RelyingParty {
             Some(hot) => Some(hot.value().session().clone()),
             None => match self.store.get(Kind::Session, key, now).await {
                 Ok(Some(record)) => self.sealer.open_session(id, &record).ok(),
-                Ok(None) | Err(_) => None,
+                // Nothing is there to end. Were it denied all the same, whoever posts made-up ids could push real
+                // denials off the list and make us write to the store.
+                Ok(None) => return true,
+                Err(_) => None,
             },
         };
         if let Some(session) = &known {

@@ -10,6 +10,7 @@ use super::RelyingParty;
 use super::decide::Visitor;
 use super::refusal::Refusal;
 use crate::route::path::NormalTarget;
+use crate::web::cookie::clear_cookie;
 use crate::web::page::{error_json, sign_in_page};
 use crate::web::{Reply, RequestView};
 
@@ -59,12 +60,18 @@ impl RelyingParty {
         match endpoint {
             Endpoint::Callback => self.callback(view, now).await,
             Endpoint::SignOut => self.sign_out(view, now).await,
-            Endpoint::Start => self.start(view, now).await,
+            Endpoint::Start => {
+                let reply = self.start(view, now).await;
+                self.without_dead_cookie(reply, view, now).await
+            }
             Endpoint::Unknown => self.refusal(Refusal::NotFound, view),
             _ if view.method != Method::GET && view.method != Method::HEAD => {
                 self.refusal(Refusal::MethodNotAllowed, view)
             }
-            Endpoint::SignIn => sign_in_page(&format!("{}/start", self.settings.prefix), view.request_id),
+            Endpoint::SignIn => {
+                let page = sign_in_page(&format!("{}/start", self.settings.prefix), view.request_id);
+                self.without_dead_cookie(page, view, now).await
+            }
             Endpoint::Session | Endpoint::UserInfo => self.who(endpoint, view, now).await,
         }
     }
@@ -73,9 +80,13 @@ impl RelyingParty {
         let live = match self.session_of(view, now).await {
             Visitor::SignedIn(live) => live,
             Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
-            Visitor::NoCookie | Visitor::DeadCookie => {
+            visitor @ (Visitor::NoCookie | Visitor::DeadCookie) => {
                 let start = format!("{}{}/start", self.origin_of(view.host), self.settings.prefix);
-                return error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
+                let mut reply = error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
+                if matches!(visitor, Visitor::DeadCookie) {
+                    reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+                }
+                return reply;
             }
         };
         let session = live.value().session();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{fail, serve};
-use crate::app::{App, log_settings};
+use crate::app::App;
 use crate::config::Config;
 use crate::demo::{Client, Ports, Simulator, SimulatorSettings};
 use crate::telemetry::log;
@@ -18,7 +18,9 @@ const CLIENT_ID: &str = "ccid-demo0123456789ab";
 const CLIENT_SECRET: &str = "demo-secret-known-to-everybody";
 
 pub(super) fn run(port: u16) -> ExitCode {
-    let Some(last) = port.checked_add(7).filter(|_| port > 0) else { return fail("--port: choose one from 1 to 65528") };
+    let Some(last) = port.checked_add(7).filter(|_| port > 0) else {
+        return fail("--port: choose one from 1 to 65528");
+    };
     let home = match Home::make() {
         Ok(home) => home,
         Err(error) => return fail(format!("no place for the demo's session file: {error}")),
@@ -28,7 +30,7 @@ pub(super) fn run(port: u16) -> ExitCode {
         Ok((config, _)) => config,
         Err(faults) => return fail(faults),
     };
-    log::init(&log_settings(&config));
+    log::init(&config.log);
     let runtime = match serve::runtime(None) {
         Ok(runtime) => runtime,
         Err(error) => return fail(format!("no threads to run on: {error}")),

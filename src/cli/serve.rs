@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::fail;
-use crate::app::{App, log_settings};
+use crate::app::App;
 use crate::config::Config;
 use crate::telemetry::{log, panics};
 
@@ -19,7 +19,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    log::init(&log_settings(&config));
+    log::init(&config.log);
     for warning in &warnings {
         warn!("{}", warning.line(&config.origin.file));
     }

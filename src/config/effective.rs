@@ -4,13 +4,15 @@
 use super::human::write_duration;
 use super::settings::Config;
 use crate::identity::headers::Preset;
-use crate::route::{Access, RouteSettings};
+use crate::route::RouteSettings;
 
 /// The whole of it as text, one fact a line.
 pub fn effective(config: &Config) -> String {
     let mut out = String::new();
     let origin = &config.origin;
-    out.push_str("Settings (the file wins over defaults; environment variables count only where the file names them)\n");
+    out.push_str(
+        "Settings (the file wins over defaults; environment variables count only where the file names them)\n",
+    );
     let settings: Vec<[String; 3]> = origin
         .settings
         .iter()
@@ -36,25 +38,21 @@ pub fn effective(config: &Config) -> String {
         write_duration(lifetimes.absolute)
     ));
     out.push_str("\nRoutes, the most specific first (what none of them names is refused)\n");
-    let mut routes: Vec<[String; 6]> = vec![["HOST", "PATH", "ACCESS", "REQUIRES", "UPSTREAM", "HEADERS"].map(str::to_owned)];
+    let mut routes: Vec<[String; 6]> =
+        vec![["HOST", "PATH", "ACCESS", "REQUIRES", "UPSTREAM", "HEADERS"].map(str::to_owned)];
     routes.extend(most_specific_first(config).into_iter().map(row));
     table(&mut out, &routes);
     out
 }
 
-/// The routes by host, those with more segments first: the order in which the route table lets them win (Q07).
+/// The routes by host, the longest path first: the order in which the route table lets them win (Q07).
 pub fn most_specific_first(config: &Config) -> Vec<&RouteSettings> {
-    let segments = |route: &RouteSettings| route.path.split('/').filter(|segment| !segment.is_empty()).count();
     let mut routes: Vec<&RouteSettings> = config.routes.iter().collect();
-    routes.sort_by(|a, b| a.host.cmp(&b.host).then(segments(b).cmp(&segments(a))).then(a.path.cmp(&b.path)));
+    routes.sort_by(|a, b| a.host.cmp(&b.host).then(b.path.len().cmp(&a.path.len())).then(a.path.cmp(&b.path)));
     routes
 }
 
 fn row(route: &RouteSettings) -> [String; 6] {
-    let access = match route.access {
-        Access::Anonymous => "anonymous",
-        Access::Session => "session",
-    };
     let mut demands = Vec::new();
     if !route.require.acr.is_empty() {
         demands.push(format!("acr={}", route.require.acr.join("|")));
@@ -71,11 +69,15 @@ fn row(route: &RouteSettings) -> [String; 6] {
     });
     let headers: Vec<String> = presets.chain(route.identity_headers.map.iter().map(|rule| rule.name.clone())).collect();
     let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-    let host = if route.upstream.host.contains(':') { format!("[{}]", route.upstream.host) } else { route.upstream.host.clone() };
+    let host = if route.upstream.host.contains(':') {
+        format!("[{}]", route.upstream.host)
+    } else {
+        route.upstream.host.clone()
+    };
     [
         route.host.clone(),
         route.path.clone(),
-        access.to_owned(),
+        route.access.as_str().to_owned(),
         dash(demands.join(" ")),
         format!("http://{host}:{}", route.upstream.port),
         dash(headers.join(",")),

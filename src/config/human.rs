@@ -6,7 +6,7 @@ use super::form::Form;
 
 /// A duration and the words it was written in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HumanDuration {
+pub(crate) struct HumanDuration {
     /// How long.
     pub value: Duration,
     /// As written, for faults that quote it.
@@ -15,7 +15,7 @@ pub struct HumanDuration {
 
 /// A number of bytes and the words it was written in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HumanSize {
+pub(crate) struct HumanSize {
     /// How many bytes.
     pub bytes: u64,
     /// As written.
@@ -65,7 +65,9 @@ impl Form for HumanDuration {
             let scale = factor(&DURATION_UNITS, unit)
                 .ok_or_else(|| "has an unknown unit; use ms, s, m, h, d or w".to_owned())?;
             if scale >= last {
-                return Err("names its units out of order; write the largest first, each once, as in `1h30m`".to_owned());
+                return Err(
+                    "names its units out of order; write the largest first, each once, as in `1h30m`".to_owned()
+                );
             }
             last = scale;
             total = number
@@ -154,7 +156,21 @@ mod tests {
         assert_eq!(seconds("3 weeks"), Ok(3 * 7 * 86400));
         assert_eq!(seconds("0s"), Ok(0));
         assert_eq!(HumanDuration::parse("1s500ms").unwrap().value, Duration::from_millis(1500));
-        for text in ["", " ", "30", "s", "-5s", "1.5h", "1h1h", "30m1h", "5 parsecs", "1h30", "99999999999999999999999w", "20000d", "10s!"] {
+        for text in [
+            "",
+            " ",
+            "30",
+            "s",
+            "-5s",
+            "1.5h",
+            "1h1h",
+            "30m1h",
+            "5 parsecs",
+            "1h30",
+            "99999999999999999999999w",
+            "20000d",
+            "10s!",
+        ] {
             assert!(seconds(text).is_err(), "{text:?}");
         }
         assert_eq!(write_duration(Duration::from_millis(5_400_250)), "1h30m250ms");

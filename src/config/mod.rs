@@ -4,6 +4,7 @@
 //! the schema and keeps what is sound; `resolve` judges the sound part as a whole and fetches secrets and addresses.
 //! Faults of all of them are reported together. No other room reads this one but `app`.
 
+mod advice;
 pub mod effective;
 pub mod fault;
 mod file;
@@ -25,8 +26,7 @@ pub use effective::effective;
 pub use fault::{Faults, Place, Remark, Warning};
 pub use schema::json_schema;
 pub use settings::{
-    Config, LimitSettings, LogFormat, LogLevel, LogSettings, Origin, SessionSettings, Setting, ShutdownSettings,
-    SignInSettings, StoreChoice,
+    Config, LimitSettings, Origin, SessionSettings, Setting, ShutdownSettings, SignInSettings, StoreChoice,
 };
 
 use secret_ref::SecretFile;
@@ -94,7 +94,8 @@ impl Config {
     /// Every fault of the file, sorted by place.
     pub fn load(path: &Path) -> Result<(Self, Vec<Warning>), Faults> {
         let name = path.display().to_string();
-        let whole = |text: String| Faults::new(&name, vec![Remark { place: Place::default(), key: String::new(), text }]);
+        let whole =
+            |text: String| Faults::new(&name, vec![Remark { place: Place::default(), key: String::new(), text }]);
         let bytes = read_bounded(path).map_err(|error| whole(format!("cannot be read: {error}")))?;
         let text = String::from_utf8(bytes).map_err(|_| whole("is not UTF-8 text".to_owned()))?;
         Self::parse_in(&text, &name, &System)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::form;
-use super::schema::{Key, Object, branches, follow, keys, root, types};
+use super::schema::{Key, Object, branches, file, follow, keys, types};
 
 const OPENING: &str = "\
 # Configuration
@@ -31,7 +31,7 @@ pub fn markdown() -> String {
     let mut out = OPENING.to_owned();
     let all = keys();
     let top: Vec<&Key> = all.iter().filter(|key| parent(&key.path).is_empty()).collect();
-    section(&mut out, "The file", description(&follow(root())), &top);
+    section(&mut out, "The file", description(file()), &top);
     for key in &all {
         let inside: Vec<&Key> = all.iter().filter(|other| parent(&other.path) == key.path).collect();
         if !inside.is_empty() {

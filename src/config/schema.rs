@@ -22,6 +22,16 @@ pub(crate) fn root() -> &'static Value {
     &SCHEMA
 }
 
+/// The file itself, without the definitions it refers to.
+pub(crate) fn file() -> &'static Object {
+    static FILE: LazyLock<Object> = LazyLock::new(|| {
+        let mut file = root().as_object().cloned().unwrap_or_default();
+        file.remove("$defs");
+        file
+    });
+    &FILE
+}
+
 /// The schema as text, for editors (`# yaml-language-server: $schema=…`).
 pub fn json_schema() -> String {
     let mut text = serde_json::to_string_pretty(root()).unwrap_or_default();
@@ -48,7 +58,8 @@ pub(crate) fn branches(schema: &Object) -> Vec<Object> {
     let Some(Value::Array(any)) = schema.get("anyOf") else {
         return vec![schema.clone()];
     };
-    let beside: Object = schema.iter().filter(|(key, _)| *key != "anyOf").map(|(k, v)| (k.clone(), v.clone())).collect();
+    let beside: Object =
+        schema.iter().filter(|(key, _)| *key != "anyOf").map(|(k, v)| (k.clone(), v.clone())).collect();
     any.iter()
         .map(|branch| {
             let mut branch = follow(branch);
@@ -121,7 +132,7 @@ pub(crate) struct Key {
 /// Every key that the schema knows, containers before what they contain.
 pub(crate) fn keys() -> Vec<Key> {
     let mut out = Vec::new();
-    collect(&follow(root()), "", &mut out);
+    collect(file(), "", &mut out);
     out
 }
 

@@ -13,6 +13,7 @@ use crate::route::RouteSettings;
 use crate::route::network::Network;
 use crate::secret::SecretString;
 use crate::session::Lifetimes;
+use crate::telemetry::log::LogSettings;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ pub struct SessionSettings {
     pub cache_entries: usize,
     /// How often a session in memory is compared with the store. Default 1 s.
     pub revalidate: Duration,
-    /// How long a session in memory stays good while the store is away. Default 5 min.
+    /// How long a session in memory stays good while the store is away. Default 1 min.
     pub grace: Duration,
 }
 
@@ -130,52 +131,6 @@ pub struct LimitSettings {
     pub read_timeout: Duration,
     /// Longest silence while writing to a client. Default 60 s.
     pub write_timeout: Duration,
-}
-
-/// What is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Form of a line.
-    pub format: LogFormat,
-    /// Least important level that is written.
-    pub level: LogLevel,
-}
-
-/// Form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text for a terminal.
-    Human,
-    /// One JSON object a line. The default.
-    Json,
-}
-
-/// Importance of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// What needs a person.
-    Error,
-    /// What may need one.
-    Warn,
-    /// What happened. The default.
-    Info,
-    /// How it happened.
-    Debug,
-    /// Every step.
-    Trace,
-}
-
-impl LogLevel {
-    /// The word that `tracing` filters know.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LogLevel::Error => "error",
-            LogLevel::Warn => "warn",
-            LogLevel::Info => "info",
-            LogLevel::Debug => "debug",
-            LogLevel::Trace => "trace",
-        }
-    }
 }
 
 /// How the gateway stops.

@@ -1,1 +1,805 @@
-#[allow(unused_imports)] use super::*;
+//! Promises about whole files.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::identity::headers::{Encoding, HeaderRule, Preset};
+use crate::provider::{FederationSettings, IssuerSettings};
+use crate::route::path::ReturnPolicy;
+use crate::route::{Access, RouteTable};
+use crate::session::Lifetimes;
+use crate::session::key::SAMPLE_KEY_TEXT;
+
+const GOOD_KEY: &str = "3q2+78r+ur4BI0VniavN7xAyVHaYutz+AQIDBAUGBwg=";
+
+/// Product page, section 3, word for word.
+const SHORTEST: &str = "\
+public_url: https://apps.example.com
+provider:
+  zenkey:
+    client_id: ccid-0123456789abcdef
+    client_secret: { file: /run/secrets/zenkey }
+    trusted_issuers: [https://oidc.idp.xlogin.att.com]
+sessions:
+  store: redis://redis:6379
+routes:
+  - host: wiki.example.com
+    access: session
+    upstream: http://127.0.0.1:3000
+";
+
+/// A machine made of maps.
+#[derive(Default)]
+struct Machine {
+    env: HashMap<String, String>,
+    files: HashMap<PathBuf, SecretFile>,
+    names: HashMap<String, Vec<SocketAddr>>,
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self::default()
+            .file("/run/secrets/zenkey", "canary-client-secret\n")
+            .env("OIDC_CLIENT_SECRET", "canary-oidc-secret")
+            .name("app.internal", "192.0.2.7:80")
+    }
+
+    fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.into(), SecretFile { bytes: text.into(), world_readable: false });
+        self
+    }
+
+    fn open_file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.into(), SecretFile { bytes: text.into(), world_readable: true });
+        self
+    }
+
+    fn env(mut self, name: &str, text: &str) -> Self {
+        self.env.insert(name.into(), text.into());
+        self
+    }
+
+    fn name(mut self, name: &str, address: &str) -> Self {
+        self.names.insert(name.into(), vec![address.parse().unwrap()]);
+        self
+    }
+
+    fn read_config(&self, text: &str) -> Result<(Config, Vec<Warning>), Faults> {
+        Config::parse_in(text, "zengate.yaml", self)
+    }
+}
+
+impl Surroundings for Machine {
+    fn env(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<SecretFile> {
+        self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let found = self.names.get(host).ok_or(io::ErrorKind::NotFound)?;
+        Ok(found.iter().map(|address| SocketAddr::new(address.ip(), port)).collect())
+    }
+}
+
+fn good(text: &str) -> Config {
+    match Machine::new().read_config(text) {
+        Ok((config, _)) => {
+            // What we let through, the rooms below take.
+            RouteTable::compile_beside(&config.prefix, config.routes.clone()).unwrap();
+            ReturnPolicy::new(&config.prefix, config.sign_in.return_origins.clone()).unwrap();
+            config
+        }
+        Err(faults) => panic!("{faults}\n---\n{text}"),
+    }
+}
+
+fn bad(text: &str) -> Vec<String> {
+    match Machine::new().read_config(text) {
+        Ok(_) => panic!("no fault in:\n{text}"),
+        Err(faults) => faults.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    Machine::new().read_config(text).unwrap().1.iter().map(|w| w.line("zengate.yaml")).collect()
+}
+
+/// The one fault of a text, which must hold `words`; with its twin, which must have none.
+fn one_fault(words: &str, text: &str, twin: &str) {
+    let faults = bad(text);
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert!(faults[0].contains(words), "{words:?} is not in {faults:#?}");
+    good(twin);
+}
+
+/// The shortest file with one piece replaced.
+fn with(from: &str, to: &str) -> String {
+    assert!(SHORTEST.contains(from), "{from:?}");
+    SHORTEST.replacen(from, to, 1)
+}
+
+/// The shortest file with more below `sessions`.
+fn sessions(more: &str) -> String {
+    with("  store: redis://redis:6379\n", more)
+}
+
+/// The shortest file with more in its one route.
+fn route(more: &str) -> String {
+    format!("{SHORTEST}{more}")
+}
+
+fn top(more: &str) -> String {
+    format!("{more}{SHORTEST}")
+}
+
+#[test]
+fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
+    let config = good(SHORTEST);
+    assert_eq!(config.public_url.as_str(), "https://apps.example.com/");
+    assert_eq!(config.prefix, "/oauth2");
+    assert_eq!(config.listen.to_string(), "0.0.0.0:4180");
+    assert_eq!(config.admin_listen.to_string(), "127.0.0.1:44180");
+    assert_eq!(config.threads, None);
+    assert_eq!(config.trusted_proxies, []);
+    assert_eq!(config.sessions.lifetimes, Lifetimes::default());
+    let StoreChoice::Redis { url, prefix } = &config.sessions.store else { panic!("a Redis") };
+    assert_eq!((url.expose(), prefix.as_str()), ("redis://redis:6379", "zengate:"));
+    assert_eq!((config.sessions.cache_entries, config.sessions.seal_keys.len()), (100_000, 0));
+    assert_eq!((config.sessions.revalidate, config.sessions.grace), (Duration::from_secs(1), Duration::from_secs(60)));
+    assert_eq!(config.sign_in.scopes, ["openid"]);
+    assert_eq!(config.sign_in.acr_values, ["a1"]);
+    assert!(config.sign_in.require_acr);
+    assert_eq!((config.sign_in.skew, config.sign_in.max_attempts), (Duration::from_secs(60), 100_000));
+    let provider = &config.provider;
+    assert_eq!(
+        provider.federation,
+        FederationSettings::Zenkey {
+            discovery_issuer: "https://discoveryissuer.myzenkey.com".parse().unwrap(),
+            discovery_ui: "https://discoveryui.myzenkey.com/ui/discovery-ui".parse().unwrap(),
+            trusted: vec![IssuerSettings {
+                issuer: "https://oidc.idp.xlogin.att.com".to_owned(),
+                allowed_hosts: vec![],
+                algorithms: vec!["RS256".to_owned()],
+                accept_at_jwt_typ: false,
+            }],
+        }
+    );
+    assert_eq!(provider.client_secret.expose(), "canary-client-secret");
+    assert_eq!((provider.userinfo, provider.allow_private_addresses), (false, false));
+    assert_eq!(
+        (provider.connect_timeout.as_secs(), provider.total_timeout.as_secs(), provider.max_answer),
+        (3, 5, 1 << 20)
+    );
+    assert_eq!((provider.jwks_refresh.as_secs(), provider.jwks_max_stale.as_secs()), (900, 86_400));
+    assert_eq!((provider.jwks_cooldown.as_secs(), provider.metadata_max_age.as_secs()), (60, 900));
+    assert_eq!(
+        config.limits,
+        LimitSettings {
+            header_bytes: 32 << 10,
+            header_count: 100,
+            uri_bytes: 8 << 10,
+            cookie_bytes: 16 << 10,
+            header_deadline: Duration::from_secs(10),
+            keepalive: Duration::from_secs(75),
+            body: 64 << 20,
+            body_min_rate: 500,
+            body_rate_window: Duration::from_secs(30),
+            connections: 20_000,
+            connections_per_client: 1_000,
+            read_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+        }
+    );
+    assert_eq!(config.log, crate::telemetry::log::LogSettings::default());
+    assert_eq!(config.shutdown.grace.as_secs(), 25);
+    let [route] = config.routes.as_slice() else { panic!("one route") };
+    assert_eq!(
+        (route.name.as_str(), route.host.as_str(), route.path.as_str()),
+        ("wiki.example.com/", "wiki.example.com", "/")
+    );
+    assert_eq!((route.access, route.websocket, route.pass_authorization), (Access::Session, false, false));
+    assert_eq!(route.max_body, 64 << 20);
+    assert_eq!((&route.identity_headers.presets, &route.identity_headers.map), (&vec![Preset::Zenkey], &vec![]));
+    assert_eq!(route.upstream.addresses, ["127.0.0.1:3000".parse().unwrap()]);
+    let upstream = &route.upstream;
+    let timeouts = [upstream.connect_timeout, upstream.read_timeout, upstream.write_timeout].map(|time| time.as_secs());
+    assert_eq!(timeouts, [2, 60, 30]);
+    assert_eq!(warnings(SHORTEST).len(), 2, "Redis without TLS and without a key of the operator's");
+}
+
+#[test]
+fn many_faults_are_reported_together_in_the_order_of_their_places() {
+    let text = "\
+public_url: http://apps.example.com
+listen: 4180
+provider:
+  zenkey:
+    client_id: ccid-0123456789abcdef
+    client_secret: { file: /run/secrets/missing }
+    trusted_issuers:
+      - http://oidc.example.com
+      - { issuer: https://carrier.example.com, algorithms: [RS256, HS256] }
+sessions:
+  store: redis://:canary@redis:6379/x
+  idle: 3 weeks
+  absloute: 5h
+  idle: 1h
+trusted_proxies: [0.0.0.0/0]
+routes:
+  - host: wiki.example.com
+    upstream: http://127.0.0.1:3000
+  - host: WIKI.example.com
+    access: session
+    upstream: https://127.0.0.1:3000
+  - host: app.example.com
+    access: everybody
+    upstream: http://nowhere.internal
+    max_body: 64k
+";
+    let found = bad(text);
+    let wanted = [
+        "zengate.yaml:1:13: public_url: \"http://apps.example.com\" is plain http outside this machine, where secure cookies cannot live; use https",
+        "zengate.yaml:2:9: listen: is the number 4180; expected an address such as `:4180` or `127.0.0.1:4180` (put it in quotes if it is meant as text)",
+        "zengate.yaml:6:20: provider.zenkey.client_secret: file /run/secrets/missing does not exist",
+        "zengate.yaml:8:9: provider.zenkey.trusted_issuers[0]: \"http://oidc.example.com\" is plain http outside this machine: anyone on the way could answer in its place; use https",
+        "zengate.yaml:9:68: provider.zenkey.trusted_issuers[1].algorithms[1]: \"HS256\" is signed with a shared secret, which key sets do not hold; use one such as `RS256`",
+        "zengate.yaml:11:10: sessions.store: is not a store; expected `embedded`, `memory`, `file:///…` or an address such as `redis://host:6379/0` (what stands there is not shown, it may hold a password)",
+        "zengate.yaml:12:9: sessions.idle: \"3 weeks\" is longer than sessions.absolute (\"12h\", the default); choose a shorter one",
+        "zengate.yaml:13:3: sessions.absloute: unknown key; did you mean `absolute`?",
+        "zengate.yaml:14:3: the key \"idle\" stands twice; it already stands in line 12",
+        "zengate.yaml:15:19: trusted_proxies[0]: \"0.0.0.0/0\" trusts far more than your own proxies; name ranges of prefix length 8 or more",
+        "zengate.yaml:17:5: routes[0].access: is missing; expected `anonymous` or `session`",
+        "zengate.yaml:19:11: routes[1].host: wiki.example.com/ is already routes[0]; each host and path has one route",
+        "zengate.yaml:21:15: routes[1].upstream: \"https://127.0.0.1:3000\" speaks TLS to the upstream, which is not supported yet; write an `http://` address",
+        "zengate.yaml:23:13: routes[2].access: \"everybody\" is not one of anonymous, session",
+        "zengate.yaml:24:15: routes[2].upstream: the host \"nowhere.internal\" has no address; is the name right, and does it resolve on this machine?",
+        "zengate.yaml:25:15: routes[2].max_body: \"64k\" may mean 1000 or 1024; write `KB`, `MB`, `GB` or `KiB`, `MiB`, `GiB`",
+    ];
+    assert_eq!(found, wanted, "{}", found.join("\n"));
+}
+
+#[test]
+fn unknown_wrong_and_missing_keys_are_refused_at_every_depth() {
+    // Q01
+    one_fault(
+        "zengate.yaml:1:1: lissten: unknown key; did you mean `listen`?",
+        &top("lissten: ':1'\n"),
+        &top("listen: ':1'\n"),
+    );
+    one_fault("sessions.idle-timeout: unknown key", &sessions("  idle-timeout: 5m\n"), &sessions("  idle: 5m\n"));
+    one_fault("client_id: unknown key; it belongs at", &top("client_id: x\n"), SHORTEST);
+    one_fault(
+        "routes[0].require.arc: unknown key",
+        &route("    require: { arc: [a1] }\n"),
+        &route("    require: { acr: [a1] }\n"),
+    );
+    one_fault(
+        "sessions.cache_entries: is a text",
+        &sessions("  cache_entries: many\n"),
+        &sessions("  cache_entries: 7\n"),
+    );
+    one_fault("threads: 0 is too little", &top("threads: 0\n"), &top("threads: 1\n"));
+    one_fault("threads: is the number 1.5", &top("threads: 1.5\n"), &top("threads: 1\n"));
+    one_fault("threads: -1 is too little", &top("threads: -1\n"), &top("threads: 1\n"));
+    one_fault(
+        "strict_secrets: is a text; expected `true` or `false`",
+        &top("strict_secrets: yes\n"),
+        &top("strict_secrets: true\n"),
+    );
+    one_fault("routes[0].websocket: is the number 1", &route("    websocket: 1\n"), &route("    websocket: true\n"));
+    one_fault(
+        "client_id: is missing; expected a client id",
+        &with("    client_id: ccid-0123456789abcdef\n", ""),
+        SHORTEST,
+    );
+    one_fault("client_secret: is missing", &with("    client_secret: { file: /run/secrets/zenkey }\n", ""), SHORTEST);
+    one_fault("public_url: is missing", &with("public_url: https://apps.example.com\n", ""), SHORTEST);
+    one_fault("routes[0].upstream: is missing", &with("    upstream: http://127.0.0.1:3000\n", ""), SHORTEST);
+    one_fault(
+        "routes: is an empty list",
+        &format!("{}routes: []\n", SHORTEST.split("routes:").next().unwrap()),
+        SHORTEST,
+    );
+    one_fault("trusted_issuers: is an empty list", &with("[https://oidc.idp.xlogin.att.com]", "[]"), SHORTEST);
+    one_fault(
+        "trusted_issuers: is a text; expected a list",
+        &with("[https://oidc.idp.xlogin.att.com]", "https://a.test"),
+        SHORTEST,
+    );
+    one_fault(
+        "log.level: \"inof\" is not one of error, warn, info, debug, trace; did you mean `info`?",
+        &top("log: { level: inof }\n"),
+        &top("log: { level: info }\n"),
+    );
+    let both =
+        "provider:\n  oidc: { issuer: https://i.test, client_id: x, client_secret: { env: OIDC_CLIENT_SECRET } }\n";
+    one_fault("provider: has both zenkey and oidc", &with("provider:\n", both), SHORTEST);
+    let faults = bad("[]\n");
+    assert!(faults[0].contains("is a list; expected a mapping"), "{faults:#?}");
+    assert!(bad("")[0].contains("is empty"));
+    assert!(bad("# nothing\n")[0].contains("zengate.yaml"));
+}
+
+#[test]
+fn a_key_without_a_value_is_refused_because_a_cut_file_looks_so() {
+    // Q13, and the loss of a `require` by wrong indentation
+    one_fault("routes[0].require: has no value", &route("    require:\n"), &route("    require:\n      acr: [a1]\n"));
+    one_fault("routes[0].require: is an empty mapping", &route("    require: {}\n"), SHORTEST);
+    one_fault("require.acr: is an empty list", &route("    require: { acr: [] }\n"), SHORTEST);
+    one_fault("require.claims: is an empty mapping", &route("    require: { claims: {} }\n"), SHORTEST);
+    one_fault(
+        "require.claims.groups: is an empty list",
+        &route("    require: { claims: { groups: [] } }\n"),
+        &route("    require: { claims: { groups: [a] } }\n"),
+    );
+    one_fault("require.acr[0]: has no value", &route("    require: { acr: [~] }\n"), SHORTEST);
+    one_fault("sessions: has no value", &with("sessions:\n  store: redis://redis:6379\n", "sessions:\n"), SHORTEST);
+    one_fault("is empty", &with("ccid-0123456789abcdef", "''"), SHORTEST);
+}
+
+#[test]
+fn one_place_has_one_route_and_one_carrier_one_entry() {
+    // Q01, D13
+    let second = |host: &str, path: &str| {
+        route(&format!("  - {{ host: {host}, path: {path}, access: anonymous, upstream: 'http://127.0.0.1:1' }}\n"))
+    };
+    one_fault(
+        "zengate.yaml:13:37: routes[1].path: wiki.example.com/ is already routes[0]",
+        &second("wiki.example.com", "/"),
+        &second("wiki.example.com", "/public"),
+    );
+    one_fault("is already routes[0]", &second("Wiki.Example.Com", "/"), &second("other.example.com", "/"));
+    let named = |a: &str, b: &str| {
+        route(&format!(
+            "    name: {a}\n  - {{ name: {b}, host: b.test, access: session, upstream: 'http://127.0.0.1:1' }}\n"
+        ))
+    };
+    one_fault("is already the name of routes[0]", &named("x", "x"), &named("x", "y"));
+    one_fault("is already the name of routes[0]", &named("b.test/", "b.test/"), SHORTEST);
+    let issuers = |two: &str| with("[https://oidc.idp.xlogin.att.com]", &format!("[https://a.test/x, {two}]"));
+    for twice in [
+        "https://a.test/x",
+        "{ issuer: https://a.test/x }",
+        "https://A.test/x",
+        "https://a.test:443/x",
+        "https://a.test/x/",
+    ] {
+        one_fault("trusted_issuers[1]", &issuers(twice), &issuers("https://a.test/y"));
+    }
+}
+
+#[test]
+fn algorithms_that_anyone_can_forge_are_refused() {
+    // Q04
+    let carrier = |algorithms: &str| {
+        with("[https://oidc.idp.xlogin.att.com]", &format!("[{{ issuer: https://a.test, algorithms: {algorithms} }}]"))
+    };
+    for algorithms in
+        ["[none]", "[RS256, none]", "[HS256]", "[RS256, HS256]", "[RS256, hs512]", "[None]", "[]", "['']", "[RS257]"]
+    {
+        one_fault("algorithms", &carrier(algorithms), &carrier("[RS256, ES256]"));
+    }
+    let oidc = |algorithms: &str| {
+        with(
+            "  zenkey:\n    client_id: ccid-0123456789abcdef\n    client_secret: { file: /run/secrets/zenkey }\n    trusted_issuers: [https://oidc.idp.xlogin.att.com]\n",
+            &format!(
+                "  oidc:\n    issuer: https://i.test\n    client_id: x\n    client_secret: {{ env: OIDC_CLIENT_SECRET }}\n    algorithms: {algorithms}\n"
+            ),
+        )
+    };
+    one_fault("algorithms[1]", &oidc("[RS256, HS256]"), &oidc("[RS256]"));
+}
+
+#[test]
+fn plain_http_is_for_this_machine_only() {
+    // Q05, Q08
+    let twin = with("[https://oidc.idp.xlogin.att.com]", "['http://127.0.0.1:9000']");
+    one_fault("trusted_issuers[0]", &with("[https://oidc.idp.xlogin.att.com]", "['http://issuer.test']"), &twin);
+    let discovery = |url: &str| {
+        with(
+            "    trusted_issuers",
+            &format!("    discovery_issuer: {url}\n    discovery_ui: {url}\n    trusted_issuers"),
+        )
+    };
+    assert_eq!(bad(&discovery("http://discovery.test")).len(), 2);
+    good(&discovery("http://localhost:9000"));
+    for url in
+        ["http://apps.example.com", "http://10.0.0.1:4180", "http://localhost.evil.test", "http://127.0.0.1@evil.test"]
+    {
+        one_fault(
+            "public_url",
+            &with("https://apps.example.com", url),
+            &with("https://apps.example.com", "http://localhost:4180"),
+        );
+    }
+    one_fault("public_url", &with("https://apps.example.com", "https://apps.example.com/base"), SHORTEST);
+    let faults = bad(&with("https://apps.example.com", "https://me:canary@apps.example.com"));
+    assert!(!faults.join("\n").contains("canary"), "{faults:#?}");
+    assert!(warnings(SHORTEST).iter().any(|warning| warning.contains("without TLS")));
+    assert!(!warnings(&with("redis://redis", "rediss://redis")).iter().any(|warning| warning.contains("without TLS")));
+    assert!(
+        !warnings(&with("redis://redis", "redis://127.0.0.1")).iter().any(|warning| warning.contains("without TLS"))
+    );
+}
+
+#[test]
+fn every_route_says_who_may_pass() {
+    // Q06
+    one_fault("routes[0].access: is missing", &with("    access: session\n", ""), SHORTEST);
+    one_fault(
+        "routes[0].access",
+        &with("access: session", "access: public"),
+        &with("access: session", "access: anonymous"),
+    );
+    one_fault("routes[0].access", &with("access: session", "access: Session"), SHORTEST);
+    one_fault("routes[0].access", &with("access: session", "access: [session]"), SHORTEST);
+    one_fault("routes[0].access", &with("access: session", "access: no"), SHORTEST);
+    let anonymous = with("access: session", "access: anonymous");
+    one_fault("routes[0].require", &format!("{anonymous}    require: {{ acr: [a1] }}\n"), &anonymous);
+}
+
+#[test]
+fn the_most_specific_route_is_listed_first_whatever_the_order() {
+    // Q07
+    let routes = |order: &[(&str, &str)]| {
+        let mut text = SHORTEST.split("  - host").next().unwrap().to_owned();
+        for (path, access) in order {
+            text.push_str(&format!(
+                "  - {{ host: a.test, path: {path}, access: {access}, upstream: 'http://127.0.0.1:1' }}\n"
+            ));
+        }
+        let shown = effective(&good(&text));
+        shown.split("Routes").nth(1).unwrap().to_owned()
+    };
+    let one = routes(&[("/", "anonymous"), ("/admin", "session"), ("/admin/open", "anonymous")]);
+    assert_eq!(one, routes(&[("/admin/open", "anonymous"), ("/admin", "session"), ("/", "anonymous")]));
+    let paths: Vec<_> = one.lines().skip(2).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(paths, ["/admin/open", "/admin", "/"]);
+}
+
+#[test]
+fn nobody_is_trusted_by_accident() {
+    // Q09
+    for all in ["0.0.0.0/0", "'::/0'", "0.0.0.0/1, 128.0.0.0/1", "'::ffff:0.0.0.0/96'", "10.0.0.0/8, 0.0.0.0/0"] {
+        let text = top(&format!("trusted_proxies: [{all}]\n"));
+        assert!(bad(&text).iter().all(|fault| fault.contains("trusted_proxies[")), "{all}");
+    }
+    let config = good(&top("trusted_proxies: [10.0.0.0/8, '::1']\n"));
+    assert!(config.trusted_proxies[0].contains("10.2.3.4".parse().unwrap()));
+    assert!(!config.trusted_proxies[0].contains("11.2.3.4".parse().unwrap()));
+}
+
+#[test]
+fn secrets_that_cannot_be_had_stop_the_gateway() {
+    // Q02
+    let secret = |reference: &str| with("{ file: /run/secrets/zenkey }", reference);
+    let faults = |machine: Machine, text: &str| machine.read_config(text).unwrap_err().to_string();
+    assert!(faults(Machine::new().file("/run/secrets/zenkey", ""), SHORTEST).contains("is empty"));
+    assert!(faults(Machine::new().file("/run/secrets/zenkey", "\n"), SHORTEST).contains("is empty"));
+    one_fault("file /nowhere does not exist", &secret("{ file: /nowhere }"), SHORTEST);
+    one_fault(
+        "environment variable NOWHERE does not exist",
+        &secret("{ env: NOWHERE }"),
+        &secret("{ env: OIDC_CLIENT_SECRET }"),
+    );
+    for form in [
+        "{}",
+        "{ file: a, env: B }",
+        "{ path: canary }",
+        "{file:canary}",
+        "{canary}",
+        "{canary: canary}",
+        "[canary]",
+        "{ file: [canary] }",
+        "{ file: ~ }",
+        "5551234",
+        "true",
+        "''",
+        "{ env: 'can-ary' }",
+    ] {
+        let found = bad(&secret(form));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(
+            !found[0].contains("canary") && !found[0].contains("can-ary") && !found[0].contains("5551234"),
+            "{found:#?}"
+        );
+    }
+    let literal = warnings(&secret("canary-literal"));
+    assert!(literal.iter().any(|w| w.contains("client_secret") && w.contains("written into the file")), "{literal:#?}");
+    assert!(!literal.join("\n").contains("canary"));
+
+    let open = || Machine::new().open_file("/run/secrets/zenkey", "canary");
+    let (_, found) = open().read_config(SHORTEST).unwrap();
+    assert!(found.iter().any(|w| w.text.contains("can be read by every user")), "{found:#?}");
+    assert!(faults(open(), &top("strict_secrets: true\n")).contains("can be read by every user"));
+    Machine::new().read_config(&top("strict_secrets: true\n")).unwrap();
+}
+
+#[test]
+fn session_keys_are_long_random_and_our_own() {
+    // Q03
+    let keys = |text: &str| sessions(&format!("  keys: [{{ env: KEY }}]\n{text}"));
+    let read = |key: &str| Machine::new().env("KEY", key).read_config(&keys(""));
+    for key in [
+        "short",
+        &"0".repeat(64),
+        &"A".repeat(43),
+        &"A".repeat(44),
+        SAMPLE_KEY_TEXT,
+        "this is a very long sentence that is no key at all",
+    ] {
+        let faults = read(key).unwrap_err().to_string();
+        assert!(faults.contains("sessions.keys[0]") && faults.contains("openssl rand"), "{faults}");
+        assert!(!faults.contains(key), "{faults}");
+    }
+    let (config, _) = read(GOOD_KEY).unwrap();
+    assert_eq!(config.sessions.seal_keys[0].expose(), GOOD_KEY);
+    let twice = sessions("  keys: [{ env: KEY }, { env: KEY }]\n");
+    assert!(Machine::new().env("KEY", GOOD_KEY).read_config(&twice).unwrap_err().to_string().contains("same key"));
+}
+
+#[test]
+fn lifetimes_fit_each_other() {
+    let text = |more: &str| sessions(more);
+    one_fault(
+        "sessions.idle: \"3 weeks\" is longer than sessions.absolute (\"12h\"); choose a shorter one",
+        &text("  absolute: 12h\n  idle: 3 weeks\n"),
+        &text("  absolute: 30d\n  idle: 3 weeks\n"),
+    );
+    one_fault(
+        "sessions.absolute: \"10m\" is shorter than sessions.idle (\"30m\", the default)",
+        &text("  absolute: 10m\n"),
+        &text("  absolute: 10m\n  idle: 5m\n"),
+    );
+    one_fault("sessions.idle: \"59s\" is too little; at least 1m", &text("  idle: 59s\n"), &text("  idle: 60s\n"));
+    one_fault("sessions.idle: \"0s\" is too little", &text("  idle: 0s\n"), &text("  idle: 1m\n"));
+    one_fault(
+        "sessions.idle: is the number 30; expected a duration such as `30s`, `15m` or `1h30m` (a number needs a unit)",
+        &text("  idle: 30\n"),
+        &text("  idle: 30m\n"),
+    );
+    one_fault("sign_in.skew", &top("sign_in: { skew: 1h }\n"), &top("sign_in: { skew: 2m }\n"));
+    one_fault(
+        "limits.cookie_bytes",
+        &top("limits: { cookie_bytes: 64KiB }\n"),
+        &top("limits: { cookie_bytes: 64KiB, header_bytes: 128KiB }\n"),
+    );
+}
+
+#[test]
+fn return_origins_are_literals() {
+    // A11
+    let origins = |text: &str| top(&format!("sign_in: {{ return_origins: ['{text}'] }}\n"));
+    for pattern in [
+        "https://app\\.test",
+        "https://.*",
+        "https://*.app.test",
+        "^https://app.test$",
+        "https://app.(test|dev)",
+        "app.test",
+        ".app.test",
+        "https://app.test/x",
+    ] {
+        one_fault("sign_in.return_origins[0]", &origins(pattern), &origins("https://app.test"));
+    }
+    assert_eq!(good(&origins("https://App.test:443/")).sign_in.return_origins, ["https://app.test"]);
+    assert_eq!(good(&origins("http://localhost:3000")).sign_in.return_origins, ["http://localhost:3000"]);
+}
+
+#[test]
+fn the_private_listener_stays_private_unless_its_address_is_written_out() {
+    // R07
+    assert!(good(SHORTEST).admin_listen.ip().is_loopback());
+    one_fault("admin_listen", &top("admin_listen: ':44180'\n"), &top("admin_listen: 0.0.0.0:44180\n"));
+    assert!(warnings(&top("admin_listen: 0.0.0.0:44180\n")).iter().any(|w| w.contains("admin_listen")));
+    one_fault("shares its port", &top("admin_listen: 127.0.0.1:4180\n"), &top("admin_listen: 127.0.0.1:4181\n"));
+    let upstream = |to: &str| with("http://127.0.0.1:3000", to);
+    one_fault("is the gateway's own admin_listen", &upstream("http://127.0.0.1:44180"), SHORTEST);
+    one_fault("is the gateway's own listen", &upstream("http://127.0.0.1:4180"), SHORTEST);
+}
+
+#[test]
+fn a_redis_address_is_never_printed() {
+    // R04
+    for url in [
+        "redis://:canary@redis:port",
+        "redis://:can ary@redis",
+        "redis:/:canary@redis",
+        "rediss://:canary@redis#insecure",
+        "redis//:canary@redis",
+        "canary",
+    ] {
+        let text = with("redis://redis:6379", &format!("'{url}'"));
+        let faults = bad(&text).join("\n");
+        assert!(
+            faults.contains("sessions.store") && !faults.contains("canary") && !faults.contains("can ary"),
+            "{faults}"
+        );
+    }
+    let text = with("redis://redis:6379", "redis://:canary@redis:6379");
+    let (config, warnings) = Machine::new().read_config(&text).unwrap();
+    for printed in [format!("{config:?}"), effective(&config), format!("{warnings:?}")] {
+        assert!(!printed.contains("canary"), "{printed}");
+    }
+    let text = with("redis://redis:6379", "{ env: REDIS_URL }");
+    let faults = Machine::new().env("REDIS_URL", "redis://:canary@").read_config(&text).unwrap_err();
+    assert!(!faults.to_string().contains("canary"));
+    Machine::new().env("REDIS_URL", "redis://:canary@redis/1").read_config(&text).unwrap();
+}
+
+#[test]
+fn stores_are_what_they_say() {
+    let store = |more: &str| good(&sessions(more)).sessions.store;
+    assert_eq!(store("  store: memory\n"), StoreChoice::Memory);
+    assert_eq!(store("  idle: 5m\n"), StoreChoice::Embedded { path: "zengate.redb".into() });
+    assert_eq!(store("  path: /x/y\n"), StoreChoice::Embedded { path: "/x/y".into() });
+    assert_eq!(store("  store: file:///x/y\n"), StoreChoice::Embedded { path: "/x/y".into() });
+    assert!(matches!(store("  store: unix:///run/redis.sock\n"), StoreChoice::Redis { .. }));
+    one_fault("sessions.path", &sessions("  store: file:///x/y\n  path: z\n"), SHORTEST);
+    one_fault("sessions.store", &sessions("  store: file://x\n"), SHORTEST);
+    one_fault("sessions.store", &sessions("  store: redsi\n"), SHORTEST);
+    let (config, _) = Machine::new()
+        .env("STATE_DIRECTORY", "/var/lib/zengate:/other")
+        .read_config(&sessions("  idle: 5m\n"))
+        .unwrap();
+    assert_eq!(config.sessions.store, StoreChoice::Embedded { path: "/var/lib/zengate/zengate.redb".into() });
+}
+
+#[test]
+fn a_file_that_was_cut_is_refused_wherever_a_fault_can_show_it() {
+    // Q13
+    let example = include_str!("../../config/zengate.example.yaml");
+    for text in [SHORTEST, example] {
+        // Every place of the short file; of the long one the ends of lines and every eleventh place.
+        let step = if text.len() > 1000 { 11 } else { 1 };
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let cut = &text[..end];
+            if end % step != 0 && !cut.ends_with('\n') {
+                continue;
+            }
+            if let Ok((config, _)) = Machine::new().read_config(cut) {
+                // Whole lines are missing at the end: nothing is half there, and nothing but the end is missing.
+                assert!(cut.ends_with('\n'), "{end}");
+                assert_eq!(config.routes.len(), 1);
+            }
+        }
+    }
+    one_fault("may have been cut short", SHORTEST.trim_end(), SHORTEST);
+}
+
+#[test]
+fn routes_are_exact_and_outside_our_own_prefix() {
+    let path = |path: &str| route(&format!("    path: {path}\n"));
+    one_fault("lies under the gateway's own prefix", &path("/oauth2/x"), &path("/oauth2x"));
+    one_fault("lies under the gateway's own prefix", &path("/oauth2"), &format!("prefix: /_gate\n{}", path("/oauth2")));
+    for wrong in ["app", "/app/", "//", "/a/../b", "'/a*'", "'/%61'"] {
+        one_fault("routes[0].path", &path(wrong), &path("/app"));
+    }
+    for wrong in ["'*.example.com'", "wiki.example.com:443", "https://wiki.example.com", "bücher.example"] {
+        one_fault("routes[0].host", &with("wiki.example.com", wrong), SHORTEST);
+    }
+    let upstream = |to: &str| with("http://127.0.0.1:3000", to);
+    assert_eq!(
+        good(&upstream("http://app.internal:8080")).routes[0].upstream.addresses,
+        ["192.0.2.7:8080".parse().unwrap()]
+    );
+    for wrong in ["http://app.internal/x", "http://u:canary@app.internal", "unix:/run/app", "app.internal:80"] {
+        let faults = bad(&upstream(wrong));
+        assert!(faults[0].contains("routes[0].upstream") && !faults[0].contains("canary"), "{faults:#?}");
+    }
+}
+
+#[test]
+fn a_whole_route_is_read_as_it_is_meant() {
+    let text = route(
+        "    path: /app\n    name: app\n    identity_headers:\n      preset: [x-auth-request, remote-user]\n      map:\n        X-Name: { claim: name, encoding: base64url }\n        X-User: sub\n    \
+         require:\n      acr: [a3]\n      claims: { groups: [staff, editors], verified: 'true' }\n      email_domains: [Example.com]\n    websocket: true\n    max_body: 10MB\n    \
+         pass_authorization: true\n    timeouts: { connect: 1s, read: 1h }\n",
+    );
+    let (config, warnings) = Machine::new().read_config(&text).unwrap();
+    let route = &config.routes[0];
+    assert_eq!(route.identity_headers.presets, [Preset::XAuthRequest, Preset::RemoteUser]);
+    let rule = |name: &str, claim: &str, encoding| HeaderRule { name: name.into(), claim: claim.into(), encoding };
+    assert_eq!(
+        route.identity_headers.map,
+        [rule("X-Name", "name", Encoding::Base64Url), rule("X-User", "sub", Encoding::Percent)]
+    );
+    assert_eq!(route.require.acr, ["a3"]);
+    assert_eq!(route.require.email_domains, ["example.com"]);
+    let claims: BTreeMap<_, _> = route.require.claims.iter().cloned().collect();
+    assert_eq!(claims["groups"], ["staff", "editors"]);
+    assert_eq!(claims["verified"], ["true"]);
+    assert_eq!((route.websocket, route.pass_authorization, route.max_body), (true, true, 10_000_000));
+    assert_eq!((route.upstream.connect_timeout.as_secs(), route.upstream.read_timeout.as_secs()), (1, 3600));
+    let keys: BTreeSet<_> = warnings.iter().map(|w| w.key.as_str()).collect();
+    assert!(keys.contains("routes[0].require.acr") && keys.contains("routes[0].require.email_domains"), "{keys:?}");
+
+    let headers = |map: &str| super::tests::route(&format!("    identity_headers: {{ map: {map} }}\n"));
+    one_fault(
+        "are the same name to many apps",
+        &headers("{ X-User: sub, x-user: email }"),
+        &headers("{ X-User: sub }"),
+    );
+    one_fault("identity_headers.map.Connection", &headers("{ Connection: sub }"), &headers("{ X-User: sub }"));
+    one_fault("are the same name to many apps", &headers("{ X-User: sub, X_User: sub }"), &headers("{ X_User: sub }"));
+    one_fault("is not a header name", &headers("{ 'X User': sub }"), SHORTEST);
+    one_fault("identity_headers.map.Accept", &headers("{ Accept: sub }"), &headers("{ X-Accept: sub }"));
+    one_fault(
+        "map.X-User.claim: is missing",
+        &headers("{ X-User: {} }").replace("{}", "{ encoding: ascii }"),
+        SHORTEST,
+    );
+}
+
+#[test]
+fn what_the_file_amounts_to_shows_sources_and_no_secret() {
+    // Q12
+    let text = sessions("  store: memory\n  idle: 5m\n  keys: [{ env: KEY }]\n");
+    let (config, _) = Machine::new().env("KEY", GOOD_KEY).read_config(&text).unwrap();
+    let shown = effective(&config);
+    let line = |key: &str| shown.lines().find(|line| line.trim_start().starts_with(key)).unwrap_or_default().to_owned();
+    assert!(line("sessions.idle").contains("\"5m\"") && line("sessions.idle").ends_with("zengate.yaml:9:9"), "{shown}");
+    assert!(line("sessions.absolute").ends_with("default"), "{shown}");
+    assert!(shown.contains("environment variable KEY (not shown)"), "{shown}");
+    assert!(shown.contains("file /run/secrets/zenkey (not shown)"), "{shown}");
+    for secret in ["canary", GOOD_KEY] {
+        assert!(!shown.contains(secret) && !format!("{config:?}").contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn any_damage_to_a_file_ends_in_faults_and_never_in_a_panic_or_a_secret() {
+    let example = include_str!("../../config/zengate.example.yaml");
+    let text = example
+        .replace("{ file: /run/secrets/zenkey }", "canary-literal-secret")
+        .replace("store: embedded", "store: redis://me:canary@redis:6379");
+    let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut dice = |sides: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(seed >> 33).unwrap() % sides
+    };
+    let pieces = [
+        "", " ", "\n", ":", "- ", "[", "{", "}", "~", "'", "\"", "&a ", "*a", "!!x ", "0", "true", "\t", "#", "\0",
+        "é", "|", ">", "? ",
+    ];
+    for _ in 0..600 {
+        let mut bent: Vec<char> = text.chars().collect();
+        for _ in 0..=dice(3) {
+            let at = dice(bent.len());
+            let piece = pieces[dice(pieces.len())];
+            let cut = dice(3).min(bent.len() - at);
+            bent.splice(at..at + cut, piece.chars());
+        }
+        let bent: String = bent.into_iter().collect();
+        if let Err(faults) = Machine::new().read_config(&bent) {
+            let faults = faults.to_string();
+            assert!(!faults.is_empty());
+            assert!(!faults.contains("canary"), "{faults}");
+            assert!(!faults.contains("cannot be read any further"), "{faults}\n{bent}");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("zengate.yaml");
+    std::fs::write(dir.path().join("secret"), "canary\n").unwrap();
+    std::fs::write(&path, with("/run/secrets/zenkey", "secret")).unwrap();
+    let (config, _) = Config::load(&path).unwrap();
+    assert_eq!(config.provider.client_secret.expose(), "canary");
+    let missing = Config::load(&dir.path().join("other.yaml")).unwrap_err().to_string();
+    assert!(missing.contains("other.yaml: cannot be read"), "{missing}");
+    std::fs::write(&path, [b'a', 0xff]).unwrap();
+    assert!(Config::load(&path).unwrap_err().to_string().contains("UTF-8"));
+    let (config, _) =
+        Config::parse(&with("{ file: /run/secrets/zenkey }", "{ env: X }"), "a.yaml", &|_| Some("y".into())).unwrap();
+    assert_eq!(config.provider.client_secret.expose(), "y");
+}
+
+mod documents;

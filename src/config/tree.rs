@@ -56,7 +56,7 @@ pub(crate) fn read(text: &str) -> (Option<Node>, Vec<Remark>) {
     for event in Parser::new_from_str(text) {
         let outcome = match event {
             Ok((event, span)) => builder.take(event, place_of(&span.start)),
-            Err(error) => Err((place_of(error.marker()), format!("this is not YAML: {}", error.info()))),
+            Err(error) => Err((place_of(error.marker()), explain(error.info()))),
         };
         if let Err((place, text)) = outcome {
             builder.faults.push(Remark { place, key: String::new(), text });
@@ -64,6 +64,18 @@ pub(crate) fn read(text: &str) -> (Option<Node>, Vec<Remark>) {
         }
     }
     (builder.root, builder.faults)
+}
+
+/// The parser's words, with what people usually did. They quote no more than one character of the file.
+fn explain(info: &str) -> String {
+    let usual = if info.contains("simple key") {
+        " (a key in or just above this line lacks its `:`, or the space after it)"
+    } else if info.contains("tab") {
+        " (indent with spaces)"
+    } else {
+        ""
+    };
+    format!("this is not YAML: {info}{usual}")
 }
 
 fn place_of(mark: &Marker) -> Place {
@@ -253,8 +265,19 @@ mod tests {
     #[test]
     fn what_a_configuration_never_needs_is_refused_without_a_panic() {
         for text in [
-            "a: !!binary x\n", "a: !secret x\n", "<<: {a: 1}\n", "a: 1\n---\nb: 2\n", "? [a]\n: b\n", "a: [1\n", "a: 'x\n", "\t- a\n",
-            "a: b: c\n", "}\n", "*x\n", "a: \"\\q\"\n", "%TAG ! x\n",
+            "a: !!binary x\n",
+            "a: !secret x\n",
+            "<<: {a: 1}\n",
+            "a: 1\n---\nb: 2\n",
+            "? [a]\n: b\n",
+            "a: [1\n",
+            "a: 'x\n",
+            "a:\n\tb: 1\n",
+            "a: b: c\n",
+            "}\n",
+            "*x\n",
+            "a: \"\\q\"\n",
+            "%TAG ! x\n",
         ] {
             assert!(!faults(text).is_empty(), "{text:?}");
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
+use super::advice::{expected, format_of, found, hint, nearest};
 use super::fault::{Place, Remark, shown};
 use super::form;
 use super::schema::{self, Object, branches, follow, types};
@@ -27,7 +28,7 @@ pub(crate) struct Walk {
 /// Judges `node` by the whole schema.
 pub(crate) fn walk(node: &Node) -> (Walk, Json) {
     let mut walk = Walk::default();
-    let json = walk.value(node, &follow(schema::root()), "").unwrap_or_else(|| Json::Object(Map::new()));
+    let json = walk.value(node, schema::file(), "").unwrap_or_else(|| Json::Object(Map::new()));
     (walk, json)
 }
 
@@ -36,6 +37,11 @@ pub(crate) fn join(path: &str, key: &str) -> String {
     let plain = is_word(key);
     let key = if plain { key.to_owned() } else { shown(key) };
     if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
+fn is_store(text: &str) -> bool {
+    matches!(text, "embedded" | "memory")
+        || ["file:///", "redis://", "rediss://", "unix:///"].iter().any(|scheme| text.starts_with(scheme))
 }
 
 fn is_word(key: &str) -> bool {
@@ -77,13 +83,20 @@ impl Walk {
         }
     }
 
+    /// Whether `node` is sound by `schema`.
+    #[cfg(test)]
+    pub(crate) fn judge(&mut self, node: &Node, schema: &Object, path: &str) -> bool {
+        self.value(node, schema, path).is_some() && self.faults.is_empty()
+    }
+
     /// A secret: a text, or exactly one of `file` and `env`. Whatever is wrong, nothing that stands here is printed.
     fn secret(&mut self, node: &Node, path: &str) -> Option<Json> {
         const WANTED: &str = "expected `{ file: … }`, `{ env: … }` or a text in quotes";
         match &node.value {
             Value::Text(text) if text.is_empty() => self.fault(node.place, path, format!("is empty; {WANTED}")),
             Value::Text(text) => {
-                let word = matches!(text.as_str(), "embedded" | "memory") || text.starts_with("file:///");
+                // The store is a secret only for the password that its address may hold.
+                let word = path == "sessions.store" && !text.contains(['@', '?', '#']) && is_store(text);
                 self.given.push((path.to_owned(), if word { shown(text) } else { "(secret)".to_owned() }));
                 return Some(Json::String(text.clone()));
             }
@@ -95,7 +108,11 @@ impl Walk {
                     // What is no name of a variable or a file may be the secret itself: it is not printed.
                     let name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
                     if text.is_empty() || text.chars().any(char::is_control) || (key == "env" && !name) {
-                        let text = if key == "env" { "is not the name of an environment variable" } else { "is not the path of a file" };
+                        let text = if key == "env" {
+                            "is not the name of an environment variable"
+                        } else {
+                            "is not the path of a file"
+                        };
                         self.fault(inner.place, &join(path, key), text);
                         return None;
                     }
@@ -259,13 +276,11 @@ impl Walk {
         if is_word(key) {
             self.fault(place, &join(path, key), format!("unknown key; {advice}"));
         } else {
-            self.fault(place, path, format!("unknown key {}; {advice}", shown(key)));
+            // `{client_secret:hunter2}` lacks a space, and what follows the colon is the secret.
+            let name = key.split_once(':').map_or_else(|| key.to_owned(), |(name, _)| format!("{name}:…"));
+            self.fault(place, path, format!("unknown key {}; {advice}", shown(&name)));
         }
     }
-}
-
-fn format_of(schema: &Object) -> &str {
-    schema.get("format").and_then(Json::as_str).unwrap_or_default()
 }
 
 fn count(schema: &Object, name: &str) -> usize {
@@ -283,112 +298,9 @@ fn fits(kind: &str, value: &Value) -> bool {
     )
 }
 
-/// What was found, without its text: it may be a secret that slipped into the wrong place.
-fn found(value: &Value) -> String {
-    match value {
-        Value::Null => "has no value".to_owned(),
-        Value::Bool(yes) => format!("is `{yes}`"),
-        Value::Integer(number) => format!("is the number {number}"),
-        Value::Number(number) => format!("is the number {number}"),
-        Value::Text(_) => "is a text".to_owned(),
-        Value::List(_) => "is a list".to_owned(),
-        Value::Map(_) => "is a mapping".to_owned(),
-    }
-}
-
-fn hint(branches: &[Object], value: &Value) -> &'static str {
-    let text = branches.iter().any(|branch| types(branch).contains(&"string"));
-    let list = branches.iter().any(|branch| types(branch).contains(&"array"));
-    match value {
-        Value::Integer(_) | Value::Number(_) if branches.iter().any(|b| format_of(b) == "duration") => {
-            " (a number needs a unit)"
-        }
-        Value::Bool(_) | Value::Integer(_) | Value::Number(_) if text => " (put it in quotes if it is meant as text)",
-        Value::Text(_) if list => " (begin each item with `- `, or put the items in `[ ]`)",
-        _ => "",
-    }
-}
-
-/// What a schema expects, in words.
-pub(crate) fn expected(schema: &Object) -> String {
-    if format_of(schema) == "secret" {
-        return "`{ file: … }`, `{ env: … }` or a text".to_owned();
-    }
-    let all = branches(schema).iter().map(expected_of_one).collect::<Vec<_>>();
-    all.join(" or ")
-}
-
-fn expected_of_one(schema: &Object) -> String {
-    if let Some(row) = form::find(format_of(schema)) {
-        return row.what.to_owned();
-    }
-    if let Some(Json::Array(words)) = schema.get("enum") {
-        return words.iter().filter_map(Json::as_str).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ");
-    }
-    match types(schema).first().copied().unwrap_or_default() {
-        "boolean" => "`true` or `false`".to_owned(),
-        "integer" => "a whole number".to_owned(),
-        "string" => "a text".to_owned(),
-        "array" => {
-            let items = schema.get("items").map(follow).unwrap_or_default();
-            format!("a list, each item {}", expected(&items))
-        }
-        _ => match schema.get("properties").and_then(Json::as_object) {
-            Some(properties) => {
-                let names: Vec<_> = properties.keys().map(String::as_str).take(4).collect();
-                let dots = if properties.len() > 4 { ", …" } else { "" };
-                format!("a mapping with {}{dots}", names.join(", "))
-            }
-            None => "a mapping".to_owned(),
-        },
-    }
-}
-
-/// The word that was probably meant: the same but for case and `-`/`_`, or a few slips away.
-fn nearest<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
-    let plain = |word: &str| word.to_ascii_lowercase().replace(['-', '_', ' '], "");
-    let typed = plain(text);
-    if typed.is_empty() || typed.len() > 40 {
-        return None;
-    }
-    let best = words.iter().map(|word| (slips(&typed, &plain(word)), *word)).min()?;
-    (best.0 <= typed.chars().count().div_ceil(3).min(3)).then_some(best.1)
-}
-
-/// Letters to insert, remove, replace or swap with their neighbour (optimal string alignment).
-fn slips(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    let at = |rows: &[Vec<usize>], i: usize, j: usize| rows.get(i).and_then(|row| row.get(j)).copied().unwrap_or(usize::MAX / 2);
-    for (i, x) in a.iter().enumerate() {
-        rows.push(vec![i + 1]);
-        for (j, y) in b.iter().enumerate() {
-            let mut best = at(&rows, i, j) + usize::from(x != y);
-            best = best.min(at(&rows, i, j + 1) + 1).min(at(&rows, i + 1, j) + 1);
-            if i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
-                best = best.min(at(&rows, i - 1, j - 1) + 1);
-            }
-            if let Some(row) = rows.last_mut() {
-                row.push(best);
-            }
-        }
-    }
-    at(&rows, a.len(), b.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_word_that_was_meant_is_found_and_no_other() {
-        let words = ["idle", "absolute", "store", "client_secret", "client_id"];
-        assert_eq!(nearest("idel", &words), Some("idle"));
-        assert_eq!(nearest("clientSecret", &words), Some("client_secret"));
-        assert_eq!(nearest("client-secert", &words), Some("client_secret"));
-        assert_eq!(nearest("timeout", &words), None);
-        assert_eq!(nearest("", &words), None);
-    }
 
     #[test]
     fn keys_are_written_so_that_they_can_be_found() {

@@ -23,11 +23,7 @@ pub(super) struct ReturnAddress {
 }
 
 /// The person agrees without being asked.
-pub(super) fn agree_at_once(
-    carrier: &Carrier,
-    mut request: AuthorizationRequest,
-    auto: &AutoConsent,
-) -> Response {
+pub(super) fn agree_at_once(carrier: &Carrier, mut request: AuthorizationRequest, auto: &AutoConsent) -> Response {
     let named = auto.person.as_deref().and_then(people::person);
     if let Some(person) = named.filter(|person| person.carrier == carrier.brand.name) {
         request.person = person;
@@ -36,11 +32,7 @@ pub(super) fn agree_at_once(
         .attributes
         .iter()
         .copied()
-        .filter(|name| {
-            auto.share
-                .as_ref()
-                .is_none_or(|share| share.iter().any(|shared| shared == name))
-        })
+        .filter(|name| auto.share.as_ref().is_none_or(|share| share.iter().any(|shared| shared == name)))
         .collect();
     agree(carrier, request, auto.factor, shared, StatusCode::FOUND)
 }
@@ -71,10 +63,7 @@ pub(super) fn grant(
     shared: Vec<&'static str>,
 ) -> Grant {
     Grant {
-        shared: shared
-            .into_iter()
-            .filter(|name| !rules.withhold.iter().any(|withheld| withheld == name))
-            .collect(),
+        shared: shared.into_iter().filter(|name| !rules.withhold.iter().any(|withheld| withheld == name)).collect(),
         factor,
         auth_time: SystemTime::now(),
         request,
@@ -88,24 +77,11 @@ pub(super) fn decline(carrier: &Carrier, request: &AuthorizationRequest, error: 
     if let Some(token) = &request.hint_token {
         carrier.hints.take(token);
     }
-    refused(
-        carrier,
-        to,
-        error,
-        "The simulated carrier was told to answer this",
-    )
+    refused(carrier, to, error, "The simulated carrier was told to answer this")
 }
 
-pub(super) fn refused(
-    carrier: &Carrier,
-    to: &ReturnAddress,
-    error: &str,
-    description: &str,
-) -> Response {
-    let answer = vec![
-        ("error".to_owned(), error.to_owned()),
-        ("error_description".to_owned(), description.to_owned()),
-    ];
+pub(super) fn refused(carrier: &Carrier, to: &ReturnAddress, error: &str, description: &str) -> Response {
+    let answer = vec![("error".to_owned(), error.to_owned()), ("error_description".to_owned(), description.to_owned())];
     answer_client(carrier, &carrier.rules(), to, answer, StatusCode::SEE_OTHER)
 }
 

@@ -70,10 +70,7 @@ const ARTICLES: [Article; 4] = [
 ];
 
 pub(super) fn router() -> Router {
-    Router::new()
-        .route("/public", any(public))
-        .route("/echo.json", any(echo))
-        .fallback(fallback)
+    Router::new().route("/public", any(public)).route("/echo.json", any(echo)).fallback(fallback)
 }
 
 async fn fallback(call: Call) -> Response {
@@ -116,28 +113,19 @@ async fn public(call: Call) -> Response {
 }
 
 fn wiki_page(call: &Call) -> Response {
-    let content = format!(
-        "{}{}{}{}",
-        article(call),
-        asked_for(call),
-        who(call),
-        headers(call)
-    );
+    let content = format!("{}{}{}{}", article(call), asked_for(call), who(call), headers(call));
     wiki(&content, call)
 }
 
 fn article(call: &Call) -> String {
     let root = call.path.split('/').nth(1).unwrap_or_default();
-    let (title, text) = ARTICLES
-        .iter()
-        .find(|article| article.root == root)
-        .map_or(
-            (
-                "Welcome to the harbour",
-                "What the crew knows about tides, berths and boats, written down so that nobody has to remember it.",
-            ),
-            |article| (article.title, article.text),
-        );
+    let (title, text) = ARTICLES.iter().find(|article| article.root == root).map_or(
+        (
+            "Welcome to the harbour",
+            "What the crew knows about tides, berths and boats, written down so that nobody has to remember it.",
+        ),
+        |article| (article.title, article.text),
+    );
     format!("<article class=\"card\"><h1>{title}</h1><p>{text}</p></article>")
 }
 
@@ -146,17 +134,9 @@ fn wiki(content: &str, call: &Call) -> Response {
     let mut links = String::new();
     for article in &ARTICLES {
         // Writing to a String cannot fail.
-        let _ = write!(
-            links,
-            "<a href=\"{}\">{}</a>",
-            escape(article.link),
-            article.label
-        );
+        let _ = write!(links, "<a href=\"{}\">{}</a>", escape(article.link), article.label);
     }
-    let session = if IDENTITY
-        .iter()
-        .any(|(name, _)| call.headers.contains_key(*name))
-    {
+    let session = if IDENTITY.iter().any(|(name, _)| call.headers.contains_key(*name)) {
         "<form id=\"sign-out\" method=\"post\" action=\"/oauth2/sign_out\"><button class=\"plain\">Sign \
          out</button></form>"
     } else {
@@ -192,11 +172,7 @@ fn who(call: &Call) -> String {
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
             .collect();
         if !values.is_empty() {
-            let _ = write!(
-                facts,
-                "<dt>{label}</dt><dd id=\"{name}\">{}</dd>",
-                escape(&values.join(", "))
-            );
+            let _ = write!(facts, "<dt>{label}</dt><dd id=\"{name}\">{}</dd>", escape(&values.join(", ")));
         }
     }
     if facts.is_empty() {
@@ -204,19 +180,13 @@ fn who(call: &Call) -> String {
                 who you are.</p></section>"
             .to_owned();
     }
-    format!(
-        "<section class=\"card\"><h2>You are signed in</h2><dl class=\"facts\" id=\"who\">{facts}</dl></section>"
-    )
+    format!("<section class=\"card\"><h2>You are signed in</h2><dl class=\"facts\" id=\"who\">{facts}</dl></section>")
 }
 
 fn headers(call: &Call) -> String {
     let mut rows = String::new();
     for (name, value) in readable_headers(&call.headers) {
-        let class = if IDENTITY.iter().any(|(known, _)| *known == name) {
-            " class=\"ours\""
-        } else {
-            ""
-        };
+        let class = if IDENTITY.iter().any(|(known, _)| *known == name) { " class=\"ours\"" } else { "" };
         let _ = write!(
             rows,
             "<tr{class}><th scope=\"row\"><code>{}</code></th><td><code>{}</code></td></tr>",

@@ -16,16 +16,8 @@ use super::settings::Client;
 use super::{consent, jwt, page, userinfo};
 
 /// The attributes a client may ask for, by the scope that asks for them.
-pub(super) const ATTRIBUTES: [&str; 8] = [
-    "name",
-    "email",
-    "phone",
-    "postal_code",
-    "address",
-    "birthdate",
-    "proofing",
-    "last_4_social",
-];
+pub(super) const ATTRIBUTES: [&str; 8] =
+    ["name", "email", "phone", "postal_code", "address", "birthdate", "proofing", "last_4_social"];
 
 pub(super) const CONTEXT_LIMIT: usize = 280;
 
@@ -52,20 +44,12 @@ enum Refusal {
     /// Nobody can be redirected: the client or its address is not known.
     Page(&'static str),
     /// The client is told.
-    Redirect {
-        to: ReturnAddress,
-        error: &'static str,
-        description: &'static str,
-    },
+    Redirect { to: ReturnAddress, error: &'static str, description: &'static str },
 }
 
 impl ReturnAddress {
     fn refuse(&self, error: &'static str, description: &'static str) -> Refusal {
-        Refusal::Redirect {
-            to: self.clone(),
-            error,
-            description,
-        }
+        Refusal::Redirect { to: self.clone(), error, description }
     }
 }
 
@@ -83,20 +67,13 @@ pub(super) async fn authorize(State(carrier): State<Arc<Carrier>>, call: Call) -
         Err(Refusal::Page(reason)) => {
             return page::refusal(carrier.brand.name, carrier.brand.title, reason);
         }
-        Err(Refusal::Redirect {
-            to,
-            error,
-            description,
-        }) => {
+        Err(Refusal::Redirect { to, error, description }) => {
             return refused(&carrier, &to, error, description);
         }
     };
     let imposed = {
         let mut rules = carrier.rules.write();
-        rules
-            .next_authorize_error
-            .take()
-            .or_else(|| rules.authorize_error.clone())
+        rules.next_authorize_error.take().or_else(|| rules.authorize_error.clone())
     };
     if let Some(error) = imposed {
         return decline(&carrier, &request, &error);
@@ -119,9 +96,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
     let redirect_uri = only(plain, "redirect_uri")
         .map_err(repeated)?
         .filter(|asked| client.redirect_uris.iter().any(|known| known == asked))
-        .ok_or(Refusal::Page(
-            "The redirect URI is not one that this client registered.",
-        ))?
+        .ok_or(Refusal::Page("The redirect URI is not one that this client registered."))?
         .to_owned();
     let mut to = ReturnAddress {
         redirect_uri,
@@ -135,8 +110,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
         overlay_request_object(&mut parameters, object, &client, carrier, &to)?;
     }
     let field = |name: &'static str| {
-        only(&parameters, name)
-            .map_err(|Repeated| to.refuse("invalid_request", "A parameter was sent twice"))
+        only(&parameters, name).map_err(|Repeated| to.refuse("invalid_request", "A parameter was sent twice"))
     };
     let state = field("state")?.map(str::to_owned);
     let correlation_id = field("correlation_id")?.map(str::to_owned);
@@ -144,17 +118,13 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
     to.mccmnc |= field("discovered_by")?.is_some();
     to.state = state;
     let field = |name: &'static str| {
-        only(&parameters, name)
-            .map_err(|Repeated| to.refuse("invalid_request", "A parameter was sent twice"))
+        only(&parameters, name).map_err(|Repeated| to.refuse("invalid_request", "A parameter was sent twice"))
     };
 
     if to.state.is_none() {
         return Err(to.refuse("invalid_request", "state is missing"));
     }
-    if correlation_id
-        .as_deref()
-        .is_some_and(|id| !is_correlation_id(id))
-    {
+    if correlation_id.as_deref().is_some_and(|id| !is_correlation_id(id)) {
         return Err(to.refuse("invalid_request", "correlation_id has the wrong form"));
     }
     if field("request_uri")?.is_some() {
@@ -172,16 +142,11 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
         return Err(to.refuse("interaction_required", "The user always has to approve"));
     }
     let context = field("context")?.map(str::to_owned);
-    if context
-        .as_deref()
-        .is_some_and(|text| text.chars().count() > CONTEXT_LIMIT)
-    {
+    if context.as_deref().is_some_and(|text| text.chars().count() > CONTEXT_LIMIT) {
         return Err(to.refuse("invalid_request", "context is longer than 280 characters"));
     }
     let code_challenge = field("code_challenge")?.map(str::to_owned);
-    if code_challenge
-        .as_deref()
-        .is_some_and(|challenge| challenge.len() != 43)
+    if code_challenge.as_deref().is_some_and(|challenge| challenge.len() != 43)
         || code_challenge.is_some() != (field("code_challenge_method")? == Some("S256"))
     {
         return Err(to.refuse("invalid_request", "The code challenge is not an S256 one"));
@@ -189,21 +154,14 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
     let nonce = field("nonce")?.map(str::to_owned);
     let hint_token = field("login_hint_token")?.map(str::to_owned);
     // An empty login_hint_token is not the same as none: a client must not make one up.
-    if hint_token.is_none()
-        && parameters
-            .iter()
-            .any(|(name, _)| name == "login_hint_token")
-    {
+    if hint_token.is_none() && parameters.iter().any(|(name, _)| name == "login_hint_token") {
         return Err(to.refuse("invalid_login_hint_token", "login_hint_token is empty"));
     }
     let person = match &hint_token {
         Some(token) => {
             let user = format!("{:?} {nonce:?}", to.state);
             hinted(carrier, &client, token, user).ok_or_else(|| {
-                to.refuse(
-                    "invalid_login_hint_token",
-                    "login_hint_token is not from this carrier, or was used before",
-                )
+                to.refuse("invalid_login_hint_token", "login_hint_token is not from this carrier, or was used before")
             })?
         }
         None if carrier.rules.read().hint_required && !call.is_phone() => {
@@ -216,18 +174,13 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
                 .iter()
                 .filter(|person| person.carrier == carrier.brand.name)
                 .find(|person| {
-                    person.phone == hint
-                        || userinfo::subject(carrier.brand, &client.client_id, person) == hint
+                    person.phone == hint || userinfo::subject(carrier.brand, &client.client_id, person) == hint
                 })
                 .or_else(|| people::first_of(carrier.brand.name))
                 .ok_or_else(|| to.refuse("user_not_found", "Nobody uses this carrier"))?
         }
     };
-    let acr_values = field("acr_values")?
-        .unwrap_or("a3")
-        .split(' ')
-        .map(str::to_owned)
-        .collect();
+    let acr_values = field("acr_values")?.unwrap_or("a3").split(' ').map(str::to_owned).collect();
     to.correlation_id = correlation_id;
     Ok(AuthorizationRequest {
         attributes: attributes_of(&scope),
@@ -266,9 +219,7 @@ fn overlay_request_object(
             Value::String(text) => text,
             other => other.to_string(),
         };
-        let differs = parameters
-            .iter()
-            .any(|(known, plain)| *known == name && *plain != value);
+        let differs = parameters.iter().any(|(known, plain)| *known == name && *plain != value);
         if differs && (name == "client_id" || name == "redirect_uri") {
             return Err(to.refuse("invalid_request_object", "The request object disagrees"));
         }
@@ -279,12 +230,7 @@ fn overlay_request_object(
 }
 
 /// Whom a login hint token means. It serves one authorization request; reloading its page is not a second one.
-fn hinted(
-    carrier: &Carrier,
-    client: &Client,
-    token: &str,
-    user: String,
-) -> Option<&'static Person> {
+fn hinted(carrier: &Carrier, client: &Client, token: &str, user: String) -> Option<&'static Person> {
     carrier.hints.change(token, |hint| {
         let fresh = hint.used_by.as_ref().is_none_or(|used_by| *used_by == user);
         if hint.client_id != client.client_id || !fresh {
@@ -296,16 +242,10 @@ fn hinted(
 }
 
 pub(super) fn is_correlation_id(id: &str) -> bool {
-    (8..=16).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    (8..=16).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// Which attributes a scope means.
 pub(super) fn attributes_of(scope: &str) -> Vec<&'static str> {
-    ATTRIBUTES
-        .into_iter()
-        .filter(|name| scope.split(' ').any(|word| word == *name))
-        .collect()
+    ATTRIBUTES.into_iter().filter(|name| scope.split(' ').any(|word| word == *name)).collect()
 }

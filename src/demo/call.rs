@@ -32,11 +32,7 @@ pub(super) struct Repeated;
 impl Call {
     /// The parameters of an authorization request: the query of a GET, the body of a POST.
     pub(super) fn parameters(&self) -> &[(String, String)] {
-        if self.method == Method::POST {
-            &self.body
-        } else {
-            &self.query
-        }
+        if self.method == Method::POST { &self.body } else { &self.query }
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -61,14 +57,8 @@ impl Call {
 }
 
 /// The only value of a parameter; empty counts as absent.
-pub(super) fn only<'a>(
-    parameters: &'a [(String, String)],
-    name: &'static str,
-) -> Result<Option<&'a str>, Repeated> {
-    let mut values = parameters
-        .iter()
-        .filter(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str());
+pub(super) fn only<'a>(parameters: &'a [(String, String)], name: &'static str) -> Result<Option<&'a str>, Repeated> {
+    let mut values = parameters.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let first = values.next();
     if values.next().is_some() {
         return Err(Repeated);
@@ -82,14 +72,8 @@ pub(super) fn first<'a>(parameters: &'a [(String, String)], name: &str) -> Optio
 }
 
 /// Every value of a field.
-pub(super) fn all<'a>(
-    parameters: &'a [(String, String)],
-    name: &str,
-) -> impl Iterator<Item = &'a str> {
-    parameters
-        .iter()
-        .filter(move |(key, value)| key == name && !value.is_empty())
-        .map(|(_, value)| value.as_str())
+pub(super) fn all<'a>(parameters: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {
+    parameters.iter().filter(move |(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
 }
 
 impl<S: Send + Sync> FromRequest<S> for Call {
@@ -97,20 +81,11 @@ impl<S: Send + Sync> FromRequest<S> for Call {
 
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
-        let bytes = axum::body::to_bytes(body, BODY_LIMIT)
-            .await
-            .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
-        let kind = parts
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let bytes =
+            axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
+        let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         // The recorded tables promise that a token endpoint also takes JSON.
-        let body = if kind.starts_with("application/json") {
-            json_pairs(&bytes)
-        } else {
-            pairs(&bytes)
-        };
+        let body = if kind.starts_with("application/json") { json_pairs(&bytes) } else { pairs(&bytes) };
         Ok(Self {
             path: parts.uri.path().to_owned(),
             raw_query: parts.uri.query().map(str::to_owned),
@@ -127,8 +102,7 @@ fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
 }
 
 fn json_pairs(bytes: &[u8]) -> Vec<(String, String)> {
-    let object: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(bytes).unwrap_or_default();
+    let object: BTreeMap<String, serde_json::Value> = serde_json::from_slice(bytes).unwrap_or_default();
     object
         .into_iter()
         .map(|(name, value)| match value {
@@ -159,19 +133,12 @@ pub struct Recorded {
 impl Recorded {
     /// The first query or body parameter of that name.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .chain(&self.body)
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().chain(&self.body).find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The first header field of that name, written in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -214,11 +181,7 @@ impl Journal {
 
     pub(super) fn last(&self, endpoint: &str) -> Option<Recorded> {
         let requests = self.requests.lock();
-        requests
-            .iter()
-            .rev()
-            .find(|recorded| recorded.endpoint == endpoint)
-            .cloned()
+        requests.iter().rev().find(|recorded| recorded.endpoint == endpoint).cloned()
     }
 
     pub(super) fn clear(&self) {

@@ -64,10 +64,7 @@ impl Peers {
 
     pub(super) fn carrier(&self, name: &str) -> Option<Arc<Carrier>> {
         let carriers = self.0.read();
-        carriers
-            .iter()
-            .filter_map(Weak::upgrade)
-            .find(|carrier| carrier.brand.name == name)
+        carriers.iter().filter_map(Weak::upgrade).find(|carrier| carrier.brand.name == name)
     }
 }
 
@@ -119,18 +116,8 @@ impl Carrier {
     pub(super) fn hint(&self, client_id: &str, person: &'static Person) -> String {
         // {"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"JWE"}
         let head = "eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIiwidHlwIjoiSldFIn0";
-        let token = format!(
-            "{head}.{}.{}.{}.{}",
-            random_text(64),
-            random_text(12),
-            random_text(48),
-            random_text(16)
-        );
-        let hint = Hint {
-            client_id: client_id.to_owned(),
-            person,
-            used_by: None,
-        };
+        let token = format!("{head}.{}.{}.{}.{}", random_text(64), random_text(12), random_text(48), random_text(16));
+        let hint = Hint { client_id: client_id.to_owned(), person, used_by: None };
         self.hints.put_as(token.clone(), hint);
         token
     }
@@ -151,9 +138,7 @@ impl Carrier {
         if status.is_none() && body.is_none() {
             return None;
         }
-        let status = status
-            .and_then(|status| StatusCode::from_u16(status).ok())
-            .unwrap_or(StatusCode::OK);
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
         let body = body.unwrap_or_else(|| r#"{"error":"temporarily_unavailable"}"#.to_owned());
         Some((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
     }
@@ -317,11 +302,7 @@ impl CarrierHandle {
     }
 
     /// Signs anything with the current key, for instance a port token. `alg` and `kid` are filled in unless given.
-    pub async fn sign(
-        &self,
-        header: Map<String, Value>,
-        claims: Map<String, Value>,
-    ) -> Option<String> {
+    pub async fn sign(&self, header: Map<String, Value>, claims: Map<String, Value>) -> Option<String> {
         let key = self.0.keys.current().await.ok()?;
         let mut full = Map::new();
         full.insert("alg".to_owned(), "RS256".into());

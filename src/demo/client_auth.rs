@@ -29,17 +29,11 @@ pub(super) fn authenticate(carrier: &Carrier, call: &Call) -> Result<Client, Ref
         .transpose()?;
     let ways = [secret.is_some(), assertion.is_some(), basic.is_some()];
     if ways.into_iter().filter(|used| *used).count() > 1 {
-        return Err(Refusal::request(
-            "invalid_request",
-            "The client authenticates in more than one way",
-        ));
+        return Err(Refusal::request("invalid_request", "The client authenticates in more than one way"));
     }
     if let Some((client_id, client_secret)) = basic {
         if body_id.is_some() && carrier.brand.profile == Profile::Verizon {
-            return Err(Refusal::request(
-                "invalid_request",
-                "client_id must not be in the body beside HTTP Basic",
-            ));
+            return Err(Refusal::request("invalid_request", "client_id must not be in the body beside HTTP Basic"));
         }
         if body_id.is_some_and(|body_id| body_id != client_id) {
             return Err(Refusal::request("invalid_request", "client_id differs"));
@@ -78,12 +72,7 @@ fn form_decode(value: &str) -> Option<String> {
         return None;
     }
     let mut pairs = url::form_urlencoded::parse(value.as_bytes());
-    Some(
-        pairs
-            .next()
-            .map(|(text, _)| text.into_owned())
-            .unwrap_or_default(),
-    )
+    Some(pairs.next().map(|(text, _)| text.into_owned()).unwrap_or_default())
 }
 
 fn with_secret(carrier: &Carrier, client_id: &str, secret: &str) -> Result<Client, Refusal> {
@@ -93,29 +82,18 @@ fn with_secret(carrier: &Carrier, client_id: &str, secret: &str) -> Result<Clien
         .ok_or(Refusal::client("The client or its secret is not known"))
 }
 
-fn with_assertion(
-    carrier: &Carrier,
-    body_id: Option<&str>,
-    assertion: &str,
-) -> Result<Client, Refusal> {
+fn with_assertion(carrier: &Carrier, body_id: Option<&str>, assertion: &str) -> Result<Client, Refusal> {
     let client_id = body_id.ok_or(Refusal::client("client_id is missing beside the assertion"))?;
-    let client = carrier
-        .registry
-        .find(client_id)
-        .ok_or(Refusal::client("The client is not known"))?;
+    let client = carrier.registry.find(client_id).ok_or(Refusal::client("The client is not known"))?;
     let claims = client
         .jwks
         .as_ref()
         .and_then(|jwks| jwt::verify(assertion, jwks))
-        .ok_or(Refusal::client(
-            "The assertion is not signed by this client",
-        ))?;
+        .ok_or(Refusal::client("The assertion is not signed by this client"))?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     for name in ["iss", "sub", "client_id"] {
         if text(name) != Some(client_id) {
-            return Err(Refusal::client(
-                "iss, sub and client_id have to be the client",
-            ));
+            return Err(Refusal::client("iss, sub and client_id have to be the client"));
         }
     }
     if text("aud") != Some(&carrier.token_endpoint()) {

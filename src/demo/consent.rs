@@ -30,10 +30,7 @@ const TROUBLES: [(&str, &[(&str, &str)]); 3] = [
             ("invalid_login_hint", "the hint is somebody else"),
             ("invalid_login_hint_token", "the hint token is not readable"),
             ("request_denied", "an old name for a refusal"),
-            (
-                "device_authentication_failure",
-                "an old name for a failed check",
-            ),
+            ("device_authentication_failure", "an old name for a failed check"),
         ],
     ),
     (
@@ -64,24 +61,14 @@ const TROUBLES: [(&str, &[(&str, &str)]); 3] = [
     ),
 ];
 
-const FACTORS: [(&str, &str, u8); 4] = [
-    ("approve", "Just a tap", 1),
-    ("pin", "PIN", 3),
-    ("fingerprint", "Fingerprint", 3),
-    ("face", "Face", 3),
-];
+const FACTORS: [(&str, &str, u8); 4] =
+    [("approve", "Just a tap", 1), ("pin", "PIN", 3), ("fingerprint", "Fingerprint", 3), ("face", "Face", 3)];
 
 /// The page.
 pub(super) fn show(carrier: &Brand, request: &AuthorizationRequest, ticket: &str) -> Response {
-    let strong = !request
-        .acr_values
-        .first()
-        .is_some_and(|class| class.ends_with('1'));
-    let lead = if strong {
-        "Unlock your phone to confirm that it is you."
-    } else {
-        "One tap is enough for this application."
-    };
+    let strong = !request.acr_values.first().is_some_and(|class| class.ends_with('1'));
+    let lead =
+        if strong { "Unlock your phone to confirm that it is you." } else { "One tap is enough for this application." };
     let client = escape(&request.client.name);
     let body = format!(
         "<main class=\"centre consent\"><div class=\"phone\"><div class=\"screen\">\n\
@@ -150,11 +137,7 @@ fn attributes(request: &AuthorizationRequest) -> String {
 fn factors(strong: bool) -> String {
     let mut list = "<fieldset><legend>How you confirm</legend><div class=\"factors\">".to_owned();
     for (value, label, class) in FACTORS {
-        let checked = if value == (if strong { "pin" } else { "approve" }) {
-            " checked"
-        } else {
-            ""
-        };
+        let checked = if value == (if strong { "pin" } else { "approve" }) { " checked" } else { "" };
         let _ = write!(
             list,
             "<label for=\"factor-{value}\"><input type=\"radio\" id=\"factor-{value}\" name=\"factor\" \

@@ -66,10 +66,7 @@ async fn show<P: Controlled>(State(part): State<Arc<P>>) -> Response {
     Json(body).into_response()
 }
 
-async fn merge<P: Controlled>(
-    State(part): State<Arc<P>>,
-    Json(patch): Json<Map<String, Value>>,
-) -> Response {
+async fn merge<P: Controlled>(State(part): State<Arc<P>>, Json(patch): Json<Map<String, Value>>) -> Response {
     if let Err(reason) = merge_rules(&*part, patch) {
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": reason }))).into_response();
     }
@@ -104,10 +101,7 @@ fn merge_patch(target: &mut Value, patch: Value) {
     }
 }
 
-async fn reset<P: Controlled>(
-    State(part): State<Arc<P>>,
-    Json(_): Json<Map<String, Value>>,
-) -> Response {
+async fn reset<P: Controlled>(State(part): State<Arc<P>>, Json(_): Json<Map<String, Value>>) -> Response {
     *part.rules().write() = P::Rules::default();
     part.journal().clear();
     show(State(part)).await
@@ -119,14 +113,8 @@ struct Rotation {
     keep_previous: bool,
 }
 
-async fn rotate_keys(
-    State(carrier): State<Arc<Carrier>>,
-    Json(rotation): Json<Rotation>,
-) -> Response {
-    match CarrierHandle(carrier)
-        .rotate_keys(rotation.keep_previous)
-        .await
-    {
+async fn rotate_keys(State(carrier): State<Arc<Carrier>>, Json(rotation): Json<Rotation>) -> Response {
+    match CarrierHandle(carrier).rotate_keys(rotation.keep_previous).await {
         Some(kid) => Json(json!({ "kid": kid })).into_response(),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

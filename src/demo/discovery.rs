@@ -33,13 +33,7 @@ pub(super) struct Discovery {
 
 impl Discovery {
     pub(super) fn new(ui: String, carriers: Vec<Arc<Carrier>>, registry: Registry) -> Self {
-        Self {
-            carriers,
-            registry,
-            ui,
-            rules: RwLock::default(),
-            journal: Journal::default(),
-        }
+        Self { carriers, registry, ui, rules: RwLock::default(), journal: Journal::default() }
     }
 }
 
@@ -73,12 +67,9 @@ async fn configuration(State(discovery): State<Arc<Discovery>>, call: Call) -> R
         DiscoveryAnswer::Normal => truth(&discovery, &rules, &call),
         DiscoveryAnswer::NotFound => not_found(&discovery, &rules),
         DiscoveryAnswer::Error => bad_request("server_error", "Told to answer this"),
-        DiscoveryAnswer::Malformed => {
-            json_text("{\"issuer\": \"http://127.0.0.1\", \"mccmnc\": 3104")
-        }
+        DiscoveryAnswer::Malformed => json_text("{\"issuer\": \"http://127.0.0.1\", \"mccmnc\": 3104"),
         DiscoveryAnswer::Nested => {
-            let config = resolve(&discovery, &rules, &call)
-                .map(|(carrier, mccmnc)| document(carrier, &mccmnc));
+            let config = resolve(&discovery, &rules, &call).map(|(carrier, mccmnc)| document(carrier, &mccmnc));
             axum::Json(json!({ "config": config, "carrier": "att" })).into_response()
         }
         DiscoveryAnswer::Huge => {
@@ -125,11 +116,7 @@ fn truth(discovery: &Discovery, rules: &DiscoveryRules, call: &Call) -> Response
 }
 
 /// The carrier and the code that led to it. `prompt=true` means: do not resolve.
-fn resolve<'a>(
-    discovery: &'a Discovery,
-    rules: &DiscoveryRules,
-    call: &Call,
-) -> Option<(&'a Carrier, String)> {
+fn resolve<'a>(discovery: &'a Discovery, rules: &DiscoveryRules, call: &Call) -> Option<(&'a Carrier, String)> {
     let field = |name| only(&call.query, name).ok().flatten();
     if field("prompt") == Some("true") {
         return None;
@@ -149,33 +136,17 @@ fn resolve<'a>(
     }
     field("ip")?;
     let name = rules.ip_carrier.as_deref()?;
-    let carrier = discovery
-        .carriers
-        .iter()
-        .find(|carrier| carrier.brand.name == name)?;
+    let carrier = discovery.carriers.iter().find(|carrier| carrier.brand.name == name)?;
     Some((carrier, carrier.brand.mccmnc.to_owned()))
 }
 
 fn document(carrier: &Carrier, mccmnc: &str) -> Map<String, Value> {
-    metadata::document(
-        carrier.brand,
-        &carrier.origin,
-        mccmnc,
-        Teller::DiscoveryIssuer,
-        &carrier.rules.read(),
-    )
+    metadata::document(carrier.brand, &carrier.origin, mccmnc, Teller::DiscoveryIssuer, &carrier.rules.read())
 }
 
 fn not_found(discovery: &Discovery, rules: &DiscoveryRules) -> Response {
-    let status = if rules.not_found_as_200 {
-        StatusCode::OK
-    } else {
-        StatusCode::NOT_FOUND
-    };
-    let redirect_uri = rules
-        .not_found_redirect_uri
-        .as_ref()
-        .unwrap_or(&discovery.ui);
+    let status = if rules.not_found_as_200 { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let redirect_uri = rules.not_found_redirect_uri.as_ref().unwrap_or(&discovery.ui);
     let body = json!({ "error": "provider_not_found", "redirect_uri": redirect_uri });
     (status, axum::Json(body)).into_response()
 }

@@ -67,10 +67,7 @@ impl DiscoveryUi {
     }
 
     pub(super) fn carrier_of(&self, person: &Person) -> Option<&Carrier> {
-        let carrier = self
-            .carriers
-            .iter()
-            .find(|carrier| carrier.brand.name == person.carrier)?;
+        let carrier = self.carriers.iter().find(|carrier| carrier.brand.name == person.carrier)?;
         Some(carrier)
     }
 }
@@ -193,19 +190,11 @@ fn call_back(ui: &DiscoveryUi, ask: &Ask, person: &'static Person, status: Statu
 
 fn call_back_with_error(ui: &DiscoveryUi, ask: &Ask, error: &str, status: StatusCode) -> Response {
     let description = "The simulated discovery UI was told to answer this";
-    let answer = vec![
-        ("error".to_owned(), error.to_owned()),
-        ("error_description".to_owned(), description.to_owned()),
-    ];
+    let answer = vec![("error".to_owned(), error.to_owned()), ("error_description".to_owned(), description.to_owned())];
     send_back(ui, ask, answer, status)
 }
 
-fn send_back(
-    ui: &DiscoveryUi,
-    ask: &Ask,
-    mut answer: Vec<(String, String)>,
-    status: StatusCode,
-) -> Response {
+fn send_back(ui: &DiscoveryUi, ask: &Ask, mut answer: Vec<(String, String)>, status: StatusCode) -> Response {
     if let Some(state) = &ask.state {
         answer.push(("state".to_owned(), state.clone()));
     }
@@ -217,9 +206,7 @@ fn send_back(
 async fn choose(State(ui): State<Arc<DiscoveryUi>>, call: Call) -> Response {
     ui.journal.record("choose", &call);
     let field = |name| first(&call.body, name);
-    let person = field("person")
-        .or_else(|| field("carrier"))
-        .and_then(somebody);
+    let person = field("person").or_else(|| field("carrier")).and_then(somebody);
     let error = field("error");
     if person.is_none() && error.is_none() {
         return refusal(THEME, TITLE, "Nobody has such a phone.");
@@ -256,15 +243,13 @@ async fn trusted(call: Call) -> Response {
              this browser</button></form>",
             escape(person.device)
         ),
-        None => "<h1>This browser is not trusted</h1><p>The next sign-in shows a code to scan.</p>"
-            .to_owned(),
+        None => "<h1>This browser is not trusted</h1><p>The next sign-in shows a code to scan.</p>".to_owned(),
     };
     plain_page(&body)
 }
 
 async fn forget() -> Response {
-    let mut response =
-        plain_page("<h1>Forgotten</h1><p>The next sign-in shows a code to scan.</p>");
+    let mut response = plain_page("<h1>Forgotten</h1><p>The next sign-in shows a code to scan.</p>");
     set_cookie(&mut response, None);
     response
 }

@@ -58,18 +58,13 @@ pub(super) fn verify(token: &str, jwks: &Value) -> Option<Map<String, Value>> {
         return None;
     }
     let kid = header.get("kid")?.as_str()?;
-    let key = jwks
-        .get("keys")?
-        .as_array()?
-        .iter()
-        .find(|key| key.get("kid").and_then(Value::as_str) == Some(kid))?;
+    let key = jwks.get("keys")?.as_array()?.iter().find(|key| key.get("kid").and_then(Value::as_str) == Some(kid))?;
     let key = PublicKeyComponents {
         n: URL_SAFE_NO_PAD.decode(key.get("n")?.as_str()?).ok()?,
         e: URL_SAFE_NO_PAD.decode(key.get("e")?.as_str()?).ok()?,
     };
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature)
-        .ok()?;
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature).ok()?;
     decode_object(claims)
 }
 

@@ -30,11 +30,7 @@ pub(super) fn examine(call: &Call, client: &Client) -> Proof {
     let Some(token) = call.header("x-authorization") else {
         return Proof::Absent;
     };
-    if is_good(call, client, token).unwrap_or(false) {
-        Proof::Good
-    } else {
-        Proof::Bad
-    }
+    if is_good(call, client, token).unwrap_or(false) { Proof::Good } else { Proof::Bad }
 }
 
 fn is_good(call: &Call, client: &Client, token: &str) -> Option<bool> {

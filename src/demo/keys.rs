@@ -35,14 +35,7 @@ impl SigningKey {
 
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message,
-                &mut signature,
-            )
-            .map_err(|_| KeyFault)?;
+        self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).map_err(|_| KeyFault)?;
         Ok(signature)
     }
 
@@ -103,10 +96,8 @@ impl KeyRing {
     pub(super) async fn published(&self) -> Result<Value, KeyFault> {
         let current = self.current().await?;
         let keys = self.0.lock().await;
-        let published: Vec<Value> = std::iter::once(&current)
-            .chain(keys.previous.iter().rev())
-            .map(|key| key.to_jwk())
-            .collect();
+        let published: Vec<Value> =
+            std::iter::once(&current).chain(keys.previous.iter().rev()).map(|key| key.to_jwk()).collect();
         Ok(json!({ "keys": published }))
     }
 }

@@ -25,18 +25,9 @@ pub(super) fn document(
         document.insert(name.to_owned(), value);
     };
     set("issuer", format!("{origin}{}", brand.issuer_path).into());
-    set(
-        "authorization_endpoint",
-        format!("{origin}{}", brand.authorize_path).into(),
-    );
-    set(
-        "token_endpoint",
-        format!("{origin}{}", brand.token_path).into(),
-    );
-    set(
-        "userinfo_endpoint",
-        format!("{origin}{}", brand.userinfo_path).into(),
-    );
+    set("authorization_endpoint", format!("{origin}{}", brand.authorize_path).into());
+    set("token_endpoint", format!("{origin}{}", brand.token_path).into());
+    set("userinfo_endpoint", format!("{origin}{}", brand.userinfo_path).into());
     set("jwks_uri", format!("{origin}{}", brand.jwks_path).into());
     set("mccmnc", mccmnc.into());
     set("response_types_supported", json!(["code"]));
@@ -61,33 +52,14 @@ fn att(set: &mut impl FnMut(&str, Value), origin: &str, mccmnc: &str) {
     if let Ok(number) = mccmnc.parse::<u32>() {
         set("mccmnc", number.into());
     }
-    set(
-        "revocation_endpoint",
-        format!("{origin}/mga/sps/oauth/oauth20/revoke").into(),
-    );
+    set("revocation_endpoint", format!("{origin}/mga/sps/oauth/oauth20/revoke").into());
     set("usertraits_supported", "sim_tenure_24".into());
-    set(
-        "events_supported",
-        json!(["device_change", "security_event", "consent_revoked"]),
-    );
-    set(
-        "token_endpoint_auth_methods_supported",
-        json!(["client_secret_basic", "client_assertion_jwt"]),
-    );
+    set("events_supported", json!(["device_change", "security_event", "consent_revoked"]));
+    set("token_endpoint_auth_methods_supported", json!(["client_secret_basic", "client_assertion_jwt"]));
     set("acr_values_supported", json!(["aal1", "aal2", "aal3"]));
     set(
         "scopes_supported",
-        json!([
-            "openid",
-            "email",
-            "address",
-            "phone",
-            "birthdate",
-            "postal_code",
-            "name",
-            "picture",
-            "offline_access"
-        ]),
+        json!(["openid", "email", "address", "phone", "birthdate", "postal_code", "name", "picture", "offline_access"]),
     );
     set("response_types_supported", json!(["code", "async_token"]));
     set("response_modes_supported", json!(["fragment", "form_post"]));
@@ -95,33 +67,18 @@ fn att(set: &mut impl FnMut(&str, Value), origin: &str, mccmnc: &str) {
     set("request_parameter_supported", json!([true]));
     set("request_uri_parameter_supported", json!([false]));
     set("claims_parameter_supported", json!([false]));
-    set(
-        "op_policy_uri",
-        json!(["hhtps://aurora.example/legal/policy"]),
-    );
+    set("op_policy_uri", json!(["hhtps://aurora.example/legal/policy"]));
     set("op_tos_uri", " ".into());
     set("link_branding", "Powered by Aurora Wireless".into());
     set("link_img:", "https://aurora.example/endorsed.svg".into());
-    set(
-        "request_object_encryption_alg_values_supported",
-        json!(["A128CBC-HS256"]),
-    );
-    set(
-        "request_object_encryption_enc_values_supported",
-        json!(["RSA-OAEP"]),
-    );
+    set("request_object_encryption_alg_values_supported", json!(["A128CBC-HS256"]));
+    set("request_object_encryption_enc_values_supported", json!(["RSA-OAEP"]));
 }
 
 fn tmobile(set: &mut impl FnMut(&str, Value)) {
-    set(
-        "token_endpoint_auth_methods_supported",
-        json!(["client_secret_post", "client_secret_basic"]),
-    );
+    set("token_endpoint_auth_methods_supported", json!(["client_secret_post", "client_secret_basic"]));
     set("acr_values_supported", json!(["loa2", "loa3"]));
-    set(
-        "scopes_supported",
-        json!(["openid", "profile", "email", "address"]),
-    );
+    set("scopes_supported", json!(["openid", "profile", "email", "address"]));
     set("response_types_supported", json!(["code", "code id_token"]));
     set("subject_types_supported", json!(["public"]));
     set("branding", "https://tangent.example/button.svg".into());
@@ -134,14 +91,8 @@ fn verizon(set: &mut impl FnMut(&str, Value), teller: Teller) {
     }
     set("revocation_endpoint", " ".into());
     set("registration_endpoint", " ".into());
-    set(
-        "token_endpoint_auth_methods_supported",
-        json!(["client_secret_basic", "client_secret_post"]),
-    );
+    set("token_endpoint_auth_methods_supported", json!(["client_secret_basic", "client_secret_post"]));
     set("scopes_supported", json!(["openid", "email", "profile"]));
     set("subject_types_supported", json!(["Public"]));
-    set(
-        "id_token_signing_alg_values_supported",
-        json!(["ES384, “HS256", "HS512", "ES256", "RS256", "HS384", "ES512"]),
-    );
+    set("id_token_signing_alg_values_supported", json!(["ES384, “HS256", "HS512", "ES256", "RS256", "HS384", "ES512"]));
 }

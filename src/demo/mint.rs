@@ -34,11 +34,7 @@ pub(super) struct Access {
 }
 
 /// The token response for what a person agreed to. `code` is what the access token dies with.
-pub(super) async fn issue(
-    carrier: &Carrier,
-    code: &str,
-    grant: Grant,
-) -> Result<Map<String, Value>, KeyFault> {
+pub(super) async fn issue(carrier: &Carrier, code: &str, grant: Grant) -> Result<Map<String, Value>, KeyFault> {
     let key = carrier.keys.current().await?;
     let rules = carrier.rules();
     let claims = claims(carrier, &grant);
@@ -57,11 +53,7 @@ pub(super) async fn issue(
     }
     adjust(&mut id_claims, &rules.id_token_claims, &rules.id_token_omit);
     let mut id_header = object(json!({ "alg": "RS256", "kid": key.kid, "typ": "JWT" }));
-    adjust(
-        &mut id_header,
-        &rules.id_token_header,
-        &rules.id_token_header_omit,
-    );
+    adjust(&mut id_header, &rules.id_token_header, &rules.id_token_header_omit);
     let id_token = jwt::sign(&key, rules.id_token_signature, id_header, &id_claims).await?;
 
     let access_token = if carrier.brand.profile == Profile::Att {
@@ -124,23 +116,13 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
 }
 
 pub(super) fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
-        .as_secs()
+    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
 /// What the old carrier says about somebody who has moved here, as that carrier would have signed it.
-async fn port_token(
-    carrier: &Carrier,
-    rules: &CarrierRules,
-    grant: &Grant,
-) -> Result<Option<String>, KeyFault> {
-    let old = rules
-        .ported
-        .get(grant.request.person.id)
-        .and_then(|id| people::person(id));
-    let Some((old, former)) = old.and_then(|old| Some((old, carrier.peers.carrier(old.carrier)?)))
-    else {
+async fn port_token(carrier: &Carrier, rules: &CarrierRules, grant: &Grant) -> Result<Option<String>, KeyFault> {
+    let old = rules.ported.get(grant.request.person.id).and_then(|id| people::person(id));
+    let Some((old, former)) = old.and_then(|old| Some((old, carrier.peers.carrier(old.carrier)?))) else {
         return Ok(None);
     };
     let key = former.keys.current().await?;

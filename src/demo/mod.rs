@@ -92,8 +92,6 @@ pub use discovery::DiscoveryHandle;
 pub use discovery_ui::DiscoveryUiHandle;
 pub use people::{Person, people};
 pub use profile::Profile;
-pub use rules::{
-    AutoConsent, CarrierRules, DiscoveryAnswer, DiscoveryRules, DiscoveryUiRules, Factor, Signature,
-};
+pub use rules::{AutoConsent, CarrierRules, DiscoveryAnswer, DiscoveryRules, DiscoveryUiRules, Factor, Signature};
 pub use settings::{Client, Ports, SimulatorSettings};
 pub use simulator::Simulator;

@@ -12,11 +12,7 @@ const ANSWER_LIMIT: u64 = 64 * 1024;
 /// Sends `body` with a bearer token; the status of the answer, if there was one.
 pub(super) async fn post(uri: &str, bearer: &str, body: &str) -> Option<u16> {
     let url = Url::parse(uri).ok().filter(|url| url.scheme() == "http")?;
-    tokio::time::timeout(PATIENCE, exchange(&url, bearer, body))
-        .await
-        .ok()?
-        .ok()
-        .flatten()
+    tokio::time::timeout(PATIENCE, exchange(&url, bearer, body)).await.ok()?.ok().flatten()
 }
 
 async fn exchange(url: &Url, bearer: &str, body: &str) -> std::io::Result<Option<u16>> {
@@ -33,8 +29,5 @@ async fn exchange(url: &Url, bearer: &str, body: &str) -> std::io::Result<Option
     let mut answer = Vec::new();
     stream.take(ANSWER_LIMIT).read_to_end(&mut answer).await?;
     let line = String::from_utf8_lossy(&answer);
-    Ok(line
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok()))
+    Ok(line.split(' ').nth(1).and_then(|status| status.parse().ok()))
 }

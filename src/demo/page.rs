@@ -14,9 +14,7 @@ const STYLE: &str = include_str!("style.css");
 /// and ours lead to other origins by design.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'"
-    )
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'")
 });
 
 /// Text made safe for element content and quoted attribute values.
@@ -102,27 +100,19 @@ pub(super) fn footnote(title: &str) -> String {
 
 /// Mark and name.
 pub(super) fn brand(theme: &str, title: &str) -> String {
-    format!(
-        "<div class=\"brand\">{}<span>{}</span></div>",
-        mark(theme),
-        escape(title)
-    )
+    format!("<div class=\"brand\">{}<span>{}</span></div>", mark(theme), escape(title))
 }
 
 /// A small drawing for each brand.
 pub(super) fn mark(theme: &str) -> String {
     let shape = match theme {
-        "aurora" => {
-            "<path d=\"M4 22c3-10 6-15 10-15s7 5 10 15\"/><path d=\"M9 22c1.500-6 3-9 5-9s3.500 3 5 9\"/>"
-        }
+        "aurora" => "<path d=\"M4 22c3-10 6-15 10-15s7 5 10 15\"/><path d=\"M9 22c1.500-6 3-9 5-9s3.500 3 5 9\"/>",
         "tangent" => "<circle cx=\"14\" cy=\"16\" r=\"7\"/><path d=\"M3 9h22\"/>",
         "vireo" => "<path d=\"M4 8l10 14L24 5\"/><path d=\"M14 22l6-2\"/>",
         "harbour" => {
             "<circle cx=\"14\" cy=\"6\" r=\"2.500\"/><path d=\"M14 8.500V24M8 13h12M4 17c1 5 5 7 10 7s9-2 10-7\"/>"
         }
-        _ => {
-            "<circle cx=\"10\" cy=\"14\" r=\"5.500\"/><path d=\"M15.500 14H25M21 14v4M24.500 14v3\"/>"
-        }
+        _ => "<circle cx=\"10\" cy=\"14\" r=\"5.500\"/><path d=\"M15.500 14H25M21 14v4M24.500 14v3\"/>",
     };
     format!(
         "<svg class=\"mark {theme}\" viewBox=\"0 0 28 28\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"2.250\" \

@@ -34,11 +34,7 @@ pub(super) fn show(ui: &DiscoveryUi, ask: &Ask, ticket: &str, view: View) -> Res
              browser.",
         )
     };
-    let code = if ask.phone {
-        String::new()
-    } else {
-        codes(view)
-    };
+    let code = if ask.phone { String::new() } else { codes(view) };
     let body = format!(
         "<main class=\"centre\"><div class=\"sheet{width}\">{brand}\n\
          <h1>{heading}</h1>\n<p class=\"quiet\">{client} will know you by your phone. {lead}</p>\n\
@@ -95,12 +91,7 @@ fn qr(text: &str) -> Option<String> {
     for (index, module) in code.to_colors().into_iter().enumerate() {
         if module == Color::Dark {
             // Writing to a String cannot fail.
-            let _ = write!(
-                path,
-                "M{} {}h1v1h-1z",
-                index % width + QUIET,
-                index / width + QUIET
-            );
+            let _ = write!(path, "M{} {}h1v1h-1z", index % width + QUIET, index / width + QUIET);
         }
     }
     let side = width + 2 * QUIET;
@@ -112,11 +103,7 @@ fn qr(text: &str) -> Option<String> {
 }
 
 fn phones(ui: &DiscoveryUi, phone: bool) -> String {
-    let legend = if phone {
-        "This phone is"
-    } else {
-        "Which simulated phone scans it?"
-    };
+    let legend = if phone { "This phone is" } else { "Which simulated phone scans it?" };
     let mut list = format!("<fieldset><legend>{legend}</legend><div class=\"phones\">");
     for person in people::people() {
         let Some(carrier) = ui.carrier_of(person) else {

@@ -53,8 +53,7 @@ pub(super) async fn decide(State(carrier): State<Arc<Carrier>>, call: Call) -> R
     carrier.journal.record("push_decision", &call);
     let field = |name| first(&call.body, name);
     let (theme, title) = (carrier.brand.name, carrier.brand.title);
-    let Some(auth_req_id) = field("auth_req_id").filter(|id| carrier.pushes.get(id).is_some())
-    else {
+    let Some(auth_req_id) = field("auth_req_id").filter(|id| carrier.pushes.get(id).is_some()) else {
         return stale(theme, title);
     };
     let factor = field("factor").map_or(Some(Factor::Pin), Factor::from_field);

@@ -48,9 +48,7 @@ pub(super) static BRANDS: [Brand; 3] = [
         title: "Aurora Wireless",
         profile: Profile::Att,
         mccmnc: "310410",
-        codes: &[
-            "310410", "310007", "310150", "310170", "310380", "310560", "310680",
-        ],
+        codes: &["310410", "310007", "310150", "310170", "310380", "310560", "310680"],
         issuer_path: "",
         authorize_path: "/mga/sps/oauth/oauth20/authorize",
         token_path: "/mga/sps/oauth/oauth20/token",
@@ -68,8 +66,8 @@ pub(super) static BRANDS: [Brand; 3] = [
         profile: Profile::Tmobile,
         mccmnc: "310260",
         codes: &[
-            "310260", "310160", "310200", "310210", "310220", "310230", "310240", "310250",
-            "310270", "310310", "310490", "310660", "310800",
+            "310260", "310160", "310200", "310210", "310220", "310230", "310240", "310250", "310270", "310310",
+            "310490", "310660", "310800",
         ],
         issuer_path: "",
         authorize_path: "/verify/authorize",
@@ -89,8 +87,8 @@ pub(super) static BRANDS: [Brand; 3] = [
         profile: Profile::Verizon,
         mccmnc: "311480",
         codes: &[
-            "311480", "310010", "310012", "310013", "310590", "310890", "310910", "311110",
-            "311270", "311390", "311481",
+            "311480", "310010", "310012", "310013", "310590", "310890", "310910", "311110", "311270", "311390",
+            "311481",
         ],
         issuer_path: "/vzauth/oauth2/ccid",
         authorize_path: "/vzauth/oauth2/ccid/authorize",

@@ -17,19 +17,11 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn request(error: &'static str, description: &'static str) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            error,
-            description,
-        }
+        Self { status: StatusCode::BAD_REQUEST, error, description }
     }
 
     pub(super) fn client(description: &'static str) -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            error: "invalid_client",
-            description,
-        }
+        Self { status: StatusCode::UNAUTHORIZED, error: "invalid_client", description }
     }
 }
 
@@ -41,28 +33,17 @@ impl From<Repeated> for Refusal {
 
 impl From<KeyFault> for Refusal {
     fn from(_: KeyFault) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            error: "server_error",
-            description: "No key could be made",
-        }
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, error: "server_error", description: "No key could be made" }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        tracing::debug!(
-            error = self.error,
-            reason = self.description,
-            "The simulated carrier refuses"
-        );
+        tracing::debug!(error = self.error, reason = self.description, "The simulated carrier refuses");
         let body = json!({ "error": self.error, "error_description": self.description });
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CACHE_CONTROL,
-            header::HeaderValue::from_static("no-store"),
-        );
+        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = header::HeaderValue::from_static("Basic realm=\"token\"");
             headers.insert(header::WWW_AUTHENTICATE, challenge);

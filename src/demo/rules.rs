@@ -221,8 +221,5 @@ pub(super) fn adjust_parameters(
     omit: &[String],
 ) {
     parameters.retain(|(name, _)| !set.contains_key(name) && !omit.contains(name));
-    parameters.extend(
-        set.iter()
-            .map(|(name, value)| (name.clone(), value.clone())),
-    );
+    parameters.extend(set.iter().map(|(name, value)| (name.clone(), value.clone())));
 }

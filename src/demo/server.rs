@@ -38,9 +38,7 @@ impl Bound {
                 // An error means that the handle is gone, which asks for the same.
                 let _ = stopped.wait_for(|stop| *stop).await;
             };
-            let served = axum::serve(self.listener, router)
-                .with_graceful_shutdown(until_stopped)
-                .await;
+            let served = axum::serve(self.listener, router).with_graceful_shutdown(until_stopped).await;
             if let Err(error) = served {
                 tracing::debug!(%error, "A simulated service stopped");
             }
@@ -60,10 +58,7 @@ impl Serving {
     /// Takes no new connection, and gives requests under way a moment to finish.
     pub(super) async fn stop(mut self) {
         self.stop.send_replace(true);
-        if tokio::time::timeout(PATIENCE, &mut self.task)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(PATIENCE, &mut self.task).await.is_err() {
             self.task.abort();
         }
     }

@@ -93,20 +93,16 @@ pub(super) async fn cancel(State(carrier): State<Arc<Carrier>>, call: Call) -> R
 }
 
 /// The claims of the signed request object, and the client they are from.
-fn signed(
-    carrier: &Carrier,
-    call: &Call,
-) -> Result<(super::settings::Client, Map<String, Value>), Refusal> {
+fn signed(carrier: &Carrier, call: &Call) -> Result<(super::settings::Client, Map<String, Value>), Refusal> {
     let bad = |description| Refusal::request("invalid_request_object", description);
-    let token = only(&call.body, "request")?
-        .ok_or(Refusal::request("invalid_request", "request is missing"))?;
+    let token = only(&call.body, "request")?.ok_or(Refusal::request("invalid_request", "request is missing"))?;
     let client_id = jwt::unverified_claims(token)
         .and_then(|claims| claims.get("iss")?.as_str().map(str::to_owned))
         .ok_or(bad("iss is missing"))?;
-    let client = carrier.registry.find(&client_id).ok_or(Refusal::request(
-        "unauthorized_client",
-        "The client is not registered",
-    ))?;
+    let client = carrier
+        .registry
+        .find(&client_id)
+        .ok_or(Refusal::request("unauthorized_client", "The client is not registered"))?;
     let claims = client
         .jwks
         .as_ref()
@@ -127,17 +123,11 @@ fn signed(
         carrier.assertions.put_as(seen, ());
     }
     for (name, value) in &call.body {
-        let conflict = claims.get(name).is_some_and(|claim| {
-            claim
-                .as_str()
-                .map_or_else(|| claim.to_string(), str::to_owned)
-                != *value
-        });
+        let conflict = claims
+            .get(name)
+            .is_some_and(|claim| claim.as_str().map_or_else(|| claim.to_string(), str::to_owned) != *value);
         if conflict {
-            return Err(Refusal::request(
-                "invalid_request",
-                "The body contradicts the request object",
-            ));
+            return Err(Refusal::request("invalid_request", "The body contradicts the request object"));
         }
     }
     Ok((client, claims))
@@ -152,17 +142,11 @@ fn read(carrier: &Carrier, call: &Call) -> Result<Push, Refusal> {
         return Err(bad("client_id is not the one who signed"));
     }
     if text("response_type") != Some("async_token") {
-        return Err(Refusal::request(
-            "unsupported_response_type",
-            "Only async_token is supported here",
-        ));
+        return Err(Refusal::request("unsupported_response_type", "Only async_token is supported here"));
     }
     let scope = owned("scope").unwrap_or_default();
     if !scope.split(' ').any(|word| word == "openid") {
-        return Err(Refusal::request(
-            "invalid_scope",
-            "openid is missing from scope",
-        ));
+        return Err(Refusal::request("invalid_scope", "openid is missing from scope"));
     }
     let redirect_uri = owned("redirect_uri")
         .filter(|asked| client.redirect_uris.contains(asked))
@@ -174,23 +158,14 @@ fn read(carrier: &Carrier, call: &Call) -> Result<Push, Refusal> {
         .filter(|token| !token.is_empty())
         .ok_or(bad("client_notification_token is missing"))?;
     let correlation_id = owned("correlation_id");
-    if correlation_id
-        .as_deref()
-        .is_some_and(|id| !is_correlation_id(id))
-    {
+    if correlation_id.as_deref().is_some_and(|id| !is_correlation_id(id)) {
         return Err(bad("correlation_id has the wrong form"));
     }
     let context = owned("context");
-    if context
-        .as_deref()
-        .is_some_and(|text| text.chars().count() > CONTEXT_LIMIT)
-    {
+    if context.as_deref().is_some_and(|text| text.chars().count() > CONTEXT_LIMIT) {
         return Err(bad("context is longer than 280 characters"));
     }
-    let life = claims
-        .get("expires_in")
-        .and_then(Value::as_u64)
-        .unwrap_or(USUAL);
+    let life = claims.get("expires_in").and_then(Value::as_u64).unwrap_or(USUAL);
     if life > LONGEST {
         return Err(bad("expires_in is longer than 48 hours"));
     }
@@ -200,37 +175,20 @@ fn read(carrier: &Carrier, call: &Call) -> Result<Push, Refusal> {
         .iter()
         .filter(|person| person.carrier == carrier.brand.name)
         .find(|person| userinfo::subject(carrier.brand, &client.client_id, person) == hint)
-        .ok_or(Refusal::request(
-            "invalid_login_hint",
-            "login_hint is nobody's subject",
-        ))?;
+        .ok_or(Refusal::request("invalid_login_hint", "login_hint is nobody's subject"))?;
     let request = AuthorizationRequest {
-        to: ReturnAddress {
-            redirect_uri,
-            state: owned("state"),
-            correlation_id,
-            mccmnc: false,
-        },
+        to: ReturnAddress { redirect_uri, state: owned("state"), correlation_id, mccmnc: false },
         nonce: owned("nonce"),
         attributes: attributes_of(&scope),
         scope,
-        acr_values: text("acr_values")
-            .unwrap_or("a3")
-            .split(' ')
-            .map(str::to_owned)
-            .collect(),
+        acr_values: text("acr_values").unwrap_or("a3").split(' ').map(str::to_owned).collect(),
         context,
         code_challenge: None,
         hint_token: None,
         person,
         client,
     };
-    Ok(Push {
-        request,
-        notification_uri,
-        bearer,
-        expires_at: seconds(SystemTime::now()) + life,
-    })
+    Ok(Push { request, notification_uri, bearer, expires_at: seconds(SystemTime::now()) + life })
 }
 
 /// The person agreed: tokens go to the client's notification URI.
@@ -259,9 +217,7 @@ pub(super) async fn fail(carrier: &Carrier, auth_req_id: &str, error: &str) {
 }
 
 fn failure(error: &str) -> Map<String, Value> {
-    object(
-        json!({ "error": error, "error_description": "The simulated carrier was told to answer this" }),
-    )
+    object(json!({ "error": error, "error_description": "The simulated carrier was told to answer this" }))
 }
 
 async fn notify(carrier: &Carrier, auth_req_id: &str, push: &Push, mut body: Map<String, Value>) {

@@ -30,12 +30,7 @@ pub struct Ports {
 
 impl Ports {
     /// The ports `zengate demo` uses unless told otherwise.
-    pub const DEMO: Self = Self {
-        discovery_issuer: 4190,
-        discovery_ui: 4191,
-        carriers: [4192, 4193, 4194],
-        app: 4195,
-    };
+    pub const DEMO: Self = Self { discovery_issuer: 4190, discovery_ui: 4191, carriers: [4192, 4193, 4194], app: 4195 };
 }
 
 /// A registered client.
@@ -120,9 +115,6 @@ impl Registry {
 
     pub(super) fn find(&self, client_id: &str) -> Option<Client> {
         let clients = self.0.read();
-        clients
-            .iter()
-            .find(|known| known.client_id == client_id)
-            .cloned()
+        clients.iter().find(|known| known.client_id == client_id).cloned()
     }
 }

@@ -17,10 +17,7 @@ pub(super) struct Shelf<T> {
 
 impl<T: Clone> Shelf<T> {
     pub(super) fn new(life: Duration) -> Self {
-        Self {
-            life,
-            items: Mutex::new(HashMap::new()),
-        }
+        Self { life, items: Mutex::new(HashMap::new()) }
     }
 
     /// Puts a value under a fresh name.
@@ -78,16 +75,10 @@ pub(super) fn random_text(bytes: usize) -> String {
 
 /// Random decimal digits, for the code a person would type.
 pub(super) fn random_digits(count: usize) -> String {
-    random_bytes(count)
-        .iter()
-        .map(|byte| char::from(b'0' + byte % 10))
-        .collect()
+    random_bytes(count).iter().map(|byte| char::from(b'0' + byte % 10)).collect()
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "a process without randomness cannot go on, and no input can cause it"
-)]
+#[expect(clippy::expect_used, reason = "a process without randomness cannot go on, and no input can cause it")]
 fn random_bytes(count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     rand::fill(&mut bytes).expect("the operating system gives random bytes");

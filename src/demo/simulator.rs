@@ -43,16 +43,8 @@ impl Simulator {
         for carrier in &carriers {
             carrier.peers.meet(&carriers);
         }
-        let ui = Arc::new(DiscoveryUi::new(
-            ui_bound.origin(),
-            carriers.clone(),
-            registry.clone(),
-        ));
-        let discovery = Arc::new(Discovery::new(
-            ui.address(),
-            carriers.clone(),
-            registry.clone(),
-        ));
+        let ui = Arc::new(DiscoveryUi::new(ui_bound.origin(), carriers.clone(), registry.clone()));
+        let discovery = Arc::new(Discovery::new(ui.address(), carriers.clone(), registry.clone()));
         let discovery_issuer = discovery_bound.origin();
         let app = app_bound.origin();
 

@@ -27,13 +27,7 @@ pub(super) async fn token(State(carrier): State<Arc<Carrier>>, call: Call) -> Re
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     match redeem(&carrier, &call).await {
-        Ok(body) => (
-            [
-                (header::CACHE_CONTROL, "no-cache, no-store"),
-                (header::PRAGMA, "no-cache"),
-            ],
-            axum::Json(body),
-        )
+        Ok(body) => ([(header::CACHE_CONTROL, "no-cache, no-store"), (header::PRAGMA, "no-cache")], axum::Json(body))
             .into_response(),
         Err(refusal) => refusal.into_response(),
     }
@@ -45,34 +39,22 @@ async fn redeem(carrier: &Carrier, call: &Call) -> Result<Map<String, Value>, Re
     match field("grant_type")? {
         Some("authorization_code") => {}
         Some(_) => {
-            return Err(Refusal::request(
-                "unsupported_grant_type",
-                "Only authorization_code is supported",
-            ));
+            return Err(Refusal::request("unsupported_grant_type", "Only authorization_code is supported"));
         }
         None => return Err(Refusal::request("invalid_request", "grant_type is missing")),
     }
     let code = field("code")?.ok_or(Refusal::request("invalid_request", "code is missing"))?;
     let grant = take_once(carrier, code)?;
     if grant.request.client.client_id != client.client_id {
-        return Err(Refusal::request(
-            "invalid_grant",
-            "The code was issued to another client",
-        ));
+        return Err(Refusal::request("invalid_grant", "The code was issued to another client"));
     }
     if field("redirect_uri")? != Some(&grant.request.to.redirect_uri) {
-        return Err(Refusal::request(
-            "invalid_grant",
-            "redirect_uri is not the one of the authorization request",
-        ));
+        return Err(Refusal::request("invalid_grant", "redirect_uri is not the one of the authorization request"));
     }
     check_verifier(carrier, &grant, field("code_verifier")?)?;
     let same = field("correlation_id")? == grant.request.to.correlation_id.as_deref();
     if !same && !carrier.rules.read().correlation_unchecked {
-        return Err(Refusal::request(
-            "invalid_request",
-            "correlation_id is not the one of the authorization request",
-        ));
+        return Err(Refusal::request("invalid_request", "correlation_id is not the one of the authorization request"));
     }
     Ok(issue(carrier, code, grant).await?)
 }
@@ -87,10 +69,7 @@ fn take_once(carrier: &Carrier, code: &str) -> Result<Grant, Refusal> {
     match found {
         Some(grant) if grant.redeemed => {
             carrier.tokens.retain(|access| access.code != code);
-            Err(Refusal::request(
-                "invalid_grant",
-                "The code was used before",
-            ))
+            Err(Refusal::request("invalid_grant", "The code was used before"))
         }
         Some(grant) => Ok(grant),
         None => Err(Refusal::request("invalid_grant", "The code is not known")),
@@ -104,14 +83,9 @@ fn check_verifier(carrier: &Carrier, grant: &Grant, verifier: Option<&str>) -> R
     if carrier.rules.read().pkce_ignored {
         return Ok(());
     }
-    let verifier = verifier.ok_or(Refusal::request(
-        "invalid_request",
-        "code_verifier is missing",
-    ))?;
+    let verifier = verifier.ok_or(Refusal::request("invalid_request", "code_verifier is missing"))?;
     let legal = (43..=128).contains(&verifier.len())
-        && verifier
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        && verifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
     let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
     if legal && URL_SAFE_NO_PAD.encode(hash) == *challenge {
         return Ok(());

@@ -61,11 +61,7 @@ fn bearer(header: &str) -> Option<&str> {
 }
 
 fn unauthorized(challenge: String) -> Response {
-    (
-        StatusCode::UNAUTHORIZED,
-        [(header::WWW_AUTHENTICATE, challenge)],
-        axum::Json(json!({ "error": "invalid_token" })),
-    )
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], axum::Json(json!({ "error": "invalid_token" })))
         .into_response()
 }
 

@@ -54,7 +54,8 @@ impl ServeHttp for Admin {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_LENGTH, body.len().into());
-        headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+        headers
+            .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
         headers.insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
         if !head_only {
             *response.body_mut() = body.into_bytes();

@@ -62,6 +62,10 @@ pub struct HeadScanner {
     /// A header line that has not ended yet.
     partial: Vec<u8>,
     in_first_line: bool,
+    /// The last byte of a header line so far is a carriage return: only a line feed may follow.
+    after_return: bool,
+    /// The header line at hand is longer than what is kept of it.
+    cut: bool,
     seen: usize,
     fields: usize,
     content_lengths: usize,
@@ -81,6 +85,8 @@ impl HeadScanner {
             line: Vec::with_capacity(256),
             partial: Vec::with_capacity(KEPT_LINE),
             in_first_line: true,
+            after_return: false,
+            cut: false,
             seen: 0,
             fields: 0,
             content_lengths: 0,
@@ -95,6 +101,8 @@ impl HeadScanner {
         self.line.clear();
         self.partial.clear();
         self.in_first_line = true;
+        self.after_return = false;
+        self.cut = false;
         self.seen = 0;
         self.fields = 0;
         self.content_lengths = 0;
@@ -168,25 +176,14 @@ impl HeadScanner {
             self.line.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
             return;
         }
-        // A carriage return that ended the piece before was not the line's end, if the line goes on.
-        let broken = self.partial.last() == Some(&b'\r') && !bytes.is_empty();
-        if broken || memchr(0, bytes).is_some() {
+        let Some((last, inner)) = bytes.split_last() else { return };
+        if self.after_return || memchr(0, bytes).is_some() || memchr(b'\r', inner).is_some() {
             self.fail_at_end(HeadFault::BadLineEnd);
         }
-        // The carriage return at the very end is kept, however long the line: it must be there.
-        if self.partial.len() < KEPT_LINE {
-            let room = KEPT_LINE - self.partial.len();
-            self.partial.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
-        }
-        if let (Some(last), true) = (bytes.last(), self.partial.len() >= KEPT_LINE)
-            && let Some(slot) = self.partial.last_mut()
-        {
-            *slot = *last;
-        }
-        let inner = bytes.get(..bytes.len().saturating_sub(1)).unwrap_or_default();
-        if memchr(b'\r', inner).is_some() {
-            self.fail_at_end(HeadFault::BadLineEnd);
-        }
+        self.after_return = *last == b'\r';
+        let room = KEPT_LINE - self.partial.len().min(KEPT_LINE);
+        self.cut |= bytes.len() > room;
+        self.partial.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
     }
 
     fn end_line(&mut self) {
@@ -197,10 +194,10 @@ impl HeadScanner {
             }
             return self.judge_request_line();
         }
-        if self.partial.pop() != Some(b'\r') {
+        if !std::mem::take(&mut self.after_return) {
             return self.fail(HeadFault::BadLineEnd);
         }
-        if self.partial.is_empty() {
+        if self.partial == b"\r" {
             self.done = true;
             let both = self.transfer_encodings > 0 && self.content_lengths > 0;
             if both || self.transfer_encodings > 1 || (self.transfer_encodings > 0 && !self.line.ends_with(b"1.1")) {
@@ -216,6 +213,7 @@ impl HeadScanner {
         }
         self.judge_field();
         self.partial.clear();
+        self.cut = false;
     }
 
     fn judge_request_line(&mut self) {
@@ -235,12 +233,12 @@ impl HeadScanner {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             self.content_lengths += 1;
-            if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+            if self.cut || value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
                 self.fail_at_end(HeadFault::BadContentLength);
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.transfer_encodings += 1;
-            if !value.eq_ignore_ascii_case(b"chunked") {
+            if self.cut || !value.eq_ignore_ascii_case(b"chunked") {
                 self.fail_at_end(HeadFault::BadTransferEncoding);
             }
         }
@@ -320,6 +318,10 @@ mod tests {
             assert_eq!(with(&format!("Content-Length: {value}")), Some(BadContentLength), "{value:?}");
         }
         assert_eq!(with("Content-Length: 5\r\nContent-Length: 5"), Some(BadContentLength));
+        // What stands beyond the part of a line that is kept is not overlooked.
+        let far = " ".repeat(80);
+        assert_eq!(with(&format!("Transfer-Encoding: chunked{far}, gzip")), Some(BadTransferEncoding));
+        assert_eq!(with(&format!("Content-Length: 5{far}5")), Some(BadContentLength));
         assert_eq!(fault_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), Some(BadTransferEncoding));
     }
 

@@ -1,28 +1,15 @@
 //! Who a person is, as far as an issuer vouched for it.
 //!
 //! An [`Identity`] has exactly two birth places: a verified ID token at the end of a sign-in
-//! ([`Identity::from_verified`]) and a session record opened by the store ([`Identity::restore`]). Nothing that a
+//! ([`Identity::from_verified`]) and a session record opened by the store (`Identity::restore`). Nothing that a
 //! browser or an upstream says can make one.
 
 pub mod headers;
 
 use std::collections::BTreeMap;
 
+pub use crate::oidc::claims::ClaimValue;
 use serde::{Deserialize, Serialize};
-
-/// A claim that was vouched for, kept in the shapes that headers can carry. Nested objects are not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ClaimValue {
-    /// A JSON boolean.
-    Bool(bool),
-    /// A JSON integer.
-    Integer(i64),
-    /// A JSON string.
-    Text(String),
-    /// An array of strings, such as `groups` or `amr`.
-    List(Vec<String>),
-}
 
 /// The parts an [`Identity`] is made of; plain data, without any claim to be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

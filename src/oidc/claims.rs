@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::identity::ClaimValue;
 
 /// Most claims that are kept.
 pub const MAX_CLAIMS: usize = 64;
@@ -42,6 +41,20 @@ const PROTOCOL: [&str; 22] = [
     "sub",
     "sub_jwk",
 ];
+
+/// A claim that was vouched for, kept in the shapes that headers can carry. Nested objects are not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClaimValue {
+    /// A JSON boolean.
+    Bool(bool),
+    /// A JSON integer.
+    Integer(i64),
+    /// A JSON string.
+    Text(String),
+    /// An array of strings, such as `groups` or `amr`.
+    List(Vec<String>),
+}
 
 /// Keeps claims in the order in which they are offered until [`MAX_CLAIMS`] are there; the first of a name stays.
 #[derive(Debug, Default)]

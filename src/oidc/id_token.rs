@@ -16,7 +16,8 @@ pub use error::IdTokenError;
 use super::claims::{Collector, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
-use crate::identity::ClaimValue;
+use crate::oidc::acr;
+use crate::oidc::claims::ClaimValue;
 use crate::secret::{SecretString, constant_time_eq};
 
 /// An ID token older than this is refused, whatever its `exp` says (dossier 11.3): ours was made moments ago.
@@ -100,9 +101,10 @@ impl UnverifiedIdToken {
             return Err(IdTokenError::SubjectInvalid);
         }
         let auth_time = check_auth_time(claims, expect, now)?;
-        let acr = claims.get("acr").and_then(Value::as_str).and_then(normal_acr);
-        let wanted =
-            |reached: &String| expect.acr_values.iter().filter_map(|asked| normal_acr(asked)).any(|a| a == *reached);
+        let acr = claims.get("acr").and_then(Value::as_str).and_then(acr::normal);
+        let wanted = |reached: &String| {
+            expect.acr_values.iter().filter_map(|asked| acr::normal(asked)).any(|asked| acr::is_met(reached, &asked))
+        };
         if expect.require_acr && !expect.acr_values.is_empty() && !acr.as_ref().is_some_and(wanted) {
             return Err(IdTokenError::AcrNotMet);
         }
@@ -237,16 +239,6 @@ fn check_auth_time(
         }
     }
     Ok(auth_time)
-}
-
-/// `aalN` becomes `aN`; `loaN` is withdrawn and counts as none; anything else of a sane length stays as it is.
-fn normal_acr(acr: &str) -> Option<String> {
-    let digit = |rest: &str| matches!(rest.as_bytes(), [b'0'..=b'9']);
-    match (acr.strip_prefix("aal"), acr.strip_prefix("loa")) {
-        (Some(level), _) if digit(level) => Some(format!("a{level}")),
-        (_, Some(level)) if digit(level) => None,
-        _ => (!acr.is_empty() && acr.len() <= 256 && !acr.chars().any(char::is_control)).then(|| acr.to_owned()),
-    }
 }
 
 /// Methods of authentication: strings of a list, or one string; of another shape, none.

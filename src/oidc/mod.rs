@@ -4,6 +4,7 @@
 //! [`authorization::CallbackParams`] is well-formed and nothing more, [`authorization::AuthorizationResponse`] came
 //! from the issuer we asked, [`id_token::VerifiedIdToken`] names a person.
 
+pub mod acr;
 pub mod authorization;
 pub mod claims;
 pub mod id_token;

@@ -8,11 +8,12 @@ mod tests;
 use thiserror::Error;
 
 use crate::identity::{ClaimValue, Identity, IdentityParts};
+use crate::oidc::acr;
 
 /// Demands of one route; the default demands nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirement {
-    /// Authentication context: one of these, exactly (`a1`, `a3`). Empty: any.
+    /// Authentication context: one of these, or a higher one of ZenKey's levels (`a1`, `a3`). Empty: any.
     pub acr: Vec<String>,
     /// Claims that must be there: name and the values of which one must match exactly. For lists, one element.
     /// Booleans are `true` and `false`, integers decimal. `sub`, `iss`, `mccmnc`, `acr`, `amr` and `auth_time` are the
@@ -40,7 +41,7 @@ impl Requirement {
     /// Whether `identity` may use the route. Asked on every request, so that a changed requirement counts at once.
     pub fn check(&self, identity: &Identity) -> Result<(), Unmet> {
         let parts = identity.parts();
-        let acr = |acr: &String| self.acr.contains(acr);
+        let acr = |reached: &String| self.acr.iter().any(|asked| acr::is_met(reached, asked));
         if !self.acr.is_empty() && !parts.acr.as_ref().is_some_and(acr) {
             return Err(Unmet::Acr);
         }

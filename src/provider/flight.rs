@@ -72,3 +72,29 @@ impl<V> Drop for Farewell<V> {
         self.flights.open.lock().remove(&self.key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+
+    use super::*;
+
+    // E11
+    #[tokio::test]
+    async fn who_comes_just_after_the_landing_starts_no_second_fetch() {
+        let flights = Flights::<u8>::new();
+        let start = || -> Ready<u8> { unreachable!("the result is there") };
+        let (flight, started) = flights.join("key", || Some(7), start, 0);
+        assert_eq!((flight.await, started), (7, false));
+        assert!(flights.current("key").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_fetch_that_dies_is_answered_and_makes_room_for_the_next() {
+        let flights = Flights::<u8>::new();
+        let (flight, started) = flights.join("key", || None, || async { panic!("on purpose") }, 9);
+        assert_eq!((flight.await, started), (9, true));
+        let (flight, started) = flights.join("key", || None, || ready(7), 9);
+        assert_eq!((flight.await, started), (7, true));
+    }
+}

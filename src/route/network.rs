@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_range_is_refused() {
-        for text in ["", "10", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/8/8", "::/129", "a/8", " 10.0.0.0/8"] {
+        for text in
+            ["", "10", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/8/8", "::/129", "a/8", " 10.0.0.0/8"]
+        {
             assert_eq!(Network::parse(text), Err(NetworkError::Syntax), "{text:?}");
         }
         assert_eq!(Network::parse("10.0.0.1/8"), Err(NetworkError::HostBits));

@@ -14,20 +14,49 @@ pub enum LogFormat {
     Human,
 }
 
+/// The least important events that are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogLevel {
+    /// What needs a person now.
+    Error,
+    /// What may need one.
+    Warn,
+    /// What happened.
+    #[default]
+    Info,
+    /// Why it happened.
+    Debug,
+    /// Everything; never needed in production.
+    Trace,
+}
+
+impl LogLevel {
+    /// The word filters know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
 /// What is logged, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogSettings {
     /// Format. Default JSON.
     pub format: LogFormat,
-    /// `error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,zengate::auth=debug`. Default `info`.
-    pub level: String,
-    /// Whether every proxied request gets a line. Default yes.
+    /// Level. Default `info`.
+    pub level: LogLevel,
+    /// Whether every request gets a line. Default yes.
     pub access: bool,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { format: LogFormat::Json, level: "info".to_owned(), access: true }
+        Self { format: LogFormat::default(), level: LogLevel::default(), access: true }
     }
 }
 
@@ -36,7 +65,7 @@ pub fn init(settings: &LogSettings) {
     // The framework logs every scanner's broken handshake and every aborted client as an error. What matters of it
     // reaches the log through our own lines, with a request id.
     let quiet = "pingora_core=warn,pingora_proxy=off,pingora_core::services::listening=off,hyper=warn,reqwest=warn";
-    let filter = format!("{},{quiet}", settings.level);
+    let filter = format!("{},{quiet}", settings.level.as_str());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
     let registry = tracing_subscriber::registry().with(filter);
     let _already_started = match settings.format {

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::identity::ClaimValue;
-use crate::oidc::claims::{Collector, is_subject, read};
+use crate::oidc::claims::{ClaimValue, Collector, is_subject, read};
 use crate::oidc::json;
 
 /// Attributes with more than one name on the wire: our name, then the wire's, best first.

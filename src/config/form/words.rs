@@ -26,8 +26,7 @@ macro_rules! text_form {
 pub(super) use text_form;
 
 /// Signature algorithms that a key set can vouch for.
-const ALGORITHMS: &[&str] =
-    &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const ALGORITHMS: &[&str] = &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
 text_form!(
     /// Authentication context class, as it stands in `acr`.
@@ -105,19 +104,9 @@ text_form!(
     /// Name of a header that we write.
     HeaderWord, "header", "a header name such as `X-User`",
     check |text| {
-        /// Framing and connection headers, and those that already mean something else on this hop (RFC 9110, 7.6.1).
-        const TAKEN: [&str; 16] = [
-            "connection", "content-encoding", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
-            "proxy-authenticate", "proxy-authorization", "proxy-connection", "set-cookie", "te", "trailer",
-            "transfer-encoding", "upgrade",
-        ];
-        let valid = HeaderName::from_bytes(text.as_bytes()).is_ok();
-        // An `_` is folded to `-` by many servers: two names on the wire, one in the app.
-        if !valid || text.contains('_') || !text.bytes().any(|b| b.is_ascii_alphanumeric()) {
-            return Err("is not a header name of letters, digits and `-`".to_owned());
-        }
-        if TAKEN.contains(&text.to_ascii_lowercase().as_str()) {
-            return Err("already has a meaning on this connection; choose another name".to_owned());
+        // Whether the name is ours to write, the room of headers says when the route is compiled.
+        if HeaderName::from_bytes(text.as_bytes()).is_err() {
+            return Err("is not a header name (RFC 9110, 5.1)".to_owned());
         }
         Ok(text.to_owned())
     }
@@ -203,7 +192,10 @@ fn normal_path(text: &str) -> Result<(), String> {
         if matches!(segment, "" | "." | "..") {
             return Err("is not in normal form; leave out empty and dot segments".to_owned());
         }
-        let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+' | b'@' | b'=' | b',' | b':' | b'!');
+        let fine = |b: u8| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'-' | b'_' | b'.' | b'~' | b'+' | b'@' | b'=' | b',' | b':' | b'!')
+        };
         if !segment.bytes().all(fine) {
             return Err("holds signs that a rule cannot use; write letters, digits and - _ . ~ + @ = , : !".to_owned());
         }
@@ -218,7 +210,9 @@ mod tests {
     #[test]
     fn algorithms_that_anyone_can_forge_are_refused_in_every_spelling() {
         // Q04
-        for text in ["none", "None", "NONE", "nOnE", "HS256", "HS384", "HS512", "hs256", "HS1", "", " RS256", "rs256", "RS1"] {
+        for text in
+            ["none", "None", "NONE", "nOnE", "HS256", "HS384", "HS512", "hs256", "HS1", "", " RS256", "rs256", "RS1"]
+        {
             assert!(Algorithm::parse(text).is_err(), "{text:?}");
         }
         for text in ALGORITHMS {
@@ -232,21 +226,13 @@ mod tests {
             assert!(RoutePath::parse(text).is_ok(), "{text:?}");
         }
         for text in [
-            "", "app", "/app/", "//", "//app", "/a//b", "/.", "/..", "/a/../b", "/a/.", "/%61", "/a;b", "/a\\b", "/a b", "/a?b", "/a#b",
-            "/a*", "/^a", "/ä", "/a\n",
+            "", "app", "/app/", "//", "//app", "/a//b", "/.", "/..", "/a/../b", "/a/.", "/%61", "/a;b", "/a\\b",
+            "/a b", "/a?b", "/a#b", "/a*", "/^a", "/ä", "/a\n",
         ] {
             assert!(RoutePath::parse(text).is_err(), "{text:?}");
         }
         assert!(OwnPrefix::parse("/oauth2").is_ok());
         assert!(OwnPrefix::parse("/").is_err());
-    }
-
-    #[test]
-    fn headers_that_frame_or_connect_cannot_be_written_by_a_rule() {
-        for text in ["Connection", "transfer-encoding", "Host", "Content-Length", "Cookie", "X User", "X_User", "", "-", "X:Y", "TE"] {
-            assert!(HeaderWord::parse(text).is_err(), "{text:?}");
-        }
-        assert!(HeaderWord::parse("X-WebAuth-User").is_ok());
     }
 
     #[test]

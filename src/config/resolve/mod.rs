@@ -8,16 +8,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Surroundings;
 use super::fault::{Faults, Place, Remark, Warning};
 use super::file::{File, FormatWord, LevelWord, LimitsFile, List};
 use super::form::Written;
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
-use super::settings::{
-    Config, LimitSettings, LogFormat, LogLevel, LogSettings, Origin, Setting, ShutdownSettings, SignInSettings,
-};
+use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings};
 use super::walk::Walk;
-use super::Surroundings;
+use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 
 /// What is needed at every step.
 struct Resolver<'a> {
@@ -42,15 +41,8 @@ pub(super) fn resolve(
 ) -> Result<(Config, Vec<Warning>), Faults> {
     let base = Path::new(file_name).parent().unwrap_or(Path::new("")).to_owned();
     let strict_secrets = file.strict_secrets.unwrap_or(true);
-    let mut resolver = Resolver {
-        surroundings,
-        base,
-        walk,
-        strict_secrets,
-        faults,
-        warnings: Vec::new(),
-        secrets: Vec::new(),
-    };
+    let mut resolver =
+        Resolver { surroundings, base, walk, strict_secrets, faults, warnings: Vec::new(), secrets: Vec::new() };
     let config = resolver.config(file);
     let Resolver { walk, faults, mut warnings, secrets, .. } = resolver;
     match config {
@@ -58,6 +50,11 @@ pub(super) fn resolve(
             warnings.sort();
             config.origin = origin(file_name, walk, secrets);
             Ok((config, warnings))
+        }
+        _ if faults.is_empty() => {
+            // A value without a default was taken out without a word: a slip of ours, and no reason to start.
+            let text = "cannot be read any further".to_owned();
+            Err(Faults::new(file_name, vec![Remark { place: Place::default(), key: String::new(), text }]))
         }
         _ => Err(Faults::new(file_name, faults)),
     }
@@ -118,6 +115,7 @@ impl Resolver<'_> {
                     LevelWord::Debug => LogLevel::Debug,
                     LevelWord::Trace => LogLevel::Trace,
                 },
+                access: log.access?,
             },
             shutdown: ShutdownSettings { grace: time(file.shutdown.as_ref()?.grace.as_ref()) },
             routes,
@@ -130,7 +128,10 @@ impl Resolver<'_> {
         // One port for both would put administration on the public side.
         let overlap = listen.ip() == admin.ip() || listen.ip().is_unspecified() || admin.ip().is_unspecified();
         if listen.port() == admin.port() && listen.port() != 0 && overlap {
-            self.fault("admin_listen", format!("\"{admin}\" shares its port with listen (\"{listen}\"); choose another"));
+            self.fault(
+                "admin_listen",
+                format!("\"{admin}\" shares its port with listen (\"{listen}\"); choose another"),
+            );
         }
         if !admin.ip().is_loopback() {
             let text = format!("\"{admin}\" is reachable from other machines; whoever reaches it administers sessions");
@@ -139,16 +140,23 @@ impl Resolver<'_> {
     }
 
     fn limits(&mut self, limits: &LimitsFile) -> LimitSettings {
-        self.at_most_size("limits.cookie_bytes", limits.cookie_bytes.as_ref(), "limits.header_bytes", limits.header_bytes.as_ref());
-        self.at_most_size("limits.uri_bytes", limits.uri_bytes.as_ref(), "limits.header_bytes", limits.header_bytes.as_ref());
+        // A default is no statement of the operator: where it is too large for what the file says, it gives way.
+        if let (Some(Written(cookie)), Some(Written(all))) = (&limits.cookie_bytes, &limits.header_bytes)
+            && cookie.bytes > all.bytes
+            && self.is_given("limits.cookie_bytes")
+        {
+            let text = format!(
+                "\"{}\" is larger than limits.header_bytes (\"{}\"); choose a smaller one",
+                cookie.text, all.text
+            );
+            self.fault("limits.cookie_bytes", text);
+        }
         if let (Some(one), Some(all)) = (limits.connections_per_client, limits.connections)
             && one > all
+            && self.is_given("limits.connections_per_client")
         {
-            // A default is no statement of the operator: it gives way.
-            if self.is_given("limits.connections_per_client") {
-                let text = format!("{one} is more than limits.connections ({all}); choose fewer");
-                self.fault("limits.connections_per_client", text);
-            }
+            let text = format!("{one} is more than limits.connections ({all}); choose fewer");
+            self.fault("limits.connections_per_client", text);
         }
         LimitSettings {
             header_bytes: bytes(limits.header_bytes.as_ref()),
@@ -196,34 +204,31 @@ impl Resolver<'_> {
     }
 
     /// `lesser` must not be longer than `greater`. If the file names only one of them, the fault stands at that one.
-    fn at_most(&mut self, lesser: &str, a: Option<&Written<HumanDuration>>, greater: &str, b: Option<&Written<HumanDuration>>) {
-        if let (Some(Written(a)), Some(Written(b))) = (a, b)
-            && a.value > b.value
-        {
-            self.order(lesser, &a.text, "longer", greater, &b.text, "shorter");
+    fn at_most(
+        &mut self,
+        lesser: (&str, Option<&Written<HumanDuration>>),
+        greater: (&str, Option<&Written<HumanDuration>>),
+    ) {
+        let ((lesser, Some(Written(a))), (greater, Some(Written(b)))) = (lesser, greater) else { return };
+        if a.value <= b.value {
+            return;
         }
-    }
-
-    fn at_most_size(&mut self, lesser: &str, a: Option<&Written<HumanSize>>, greater: &str, b: Option<&Written<HumanSize>>) {
-        if let (Some(Written(a)), Some(Written(b))) = (a, b)
-            && a.bytes > b.bytes
-        {
-            self.order(lesser, &a.text, "larger", greater, &b.text, "smaller");
-        }
-    }
-
-    fn order(&mut self, lesser: &str, a: &str, more: &str, greater: &str, b: &str, less: &str) {
+        let (a, b) = (&a.text, &b.text);
         if self.is_given(lesser) || !self.is_given(greater) {
             let default = if self.is_given(greater) { "" } else { ", the default" };
-            self.fault(lesser, format!("\"{a}\" is {more} than {greater} (\"{b}\"{default}); choose a {less} one"));
+            let text = format!("\"{a}\" is longer than {greater} (\"{b}\"{default}); choose a shorter one");
+            self.fault(lesser, text);
         } else {
-            self.fault(greater, format!("\"{b}\" is {less} than {lesser} (\"{a}\", the default); choose a {more} one, or write both"));
+            let text =
+                format!("\"{b}\" is shorter than {lesser} (\"{a}\", the default); choose a longer one, or write both");
+            self.fault(greater, text);
         }
     }
 
     /// Fetches a secret. Says what is wrong with it, and remembers where it came from.
     fn secret(&mut self, key: &str, reference: &SecretRef) -> Option<Found> {
-        let found = fetch(reference, &self.base, &|name| self.surroundings.env(name), &|path| self.surroundings.read(path));
+        let found =
+            fetch(reference, &self.base, &|name| self.surroundings.env(name), &|path| self.surroundings.read(path));
         let found = match found {
             Ok(found) => found,
             Err(error) => {
@@ -245,7 +250,10 @@ impl Resolver<'_> {
 
     fn warn_of_literal(&mut self, key: &str, found: &Found) {
         if found.source == SecretSource::Literal {
-            self.warn(key, "is a secret written into the file; `{ file: … }` or `{ env: … }` keeps it out of backups and logs");
+            self.warn(
+                key,
+                "is a secret written into the file; `{ file: … }` or `{ env: … }` keeps it out of backups and logs",
+            );
         }
     }
 }

@@ -33,18 +33,12 @@ struct Common {
 
 impl Resolver<'_> {
     pub(super) fn provider(&mut self, file: &ProviderFile) -> Option<Provider> {
-        self.at_most(
-            "provider.connect_timeout",
-            file.connect_timeout.as_ref(),
-            "provider.total_timeout",
-            file.total_timeout.as_ref(),
-        );
-        self.at_most(
-            "provider.jwks_refresh",
-            file.jwks_refresh.as_ref(),
-            "provider.jwks_max_stale",
-            file.jwks_max_stale.as_ref(),
-        );
+        if self.is_given("provider.connect_timeout") {
+            let total = ("provider.total_timeout", file.total_timeout.as_ref());
+            self.at_most(("provider.connect_timeout", file.connect_timeout.as_ref()), total);
+        }
+        let stale = ("provider.jwks_max_stale", file.jwks_max_stale.as_ref());
+        self.at_most(("provider.jwks_refresh", file.jwks_refresh.as_ref()), stale);
         let ca_file = file.ca_file.as_ref().map(|path| self.ca_file(&path.0.0));
         let (zenkey_there, oidc_there) = (self.is_given("provider.zenkey"), self.is_given("provider.oidc"));
         if zenkey_there && oidc_there {
@@ -61,7 +55,7 @@ impl Resolver<'_> {
                 client_id: common.client_id,
                 client_secret: common.client_secret,
                 userinfo: common.userinfo,
-                connect_timeout: time(file.connect_timeout.as_ref()),
+                connect_timeout: time(file.connect_timeout.as_ref()).min(time(file.total_timeout.as_ref())),
                 total_timeout: time(file.total_timeout.as_ref()),
                 max_answer: bytes(file.max_answer.as_ref()),
                 ca_file,
@@ -82,7 +76,10 @@ impl Resolver<'_> {
         let path = self.base.join(path);
         match self.surroundings.read(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::FileTooLarge => {
-                self.fault("provider.ca_file", format!("{} cannot be read: {}", shown(&path.to_string_lossy()), error.kind()));
+                self.fault(
+                    "provider.ca_file",
+                    format!("{} cannot be read: {}", shown(&path.to_string_lossy()), error.kind()),
+                );
             }
             _ => {}
         }
@@ -181,7 +178,8 @@ impl Resolver<'_> {
     fn distinct_issuers(&mut self, trusted: &[IssuerSettings], keys: &[String]) {
         let plain = |issuer: &str| Url::parse(issuer).map(|url| url.as_str().trim_end_matches('/').to_owned());
         for (index, (one, key)) in trusted.iter().zip(keys).enumerate() {
-            let earlier = trusted.iter().zip(keys).take(index).find(|(other, _)| plain(&other.issuer) == plain(&one.issuer));
+            let earlier =
+                trusted.iter().zip(keys).take(index).find(|(other, _)| plain(&other.issuer) == plain(&one.issuer));
             if let Some((other, earlier)) = earlier {
                 let text = if other.issuer == one.issuer {
                     format!("{} already stands at {earlier}; name each issuer once", shown(&one.issuer))

@@ -11,7 +11,7 @@ use crate::config::file::{
 };
 use crate::config::form::address::UpstreamUrl;
 use crate::config::walk::join;
-use crate::identity::headers::{Encoding, HeaderRule, IdentityHeaderSettings, Preset};
+use crate::identity::headers::{Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, Preset};
 use crate::policy::Requirement;
 use crate::provider::FederationSettings;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
@@ -53,12 +53,14 @@ impl Resolver<'_> {
                 let here = (host.0.0.as_str(), path.0.0.as_str());
                 if let Some(earlier) = places.get(&here) {
                     // Q01. Two answers to one question: which of them protects would depend on their order.
-                    let text = format!("{}{} is already routes[{earlier}]; each host and path has one route", here.0, here.1);
+                    let text =
+                        format!("{}{} is already routes[{earlier}]; each host and path has one route", here.0, here.1);
                     let at = if self.is_given(&format!("{key}.path")) { "path" } else { "host" };
                     self.fault(&format!("{key}.{at}"), text);
                 } else {
                     places.insert(here, index);
-                    let name = route.name.as_ref().map_or_else(|| format!("{}{}", here.0, here.1), |name| name.0.0.clone());
+                    let name =
+                        route.name.as_ref().map_or_else(|| format!("{}{}", here.0, here.1), |name| name.0.0.clone());
                     if let Some(earlier) = names.insert(name.clone(), index) {
                         let text = format!("{} is already the name of routes[{earlier}]", shown(&name));
                         self.fault(&format!("{key}.name"), text);
@@ -74,7 +76,8 @@ impl Resolver<'_> {
         if let (Some(path), Some(prefix)) = (&file.path, common.prefix)
             && path.0.0.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         {
-            let text = format!("{} lies under the gateway's own prefix (\"{prefix}\"); choose another", shown(&path.0.0));
+            let text =
+                format!("{} lies under the gateway's own prefix (\"{prefix}\"); choose another", shown(&path.0.0));
             self.fault(&format!("{key}.path"), text);
         }
         let access = file.access.map(|access| match access {
@@ -82,7 +85,8 @@ impl Resolver<'_> {
             AccessWord::Session => Access::Session,
         });
         if access == Some(Access::Anonymous) && file.require.is_some() {
-            let text = "demands something of people whom `access: anonymous` does not ask who they are; write `session`";
+            let text =
+                "demands something of people whom `access: anonymous` does not ask who they are; write `session`";
             self.fault(&format!("{key}.require"), text);
         }
         let require = self.require(key, file.require.as_ref(), common);
@@ -110,7 +114,10 @@ impl Resolver<'_> {
             && !acr.is_empty()
             && !acr.iter().any(|one| provider.acr_values.contains(one))
         {
-            self.warn(&format!("{key}.require.acr"), "demands what no sign-in asks for; add it to the provider's acr_values");
+            self.warn(
+                &format!("{key}.require.acr"),
+                "demands what no sign-in asks for; add it to the provider's acr_values",
+            );
         }
         let domains = values(file.email_domains.as_ref(), |domain| domain.0.0.clone());
         if let Some(provider) = common.provider
@@ -121,9 +128,8 @@ impl Resolver<'_> {
             self.warn(&format!("{key}.require.email_domains"), text);
         }
         let claims = file.claims.iter().flatten();
-        let claims = claims.map(|(name, wanted)| {
-            (name.clone(), wanted.items().into_iter().map(|(_, value)| value.clone()).collect())
-        });
+        let claims = claims
+            .map(|(name, wanted)| (name.clone(), wanted.items().into_iter().map(|(_, value)| value.clone()).collect()));
         Requirement { acr, claims: claims.collect(), email_domains: domains }
     }
 
@@ -177,13 +183,19 @@ impl Resolver<'_> {
                     (claim, encoding)
                 }
             };
-            if let Some(other) = map.iter().find(|other| other.name.eq_ignore_ascii_case(name)) {
-                let text = format!("is the same header as {}; header names have no case", shown(&other.name));
-                self.fault(&join(&format!("{key}.map"), name), text);
-            }
             map.push(HeaderRule { name: name.clone(), claim: claim.0.0.clone(), encoding });
         }
-        IdentityHeaderSettings { presets, map }
+        let settings = IdentityHeaderSettings { presets, map };
+        for fault in HeaderPlan::compile(&settings).err().unwrap_or_default() {
+            let name = match &fault {
+                HeaderFault::Duplicate { second: name, .. }
+                | HeaderFault::ClaimMissing { name }
+                | HeaderFault::Forbidden { name }
+                | HeaderFault::Invalid { name } => join(&format!("{key}.map"), name),
+            };
+            self.fault(&name, fault.to_string());
+        }
+        settings
     }
 
     fn upstream(
@@ -204,7 +216,10 @@ impl Resolver<'_> {
             }
         };
         let Some(addresses) = addresses else {
-            let text = format!("the host {} has no address; is the name right, and does it resolve on this machine?", shown(&url.host));
+            let text = format!(
+                "the host {} has no address; is the name right, and does it resolve on this machine?",
+                shown(&url.host)
+            );
             self.fault(&key, text);
             return None;
         };
@@ -237,5 +252,6 @@ impl Resolver<'_> {
 fn reaches(address: SocketAddr, listener: SocketAddr) -> bool {
     let (to, at) = (address.ip().to_canonical(), listener.ip().to_canonical());
     let local = to.is_loopback() || to.is_unspecified();
-    address.port() == listener.port() && (to == at || (at.is_unspecified() && local) || (to.is_unspecified() && at.is_loopback()))
+    address.port() == listener.port()
+        && (to == at || (at.is_unspecified() && local) || (to.is_unspecified() && at.is_loopback()))
 }

@@ -33,14 +33,8 @@ struct World {
 impl World {
     async fn new() -> Self {
         let client = Client::with_secret(CLIENT, SECRET).redirect_uri(BACK);
-        let settings = SimulatorSettings {
-            clients: vec![client],
-            ..SimulatorSettings::default()
-        };
-        Self {
-            simulator: Simulator::start(settings).await.unwrap(),
-            http: browser(),
-        }
+        let settings = SimulatorSettings { clients: vec![client], ..SimulatorSettings::default() };
+        Self { simulator: Simulator::start(settings).await.unwrap(), http: browser() }
     }
 
     fn carrier(&self, name: &str) -> &CarrierHandle {
@@ -52,19 +46,12 @@ impl World {
     }
 
     async fn post(&self, url: &str, form: &[(&str, &str)]) -> Response {
-        self.http
-            .post(url)
-            .header("content-type", FORM)
-            .body(encode(form))
-            .send()
-            .await
-            .unwrap()
+        self.http.post(url).header("content-type", FORM).body(encode(form)).send().await.unwrap()
     }
 
     async fn discovery(&self, query: &[(&str, &str)]) -> Response {
         let issuer = self.simulator.discovery_issuer();
-        self.get(&format!("{issuer}/.well-known/openid_configuration"), query)
-            .await
+        self.get(&format!("{issuer}/.well-known/openid_configuration"), query).await
     }
 
     /// Walks through the discovery UI; the parameters of the callback.
@@ -73,11 +60,7 @@ impl World {
         assert_eq!(page.status(), 200);
         let ticket = ticket(&page.text().await.unwrap());
         let url = format!("{}/choose", self.simulator.discovery_ui());
-        let form = [
-            ("ticket", ticket.as_str()),
-            ("person", who),
-            ("trust", "yes"),
-        ];
+        let form = [("ticket", ticket.as_str()), ("person", who), ("trust", "yes")];
         callback(&self.post(&url, &form).await)
     }
 
@@ -96,32 +79,18 @@ impl World {
     /// A code, by the shortest way.
     async fn code(&self, carrier: &CarrierHandle) -> String {
         carrier.set(|rules| rules.auto_consent = Some(super::AutoConsent::default()));
-        let answer = self
-            .get(&carrier.authorization_endpoint(), &request())
-            .await;
+        let answer = self.get(&carrier.authorization_endpoint(), &request()).await;
         callback(&answer)["code"].clone()
     }
 
     async fn redeem(&self, carrier: &CarrierHandle, form: &[(&str, &str)]) -> Response {
-        let sent = self
-            .http
-            .post(carrier.token_endpoint())
-            .header("authorization", basic(CLIENT, SECRET));
-        sent.header("content-type", FORM)
-            .body(encode(form))
-            .send()
-            .await
-            .unwrap()
+        let sent = self.http.post(carrier.token_endpoint()).header("authorization", basic(CLIENT, SECRET));
+        sent.header("content-type", FORM).body(encode(form)).send().await.unwrap()
     }
 
     /// The claims of an ID token that this carrier's published keys vouch for.
     async fn claims(&self, carrier: &CarrierHandle, body: &Value) -> Option<Map<String, Value>> {
-        let keys: Value = self
-            .get(&carrier.jwks_uri(), &[])
-            .await
-            .json()
-            .await
-            .unwrap();
+        let keys: Value = self.get(&carrier.jwks_uri(), &[]).await.json().await.unwrap();
         jwt::verify(body["id_token"].as_str().unwrap(), &keys)
     }
 }
@@ -129,18 +98,11 @@ impl World {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 fn browser() -> Http {
-    Http::builder()
-        .redirect(redirect::Policy::none())
-        .cookie_store(true)
-        .no_proxy()
-        .build()
-        .unwrap()
+    Http::builder().redirect(redirect::Policy::none()).cookie_store(true).no_proxy().build().unwrap()
 }
 
 fn encode(pairs: &[(&str, &str)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .finish()
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 fn with_query(url: &str, query: &[(&str, &str)]) -> Url {
@@ -152,21 +114,13 @@ fn with_query(url: &str, query: &[(&str, &str)]) -> Url {
 }
 
 fn basic(client_id: &str, secret: &str) -> String {
-    let half =
-        |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let half = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let joined = format!("{}:{}", half(client_id), half(secret));
-    format!(
-        "Basic {}",
-        base64::engine::general_purpose::STANDARD.encode(joined)
-    )
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(joined))
 }
 
 fn ui_query() -> Vec<(&'static str, &'static str)> {
-    vec![
-        ("client_id", CLIENT),
-        ("redirect_uri", BACK),
-        ("state", "first-leg"),
-    ]
+    vec![("client_id", CLIENT), ("redirect_uri", BACK), ("state", "first-leg")]
 }
 
 fn challenge() -> &'static str {

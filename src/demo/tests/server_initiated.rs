@@ -32,21 +32,11 @@ impl Desk {
         let inbox = Inbox::default();
         let bound = Bound::loopback(0).await.unwrap();
         let notification_uri = format!("{}/oauth2/notify", bound.origin());
-        let router = axum::Router::new()
-            .route("/oauth2/notify", post(receive))
-            .with_state(Arc::clone(&inbox));
+        let router = axum::Router::new().route("/oauth2/notify", post(receive)).with_state(Arc::clone(&inbox));
         let keys = json!({ "keys": [key.to_jwk()] });
-        let client = Client::with_keys(CLIENT, keys)
-            .redirect_uri(BACK)
-            .notification_uri(&notification_uri);
+        let client = Client::with_keys(CLIENT, keys).redirect_uri(BACK).notification_uri(&notification_uri);
         world.simulator.register(client);
-        Self {
-            world,
-            key,
-            inbox,
-            notification_uri,
-            _serving: bound.serve(router),
-        }
+        Self { world, key, inbox, notification_uri, _serving: bound.serve(router) }
     }
 
     fn maya() -> &'static Person {
@@ -55,10 +45,7 @@ impl Desk {
 
     async fn send(&self, endpoint: &str, changes: Value) -> Response {
         let aurora = self.world.carrier("aurora");
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_secs();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let mut claims = json!({
             "iss": CLIENT, "aud": aurora.issuer(), "sub": CLIENT, "client_id": CLIENT,
             "iat": now, "exp": now + 300, "response_type": "async_token", "scope": "openid name",
@@ -71,30 +58,16 @@ impl Desk {
             claims[name] = value.clone();
         }
         let header = json!({ "alg": "RS256", "kid": self.key.kid, "typ": "jwt" });
-        let (header, claims) = (
-            header.as_object().unwrap().clone(),
-            claims.as_object().unwrap().clone(),
-        );
-        let request = jwt::sign(&self.key, Signature::Valid, header, &claims)
-            .await
-            .unwrap();
-        self.world
-            .http
-            .post(endpoint)
-            .json(&json!({ "request": request }))
-            .send()
-            .await
-            .unwrap()
+        let (header, claims) = (header.as_object().unwrap().clone(), claims.as_object().unwrap().clone());
+        let request = jwt::sign(&self.key, Signature::Valid, header, &claims).await.unwrap();
+        self.world.http.post(endpoint).json(&json!({ "request": request })).send().await.unwrap()
     }
 
     async fn endpoints(&self) -> (String, String) {
         let query = [("client_id", CLIENT), ("mccmnc", "310410")];
         let found: Value = self.world.discovery(&query).await.json().await.unwrap();
         let text = |name: &str| found[name].as_str().unwrap().to_owned();
-        (
-            text("server_initiated_authorization_endpoint"),
-            text("server_initiated_cancel_endpoint"),
-        )
+        (text("server_initiated_authorization_endpoint"), text("server_initiated_cancel_endpoint"))
     }
 
     async fn wait_for(&self, count: usize) -> Vec<(String, Vec<(String, String)>)> {
@@ -121,40 +94,21 @@ async fn a_push_is_approved_on_the_phone_and_tokens_arrive() {
     let aurora = desk.world.carrier("aurora");
     let (begin, _) = desk.endpoints().await;
     let answer: Value = desk.send(&begin, json!({})).await.json().await.unwrap();
-    assert_eq!(
-        (&answer["expires_in"], &answer["correlation_id"]),
-        (&json!("600"), &json!("abcd-1234"))
-    );
+    assert_eq!((&answer["expires_in"], &answer["correlation_id"]), (&json!("600"), &json!("abcd-1234")));
     let auth_req_id = answer["auth_req_id"].as_str().unwrap();
     let phone = aurora.phone_url().unwrap();
     let page = desk.world.get(&phone, &[]).await.text().await.unwrap();
     assert!(page.contains("Pick up parcel 7") && page.contains(auth_req_id));
 
-    let form = [
-        ("auth_req_id", auth_req_id),
-        ("decision", "agree"),
-        ("factor", "face"),
-    ];
-    assert_eq!(
-        desk.world
-            .post(&format!("{phone}/decide"), &form)
-            .await
-            .status(),
-        303
-    );
+    let form = [("auth_req_id", auth_req_id), ("decision", "agree"), ("factor", "face")];
+    assert_eq!(desk.world.post(&format!("{phone}/decide"), &form).await.status(), 303);
     let received = desk.wait_for(1).await;
     let (bearer, body) = &received[0];
     assert_eq!(bearer, "Bearer a-secret-of-ours");
-    assert_eq!(
-        (first(body, "auth_req_id"), first(body, "state")),
-        (Some(auth_req_id), Some("si-state"))
-    );
+    assert_eq!((first(body, "auth_req_id"), first(body, "state")), (Some(auth_req_id), Some("si-state")));
     let id_token = json!({ "id_token": first(body, "id_token").unwrap() });
     let claims = desk.world.claims(aurora, &id_token).await.unwrap();
-    assert_eq!(
-        (&claims["nonce"], &claims["context"]),
-        (&json!("si-nonce"), &json!("Pick up parcel 7"))
-    );
+    assert_eq!((&claims["nonce"], &claims["context"]), (&json!("si-nonce"), &json!("Pick up parcel 7")));
     assert_eq!(claims["cnf"]["kty"], "RSA");
     assert_eq!(aurora.notified(), [Some(200)]);
 }
@@ -189,32 +143,16 @@ async fn a_bad_request_object_pushes_nothing() {
     let desk = Desk::open().await;
     let (begin, _) = desk.endpoints().await;
     for (changes, error) in [
-        (
-            json!({ "aud": "https://elsewhere.example" }),
-            "invalid_request_object",
-        ),
+        (json!({ "aud": "https://elsewhere.example" }), "invalid_request_object"),
         (json!({ "exp": 1 }), "invalid_request_object"),
-        (
-            json!({ "response_type": "code" }),
-            "unsupported_response_type",
-        ),
-        (
-            json!({ "login_hint": "310410-nobody" }),
-            "invalid_login_hint",
-        ),
-        (
-            json!({ "notification_uri": "http://127.0.0.1:1/" }),
-            "invalid_request",
-        ),
+        (json!({ "response_type": "code" }), "unsupported_response_type"),
+        (json!({ "login_hint": "310410-nobody" }), "invalid_login_hint"),
+        (json!({ "notification_uri": "http://127.0.0.1:1/" }), "invalid_request"),
         (json!({ "expires_in": 172_801 }), "invalid_request"),
         (json!({ "scope": "name" }), "invalid_scope"),
     ] {
         let answer = desk.send(&begin, changes.clone()).await;
         assert_eq!(answer.status(), 400);
-        assert_eq!(
-            answer.json::<Value>().await.unwrap()["error"],
-            error,
-            "{changes}"
-        );
+        assert_eq!(answer.json::<Value>().await.unwrap()["error"], error, "{changes}");
     }
 }

@@ -30,6 +30,9 @@ async fn an_answer_is_read_to_the_limit_and_not_a_byte_further() {
     assert_eq!(outcome(&client, &peer).await, Ok((200, vec![b' '; 10_000])));
     peer.play(PATH, Play::Say(answer(200, &json, &[b' '; 10_001])));
     assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is too large")));
+    // One that announces too much is not waited for.
+    peer.play(PATH, Play::Stall(b"HTTP/1.1 200 x\r\ncontent-length: 10001\r\n\r\n".to_vec()));
+    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is too large")));
     peer.play(PATH, Play::Endless);
     assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is too large")));
     assert!(peer.written() < 50 << 20, "the connection is closed, not drained");

@@ -255,6 +255,22 @@ async fn five_hundred_sign_ins_on_a_cold_cache_share_one_fetch() {
 }
 
 // E11
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_on_many_threads_share_each_fetch_however_they_interleave() {
+    for _ in 0..50 {
+        let rig = Arc::new(Rig::new(&["good"]).await);
+        let readers: Vec<_> = (0..32)
+            .map(|_| {
+                let rig = Arc::clone(&rig);
+                tokio::spawn(async move { rig.finds("good", 0).await })
+            })
+            .collect();
+        assert!(join_all(readers).await.into_iter().all(|found| found.unwrap()));
+        assert_eq!(rig.fetches(), 1);
+    }
+}
+
+// E11
 #[tokio::test]
 async fn a_leader_that_gives_up_takes_nobody_with_it() {
     let rig = Rig::new(&[]).await;

@@ -84,6 +84,12 @@ impl Browser {
         }
     }
 
+    /// A browser on a phone.
+    pub fn phone() -> Self {
+        let user_agent = "Mozilla/5.0 (Android 16; Mobile; rv:150.0) Gecko/150.0 Firefox/150.0".to_owned();
+        Self { user_agent, ..Self::new() }
+    }
+
     /// Cookies of `host`, by name.
     pub fn cookies(&self, host: &str) -> BTreeMap<String, String> {
         self.jar.lock().unwrap().get(host).cloned().unwrap_or_default()
@@ -152,7 +158,13 @@ impl Browser {
     }
 
     /// Any request, with this browser's cookies.
-    pub async fn send(&self, method: Method, url: impl AsRef<str>, body: Option<String>, headers: &[(&str, &str)]) -> Page {
+    pub async fn send(
+        &self,
+        method: Method,
+        url: impl AsRef<str>,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> Page {
         let url = Url::parse(url.as_ref()).unwrap();
         let host = url.host_str().unwrap().to_owned();
         let mut request = self.client.request(method, url.clone()).header("user-agent", &self.user_agent);

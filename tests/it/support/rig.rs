@@ -31,6 +31,8 @@ pub struct Choices {
     pub routes: String,
     /// Further top-level keys.
     pub top: String,
+    /// Aurora alone, as a plain OpenID Connect issuer, with these further keys, four spaces in front of each line.
+    pub plain: Option<String>,
 }
 
 impl Default for Choices {
@@ -42,6 +44,7 @@ impl Default for Choices {
             provider: String::new(),
             routes: String::new(),
             top: String::new(),
+            plain: None,
         }
     }
 }
@@ -87,22 +90,38 @@ impl Rig {
 
     /// The configuration text this rig runs on.
     pub fn config_text(&self) -> String {
-        let Choices { sessions, sign_in, zenkey, provider, routes, top } = &self.choices;
+        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain } = &self.choices;
         let upstream = self.upstream.address;
         let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
-        let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
-        format!(
-            "public_url: http://localhost:{port}
-listen: 127.0.0.1:{port}
-admin_listen: 127.0.0.1:1
-provider:
-  zenkey:
+        let provider = match plain {
+            None => format!(
+                "  zenkey:
     client_id: {CLIENT_ID}
     client_secret: \"{CLIENT_SECRET}\"
     discovery_issuer: {discovery}
     discovery_ui: {ui}
     trusted_issuers:
 {issuers}{zenkey}  allow_private_addresses: true
+{provider}",
+                discovery = self.simulator.discovery_issuer(),
+                ui = self.simulator.discovery_ui(),
+            ),
+            Some(keys) => format!(
+                "  oidc:
+    issuer: {issuer}
+    client_id: {CLIENT_ID}
+    client_secret: \"{CLIENT_SECRET}\"
+{keys}  allow_private_addresses: true
+{provider}",
+                issuer = self.simulator.carrier("aurora").unwrap().issuer(),
+            ),
+        };
+        let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
+        format!(
+            "public_url: http://localhost:{port}
+listen: 127.0.0.1:{port}
+admin_listen: 127.0.0.1:1
+provider:
 {provider}sessions:
 {sessions}{sign_in}{top}routes:
   - {{ host: localhost, path: /public, access: anonymous, upstream: 'http://{upstream}' }}
@@ -123,16 +142,17 @@ provider:
     require: {{ claims: {{ groups: [admins] }} }}
 {routes}",
             port = self.address.port(),
-            discovery = self.simulator.discovery_issuer(),
-            ui = self.simulator.discovery_ui(),
         )
         .replace("DIR", &self.dir_path)
         .replace("UPSTREAM", &format!("http://{upstream}"))
     }
 
     fn config(&self) -> Config {
-        let text = self.config_text();
-        match Config::parse(&text, "rig.yaml", &|_| None) {
+        Self::read(&self.config_text())
+    }
+
+    fn read(text: &str) -> Config {
+        match Config::parse(text, "rig.yaml", &|_| None) {
             Ok((config, _)) => config,
             Err(faults) => panic!("{faults}\n{text}"),
         }
@@ -155,6 +175,22 @@ provider:
     pub async fn start_gateway(&mut self) {
         let sockets = Sockets::bind(self.address, loopback()).unwrap();
         self.app = Some(App::start_on(sockets, self.config()).await.unwrap());
+    }
+
+    /// Another gateway with the same configuration on a port of its own, behind the same name.
+    pub async fn another_node(&self) -> App {
+        let sockets = Sockets::bind(loopback(), loopback()).unwrap();
+        App::start_on(sockets, self.config()).await.unwrap()
+    }
+
+    /// A page as `node` serves it, as a person would open it whom the load balancer sent there.
+    pub fn url_at(&self, node: &App, path: &str) -> String {
+        format!("http://localhost:{}{path}", node.address().port())
+    }
+
+    /// Where this rig's files are.
+    pub fn dir(&self) -> &str {
+        &self.dir_path
     }
 
     /// The gateway.

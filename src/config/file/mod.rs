@@ -1,0 +1,264 @@
+//! The file as it is typed. The comments of these fields are the reference (docs/CONFIGURATION.md) and what an editor
+//! shows; `default` and the limits beside them are checked against the program by tests.
+//!
+//! Every field is an `Option`: what must be there is said to the schema (`required`) and judged by the walker, so that
+//! one missing key does not hide the faults of all others.
+
+mod provider;
+mod routes;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::Deserializer;
+
+use super::form::Written;
+use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
+use super::form::words::{FilePath, OwnPrefix, StorePrefix};
+use super::human::{HumanDuration, HumanSize};
+use super::secret_ref::SecretRef;
+pub(crate) use provider::{IssuerEntry, OidcFile, ProviderFile, ZenkeyFile};
+pub(crate) use routes::{
+    AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
+};
+
+type Time = Option<Written<HumanDuration>>;
+type Size = Option<Written<HumanSize>>;
+
+/// A list in which an item that has a fault of its own leaves a hole, so that the others keep their numbers.
+#[derive(Clone)]
+pub(crate) struct List<T>(pub(crate) Vec<Option<T>>);
+
+impl<T> List<T> {
+    /// The items that have no fault, with their numbers.
+    pub(crate) fn items(&self) -> impl Iterator<Item = (usize, &T)> {
+        self.0.iter().enumerate().filter_map(|(index, item)| item.as_ref().map(|item| (index, item)))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(List)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Vec::<T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Vec::<T>::json_schema(generator)
+    }
+}
+
+/// One item, or a list of them.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(crate) enum OneOrMany<T> {
+    One(T),
+    Many(List<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// The items that have no fault, with their numbers if they stand in a list.
+    pub(crate) fn items(&self) -> Vec<(Option<usize>, &T)> {
+        match self {
+            OneOrMany::One(item) => vec![(None, item)],
+            OneOrMany::Many(list) => list.items().map(|(index, item)| (Some(index), item)).collect(),
+        }
+    }
+}
+
+/// The whole file.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "zengate")]
+pub(crate) struct File {
+    /// Where people's browsers reach the gateway: scheme, host and port, as registered with the provider. `https`,
+    /// or `http` on this machine only: session cookies are always `Secure`.
+    #[schemars(required)]
+    pub(crate) public_url: Option<Written<Origin>>,
+    /// Path under which the gateway's own addresses live on every protected host: `callback`, `start`, `sign_out`, ….
+    #[schemars(extend("default" = "/oauth2"))]
+    pub(crate) prefix: Option<Written<OwnPrefix>>,
+    /// Public listener. `:4180` means every IPv4 address of the machine.
+    #[schemars(extend("default" = ":4180"))]
+    pub(crate) listen: Option<Written<Listen>>,
+    /// Private listener: metrics, health, administration. Whoever reaches it is trusted, so an address beyond this
+    /// machine must be written out.
+    #[schemars(extend("default" = "127.0.0.1:44180"))]
+    pub(crate) admin_listen: Option<Written<AdminAddress>>,
+    /// Worker threads. Without it: one for each processor.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(crate) threads: Option<u32>,
+    /// Treat a secret file that every user of the machine may read as a fault; otherwise it is a warning.
+    #[schemars(extend("default" = false))]
+    pub(crate) strict_secrets: Option<bool>,
+    /// Proxies in front of the gateway whose `X-Forwarded-*` headers are believed: addresses or ranges. Ranges that
+    /// trust everybody are refused.
+    #[schemars(extend("default" = []))]
+    pub(crate) trusted_proxies: Option<List<Written<TrustedNetwork>>>,
+    /// Who vouches for people: `zenkey` or `oidc`, one of the two.
+    #[schemars(required)]
+    pub(crate) provider: Option<ProviderFile>,
+    /// How sign-ins run.
+    pub(crate) sign_in: Option<SignInFile>,
+    /// Where sessions are kept, and for how long.
+    pub(crate) sessions: Option<SessionsFile>,
+    /// What one client may use up.
+    pub(crate) limits: Option<LimitsFile>,
+    /// What is written to standard error.
+    pub(crate) log: Option<LogFile>,
+    /// How the gateway stops.
+    pub(crate) shutdown: Option<ShutdownFile>,
+    /// What is protected. The most specific route wins, whatever the order; what no route names is refused.
+    #[schemars(required, extend("minItems" = 1))]
+    pub(crate) routes: Option<List<RouteFile>>,
+}
+
+/// How sign-ins run.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignInFile {
+    /// Origins beside the protected host itself to which a sign-in may return. Literals: no pattern, no wildcard.
+    #[schemars(extend("default" = []))]
+    pub(crate) return_origins: Option<List<Written<Origin>>>,
+    /// How far a provider's clock may differ from ours.
+    #[schemars(extend("default" = "1m", "x-max" = "5m"))]
+    pub(crate) skew: Time,
+    /// Sign-ins that may be under way at once; beyond it new ones get 503.
+    #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
+    pub(crate) max_attempts: Option<u64>,
+}
+
+/// Where sessions are kept, and for how long.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SessionsFile {
+    /// `embedded` (a file, see `path`), `memory` (lost at restart), `file:///…` (an embedded file there), or the address
+    /// of a Redis: `redis://host:6379/0`, `rediss://…` with TLS, `unix:///…`. An address with a password is a secret: write
+    /// `{ file: … }` or `{ env: … }`.
+    #[schemars(extend("default" = "embedded"))]
+    pub(crate) store: Option<SecretRef>,
+    /// File of the embedded store. Without it: `zengate.redb` in `$STATE_DIRECTORY` (which systemd sets) or in the
+    /// working directory.
+    pub(crate) path: Option<Written<FilePath>>,
+    /// What every key in Redis begins with.
+    #[schemars(extend("default" = "zengate:"))]
+    pub(crate) redis_prefix: Option<Written<StorePrefix>>,
+    /// A session that is unused for this long is over. Never longer than `absolute`.
+    #[schemars(extend("default" = "30m", "x-min" = "1m", "x-max" = "365d"))]
+    pub(crate) idle: Time,
+    /// A session that is this old is over, used or not.
+    #[schemars(extend("default" = "12h", "x-min" = "1m", "x-max" = "365d"))]
+    pub(crate) absolute: Time,
+    /// A sign-in that is not finished within this time is over.
+    #[schemars(extend("default" = "10m", "x-min" = "1m", "x-max" = "1h"))]
+    pub(crate) attempt: Time,
+    /// Keys that records are sealed with, beside the secret in each cookie: at least 32 random bytes each, as base64 or
+    /// hexadecimal (`openssl rand -base64 32`). The first one seals, all of them open: put a new one in front.
+    #[schemars(extend("default" = []))]
+    pub(crate) keys: Option<List<SecretRef>>,
+    /// Sessions that are held in memory for quick answers.
+    #[schemars(extend("default" = 100_000), range(min = 1, max = 100_000_000))]
+    pub(crate) cache_entries: Option<u64>,
+    /// A session in memory is compared with the store this often: how long a revoked session may live on.
+    #[schemars(extend("default" = "1s", "x-max" = "5m"))]
+    pub(crate) revalidate: Time,
+    /// Sessions in memory stay good this long while the store cannot be reached.
+    #[schemars(extend("default" = "1m", "x-max" = "1d"))]
+    pub(crate) grace: Time,
+}
+
+/// What one client may use up.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitsFile {
+    /// Largest header block of a request; beyond it 431.
+    #[schemars(extend("default" = "32KiB", "x-min" = "1KiB", "x-max" = "1MiB"))]
+    pub(crate) header_bytes: Size,
+    /// Most header fields of a request; beyond it 431.
+    #[schemars(extend("default" = 100), range(min = 8, max = 256))]
+    pub(crate) header_count: Option<u32>,
+    /// Longest request target; beyond it 414.
+    #[schemars(extend("default" = "8KiB", "x-min" = "256B", "x-max" = "1MiB"))]
+    pub(crate) uri_bytes: Size,
+    /// Largest `Cookie` header; beyond it 431.
+    #[schemars(extend("default" = "16KiB", "x-min" = "1KiB", "x-max" = "1MiB"))]
+    pub(crate) cookie_bytes: Size,
+    /// Time in which all headers of a request must have come.
+    #[schemars(extend("default" = "10s", "x-min" = "1s", "x-max" = "5m"))]
+    pub(crate) header_deadline: Time,
+    /// How long an idle connection is kept for the next request.
+    #[schemars(extend("default" = "75s", "x-min" = "1s", "x-max" = "1h"))]
+    pub(crate) keepalive: Time,
+    /// Largest request body, unless a route says otherwise; beyond it 413.
+    #[schemars(extend("default" = "64MiB"))]
+    pub(crate) body: Size,
+    /// Slowest request body, bytes in a second over `body_rate_window`; below it 408.
+    #[schemars(extend("default" = "500B", "x-max" = "1MiB"))]
+    pub(crate) body_min_rate: Size,
+    /// Time over which `body_min_rate` is measured.
+    #[schemars(extend("default" = "30s", "x-min" = "1s", "x-max" = "10m"))]
+    pub(crate) body_rate_window: Time,
+    /// Open client connections in all.
+    #[schemars(extend("default" = 20_000), range(min = 1, max = 1_000_000))]
+    pub(crate) connections: Option<u32>,
+    /// Open connections of one client address; trusted proxies are not counted.
+    #[schemars(extend("default" = 1_000), range(min = 1, max = 1_000_000))]
+    pub(crate) connections_per_client: Option<u32>,
+    /// Longest silence while reading from a client.
+    #[schemars(extend("default" = "1m", "x-min" = "1s", "x-max" = "1h"))]
+    pub(crate) read_timeout: Time,
+    /// Longest silence while writing to a client.
+    #[schemars(extend("default" = "1m", "x-min" = "1s", "x-max" = "1h"))]
+    pub(crate) write_timeout: Time,
+}
+
+/// What is written to standard error.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogFile {
+    /// `json` for machines, `human` for a terminal.
+    #[schemars(extend("default" = "json"))]
+    pub(crate) format: Option<FormatWord>,
+    /// Least important events that are written.
+    #[schemars(extend("default" = "info"))]
+    pub(crate) level: Option<LevelWord>,
+    /// One line for each request.
+    #[schemars(extend("default" = true))]
+    pub(crate) access: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum FormatWord {
+    Json,
+    Human,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum LevelWord {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How the gateway stops.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShutdownFile {
+    /// Requests that are under way get this long to finish.
+    #[schemars(extend("default" = "25s", "x-max" = "1h"))]
+    pub(crate) grace: Time,
+}

@@ -1,0 +1,140 @@
+//! `provider`: who vouches for people.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{List, Size, Time};
+use crate::config::form::Written;
+use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
+use crate::config::form::words::{Acr, Algorithm, ClientId, FilePath, Scope};
+use crate::config::secret_ref::SecretRef;
+
+/// Who vouches for people, and how the gateway reaches them.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProviderFile {
+    /// Mobile carriers, found through ZenKey's discovery.
+    pub(crate) zenkey: Option<ZenkeyFile>,
+    /// One OpenID Connect issuer.
+    pub(crate) oidc: Option<OidcFile>,
+    /// Time to connect to a provider.
+    #[schemars(extend("default" = "3s", "x-min" = "100ms", "x-max" = "1m"))]
+    pub(crate) connect_timeout: Time,
+    /// Time for a whole exchange with a provider.
+    #[schemars(extend("default" = "5s", "x-min" = "100ms", "x-max" = "1m"))]
+    pub(crate) total_timeout: Time,
+    /// Largest answer of a provider, decoded.
+    #[schemars(extend("default" = "1MiB", "x-min" = "4KiB", "x-max" = "16MiB"))]
+    pub(crate) max_answer: Size,
+    /// A further bundle of certificate authorities (PEM) to trust for providers, beside the system's.
+    pub(crate) ca_file: Option<Written<FilePath>>,
+    /// Accept providers whose names resolve to loopback, private or link-local addresses.
+    #[schemars(extend("default" = false))]
+    pub(crate) allow_private_addresses: Option<bool>,
+    /// Key sets are refreshed this often.
+    #[schemars(extend("default" = "15m", "x-min" = "1m", "x-max" = "1d"))]
+    pub(crate) jwks_refresh: Time,
+    /// Key sets are used at most this long while their issuer cannot be reached.
+    #[schemars(extend("default" = "1d", "x-min" = "1m", "x-max" = "30d"))]
+    pub(crate) jwks_max_stale: Time,
+    /// At most one forced refresh for an unknown key per issuer in this time.
+    #[schemars(extend("default" = "1m", "x-min" = "1s", "x-max" = "1h"))]
+    pub(crate) jwks_cooldown: Time,
+    /// A carrier's configuration is cached at most this long.
+    #[schemars(extend("default" = "15m", "x-min" = "1s", "x-max" = "1d"))]
+    pub(crate) metadata_max_age: Time,
+}
+
+/// Mobile carriers, found through ZenKey's discovery.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ZenkeyFile {
+    /// Client id from the portal, `ccid-…`.
+    #[schemars(required)]
+    pub(crate) client_id: Option<Written<ClientId>>,
+    /// Client secret.
+    #[schemars(required)]
+    pub(crate) client_secret: Option<SecretRef>,
+    /// Carriers that may be the answer of discovery: each its exact issuer, or a mapping with more about it.
+    #[schemars(required, extend("minItems" = 1))]
+    pub(crate) trusted_issuers: Option<List<IssuerEntry>>,
+    /// Service that tells which carrier serves a subscriber.
+    #[schemars(extend("default" = "https://discoveryissuer.myzenkey.com"))]
+    pub(crate) discovery_issuer: Option<Written<ProviderUrl>>,
+    /// Page on which a person's carrier is found.
+    #[schemars(extend("default" = "https://discoveryui.myzenkey.com/ui/discovery-ui"))]
+    pub(crate) discovery_ui: Option<Written<ProviderUrl>>,
+    /// Scopes that are asked for; `openid` must be among them.
+    #[schemars(extend("default" = ["openid"], "minItems" = 1))]
+    pub(crate) scopes: Option<List<Written<Scope>>>,
+    /// Authentication contexts that are asked for, best first.
+    #[schemars(extend("default" = ["a1"]))]
+    pub(crate) acr_values: Option<List<Written<Acr>>>,
+    /// Refuse a sign-in that ends with none of `acr_values`.
+    #[schemars(extend("default" = true))]
+    pub(crate) require_acr: Option<bool>,
+    /// Ask for attributes (e-mail, name, …). Without it: yes, if `scopes` holds more than `openid`.
+    pub(crate) userinfo: Option<bool>,
+}
+
+/// One OpenID Connect issuer.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OidcFile {
+    /// The issuer, exactly as it stands in its tokens.
+    #[schemars(required)]
+    pub(crate) issuer: Option<Written<IssuerName>>,
+    /// Client id.
+    #[schemars(required)]
+    pub(crate) client_id: Option<Written<ClientId>>,
+    /// Client secret.
+    #[schemars(required)]
+    pub(crate) client_secret: Option<SecretRef>,
+    /// Further hosts that its endpoints may have, exact; its own is always allowed.
+    #[schemars(extend("default" = []))]
+    pub(crate) allowed_hosts: Option<List<Written<AllowedHost>>>,
+    /// Signature algorithms that its tokens may have.
+    #[schemars(extend("default" = ["RS256"], "minItems" = 1))]
+    pub(crate) algorithms: Option<List<Written<Algorithm>>>,
+    /// Accept ID tokens of type `at+jwt`.
+    #[schemars(extend("default" = false))]
+    pub(crate) accept_at_jwt_typ: Option<bool>,
+    /// Scopes that are asked for; `openid` must be among them.
+    #[schemars(extend("default" = ["openid"], "minItems" = 1))]
+    pub(crate) scopes: Option<List<Written<Scope>>>,
+    /// Authentication contexts that are asked for, best first.
+    #[schemars(extend("default" = []))]
+    pub(crate) acr_values: Option<List<Written<Acr>>>,
+    /// Refuse a sign-in that ends with none of `acr_values`.
+    #[schemars(extend("default" = true))]
+    pub(crate) require_acr: Option<bool>,
+    /// Ask for attributes (e-mail, name, …). Without it: yes, if `scopes` holds more than `openid`.
+    pub(crate) userinfo: Option<bool>,
+}
+
+/// A trusted issuer: its name, or more about it.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(crate) enum IssuerEntry {
+    Name(Written<IssuerName>),
+    Full(IssuerFile),
+}
+
+/// A trusted issuer with more about it.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssuerFile {
+    /// The issuer, exactly as it stands in its tokens: no wildcard, trailing slash included.
+    #[schemars(required)]
+    pub(crate) issuer: Option<Written<IssuerName>>,
+    /// Further hosts that its endpoints may have, exact; its own is always allowed.
+    #[schemars(extend("default" = []))]
+    pub(crate) allowed_hosts: Option<List<Written<AllowedHost>>>,
+    /// Signature algorithms that its tokens may have.
+    #[schemars(extend("default" = ["RS256"], "minItems" = 1))]
+    pub(crate) algorithms: Option<List<Written<Algorithm>>>,
+    /// Accept ID tokens of type `at+jwt`.
+    #[schemars(extend("default" = false))]
+    pub(crate) accept_at_jwt_typ: Option<bool>,
+}

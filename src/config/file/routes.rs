@@ -1,0 +1,144 @@
+//! `routes`: what is protected.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{List, OneOrMany, Size, Time};
+use crate::config::form::Written;
+use crate::config::form::address::{RouteHost, UpstreamUrl};
+use crate::config::form::words::{Acr, ClaimName, EmailDomain, Label, RoutePath};
+
+/// One protected place and what lies behind it.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteFile {
+    /// Name in logs and metrics. Without it: host and path.
+    pub(crate) name: Option<Written<Label>>,
+    /// Host name, exact, without a port.
+    #[schemars(required)]
+    pub(crate) host: Option<Written<RouteHost>>,
+    /// Path that the route covers, with everything below it, by whole segments.
+    #[schemars(extend("default" = "/"))]
+    pub(crate) path: Option<Written<RoutePath>>,
+    /// Who may pass: `anonymous` (everybody) or `session` (people who are signed in). There is no default.
+    #[schemars(required)]
+    pub(crate) access: Option<AccessWord>,
+    /// Where requests go: a plain HTTP server, host and port.
+    #[schemars(required)]
+    pub(crate) upstream: Option<Written<UpstreamUrl>>,
+    /// How the app is told who is there. Without it, a `session` route gets the preset of its provider (`zenkey` or
+    /// `x-auth-request`), an `anonymous` one nothing.
+    pub(crate) identity_headers: Option<IdentityHeadersFile>,
+    /// What a person must have beyond a session; all of it.
+    #[schemars(extend("minProperties" = 1))]
+    pub(crate) require: Option<RequireFile>,
+    /// Pass WebSocket upgrades on.
+    #[schemars(extend("default" = false))]
+    pub(crate) websocket: Option<bool>,
+    /// Largest request body. Without it: `limits.body`.
+    pub(crate) max_body: Size,
+    /// Pass the client's own `Authorization` header on.
+    #[schemars(extend("default" = false))]
+    pub(crate) pass_authorization: Option<bool>,
+    /// How long the upstream may take.
+    pub(crate) timeouts: Option<TimeoutsFile>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum AccessWord {
+    Anonymous,
+    Session,
+}
+
+/// How the app is told who is there.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IdentityHeadersFile {
+    /// Families of headers that apps know, one or a list: `zenkey`, `x-auth-request`, `x-forwarded`, `remote-user`. An
+    /// empty list for none. Without it: none if there is a `map`, else that of the provider.
+    pub(crate) preset: Option<OneOrMany<PresetWord>>,
+    /// Further headers: the header's name, and the claim that it carries or a mapping with more about it. A name that a
+    /// preset has replaces the preset's.
+    #[schemars(extend("propertyNames" = { "format": "header" }))]
+    pub(crate) map: Option<BTreeMap<String, HeaderEntry>>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(crate) enum PresetWord {
+    Zenkey,
+    XAuthRequest,
+    XForwarded,
+    RemoteUser,
+}
+
+/// What a header carries.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(crate) enum HeaderEntry {
+    Claim(Written<ClaimName>),
+    Full(HeaderFile),
+}
+
+/// What a header carries, and how.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HeaderFile {
+    /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time` or the name of another claim.
+    #[schemars(required)]
+    pub(crate) claim: Option<Written<ClaimName>>,
+    /// How signs beyond visible ASCII are written: `percent`, `base64url` (the whole value, always), or `ascii` (such a
+    /// value is left out).
+    #[schemars(extend("default" = "percent"))]
+    pub(crate) encoding: Option<EncodingWord>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum EncodingWord {
+    Percent,
+    Base64Url,
+    Ascii,
+}
+
+/// What a person must have beyond a session; all of it.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequireFile {
+    /// Authentication context: one of these, exactly.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) acr: Option<List<Written<Acr>>>,
+    /// Claims, each with the value or values of which it must have one.
+    #[schemars(extend(
+        "minProperties" = 1,
+        "additionalProperties" = {
+            "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1, "items": { "type": "string" } }]
+        }
+    ))]
+    pub(crate) claims: Option<BTreeMap<String, OneOrMany<String>>>,
+    /// Domains of which the verified e-mail address must have one.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) email_domains: Option<List<Written<EmailDomain>>>,
+}
+
+/// How long the upstream may take.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimeoutsFile {
+    /// Time to connect.
+    #[schemars(extend("default" = "2s", "x-min" = "10ms", "x-max" = "1m"))]
+    pub(crate) connect: Time,
+    /// Longest silence while reading.
+    #[schemars(extend("default" = "1m", "x-min" = "100ms", "x-max" = "1d"))]
+    pub(crate) read: Time,
+    /// Longest silence while writing.
+    #[schemars(extend("default" = "30s", "x-min" = "100ms", "x-max" = "1d"))]
+    pub(crate) write: Time,
+}

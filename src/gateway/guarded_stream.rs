@@ -25,6 +25,7 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::chunks::ChunkScanner;
 use super::head::{HeadFault, HeadLimits, HeadScanner};
 use super::listener::ConnectionSlot;
 use super::unreadable::Unreadable;
@@ -46,6 +47,7 @@ struct StandIn {
 
 struct HeadWatch {
     scanner: HeadScanner,
+    chunks: ChunkScanner,
     armed: bool,
     deadline: Duration,
     timer: Option<Pin<Box<Sleep>>>,
@@ -70,7 +72,14 @@ impl GuardedStream {
         unreadable: Arc<Unreadable>,
         slot: ConnectionSlot,
     ) -> Self {
-        let watch = HeadWatch { scanner: HeadScanner::new(limits), armed: true, deadline, timer: None, ended: false };
+        let watch = HeadWatch {
+            scanner: HeadScanner::new(limits),
+            chunks: ChunkScanner::default(),
+            armed: true,
+            deadline,
+            timer: None,
+            ended: false,
+        };
         Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, slot }
     }
 
@@ -103,7 +112,14 @@ impl GuardedStream {
         let mut head = self.head.lock();
         head.armed = false;
         head.timer = None;
-        HeadReport { fault: head.scanner.fault(), target: head.scanner.target().to_vec() }
+        // A body that came along with the head is judged with it.
+        let chunk = head.chunks.is_broken().then_some(HeadFault::BadChunk);
+        HeadReport { fault: head.scanner.fault().or(chunk), target: head.scanner.target().to_vec() }
+    }
+
+    /// Whether the request's body was found not to be one while it was read.
+    pub(super) fn is_body_broken(&self) -> bool {
+        self.head.lock().chunks.is_broken()
     }
 
     /// Begins the watch for the next request.
@@ -113,6 +129,7 @@ impl GuardedStream {
         head.timer = None;
         head.ended = false;
         head.scanner.reset();
+        head.chunks.stop();
     }
 }
 
@@ -149,7 +166,11 @@ impl HeadWatch {
     fn look(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
         let in_line = self.scanner.in_request_line();
         let fresh = buf.filled().get(before..).unwrap_or_default();
-        self.scanner.feed(fresh);
+        let rest = self.scanner.feed(fresh);
+        if self.scanner.is_done() && self.scanner.is_chunked() {
+            self.chunks.begin();
+            self.chunks.feed(rest);
+        }
         let over = matches!(self.scanner.fault(), Some(HeadFault::TooLarge | HeadFault::TargetTooLong));
         if over && !ends_head(fresh) {
             let ending: &[u8] =
@@ -170,13 +191,18 @@ impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let head = this.head.get_mut();
-        if !head.armed {
-            return Pin::new(&mut this.inner).poll_read(cx, buf);
-        }
-        if head.scanner.is_done() {
+        if head.armed && head.scanner.is_done() {
             return Poll::Ready(head.end(buf));
         }
         let before = buf.filled().len();
+        if !head.armed {
+            ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+            head.chunks.feed(buf.filled().get(before..).unwrap_or_default());
+            if head.chunks.is_broken() {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the chunked body is not one")));
+            }
+            return Poll::Ready(Ok(()));
+        }
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(result) => {
                 result?;

@@ -5,6 +5,7 @@ mod access_log;
 mod adapt;
 mod admin;
 mod body_rate;
+mod chunks;
 mod context;
 mod guarded_stream;
 pub mod head;

@@ -28,6 +28,10 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::RequestView;
 
+/// Largest head of an upstream's answer, names and values. The framework's own limit is between one mebibyte and
+/// twice that, by how the bytes happen to arrive (O06).
+const MAX_ANSWER_HEAD: usize = 256 * 1024;
+
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
     pub(super) party: Arc<RelyingParty>,
@@ -88,6 +92,10 @@ impl Gateway {
     }
 }
 
+fn is_body_broken(session: &Session) -> bool {
+    session.stream().and_then(guarded_stream::of).is_some_and(guarded_stream::GuardedStream::is_body_broken)
+}
+
 /// What the rooms below need to see of a request that was admitted.
 fn view<'a>(session: &'a Session, context: &'a Context, target: &'a NormalTarget) -> RequestView<'a> {
     let header = session.req_header();
@@ -113,12 +121,8 @@ impl ProxyHttp for Gateway {
 
     async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         // The framework forgets its keep-alive limit with each request that it reads; that it will not keep the connection
-        // at all (HTTP/1.0, `Connection: close`) it remembers. It also forgives much in chunk lines, so that a proxy in front
-        // of us may see a body end elsewhere: after a chunked body nothing more is read (I08).
-        let chunked = session.req_header().headers.contains_key(header::TRANSFER_ENCODING);
-        if chunked {
-            session.set_keepalive(None);
-        } else if session.get_keepalive().is_some() {
+        // at all (HTTP/1.0, `Connection: close`) it remembers.
+        if session.get_keepalive().is_some() {
             session.set_keepalive(Some(self.settings.keepalive.as_secs()));
         }
         session.set_read_timeout(Some(self.settings.client_read_timeout));
@@ -237,6 +241,12 @@ impl ProxyHttp for Gateway {
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             session.set_read_timeout(Some(WEBSOCKET_IDLE));
         }
+        let fields = response.headers.iter();
+        if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {
+            let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's head is over its limit");
+            error.as_up();
+            return Err(error);
+        }
         self.rules.clean_response(response, &self.metrics)
     }
 
@@ -249,6 +259,7 @@ impl ProxyHttp for Gateway {
             (ErrorType::HTTPStatus(413), _) => Refusal::BodyTooLarge,
             (ErrorType::HTTPStatus(408), _) => Refusal::ClientTooSlow,
             // A chunk that is not as long as it says: where this request ends is anybody's guess (I08).
+            (_, ErrorSource::Downstream) if is_body_broken(session) => Refusal::RequestMalformed,
             (kind, ErrorSource::Downstream) if kind.as_str() == "InvalidChunk" => Refusal::RequestMalformed,
             (
                 ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout,

@@ -10,13 +10,16 @@ use crate::support::upstream::Then;
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// A rig with `/dead`, whose app is not there, and `/slow`, whose app has little time.
-async fn rig() -> Rig {
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+async fn rig() -> (Rig, tokio::net::TcpSocket) {
+    // Bound, so that nobody else gets it, and never listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dead = socket.local_addr().unwrap();
     let routes = format!(
         "  - {{ host: localhost, path: /dead, access: session, upstream: 'http://{dead}' }}
   - {{ host: localhost, path: /slow, access: session, upstream: 'UPSTREAM', timeouts: {{ read: 300ms }} }}\n"
     );
-    Rig::with(Choices { routes, ..Choices::default() }).await
+    (Rig::with(Choices { routes, ..Choices::default() }).await, socket)
 }
 
 fn post(path: &str, lines: &str) -> String {
@@ -26,7 +29,7 @@ fn post(path: &str, lines: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_is_not_there_is_named_at_once_and_kindly() {
     // O01, R09
-    let rig = rig().await;
+    let (rig, _dead) = rig().await;
     let cookie = signed_in(&rig).await;
     let start = Instant::now();
     let page =
@@ -56,7 +59,7 @@ async fn an_app_that_is_not_there_is_named_at_once_and_kindly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_never_answers_is_given_up() {
     // O02
-    let rig = rig().await;
+    let (rig, _dead) = rig().await;
     let cookie = signed_in(&rig).await;
     rig.upstream.script("", Then::Stall);
     let before = rig.upstream.count();
@@ -74,7 +77,7 @@ async fn an_app_that_never_answers_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn half_an_answer_never_looks_whole() {
     // O03
-    let rig = rig().await;
+    let (rig, _dead) = rig().await;
     for broken in [
         "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf of it\r\n",
@@ -100,7 +103,7 @@ async fn half_an_answer_never_looks_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_is_sent_once() {
     // O04: the app reads the request on a connection that was used before, does what it says, and hangs up
-    let rig = rig().await;
+    let (rig, _dead) = rig().await;
     for method in ["POST", "PATCH"] {
         rig.upstream.answer(OK);
         assert_eq!(exchange(rig.address, get("/public", "").as_bytes()).await.status(), 200);
@@ -115,7 +118,7 @@ async fn a_post_is_sent_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_cannot_switch_protocols_unasked() {
     // O09, I16
-    let rig = rig().await;
+    let (rig, _dead) = rig().await;
     for answer in [
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nraw",
         "HTTP/1.1 101 Switching Protocols\r\n\r\nraw",
@@ -134,7 +137,7 @@ async fn an_app_cannot_switch_protocols_unasked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_two_readings_reaches_nobody_else() {
     // I25, O06
-    let rig = rig().await;
+    let (rig, _dead) = rig().await;
     let smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL";
     for (answer, forgiven) in [
         (
@@ -147,6 +150,8 @@ async fn an_answer_of_two_readings_reaches_nobody_else() {
         (format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok{smuggled}"), true),
         (format!("HTTP/1.1 204 No Content\r\nContent-Length: 40\r\n\r\n{smuggled}"), true),
         (format!("HTTP/1.1 200 OK\r\nX-A: {}\r\nContent-Length: 2\r\n\r\nok", "x".repeat(2_000_000)), false),
+        (format!("HTTP/1.1 200 OK\r\nX-A: {}\r\nContent-Length: 2\r\n\r\nok", "x".repeat(300_000)), false),
+        (format!("HTTP/1.1 200 OK\r\nX-A: {}\r\nContent-Length: 2\r\n\r\nok", "x".repeat(200_000)), true),
     ] {
         rig.upstream.answer(&answer);
         let shown = &answer[..answer.len().min(90)];
@@ -169,7 +174,7 @@ async fn an_answer_of_two_readings_reaches_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_app_says_of_itself_is_its_own_business() {
     // O10
-    let rig = rig().await;
+    let (rig, _dead) = rig().await;
     let cookie = signed_in(&rig).await;
     for (status, more) in [
         ("401 Unauthorized", "WWW-Authenticate: Basic realm=x\r\n"),

@@ -48,12 +48,17 @@ impl Process {
 
     /// `zengate serve` with `config`, once it is up: the process, its public and its private address.
     pub fn serve(config: &Path) -> (Self, String, String) {
+        Self::try_serve(config).expect("its ports are free")
+    }
+
+    /// The same; `None` if somebody else was quicker to take a port that the configuration names.
+    pub fn try_serve(config: &Path) -> Option<(Self, String, String)> {
         let process = Self::start(&["serve", "--config", config.to_str().unwrap()], &[]);
-        let line = process.line("The gateway is up");
-        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let line = process.any_line(&["The gateway is up", "Address already in use"]);
+        let event: serde_json::Value = serde_json::from_str(&line).ok()?;
         let address = |key: &str| event[key].as_str().unwrap().to_owned();
         let (listen, private) = (address("listen"), address("private"));
-        (process, listen, private)
+        Some((process, listen, private))
     }
 
     /// Process id.
@@ -63,8 +68,13 @@ impl Process {
 
     /// Waits for the first line on standard error that contains `what`.
     pub fn line(&self, what: &str) -> String {
+        self.any_line(&[what])
+    }
+
+    fn any_line(&self, what: &[&str]) -> String {
         let (lines, more) = &*self.stderr;
-        let found = |lines: &Vec<String>| lines.iter().find(|line| line.contains(what)).cloned();
+        let wanted = |line: &&String| what.iter().any(|what| line.contains(what));
+        let found = |lines: &Vec<String>| lines.iter().find(wanted).cloned();
         let (lines, _) =
             more.wait_timeout_while(lines.lock().unwrap(), PATIENCE, |lines| found(lines).is_none()).unwrap();
         found(&lines).unwrap_or_else(|| panic!("no line with {what:?} in time:\n{}", lines.join("\n")))

@@ -181,7 +181,7 @@ provider:
             let sockets = Sockets::bind(self.address, loopback()).unwrap();
             match App::start_on(sockets, self.config()).await {
                 Ok(app) => break Some(app),
-                Err(StartError::Embedded(EmbeddedError::AlreadyOpen)) if Instant::now() < deadline => {
+                Err(StartError::Embedded { error: EmbeddedError::AlreadyOpen, .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Err(error) => panic!("{error}"),

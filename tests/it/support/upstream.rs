@@ -163,7 +163,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             Then::HangUp => return,
             Then::Echo => {
                 while read_more(&mut stream, &mut buffer, &shared).await.is_some() {
-                    let echoed: Vec<u8> = buffer.drain(..).collect();
+                    let echoed = std::mem::take(&mut buffer);
                     if stream.write_all(&echoed).await.is_err() {
                         return;
                     }

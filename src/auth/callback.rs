@@ -18,6 +18,7 @@ use crate::identity::Identity;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
 use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken};
 use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, UserInfo};
+use crate::route::path::ReturnTo;
 use crate::secret::{SecretString, constant_time_eq};
 use crate::session::Session;
 use crate::telemetry::log::pseudonym;
@@ -59,13 +60,15 @@ impl RelyingParty {
         };
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
+        // A sign-in for another of our hosts is started again over there.
+        let way_back = hand_off.is_none().then_some(&return_to);
         match self.finish_leg(&From { view, binding: Some(binding) }, attempt, params, now).await {
             Ok(Ending::Onward(departure)) => self.redirect_out(departure),
             Ok(Ending::SignedIn(session)) => {
                 let arrived = self.arrive(view, *session, binding, &return_to, hand_off.as_ref(), now).await;
-                arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal))
+                arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal, way_back))
             }
-            Err(refusal) => self.refused(view, binding, refusal),
+            Err(refusal) => self.refused(view, binding, refusal, way_back),
         }
     }
 
@@ -84,7 +87,7 @@ impl RelyingParty {
         };
         match self.attempts().take(state, binding, now).await {
             Err(error @ TakeError::Store(_)) => self.not_taken(view, binding, &error),
-            _ => self.refused(view, binding, Refusal::CallbackMalformed),
+            _ => self.refused(view, binding, Refusal::CallbackMalformed, None),
         }
     }
 
@@ -112,13 +115,19 @@ impl RelyingParty {
                 Refusal::StoreUnavailable
             }
         };
-        self.refused(view, binding, refusal)
+        self.refused(view, binding, refusal, None)
     }
 
     /// A refused sign-in: its cookie goes, whatever session the browser already had stays.
-    fn refused(&self, view: &RequestView<'_>, binding: &Binding, refusal: Refusal) -> Reply {
+    fn refused(
+        &self,
+        view: &RequestView<'_>,
+        binding: &Binding,
+        refusal: Refusal,
+        way_back: Option<&ReturnTo>,
+    ) -> Reply {
         self.metrics.sign_ins.with_label_values(&[refusal.words().code]).inc();
-        let mut reply = self.refusal(refusal, view);
+        let mut reply = self.refusal_to(refusal, view, way_back);
         if let Some(cookie) = binding.clear_when_alone() {
             reply.add_cookie(cookie);
         }

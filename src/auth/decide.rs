@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::{LiveSession, RelyingParty};
 use crate::identity::headers::HeaderSet;
 use crate::route::path::MAX_RETURN;
+use crate::route::path::ReturnTo;
 use crate::route::{Access, Found, Route};
 use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
@@ -284,10 +285,20 @@ impl RelyingParty {
 
     /// A refusal, counted and logged where it is handled.
     pub(super) fn refusal(&self, refusal: Refusal, view: &RequestView<'_>) -> Reply {
+        self.refusal_to(refusal, view, None)
+    }
+
+    /// A refusal of somebody who was on the way to a page: starting again leads there.
+    pub(super) fn refusal_to(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
         let words = refusal.words();
         self.metrics.refusals.with_label_values(&[words.code]).inc();
         info!(request_id = view.request_id, code = words.code, status = words.status.as_u16(), "Refused");
-        refusal.reply(view, &self.settings.prefix)
+        let mut start = format!("{}/start", self.settings.prefix);
+        if let Some(to) = to.filter(|to| **to != ReturnTo::home()) {
+            start.push_str("?rd=");
+            start.extend(url::form_urlencoded::byte_serialize(to.location().as_bytes()));
+        }
+        refusal.reply_with(view, &start)
     }
 
     fn refuse(&self, refusal: Refusal, view: &RequestView<'_>) -> Decision {

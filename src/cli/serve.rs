@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 use super::fail;
 use crate::app::App;
 use crate::config::Config;
-use crate::telemetry::log;
+use crate::telemetry::{log, panics};
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let (config, warnings) = match Config::load(path) {
@@ -33,14 +33,17 @@ pub(super) fn run_with(config: Config) -> ExitCode {
         Err(error) => return fail(format!("no threads to run on: {error}")),
     };
     runtime.block_on(async {
-        let grace = config.shutdown.grace;
+        let (grace, file) = (config.shutdown.grace, config.origin.file.clone());
         let app = match App::start(config).await {
             Ok(app) => app,
+            // One plain line a fault, like those of the file itself: whoever starts us is reading.
             Err(error) => {
-                error!(reason = %error, "The gateway cannot start");
-                return fail(error);
+                let faults = error.to_string();
+                let lines: Vec<_> = faults.lines().map(|fault| format!("{file}: {fault}")).collect();
+                return fail(lines.join("\n"));
             }
         };
+        panics::count(app.metrics());
         info!(listen = %app.address(), private = %app.admin_address(), "The gateway is up");
         wait_for_signal().await;
         info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");

@@ -2,12 +2,12 @@
 //! is in `headers.rs`; this room only keeps the order.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -15,6 +15,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use tracing::{info, warn};
 
+use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
 use super::context::{Context, RequestId};
 use super::head::HeadReportView;
@@ -35,9 +36,21 @@ pub(super) struct Gateway {
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ids: Arc<AtomicU64>,
+    /// Set when the gateway begins to stop.
+    pub(super) draining: Arc<AtomicBool>,
+    /// `None` if requests get no line.
+    pub(super) access_log: Option<Arc<AccessLog>>,
 }
 
 impl Gateway {
+    /// Announces the end of a connection whose request was under way when the stop began: a client that was told to
+    /// keep it would send its next request into a closed one.
+    fn announce_stop(&self, session: &mut Session) {
+        if self.draining.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        }
+    }
+
     /// Limits of the connection for this request, then who asks for what. Sync, no I/O.
     fn admit(&self, session: &mut Session, context: &mut Context) -> Result<(), Untranslatable> {
         let report = session.stream().and_then(guarded_stream::of).map(guarded_stream::GuardedStream::disarm);
@@ -131,6 +144,7 @@ impl ProxyHttp for Gateway {
         context.target = Some(target);
         match decision {
             Decision::Answer(answer) => {
+                self.announce_stop(session);
                 reply::write(session, answer).await?;
                 Ok(true)
             }
@@ -198,10 +212,20 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<()> {
+        self.announce_stop(session);
+        // The framework refuses a switch of protocols that only one side asked for, but passes one that nobody asked
+        // for: whatever follows would be read as an answer of ours (O09).
+        let may_switch =
+            || session.is_upgrade_req() && context.permit.as_ref().is_some_and(|permit| permit.route().websocket);
+        if response.status == StatusCode::SWITCHING_PROTOCOLS && !may_switch() {
+            let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream switched protocols unasked");
+            error.as_up();
+            return Err(error);
+        }
         self.rules.clean_response(response, &self.metrics)
     }
 
@@ -246,21 +270,19 @@ impl ProxyHttp for Gateway {
         self.metrics.requests.of(context.outcome).inc();
         let took: Duration = context.started.elapsed();
         self.metrics.request_seconds.observe(took.as_secs_f64());
-        if self.settings.access_log {
-            let header = session.req_header();
-            info!(
-                target: "zengate::access",
-                request_id = context.request_id.as_str(),
-                client = %context.client,
-                method = header.method.as_str(),
-                host = context.host.as_str(),
-                path = context.target.as_ref().map_or("", NormalTarget::path),
-                route = context.permit.as_ref().map_or("", |permit| permit.route().name.as_str()),
-                status = session.response_written().map_or(0, |response| response.status.as_u16()),
-                bytes = session.body_bytes_sent(),
-                micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                "request"
-            );
+        if let Some(log) = &self.access_log {
+            log.say(Line {
+                at: SystemTime::now(),
+                request_id: context.request_id,
+                client: context.client,
+                method: session.req_header().method.clone(),
+                host: std::mem::take(&mut context.host),
+                target: context.target.take(),
+                permit: context.permit.take(),
+                status: session.response_written().map_or(0, |response| response.status.as_u16()),
+                bytes: session.body_bytes_sent(),
+                took,
+            });
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
             stream.arm();

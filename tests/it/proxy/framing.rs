@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{plain, refused, signed_in};
+use super::{plain, refused, signed_in, wait_until};
 use crate::support::raw::{Connection, exchange, get};
 use crate::support::rig::{Choices, Rig};
 use crate::support::upstream::Then;
@@ -324,14 +324,4 @@ async fn a_client_that_breaks_off_leaves_no_trace_in_the_next_request() {
         assert_eq!((answer.status(), rig.upstream.last().target()), (200, format!("/public/{turn}").as_str()));
         plain(&answer, "");
     }
-}
-
-/// Waits, at most five seconds, for something to be so.
-async fn wait_until(so: impl Fn() -> bool) {
-    let waiting = async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("it becomes so within five seconds");
 }

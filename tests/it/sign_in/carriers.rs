@@ -27,3 +27,15 @@ async fn a_person_of_each_carrier_reaches_exactly_the_page_they_asked_for() {
         assert_eq!(carrier.count("token"), 1);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_declined_starts_again_on_the_way_to_the_same_page() {
+    let rig = Rig::start().await;
+    let browser = Browser::new();
+    let consent = rig.to_consent(&browser, "/app/deep?x=1&y=2", "maya").await;
+    let back = rig.decide(&browser, &consent, &[("decision", "deny")]).await;
+    let refused = browser.follow(back).await;
+    assert_eq!(refused.status.as_u16(), 403);
+    assert!(refused.body.contains("/oauth2/start?rd=%2Fapp%2Fdeep%3Fx%3D1%26y%3D2"), "{}", refused.body);
+    assert!(refused.body.len() <= 1024);
+}

@@ -181,7 +181,7 @@ provider:
             let sockets = Sockets::bind(self.address, loopback()).unwrap();
             match App::start_on(sockets, self.config()).await {
                 Ok(app) => break Some(app),
-                Err(StartError::Embedded(EmbeddedError::AlreadyOpen)) if Instant::now() < deadline => {
+                Err(StartError::Embedded { error: EmbeddedError::AlreadyOpen, .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Err(error) => panic!("{error}"),
@@ -213,11 +213,6 @@ provider:
     /// A page of the gateway, as a person would open it.
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
-    }
-
-    /// The host people reach it by.
-    pub fn host(&self) -> &'static str {
-        "localhost"
     }
 
     /// What is at `path` of the private listener.

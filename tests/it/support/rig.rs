@@ -145,7 +145,6 @@ provider:
             port = self.address.port(),
         )
         .replace("DIR", &self.dir_path)
-        .replace("UPSTREAM", &upstream.to_string())
         .replace("UPSTREAM", &format!("http://{upstream}"))
     }
 
@@ -213,11 +212,6 @@ provider:
     /// A page of the gateway, as a person would open it.
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
-    }
-
-    /// The host people reach it by.
-    pub fn host(&self) -> &'static str {
-        "localhost"
     }
 
     /// What is at `path` of the private listener.

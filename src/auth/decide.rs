@@ -52,6 +52,11 @@ impl Permit {
         self.live.as_ref().and_then(|live| live.value().headers.get(self.plan))
     }
 
+    /// The session behind it, as it was when the request was judged.
+    pub(super) fn live(&self) -> Option<&Arc<Hot<LiveSession>>> {
+        self.live.as_ref()
+    }
+
     /// Whether a session stands behind it.
     pub fn has_session(&self) -> bool {
         self.live.is_some()
@@ -160,7 +165,7 @@ impl RelyingParty {
         let fetch = || async move {
             let Some(record) = party.store.get(Kind::Session, key, now).await? else { return Ok(None) };
             match party.sealer.open_session(&asked, &record) {
-                Ok(session) => Ok(Some(party.enliven(session))),
+                Ok(session) => Ok(Some(party.enliven(key, session))),
                 Err(reason) => {
                     warn!(reason = %reason, code = "session_corrupt", "A session record could not be opened");
                     Ok(None)

@@ -36,8 +36,13 @@ pub(super) struct GuardedStream {
     head: Mutex<HeadWatch>,
     unreadable: Arc<Unreadable>,
     stand_in: Option<StandIn>,
+    /// Ends when the stream must.
+    vigil: Mutex<Option<Vigil>>,
     slot: ConnectionSlot,
 }
+
+/// What watches over a stream that outlives its request.
+pub(super) type Vigil = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Our answer to a head that could not be read, on its way out.
 struct StandIn {
@@ -80,7 +85,7 @@ impl GuardedStream {
             timer: None,
             ended: false,
         };
-        Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, slot }
+        Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, vigil: Mutex::new(None), slot }
     }
 
     /// Whether `theirs` is what the framework says of a head that it could not read; then our words are made ready.
@@ -105,6 +110,21 @@ impl GuardedStream {
             }
         }
         Poll::Ready(Ok(theirs))
+    }
+
+    /// From now on both directions end when `vigil` does.
+    pub(super) fn watch_over(&self, vigil: Vigil) {
+        *self.vigil.lock() = Some(vigil);
+    }
+
+    /// Fails once the vigil has ended; until then whoever polls is woken when it does.
+    fn poll_vigil(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(vigil) = self.vigil.get_mut() else { return Ok(()) };
+        if vigil.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        *self.vigil.get_mut() = Some(Box::pin(std::future::ready(())));
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the session behind the stream is over"))
     }
 
     /// Ends the watch for this request and reports.
@@ -190,6 +210,7 @@ fn ends_head(bytes: &[u8]) -> bool {
 impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.poll_vigil(cx)?;
         let head = this.head.get_mut();
         if head.armed && head.scanner.is_done() {
             return Poll::Ready(head.end(buf));
@@ -220,6 +241,7 @@ impl AsyncRead for GuardedStream {
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.poll_vigil(cx)?;
         if this.stands_in_for(buf) {
             return this.poll_stand_in(cx, buf.len());
         }

@@ -32,6 +32,9 @@ use crate::web::RequestView;
 /// twice that, by how the bytes happen to arrive (O06).
 const MAX_ANSWER_HEAD: usize = 256 * 1024;
 
+/// How often it is asked whether the session behind an open stream still stands.
+const VIGIL: Duration = Duration::from_millis(900);
+
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
     pub(super) party: Arc<RelyingParty>,
@@ -84,6 +87,26 @@ impl Gateway {
         context.host = address.host;
         context.target = Some(address.target);
         Ok(())
+    }
+
+    /// Ends a stream with the session it was opened under (auth/vigil.rs).
+    fn watch_over(&self, session: &Session, context: &Context) {
+        let stream = session.stream().and_then(guarded_stream::of);
+        let (Some(stream), Some(permit)) = (stream, context.permit.clone().filter(Permit::has_session)) else { return };
+        let (party, request_id) = (Arc::clone(&self.party), context.request_id);
+        stream.watch_over(Box::pin(async move {
+            loop {
+                tokio::time::sleep(VIGIL).await;
+                if !party.still_stands(&permit, SystemTime::now()).await {
+                    info!(
+                        request_id = request_id.as_str(),
+                        outcome = "stream_ended",
+                        "A stream ended with its session"
+                    );
+                    return;
+                }
+            }
+        }));
     }
 
     fn too_large(&self, session: &Session, limit: u64) -> bool {
@@ -240,6 +263,7 @@ impl ProxyHttp for Gateway {
         }
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             session.set_read_timeout(Some(WEBSOCKET_IDLE));
+            self.watch_over(session, context);
         }
         let fields = response.headers.iter();
         if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {

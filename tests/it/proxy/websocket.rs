@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{refused, signed_in};
+use crate::support::browser::Browser;
 use crate::support::raw::{Connection, get};
 use crate::support::rig::{Choices, Rig};
 use crate::support::upstream::Then;
@@ -94,4 +95,27 @@ async fn a_route_that_does_not_say_so_passes_no_upgrade() {
     connection.send(get("/app", &format!("{cookie}{UPGRADE}"))).await;
     let text = String::from_utf8_lossy(&connection.rest(Duration::from_secs(5)).await).into_owned();
     assert!(text.starts_with("HTTP/1.1 502 "), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_the_session_it_was_opened_under_and_with_no_other() {
+    // F06, F07: open WebSockets included
+    let rig = rig().await;
+    let (leaver, stayer) = (Browser::new(), Browser::new());
+    for browser in [&leaver, &stayer] {
+        assert_eq!(rig.sign_in(browser, "/app/x", "maya").await.status, 200);
+    }
+    rig.upstream.script(SWITCHED, Then::Echo);
+    let mut streams = Vec::new();
+    for browser in [&leaver, &stayer] {
+        let mut stream = Connection::open(rig.address).await;
+        stream.send(get("/ws", &format!("Cookie: {}\r\n{UPGRADE}", browser.cookie_header("localhost")))).await;
+        assert!(head(&mut stream).await.starts_with("HTTP/1.1 101 "));
+        streams.push(stream);
+    }
+    let left = leaver.post(rig.url("/oauth2/sign_out"), &[]).await;
+    assert_eq!(left.status, 200);
+    assert_eq!(streams[0].rest(Duration::from_secs(2)).await, b"", "ended within two seconds");
+    streams[1].send(b"still here").await;
+    assert_eq!(streams[1].bytes(10).await, b"still here");
 }

@@ -18,7 +18,7 @@ use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, 
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
 use crate::route::{RouteFault, RouteTable};
-use crate::secret::{Entropy, SecretBytes, SystemEntropy};
+use crate::secret::{Entropy, SecretBytes, SystemEntropy, derive_key};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::embedded::{EmbeddedError, EmbeddedStore};
 use crate::session::hot::CachePolicy;
@@ -42,6 +42,9 @@ pub enum StartError {
     /// An address cannot be bound.
     #[error(transparent)]
     Listen(#[from] BindFault),
+    /// The system has no thread to give.
+    #[error("no thread for the access log: {0}")]
+    Threads(std::io::Error),
     /// The client for providers could not be made.
     #[error("provider: {0}")]
     Provider(#[from] ClientError),
@@ -122,10 +125,19 @@ fn return_origins(config: &Config) -> Vec<String> {
     config.sign_in.return_origins.clone()
 }
 
+/// The operator's keys, and behind them one that every replica of this gateway has anyway.
+///
+/// Without any, whoever can write to the store could seal a session of their own making under an id of their choice and
+/// come in as anybody (TM7). The client secret is known to us alone, so a key is derived from it; it goes on opening
+/// records when the operator sets keys later.
 fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
-    let mut keys = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
-    let primary: Option<SecretBytes> = keys.next().transpose()?;
-    Ok(SealKeys::new(primary, keys.collect::<Result<_, _>>()?))
+    let secret = config.provider.client_secret.expose().as_bytes();
+    let own = derive_key(secret, b"zengate operator key", &[b"from the client secret v1"]);
+    let configured = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
+    let mut keys = configured.collect::<Result<Vec<SecretBytes>, _>>()?;
+    keys.push(own);
+    let primary = keys.remove(0);
+    Ok(SealKeys::new(Some(primary), keys))
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
@@ -186,7 +198,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             entropy,
         };
-        let gateway = crate::gateway::start(sockets, parts);
+        let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
             tokio::spawn(warm(federation)),
@@ -285,6 +297,6 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        access_log: config.log.access,
+        access_log: config.log.access.then_some(config.log.format),
     }
 }

@@ -51,6 +51,8 @@ struct HeadWatch {
     armed: bool,
     deadline: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The parser was told that a refused head ends.
+    ended: bool,
 }
 
 /// What the watch saw of the request at hand.
@@ -76,6 +78,7 @@ impl GuardedStream {
             armed: true,
             deadline,
             timer: None,
+            ended: false,
         };
         Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, slot }
     }
@@ -124,6 +127,7 @@ impl GuardedStream {
         let mut head = self.head.lock();
         head.armed = true;
         head.timer = None;
+        head.ended = false;
         head.scanner.reset();
         head.chunks.stop();
     }
@@ -144,6 +148,18 @@ impl HeadWatch {
         let deadline = self.deadline;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + deadline)));
         timer.as_mut().poll(cx)
+    }
+
+    /// The head was judged, and the parser asks for more of it: it forgives more than we do, or would not ask. It is told
+    /// that the head ends here, once, so that the refusal can be written; after that there is nothing more to read. If it
+    /// were given more, one bare line feed would switch off both the deadline and the limit (L01, L03).
+    fn end(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+        const END: &[u8] = b"\r\n\r\n";
+        if std::mem::replace(&mut self.ended, true) || buf.remaining() < END.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the request's head was refused"));
+        }
+        buf.put_slice(END);
+        Ok(())
     }
 
     /// Looks at what was just read; a head over its limit is cut and ended for the parser.
@@ -175,8 +191,11 @@ impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let head = this.head.get_mut();
+        if head.armed && head.scanner.is_done() {
+            return Poll::Ready(head.end(buf));
+        }
         let before = buf.filled().len();
-        if !head.armed || head.scanner.is_done() {
+        if !head.armed {
             ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
             head.chunks.feed(buf.filled().get(before..).unwrap_or_default());
             if head.chunks.is_broken() {

@@ -15,13 +15,14 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use tracing::{info, warn};
 
+use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
 use super::context::{Context, RequestId};
 use super::head::HeadReportView;
 use super::headers::HeaderRules;
 use super::upstream::WEBSOCKET_IDLE;
 use super::{GatewaySettings, guarded_stream, reply};
-use crate::auth::{Decision, Refusal, RelyingParty};
+use crate::auth::{Decision, Permit, Refusal, RelyingParty};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
@@ -41,6 +42,8 @@ pub(super) struct Gateway {
     pub(super) ids: Arc<AtomicU64>,
     /// Set when the gateway begins to stop.
     pub(super) draining: Arc<AtomicBool>,
+    /// `None` if requests get no line.
+    pub(super) access_log: Option<Arc<AccessLog>>,
 }
 
 impl Gateway {
@@ -117,8 +120,15 @@ impl ProxyHttp for Gateway {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
-        // The framework forgets its keep-alive limit with each request that it reads.
-        session.set_keepalive(Some(self.settings.keepalive.as_secs()));
+        // The framework forgets its keep-alive limit with each request that it reads; that it will not keep the connection
+        // at all (HTTP/1.0, `Connection: close`) it remembers. It also forgives much in chunk lines, so that a proxy in front
+        // of us may see a body end elsewhere: after a chunked body nothing more is read (I08).
+        let chunked = session.req_header().headers.contains_key(header::TRANSFER_ENCODING);
+        if chunked {
+            session.set_keepalive(None);
+        } else if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(self.settings.keepalive.as_secs()));
+        }
         session.set_read_timeout(Some(self.settings.client_read_timeout));
         session.set_write_timeout(Some(self.settings.client_write_timeout));
         if let Err(fault) = self.admit(session, context) {
@@ -154,9 +164,6 @@ impl ProxyHttp for Gateway {
                 Ok(true)
             }
             Decision::Forward(permit) => {
-                if permit.route().websocket && session.is_upgrade_req() {
-                    session.set_read_timeout(Some(WEBSOCKET_IDLE));
-                }
                 context.outcome =
                     if permit.has_session() { RequestOutcome::Session } else { RequestOutcome::Anonymous };
                 context.permit = Some(permit);
@@ -166,11 +173,15 @@ impl ProxyHttp for Gateway {
     }
 
     /// No permit, no upstream.
-    async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
-        let route = context.permit.as_ref().map(|permit| permit.route().index);
-        let peer = route.and_then(|index| self.peers.get(index)).and_then(Option::as_ref);
-        peer.map(|peer| Box::new(peer.clone()))
-            .ok_or_else(|| Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream"))
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        let no_permit = || Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream");
+        let route = context.permit.as_ref().map(Permit::route).ok_or_else(no_permit)?;
+        let peer = self.peers.get(route.index).and_then(Option::as_ref).ok_or_else(no_permit)?;
+        let mut peer = Box::new(peer.clone());
+        if route.websocket && session.is_upgrade_req() {
+            peer.options.read_timeout = Some(WEBSOCKET_IDLE);
+        }
+        Ok(peer)
     }
 
     async fn upstream_request_filter(
@@ -237,6 +248,9 @@ impl ProxyHttp for Gateway {
             error.as_up();
             return Err(error);
         }
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            session.set_read_timeout(Some(WEBSOCKET_IDLE));
+        }
         self.rules.clean_response(response, &self.metrics)
     }
 
@@ -282,21 +296,19 @@ impl ProxyHttp for Gateway {
         self.metrics.requests.of(context.outcome).inc();
         let took: Duration = context.started.elapsed();
         self.metrics.request_seconds.observe(took.as_secs_f64());
-        if self.settings.access_log {
-            let header = session.req_header();
-            info!(
-                target: "zengate::access",
-                request_id = context.request_id.as_str(),
-                client = %context.client,
-                method = header.method.as_str(),
-                host = context.host.as_str(),
-                path = context.target.as_ref().map_or("", NormalTarget::path),
-                route = context.permit.as_ref().map_or("", |permit| permit.route().name.as_str()),
-                status = session.response_written().map_or(0, |response| response.status.as_u16()),
-                bytes = session.body_bytes_sent(),
-                micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                "request"
-            );
+        if let Some(log) = &self.access_log {
+            log.say(Line {
+                at: SystemTime::now(),
+                request_id: context.request_id,
+                client: context.client,
+                method: session.req_header().method.clone(),
+                host: std::mem::take(&mut context.host),
+                target: context.target.take(),
+                permit: context.permit.take(),
+                status: session.response_written().map_or(0, |response| response.status.as_u16()),
+                bytes: session.body_bytes_sent(),
+                took,
+            });
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
             stream.arm();

@@ -333,3 +333,27 @@ async fn a_client_that_breaks_off_leaves_no_trace_in_the_next_request() {
         plain(&answer, "");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_ends_after_a_chunked_body_and_where_http_says_so() {
+    // I08: what a proxy in front of us takes for the end of a chunked body may be elsewhere
+    let rig = Rig::start().await;
+    let post = |lines: &str, body: &str| format!("POST /public HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n{body}");
+    let chunked = post("Transfer-Encoding: chunked", "1;a\nx\r\nB\r\n0\r\n\r\n");
+    let plain = post("Content-Length: 1", "B");
+    let old = "GET /public HTTP/1.0\r\nHost: localhost\r\n\r\n".to_owned();
+    for (request, kept) in [(chunked, false), (plain, true), (old, false)] {
+        let mut connection = Connection::open(rig.address).await;
+        let answer = connection.exchange(&request).await;
+        assert_ne!(answer.status(), 0, "{request:?}");
+        let before = rig.upstream.count();
+        connection.send(SMUGGLED).await;
+        if kept {
+            assert_eq!(connection.answer().await.status(), 200);
+            assert_eq!(rig.upstream.last().target(), "/public/smuggled");
+        } else {
+            assert_eq!(connection.rest(Duration::from_secs(5)).await, b"", "{request:?}");
+            assert_eq!(rig.upstream.count(), before);
+        }
+    }
+}

@@ -53,6 +53,28 @@ async fn a_dripping_head_is_cut_at_its_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_was_refused_already_cannot_go_on_for_ever() {
+    // L01, L03: the parser forgives what the watch does not; it must not be fed on
+    let rig = rig("  header_deadline: 1s\n").await;
+    let field = "X-Slow: 1\r\n".repeat(200);
+    for start in [
+        "GET /public HTTP/1.1\nHost: localhost\n".to_owned(),
+        "\r\n\r\nGET /public HTTP/1.1\r\nHost: localhost\r\n".to_owned(),
+        format!("GET /public HTTP/1.1\r\nHost: localhost\r\n{}", "a: b\r\n".repeat(101)),
+    ] {
+        let mut connection = Connection::open(rig.address).await;
+        connection.send(&start).await;
+        let (took, _) = drip(&mut connection, field.as_bytes(), Duration::from_millis(50)).await;
+        assert!(took.as_millis() < 2500, "{took:?} for {start:?}");
+        let mut connection = Connection::open(rig.address).await;
+        connection.send(format!("{start}X-Huge: {}", "a".repeat(900_000))).await;
+        let answer = connection.rest(Duration::from_secs(5)).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{start:?}");
+    }
+    assert_eq!(rig.upstream.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_client_has_so_many_connections_and_no_more() {
     // L02
     let rig = rig("  connections_per_client: 5\n").await;

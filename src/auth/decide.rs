@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
 
+use super::login::LOOP_COOKIE;
 use super::refusal::Refusal;
 use super::{LiveSession, RelyingParty};
 use crate::identity::headers::HeaderSet;
@@ -17,7 +18,7 @@ use crate::route::path::ReturnTo;
 use crate::route::{Access, Found, Route};
 use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
-use crate::session::store::Kind;
+use crate::session::store::{Kind, StoreError};
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_page};
 use crate::web::{Reply, RequestView};
@@ -155,10 +156,10 @@ impl RelyingParty {
     /// still be served if the store does not answer.
     async fn load(self: &Arc<Self>, id: SessionId, copy: Option<Arc<Hot<LiveSession>>>, now: SystemTime) -> Visitor {
         let key = id.store_key();
-        let party = Arc::clone(self);
+        let (party, asked) = (Arc::clone(self), id.clone());
         let fetch = || async move {
             let Some(record) = party.store.get(Kind::Session, key, now).await? else { return Ok(None) };
-            match party.sealer.open_session(&id, &record) {
+            match party.sealer.open_session(&asked, &record) {
                 Ok(session) => Ok(Some(party.enliven(session))),
                 Err(reason) => {
                     warn!(reason = %reason, code = "session_corrupt", "A session record could not be opened");
@@ -169,6 +170,12 @@ impl RelyingParty {
         let (from, visitor) = match self.cache.load(key, now, fetch).await {
             Ok(Some(hot)) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
                 hot.touch(now);
+                // Somebody who comes every few minutes always lands here. If only the check of a copy told the store
+                // of uses, it would drop their session in the middle of their work (F05).
+                if hot.claim_touch(now, &self.settings.cache_policy) {
+                    let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
+                    tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
+                }
                 ("store", Visitor::SignedIn(hot))
             }
             Ok(Some(_)) => {
@@ -195,19 +202,28 @@ impl RelyingParty {
     /// Asks the store, behind the request's back, whether a hot session is still there, and tells it now and then
     /// that the session is in use. An answer that does not come changes nothing: nobody is signed out by an outage.
     async fn revalidate(self: Arc<Self>, hot: Arc<Hot<LiveSession>>, id: SessionId, now: SystemTime) {
-        let key = id.store_key();
         let answer = if hot.claim_touch(now, &self.settings.cache_policy) {
-            let mut seen = hot.value().session.clone();
-            seen.last_seen = seen.last_seen.max(hot.last_used());
-            let record = self.sealer.seal_session(&id, &seen, &*self.entropy);
-            let keep = seen.keep_for(now, &self.settings.lifetimes);
-            self.store.replace(Kind::Session, key, &record, keep, now).await
+            self.tell_use(&hot, &id, now).await
         } else {
-            self.store.get(Kind::Session, key, now).await.map(|record| record.is_some())
+            self.store.get(Kind::Session, id.store_key(), now).await.map(|record| record.is_some())
         };
+        self.learn(&hot, &id, answer, now);
+    }
+
+    /// Writes down that the session is in use; whether it was still there.
+    async fn tell_use(&self, hot: &Hot<LiveSession>, id: &SessionId, now: SystemTime) -> Result<bool, StoreError> {
+        let mut seen = hot.value().session.clone();
+        seen.last_seen = seen.last_seen.max(hot.last_used());
+        let record = self.sealer.seal_session(id, &seen, &*self.entropy);
+        let keep = seen.keep_for(now, &self.settings.lifetimes);
+        self.store.replace(Kind::Session, id.store_key(), &record, keep, now).await
+    }
+
+    /// Takes what the store said about a session, asked at `now`, to the copy at hand.
+    fn learn(&self, hot: &Hot<LiveSession>, id: &SessionId, answer: Result<bool, StoreError>, now: SystemTime) {
         match answer {
             Ok(true) => hot.confirm(now),
-            Ok(false) => self.cache.remove(&key),
+            Ok(false) => self.cache.remove(&id.store_key()),
             Err(error) => {
                 self.metrics.store_errors.inc();
                 warn!(reason = %error, "The session store did not answer; sessions in memory go on for their grace");
@@ -243,6 +259,11 @@ impl RelyingParty {
         };
         if clear {
             reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+            // Dead or not, it was brought: this browser keeps cookies, and is not going round in circles.
+            let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+            if find_cookie(view.headers, &name).is_some() {
+                reply.add_cookie(clear_cookie(&name));
+            }
         }
         reply
     }

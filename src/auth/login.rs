@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::RelyingParty;
-use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis};
+use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis, remembered_for};
 use super::binding::{Binding, Bindings};
 use super::refusal::Refusal;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
@@ -196,7 +196,7 @@ impl RelyingParty {
             None => {
                 let bindings = Bindings::of(view.headers, &self.settings.cookies);
                 let (binding, mut cookies) = bindings.begin(&self.settings.cookies, now, &*self.entropy);
-                cookies.insert(0, binding.set_cookie(self.settings.lifetimes.attempt));
+                cookies.insert(0, binding.set_cookie(remembered_for(self.settings.lifetimes.attempt)));
                 (binding, cookies)
             }
         };

@@ -193,3 +193,6 @@ impl RelyingParty {
         LiveSession { session, headers }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,8 @@ impl RelyingParty {
         sign_out_confirm_page(&form, view.request_id)
     }
 
-    /// Ends a session and the one it was handed off from, so that the next visit does not sign in again by itself.
+    /// Ends a session, the one it was handed over from, so that the next visit does not sign in again by itself, and all
+    /// that were handed over from either.
     async fn end_with_parent(&self, id: &SessionId, request_id: &str, now: SystemTime) -> bool {
         let key = id.store_key();
         let known = match self.cache.get(&key) {
@@ -93,9 +94,9 @@ impl RelyingParty {
             );
         }
         let parent = known.and_then(|session| session.parent);
-        let own = self.end(id, now).await;
+        let own = self.end_family(key, now).await;
         let parents = match parent {
-            Some(parent) => self.end_key(parent, now).await,
+            Some(parent) => self.end_family(parent, now).await,
             None => true,
         };
         own && parents

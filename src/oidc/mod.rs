@@ -15,6 +15,6 @@ pub mod metadata;
 pub mod token;
 
 #[cfg(test)]
-mod forge;
+pub(crate) mod forge;
 #[cfg(test)]
 pub(crate) mod garbage;

@@ -298,7 +298,7 @@ async fn one_carrier_away_is_no_outage_of_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_endpoint_in_trouble_is_asked_once_and_the_person_is_told_what_helps() {
     // N02, N03, N04
-    let provider = "  total_timeout: 400ms\n".to_owned();
+    let provider = "  connect_timeout: 400ms\n  total_timeout: 400ms\n".to_owned();
     let rig = Rig::with(Choices { provider, ..Choices::default() }).await;
     at_once(&rig, "maya");
     assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);

@@ -2,13 +2,14 @@
 //! `/public` (anonymous), `/app` (any session), `/admin` (session and a claim nobody has unless told otherwise).
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use zengate::app::App;
+use zengate::app::{App, StartError};
 use zengate::config::Config;
 use zengate::demo::{Client, Simulator, SimulatorSettings};
 use zengate::gateway::Sockets;
+use zengate::session::embedded::EmbeddedError;
 
 use super::browser::{Browser, Page};
 use super::upstream::Upstream;
@@ -27,7 +28,7 @@ pub struct Choices {
     pub zenkey: String,
     /// Further keys below `provider`, two spaces in front of each line.
     pub provider: String,
-    /// Further routes.
+    /// Further routes; `UPSTREAM` stands for the recording upstream's address.
     pub routes: String,
     /// Further top-level keys.
     pub top: String,
@@ -144,6 +145,7 @@ provider:
             port = self.address.port(),
         )
         .replace("DIR", &self.dir_path)
+        .replace("UPSTREAM", &upstream.to_string())
         .replace("UPSTREAM", &format!("http://{upstream}"))
     }
 
@@ -171,10 +173,20 @@ provider:
         }
     }
 
-    /// Starts the gateway again on its old port.
+    /// Starts the gateway again on its old port, once the old one has let go of its file: a connection that was cut
+    /// takes a moment to end.
     pub async fn start_gateway(&mut self) {
-        let sockets = Sockets::bind(self.address, loopback()).unwrap();
-        self.app = Some(App::start_on(sockets, self.config()).await.unwrap());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        self.app = loop {
+            let sockets = Sockets::bind(self.address, loopback()).unwrap();
+            match App::start_on(sockets, self.config()).await {
+                Ok(app) => break Some(app),
+                Err(StartError::Embedded(EmbeddedError::AlreadyOpen)) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
     }
 
     /// Another gateway with the same configuration on a port of its own, behind the same name.

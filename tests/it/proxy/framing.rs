@@ -274,7 +274,8 @@ async fn each_request_of_a_pipeline_is_judged_by_itself() {
 async fn an_upgrade_that_did_not_happen_lets_nothing_through() {
     // I16, I17: CVE-2026-2833
     let routes =
-        "  - { host: localhost, path: /ws, access: anonymous, upstream: 'UPSTREAM', websocket: true }\n".to_owned();
+        "  - { host: localhost, path: /ws, access: anonymous, upstream: 'http://UPSTREAM', websocket: true }\n"
+            .to_owned();
     let rig = Rig::with(Choices { routes, ..Choices::default() }).await;
     let upgrade =
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n";

@@ -17,7 +17,7 @@ use super::upstream::Upstream;
 pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
 pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
 
-/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app.
+/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app's address.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// `sessions:` without the key itself, two spaces in front of each line.
@@ -146,7 +146,6 @@ provider:
         )
         .replace("DIR", &self.dir_path)
         .replace("UPSTREAM", &upstream.to_string())
-        .replace("UPSTREAM", &format!("http://{upstream}"))
     }
 
     fn config(&self) -> Config {
@@ -181,7 +180,7 @@ provider:
             let sockets = Sockets::bind(self.address, loopback()).unwrap();
             match App::start_on(sockets, self.config()).await {
                 Ok(app) => break Some(app),
-                Err(StartError::Embedded(EmbeddedError::AlreadyOpen)) if Instant::now() < deadline => {
+                Err(StartError::Embedded { error: EmbeddedError::AlreadyOpen, .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Err(error) => panic!("{error}"),

@@ -64,7 +64,7 @@ impl Provider for Fake {
         Ok(Discovery::Carrier(Box::new(carrier())))
     }
 
-    fn forget(&self, _: &str) {}
+    fn doubt(&self, _: &str, _now: SystemTime) {}
 
     async fn issuer(&self, _: SystemTime) -> Result<Carrier, ProviderError> {
         Ok(carrier())
@@ -149,7 +149,7 @@ impl Story {
         let own = self.jar.iter().filter(|(of, ..)| *of == host);
         let cookies: Vec<_> = own.map(|(_, name, value)| format!("{name}={value}")).collect();
         headers.insert(COOKIE, cookies.join("; ").parse().unwrap());
-        let target = NormalTarget::parse(&url[url::Position::BeforePath..].as_bytes()).unwrap();
+        let target = NormalTarget::parse(url[url::Position::BeforePath..].as_bytes()).unwrap();
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
         let view = RequestView { method: &method, host, target: &target, headers: &headers, client, request_id: "r" };
         *self.provider.now.lock() = Some(self.now);
@@ -183,7 +183,7 @@ impl Story {
     }
 
     /// Begins on `host`; what the discovery UI sends back.
-    async fn to_discovery(&mut self, host: &str) -> String {
+    async fn until_discovery(&mut self, host: &str) -> String {
         let mut to = location(&self.get(&format!("https://{host}/oauth2/start?rd=/app")).await);
         if to.host_str() == Some("apps.example") {
             to = location(&self.get(to.as_str()).await);
@@ -192,15 +192,15 @@ impl Story {
     }
 
     /// From there; what the carrier sends back.
-    async fn to_carrier(&mut self, back: &str) -> String {
+    async fn until_carrier(&mut self, back: &str) -> String {
         let to = location(&self.get(back).await);
         *self.provider.nonce.lock() = value(&to, "nonce");
         format!("https://apps.example/oauth2/callback?code=c&state={}", value(&to, "state"))
     }
 
     async fn sign_in(&mut self) -> Reply {
-        let back = self.to_discovery("apps.example").await;
-        let back = self.to_carrier(&back).await;
+        let back = self.until_discovery("apps.example").await;
+        let back = self.until_carrier(&back).await;
         self.get(&back).await
     }
 }
@@ -230,14 +230,14 @@ async fn a_sign_in_that_takes_longer_than_its_lifetime_is_over_at_every_leg() {
     let lifetime = Lifetimes::default().attempt;
     for late in [Duration::ZERO, MINUTE, lifetime - MINUTE] {
         let mut story = Story::begin();
-        let back = story.to_discovery("apps.example").await;
+        let back = story.until_discovery("apps.example").await;
         story.wait(lifetime + late);
         assert_expired(&story.get(&back).await);
 
         let mut story = Story::begin();
-        let back = story.to_discovery("apps.example").await;
+        let back = story.until_discovery("apps.example").await;
         story.wait(lifetime - Duration::from_secs(1));
-        let back = story.to_carrier(&back).await;
+        let back = story.until_carrier(&back).await;
         story.wait(Duration::from_secs(1) + late);
         assert_expired(&story.get(&back).await);
         assert_eq!(story.provider.redeemed.load(Ordering::SeqCst), 0);
@@ -245,9 +245,9 @@ async fn a_sign_in_that_takes_longer_than_its_lifetime_is_over_at_every_leg() {
     }
     // The twin: in time, to the second, over both legs together.
     let mut story = Story::begin();
-    let back = story.to_discovery("apps.example").await;
+    let back = story.until_discovery("apps.example").await;
     story.wait(lifetime / 2);
-    let back = story.to_carrier(&back).await;
+    let back = story.until_carrier(&back).await;
     story.wait(lifetime / 2 - Duration::from_secs(1));
     assert_eq!(location(&story.get(&back).await).path(), "/app");
     assert!(story.passes("https://apps.example/app").await);
@@ -257,7 +257,7 @@ async fn a_sign_in_that_takes_longer_than_its_lifetime_is_over_at_every_leg() {
 #[tokio::test]
 async fn a_sign_in_nobody_remembers_any_more_is_unknown() {
     let mut story = Story::begin();
-    let back = story.to_discovery("apps.example").await;
+    let back = story.until_discovery("apps.example").await;
     story.wait(2 * Lifetimes::default().attempt);
     let reply = story.get(&back).await;
     assert!(String::from_utf8_lossy(&reply.body).contains("login_unknown"));
@@ -293,8 +293,8 @@ async fn a_session_ends_when_it_was_unused_for_the_idle_time_and_at_its_absolute
 async fn a_ticket_that_is_a_minute_old_opens_nothing() {
     for (age, opens) in [(Duration::from_secs(59), true), (MINUTE, false)] {
         let mut story = Story::begin();
-        let back = story.to_discovery("second.example").await;
-        let back = story.to_carrier(&back).await;
+        let back = story.until_discovery("second.example").await;
+        let back = story.until_carrier(&back).await;
         let ticket = location(&story.get(&back).await);
         assert_eq!(ticket.host_str(), Some("second.example"));
         story.wait(age);

@@ -121,12 +121,8 @@ impl ProxyHttp for Gateway {
 
     async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
         // The framework forgets its keep-alive limit with each request that it reads; that it will not keep the connection
-        // at all (HTTP/1.0, `Connection: close`) it remembers. It also forgives much in chunk lines, so that a proxy in front
-        // of us may see a body end elsewhere: after a chunked body nothing more is read (I08).
-        let chunked = session.req_header().headers.contains_key(header::TRANSFER_ENCODING);
-        if chunked {
-            session.set_keepalive(None);
-        } else if session.get_keepalive().is_some() {
+        // at all (HTTP/1.0, `Connection: close`) it remembers.
+        if session.get_keepalive().is_some() {
             session.set_keepalive(Some(self.settings.keepalive.as_secs()));
         }
         session.set_read_timeout(Some(self.settings.client_read_timeout));
@@ -242,14 +238,14 @@ impl ProxyHttp for Gateway {
             error.as_up();
             return Err(error);
         }
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            session.set_read_timeout(Some(WEBSOCKET_IDLE));
+        }
         let fields = response.headers.iter();
         if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {
             let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's head is over its limit");
             error.as_up();
             return Err(error);
-        }
-        if response.status == StatusCode::SWITCHING_PROTOCOLS {
-            session.set_read_timeout(Some(WEBSOCKET_IDLE));
         }
         self.rules.clean_response(response, &self.metrics)
     }

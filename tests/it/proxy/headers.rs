@@ -306,7 +306,8 @@ async fn odd_bytes_in_a_value_arrive_whole_or_not_at_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bearer_token_passes_only_where_the_operator_says_so() {
     // G18
-    let routes = "  - { host: localhost, path: /basic, access: session, upstream: 'http://UPSTREAM', pass_authorization: true }\n";
+    let routes =
+        "  - { host: localhost, path: /basic, access: session, upstream: 'UPSTREAM', pass_authorization: true }\n";
     let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
     let cookie = signed_in(&rig).await;
     let lines = format!("{cookie}Authorization: Bearer theirs\r\n");

@@ -156,8 +156,7 @@ async fn a_head_has_a_limit_in_every_direction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_has_the_limit_of_its_route() {
     // L06
-    let routes =
-        "  - { host: localhost, path: /small, access: anonymous, upstream: 'http://UPSTREAM', max_body: 1KiB }\n";
+    let routes = "  - { host: localhost, path: /small, access: anonymous, upstream: 'UPSTREAM', max_body: 1KiB }\n";
     let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
     let known = |length: usize| {
         format!("POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{}", "x".repeat(length))

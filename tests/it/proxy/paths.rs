@@ -7,7 +7,7 @@ use crate::support::rig::{Choices, Rig};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_of_two_readings_is_refused() {
     // H01–H04, H06, H07, H09, H11
-    let routes = "  - { host: localhost, path: /svc, access: anonymous, upstream: 'http://UPSTREAM' }\n".to_owned();
+    let routes = "  - { host: localhost, path: /svc, access: anonymous, upstream: 'UPSTREAM' }\n".to_owned();
     let rig = Rig::with(Choices { routes, ..Choices::default() }).await;
     for path in [
         "/public/../admin",
@@ -157,7 +157,7 @@ async fn nobody_passes_for_what_they_call_themselves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_addresses_never_reach_an_app() {
     // H13
-    let routes = "  - { host: localhost, path: /, access: anonymous, upstream: 'http://UPSTREAM' }\n".to_owned();
+    let routes = "  - { host: localhost, path: /, access: anonymous, upstream: 'UPSTREAM' }\n".to_owned();
     let rig = Rig::with(Choices { routes, ..Choices::default() }).await;
     for (path, statuses) in [
         ("/oauth2/auth/../../app", &[400_u16][..]),

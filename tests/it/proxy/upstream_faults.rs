@@ -17,7 +17,7 @@ async fn rig() -> (Rig, tokio::net::TcpSocket) {
     let dead = socket.local_addr().unwrap();
     let routes = format!(
         "  - {{ host: localhost, path: /dead, access: session, upstream: 'http://{dead}' }}
-  - {{ host: localhost, path: /slow, access: session, upstream: 'http://UPSTREAM', timeouts: {{ read: 300ms }} }}\n"
+  - {{ host: localhost, path: /slow, access: session, upstream: 'UPSTREAM', timeouts: {{ read: 300ms }} }}\n"
     );
     (Rig::with(Choices { routes, ..Choices::default() }).await, socket)
 }

@@ -13,7 +13,8 @@ const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
                         Sec-WebSocket-Accept: x\r\n\r\n";
 
 async fn rig() -> Rig {
-    let routes = "  - { host: localhost, path: /ws, access: session, upstream: 'http://UPSTREAM', websocket: true, max_body: 1KiB }\n";
+    let routes =
+        "  - { host: localhost, path: /ws, access: session, upstream: 'UPSTREAM', websocket: true, max_body: 1KiB }\n";
     let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
     rig.upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     rig

@@ -13,13 +13,11 @@ const SECOND: &str = "127.0.0.1";
 
 /// A rig with a second host.
 async fn rig() -> Rig {
-    let mut choices = Choices::default();
-    // The upstream's address is not known yet: any route will do for signing in, and the rig's own tells who is there.
-    choices.routes = format!(
-        "  - {{ host: {SECOND}, path: /app, access: session, upstream: 'http://UPSTREAM' }}\n\
-         \x20 - {{ host: {SECOND}, path: /public, access: anonymous, upstream: 'http://UPSTREAM' }}\n"
+    let routes = format!(
+        "  - {{ host: {SECOND}, path: /app, access: session, upstream: 'UPSTREAM' }}\n\
+         \x20 - {{ host: {SECOND}, path: /public, access: anonymous, upstream: 'UPSTREAM' }}\n"
     );
-    let rig = Rig::with(choices).await;
+    let rig = Rig::with(Choices { routes, ..Choices::default() }).await;
     at_once(&rig, "maya");
     rig
 }

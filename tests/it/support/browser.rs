@@ -45,13 +45,6 @@ impl Page {
         Some(value.split('"').next()?.replace("&amp;", "&"))
     }
 
-    /// The text of the element with `id`.
-    pub fn text_of(&self, id: &str) -> Option<String> {
-        let rest = self.body.split_once(&format!("id=\"{id}\""))?.1;
-        let text = rest.split_once('>')?.1;
-        Some(text.split('<').next()?.to_owned())
-    }
-
     /// A JSON body.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))

@@ -17,7 +17,7 @@ use super::upstream::Upstream;
 pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
 pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
 
-/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app's address.
+/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// `sessions:` without the key itself, two spaces in front of each line.
@@ -145,7 +145,7 @@ provider:
             port = self.address.port(),
         )
         .replace("DIR", &self.dir_path)
-        .replace("UPSTREAM", &upstream.to_string())
+        .replace("UPSTREAM", &format!("http://{upstream}"))
     }
 
     fn config(&self) -> Config {
@@ -212,11 +212,6 @@ provider:
     /// A page of the gateway, as a person would open it.
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
-    }
-
-    /// The host people reach it by.
-    pub fn host(&self) -> &'static str {
-        "localhost"
     }
 
     /// What is at `path` of the private listener.

@@ -28,6 +28,8 @@ impl ProxyHttp for Bare {
 
 /// Passes requests to `upstream` for ever.
 pub async fn pass(upstream: SocketAddr) {
+    // The framework's connector wants one even where nothing is encrypted.
+    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let (listener, address) = listener();
     listener.set_nonblocking(true).expect("a socket");
     let mut fds = Fds::new();

@@ -1,7 +1,7 @@
 //! A process that is measured, with all it started: what the kernel counted for it, and its end.
 
 use std::fs;
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdin, Command};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to end when it is asked to.
@@ -16,6 +16,12 @@ impl Process {
     /// Takes charge of a child.
     pub fn new(child: Child) -> Self {
         Self { child }
+    }
+
+    /// Keeps its input open for as long as it is wanted.
+    #[allow(dead_code, reason = "one bench needs it, the other does not")]
+    pub fn keep_open(&mut self, stdin: ChildStdin) {
+        self.child.stdin = Some(stdin);
     }
 
     /// The process and everything it started.

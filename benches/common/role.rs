@@ -43,6 +43,14 @@ impl Role {
         self.line()
     }
 
+    /// Its process alone, which goes on.
+    #[allow(dead_code, reason = "one bench needs it, the other does not")]
+    pub fn into_process(self) -> Process {
+        let Self { mut process, talk: (stdin, _), .. } = self;
+        process.keep_open(stdin);
+        process
+    }
+
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.talk.1.read_line(&mut line).expect("the part speaks");

@@ -3,7 +3,7 @@
 use crate::common::client::{self, Answer};
 use crate::contenders::{Credential, Running};
 
-/// A header that many apps trust, under a name that no gateway here was told to watch.
+/// A header that many apps trust. Some contenders use it themselves; the others were not told to watch it.
 const COMMON: &str = "X-Auth-User";
 const FORGED: &str = "mallory-forged";
 

@@ -37,6 +37,7 @@ pub struct Scene {
     redis: Option<(Process, u16)>,
     spinner: RefCell<Role>,
     places: Cell<usize>,
+    clients: Cell<usize>,
 }
 
 /// Who works for a contender on each request, beside itself.
@@ -83,6 +84,7 @@ impl Scene {
             redis: None,
             spinner: RefCell::new(role::start(&proxy_wrapper, &["spin"])),
             places: Cell::new(0),
+            clients: Cell::new(0),
             dir,
             cores,
             proxy_wrapper,
@@ -151,7 +153,8 @@ impl Scene {
 
     /// Registers a client with all carriers; returns its id and secret.
     pub fn register(&self, redirect_uri: &str) -> (String, String) {
-        let id = format!("ccid-bench{:010}", self.places.get());
+        self.clients.set(self.clients.get() + 1);
+        let id = format!("ccid-bench{:010}", self.clients.get());
         let secret = "0123456789abcdef0123456789abcdef".to_owned();
         self.carriers.borrow_mut().tell(&format!("{id} {secret} {redirect_uri}"));
         (id, secret)

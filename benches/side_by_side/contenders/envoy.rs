@@ -121,7 +121,7 @@ fn start(scene: &Scene, port: u16, guard: Option<(&str, Value)>) -> Result<(Proc
             "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "app" } }],
         }] },
     });
-    let config = json!({ "static_resources": {
+    let config = json!({ "node": { "id": "bench", "cluster": "bench" }, "static_resources": {
         "clusters": clusters,
         "listeners": [{
             "address": socket("127.0.0.1", port),

@@ -9,7 +9,6 @@ pub mod zengate;
 use std::process::Command;
 
 use crate::common::process::Process;
-use crate::common::role::Role;
 use crate::roles::AUTHORIZED;
 use crate::scene::{Helper, Place, Scene};
 
@@ -132,9 +131,9 @@ fn signed_in(authority: &str) -> Result<Credential, String> {
 
 /// The framework alone, built with the gateway.
 pub fn bare(scene: &Scene, path: &str) -> Running {
-    let Role { process, address, .. } = scene.launch_role(&["bare", &scene.upstream.address]);
-    let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
-    Running::open(vec![process], port, path)
+    let role = scene.launch_role(&["bare", &scene.upstream.address]);
+    let port = role.address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
+    Running::open(vec![role.into_process()], port, path)
 }
 
 /// Somebody else's proxy.

@@ -156,6 +156,10 @@ impl Contender {
         probe: &dyn Fn() -> f64,
         late: &mut Vec<f64>,
     ) -> Result<(), String> {
+        if case.doing == Doing::Requests && self.requests.len() > 1 {
+            // While others had their turn, sessions grew too old to be served unasked: that is not what is measured.
+            load::saturate(&self.requests, options.connections, options.span)?;
+        }
         let before = probe();
         let (own, helper) = (self.running.cpu_nanos(), scene.helper_nanos(self.running.helper));
         let count = match case.doing {

@@ -114,7 +114,11 @@ impl Report {
 
     /// Writes what there is so far.
     pub fn write(&self, path: Option<&Path>) -> std::io::Result<()> {
-        path.map_or(Ok(()), |path| fs::write(path, &self.text))
+        let Some(path) = path else { return Ok(()) };
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        fs::write(path, &self.text)
     }
 }
 

@@ -19,8 +19,8 @@ const AT_ONCE: usize = 512;
 /// A session: its cookie's value, and its record.
 pub struct Seed {
     pub cookie: String,
-    key: StoreKey,
-    record: Vec<u8>,
+    pub key: StoreKey,
+    pub record: Vec<u8>,
 }
 
 /// Sessions of `count` different people, with the claims that carriers give.

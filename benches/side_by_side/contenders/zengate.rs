@@ -21,8 +21,6 @@ pub struct Gate {
     pub store: Store,
     /// How many people are signed in; they take turns.
     pub sessions: usize,
-    /// Nobody is signed in.
-    pub anonymous: bool,
     /// Sessions held in process, if not the default.
     pub cached: Option<usize>,
     /// Routes on the one host; requests take turns.
@@ -35,7 +33,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { store: Store::Embedded, sessions: 1, anonymous: false, cached: None, routes: 1, hosts: 1, headers: 8 }
+        Self { store: Store::Embedded, sessions: 1, cached: None, routes: 1, hosts: 1, headers: 8 }
     }
 }
 
@@ -155,11 +153,6 @@ fn requests(gate: &Gate, path: &str, authority: &str, seeds: &[Seed]) -> Vec<Vec
                 1 => path.to_owned(),
                 routes => format!("/app-{:03}/{leaf}", number % routes),
             };
-            if gate.anonymous {
-                let page =
-                    format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: text/html\r\n\r\n");
-                return page.into_bytes();
-            }
             request(&path, &host, &cookie(&seeds[number % seeds.len()]))
         })
         .collect()

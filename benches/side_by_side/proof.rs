@@ -20,10 +20,12 @@ pub fn prove(running: &Running) -> Result<String, String> {
         return Err(format!("does not let its own session in: {}", first_line(&known)));
     }
     if running.refuses {
-        for (who, credential) in [("nobody", Credential::None), ("a forger", running.credential.garbled())] {
+        for (what, credential) in
+            [("no credential", Credential::None), ("a garbled credential", running.credential.garbled())]
+        {
             let answer = ask(&credential, "")?;
             if answer.status == 200 {
-                return Err(format!("lets {who} in"));
+                return Err(format!("lets a request in that shows {what}"));
             }
         }
     }

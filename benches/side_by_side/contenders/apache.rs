@@ -61,6 +61,7 @@ OIDCRedirectURI {callback}
 OIDCScope \"openid name email\"
 OIDCCryptoPassphrase 0123456789abcdef0123456789abcdef
 OIDCSessionType server-cache
+OIDCSessionInactivityTimeout 3600
 {cache}
 <Location />
 AuthType openid-connect

@@ -7,7 +7,7 @@ CARGO ?= cargo
 BUILD_NEEDS = cmake:cmake cc:gcc make:make
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
-.PHONY: demo test lint bench need-build need-test help
+.PHONY: demo test lint bench side-by-side side-by-side-peers need-build need-test help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -25,6 +25,14 @@ lint:
 
 bench: need-build
 	$(CARGO) bench --locked --bench pass_through
+
+# ARGS go to the bench: make side-by-side ARGS='--case hot --rounds 9'; --help says which there are.
+side-by-side: need-build
+	$(CARGO) bench --locked --bench side_by_side -- --out target/side-by-side.md $(ARGS)
+
+# What it can be compared with, as far as packages give it.
+side-by-side-peers:
+	sh benches/side_by_side/install.sh
 
 need-build:
 	@sh deploy/need.sh $(BUILD_NEEDS)

@@ -5,13 +5,17 @@
 //! time each proxy spent per request, as the kernel counted it. Absolute numbers are this machine's; the ratio is what
 //! travels. See benches/README.md.
 
-// A bench is a test: where its own arrangements fail, it has nothing to measure.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod load;
 mod roles;
 
 use std::process::ExitCode;
+
+use common::role::{self, Role};
+use common::{median, spread};
 
 /// The allocator of the product, for both contenders.
 #[global_allocator]
@@ -36,15 +40,15 @@ fn main() -> ExitCode {
 
 struct Contender {
     name: &'static str,
-    process: roles::Role,
+    process: Role,
     request: Vec<u8>,
     micros: Vec<f64>,
 }
 
 fn measure() -> ExitCode {
-    let upstream = roles::start(&["upstream"]);
-    let bare = roles::start(&["bare", &upstream.address]);
-    let gateway = roles::start(&["gateway", &upstream.address]);
+    let upstream = role::start(&[], &["upstream"]);
+    let bare = role::start(&[], &["bare", &upstream.address]);
+    let gateway = role::start(&[], &["gateway", &upstream.address]);
     let cookie = load::sign_in(&gateway.address);
     let head = |host: &str, cookie: &str| {
         format!(
@@ -53,7 +57,7 @@ fn measure() -> ExitCode {
         )
         .into_bytes()
     };
-    let contender = |name, process: roles::Role| {
+    let contender = |name, process: Role| {
         let request = head(&process.address.replace("127.0.0.1", "localhost"), &cookie);
         Contender { name, process, request, micros: Vec::new() }
     };
@@ -61,12 +65,12 @@ fn measure() -> ExitCode {
 
     for round in 0..=ROUNDS {
         for contender in &mut contenders {
-            let before = contender.process.cpu_micros();
+            let before = contender.process.process.cpu_nanos();
             load::run(&contender.process.address, &contender.request, CONNECTIONS, REQUESTS);
-            let spent = contender.process.cpu_micros() - before;
+            let spent = contender.process.process.cpu_nanos() - before;
             if round > 0 {
                 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-                contender.micros.push(spent as f64 / REQUESTS as f64);
+                contender.micros.push(spent as f64 / 1000.0 / REQUESTS as f64);
             }
         }
     }
@@ -81,14 +85,4 @@ fn measure() -> ExitCode {
     }
     println!("\n{REQUESTS} requests a round over {CONNECTIONS} connections; metrics on, access log on (to /dev/null).");
     ExitCode::SUCCESS
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
-}
-
-fn spread(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
 }

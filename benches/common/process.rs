@@ -1,0 +1,100 @@
+//! A process that is measured, with all it started: what the kernel counted for it, and its end.
+
+use std::fs;
+use std::process::{Child, ChildStdin, Command};
+use std::time::{Duration, Instant};
+
+/// How long a process may take to end when it is asked to.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A process and its descendants. Ends with this value.
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Takes charge of a child.
+    pub fn new(child: Child) -> Self {
+        Self { child }
+    }
+
+    /// Keeps its input open for as long as it is wanted.
+    #[allow(dead_code, reason = "one bench needs it, the other does not")]
+    pub fn keep_open(&mut self, stdin: ChildStdin) {
+        self.child.stdin = Some(stdin);
+    }
+
+    /// The process and everything it started.
+    fn tree(&self) -> Vec<u32> {
+        let mut tree = vec![self.child.id()];
+        let mut next = 0;
+        while let Some(pid) = tree.get(next).copied() {
+            tree.extend(tasks(pid).into_iter().flat_map(|task| {
+                let children = fs::read_to_string(format!("/proc/{pid}/task/{task}/children")).unwrap_or_default();
+                children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()).collect::<Vec<_>>()
+            }));
+            next += 1;
+        }
+        tree
+    }
+
+    /// CPU time of all its threads and descendants, user and kernel, in nanoseconds.
+    ///
+    /// `schedstat` counts time on a processor: finer than the ticks of `/proc/<pid>/stat`. Threads that have ended are
+    /// not in it; the proxies measured here keep theirs.
+    pub fn cpu_nanos(&self) -> u64 {
+        let threads = self.tree().into_iter().flat_map(|pid| tasks(pid).into_iter().map(move |task| (pid, task)));
+        threads
+            .filter_map(|(pid, task)| fs::read_to_string(format!("/proc/{pid}/task/{task}/schedstat")).ok())
+            .filter_map(|stat| stat.split(' ').next()?.parse::<u64>().ok())
+            .sum()
+    }
+
+    /// Whether it still runs.
+    pub fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+/// The threads of a process.
+fn tasks(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task"));
+    entries.into_iter().flatten().filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+#[allow(dead_code, reason = "one bench weighs, the other does not")]
+impl Process {
+    /// Memory that is the tree's own, pages that are shared counted by their share (PSS), in KiB.
+    pub fn pss_kib(&self) -> u64 {
+        let of = |pid: u32| {
+            let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+            rollup.lines().find(|line| line.starts_with("Pss:"))?.split_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        self.tree().into_iter().filter_map(of).sum()
+    }
+}
+
+impl Drop for Process {
+    /// Asks first: a master process takes its workers along. Then ends each process of the tree, by its id.
+    fn drop(&mut self) {
+        if !self.lives() {
+            return;
+        }
+        let tree = self.tree();
+        signal("TERM", &tree[..1]);
+        let deadline = Instant::now() + PATIENCE;
+        while self.lives() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let left: Vec<u32> = tree.into_iter().filter(|pid| fs::metadata(format!("/proc/{pid}")).is_ok()).collect();
+        signal("KILL", &left);
+        let _already_gone = self.child.wait();
+    }
+}
+
+fn signal(name: &str, pids: &[u32]) {
+    let list: String = pids.iter().map(|pid| format!(" {pid}")).collect();
+    if !list.is_empty() {
+        let _already_gone = Command::new("sh").args(["-c", &format!("kill -{name}{list} 2>/dev/null")]).status();
+    }
+}

@@ -1,0 +1,163 @@
+//! The gateway itself: the very program that `cargo build` makes, with a configuration as an operator writes it.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use super::{Credential, Running, request};
+use crate::scene::{Helper, Scene, free_port};
+use crate::seed::{self, Seed};
+
+/// Where sessions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    Embedded,
+    Memory,
+    Redis,
+}
+
+/// How it is configured, and who asks it.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    pub store: Store,
+    /// How many people are signed in; they take turns.
+    pub sessions: usize,
+    /// Sessions held in process, if not the default.
+    pub cached: Option<usize>,
+    /// Routes on the one host; requests take turns.
+    pub routes: usize,
+    /// Hosts, each with one route; requests take turns.
+    pub hosts: usize,
+    /// Identity headers.
+    pub headers: usize,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { store: Store::Embedded, sessions: 1, cached: None, routes: 1, hosts: 1, headers: 8 }
+    }
+}
+
+/// What headers may carry, over and over.
+const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "family_name", "phone_number"];
+
+/// Starts one, with its people signed in.
+pub fn start(scene: &Scene, path: &str, gate: &Gate) -> Result<Running, String> {
+    let place = scene.place("zengate")?;
+    let (port, admin) = (free_port()?, free_port()?);
+    let authority = format!("localhost:{port}");
+    let issuer = scene.issuers.get(1).ok_or("no issuer")?;
+    let seeds = seed::sessions(gate.sessions, issuer)?;
+    let prefix = format!("bench-{port}:");
+    let (store, helper) = match gate.store {
+        Store::Memory => ("  store: memory\n".to_owned(), Helper::Nobody),
+        Store::Embedded => {
+            let file = place.dir.join("sessions.redb");
+            seed::into_embedded(&file, &seeds)?;
+            (format!("  store: embedded\n  path: {}\n", file.display()), Helper::Nobody)
+        }
+        Store::Redis => {
+            let url = format!("redis://127.0.0.1:{}", scene.redis()?);
+            seed::into_redis(&url, &prefix, &seeds)?;
+            (format!("  store: {url}\n  redis_prefix: \"{prefix}\"\n"), Helper::Redis)
+        }
+    };
+    let cached = gate.cached.map_or(String::new(), |cached| format!("  cache_entries: {cached}\n"));
+    let (id, secret) = scene.register(&format!("http://{authority}/oauth2/callback"));
+    let issuers: String = scene.issuers.iter().map(|issuer| format!("      - {issuer}\n")).collect();
+    let config = format!(
+        "public_url: http://{authority}
+listen: 127.0.0.1:{port}
+admin_listen: 127.0.0.1:{admin}
+threads: 1
+provider:
+  zenkey:
+    client_id: {id}
+    client_secret: {secret}
+    discovery_issuer: {discovery}
+    discovery_ui: {ui}
+    scopes: [openid, name, email]
+    trusted_issuers:
+{issuers}  allow_private_addresses: true
+sessions:
+{store}{cached}routes:
+{routes}",
+        discovery = scene.discovery,
+        ui = scene.discovery_ui,
+        routes = routes(gate, &scene.upstream.address),
+    );
+    let file = place.file("zengate.yaml", &config)?;
+    let program = env!("CARGO_BIN_EXE_zengate");
+    let checked = Command::new(program).args(["check", "--config", &file]).output().map_err(|e| e.to_string())?;
+    if !checked.status.success() {
+        return Err(format!("refuses its configuration: {}", String::from_utf8_lossy(&checked.stderr)));
+    }
+    let mut serve = Command::new(program);
+    serve.args(["serve", "--config", &file]);
+    let process = scene.launch_quietly(serve, port)?;
+
+    let mut running = Running::open(vec![process], port, path);
+    running.helper = helper;
+    if gate.store == Store::Memory {
+        // Nothing can be put there from outside.
+        running.credential = super::signed_in(&authority)?;
+    } else {
+        running.credential = cookie(&seeds[0]);
+    }
+    running.refuses = true;
+    running.identity = (gate.headers > 0).then_some("X-Bench-00");
+    if gate.routes > 1 {
+        running.proof_path = "/app-000/echo".to_owned();
+    }
+    running.requests = requests(gate, path, &authority, &seeds);
+    running._place = Some(place);
+    Ok(running)
+}
+
+fn routes(gate: &Gate, upstream: &str) -> String {
+    let mut text = String::new();
+    let mut route = |host: &str, path: &str| {
+        let _ = write!(
+            text,
+            "  - host: {host}\n    path: {path}\n    access: session\n    upstream: http://{upstream}\n    \
+             identity_headers:\n      preset: []\n"
+        );
+        if gate.headers > 0 {
+            text.push_str("      map:\n");
+        }
+        for number in 0..gate.headers {
+            let _ = writeln!(text, "        X-Bench-{number:02}: {}", CLAIMS[number % CLAIMS.len()]);
+        }
+    };
+    if gate.routes == 1 {
+        route("localhost", "/");
+    }
+    for number in (0..gate.routes).filter(|_| gate.routes > 1) {
+        route("localhost", &format!("/app-{number:03}"));
+    }
+    for number in (0..gate.hosts).filter(|_| gate.hosts > 1) {
+        route(&format!("app-{number:04}.bench.example"), "/");
+    }
+    text
+}
+
+fn requests(gate: &Gate, path: &str, authority: &str, seeds: &[Seed]) -> Vec<Vec<u8>> {
+    let leaf = path.rsplit('/').next().unwrap_or_default();
+    let count = gate.sessions.max(gate.routes).max(gate.hosts);
+    (0..count)
+        .map(|number| {
+            let host = match gate.hosts {
+                1 => authority.to_owned(),
+                hosts => format!("app-{:04}.bench.example", number % hosts),
+            };
+            let path = match gate.routes {
+                1 => path.to_owned(),
+                routes => format!("/app-{:03}/{leaf}", number % routes),
+            };
+            request(&path, &host, &cookie(&seeds[number % seeds.len()]))
+        })
+        .collect()
+}
+
+fn cookie(seed: &Seed) -> Credential {
+    Credential::Cookies(format!("__Host-gw={}", seed.cookie))
+}

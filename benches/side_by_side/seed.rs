@@ -1,0 +1,89 @@
+//! Sessions without sign-ins: sealed as the gateway seals them, put where it looks for them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use zengate::identity::{ClaimValue, IdentityParts};
+use zengate::secret::{SecretString, SystemEntropy};
+use zengate::session::embedded::EmbeddedStore;
+use zengate::session::redis::{RedisSettings, RedisStore};
+use zengate::session::seal::{SealKeys, Sealer};
+use zengate::session::store::{Kind, Limits, RecordStore};
+use zengate::session::{Lifetimes, SessionId, StoreKey};
+
+/// Puts under way at once: many share a transaction.
+const AT_ONCE: usize = 512;
+
+/// A session: its cookie's value, and its record.
+pub struct Seed {
+    pub cookie: String,
+    pub key: StoreKey,
+    pub record: Vec<u8>,
+}
+
+/// Sessions of `count` different people, with the claims that carriers give.
+pub fn sessions(count: usize, issuer: &str) -> Result<Vec<Seed>, String> {
+    let sealer = Sealer::new(SealKeys::default());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    (0..count)
+        .map(|number| {
+            let id = SessionId::generate(&SystemEntropy);
+            // The form of a record: its own reader says below whether this is it.
+            let content = json!({ "who": person(number, issuer), "created": millis, "seen": millis }).to_string();
+            let record =
+                sealer.seal(Kind::Session, id.store_key(), id.secret().expose(), content.as_bytes(), &SystemEntropy);
+            sealer.open_session(&id, &record).map_err(|error| format!("a session record has another form: {error}"))?;
+            Ok(Seed { cookie: id.to_text().expose().to_owned(), key: id.store_key(), record })
+        })
+        .collect()
+}
+
+fn person(number: usize, issuer: &str) -> IdentityParts {
+    let text = |text: String| ClaimValue::Text(text);
+    let claims: BTreeMap<String, ClaimValue> = [
+        ("name", text(format!("Person {number:06}"))),
+        ("given_name", text("Person".to_owned())),
+        ("family_name", text(format!("{number:06}"))),
+        ("email", text(format!("person.{number:06}@example.com"))),
+        ("phone_number", text(format!("+1555{number:07}"))),
+        ("postal_code", text("94105".to_owned())),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    IdentityParts {
+        issuer: issuer.to_owned(),
+        subject: format!("{number:06}-bench-subject-of-a-usual-length"),
+        mccmnc: Some("310260".to_owned()),
+        acr: Some("a3".to_owned()),
+        amr: vec!["hwk".to_owned(), "pin".to_owned()],
+        auth_time: Some(1_790_000_000),
+        claims,
+    }
+}
+
+/// Puts them into a file for the embedded store.
+pub fn into_embedded(path: &Path, seeds: &[Seed]) -> Result<(), String> {
+    fill(seeds, || EmbeddedStore::open(path, Limits::default()).map_err(|error| error.to_string()))
+}
+
+/// Puts them into Redis, below `prefix`.
+pub fn into_redis(url: &str, prefix: &str, seeds: &[Seed]) -> Result<(), String> {
+    let settings = RedisSettings { prefix: prefix.to_owned(), ..RedisSettings::new(SecretString::new(url)) };
+    fill(seeds, || RedisStore::connect(settings).map_err(|error| error.to_string()))
+}
+
+fn fill<S: RecordStore>(seeds: &[Seed], open: impl FnOnce() -> Result<S, String>) -> Result<(), String> {
+    crate::common::bare::runtime().block_on(async {
+        let store = open()?;
+        let (now, keep) = (SystemTime::now(), Lifetimes::default().absolute);
+        for some in seeds.chunks(AT_ONCE) {
+            let puts = some.iter().map(|seed| store.put(Kind::Session, seed.key, &seed.record, keep, now));
+            futures_util::future::try_join_all(puts).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    })
+}

@@ -4,7 +4,7 @@
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
 
 CARGO ?= cargo
-BUILD_NEEDS = cmake:cmake cc:gcc make:make
+BUILD_NEEDS = cmake:cmake cc:build-essential
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
 .PHONY: demo test lint bench side-by-side side-by-side-peers need-build need-test help
@@ -13,8 +13,8 @@ help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
 
 demo: need-build
-	$(CARGO) build --locked --quiet || $(CARGO) build --locked
-	./target/debug/zengate demo
+	$(CARGO) build --locked
+	./target/debug/zengate demo $(DEMO_ARGS)
 
 test: need-test
 	$(CARGO) test --locked

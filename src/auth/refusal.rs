@@ -382,10 +382,13 @@ impl Refusal {
         reply
     }
 
-    /// The reply to a request that could not even be read: JSON, nothing of the request in it.
-    pub fn plain_reply(self, request_id: &str) -> Reply {
-        let words = self.words();
-        error_json(words.status, words.code, request_id, None)
+    /// The reply to a request that could not even be judged: nothing of the request in it, no way on.
+    pub fn unjudged_reply(self, request_id: &str, wants_html: bool) -> Reply {
+        let Words { status, code, title, text, .. } = self.words();
+        if wants_html {
+            return error_page(ErrorPage { status, title, text, code, request_id, action: None });
+        }
+        error_json(status, code, request_id, None)
     }
 
     /// Whether the app behind us is at fault.

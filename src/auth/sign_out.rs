@@ -104,10 +104,15 @@ impl RelyingParty {
 
     /// Whether a browser says that a page of this very origin sent the form. Every browser in use says so on a POST;
     /// whoever says nothing is refused.
+    ///
+    /// A page that sends no referrer, as ours and many apps' do, has its forms sent with `Origin: null`; there
+    /// `Sec-Fetch-Site`, which no page can set, says where they came from. A form in a sandboxed frame of another site
+    /// sends `null` as well, with `cross-site`.
     fn is_same_origin(&self, view: &RequestView<'_>) -> bool {
         let value = |name: &str| view.headers.get(name).and_then(|value| value.to_str().ok());
         match (value("sec-fetch-site"), value("origin")) {
             (Some(site), None) => site == "same-origin",
+            (Some(site), Some("null")) => site == "same-origin",
             (site, Some(origin)) => {
                 origin == self.origin_of(view.host) && site.is_none_or(|site| site == "same-origin")
             }

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use crate::app;
 use crate::config::{self, Config};
 
-pub(super) fn run(path: &Path, schema: bool) -> ExitCode {
+pub(super) fn run(path: Option<&Path>, schema: bool) -> ExitCode {
     if schema {
-        println!("{}", config::json_schema());
+        print!("{}", config::json_schema());
         return ExitCode::SUCCESS;
     }
+    let Some(path) = path else { return super::fail("which file? --config FILE") };
     match Config::load(path) {
         Err(faults) => {
             eprintln!("{faults}");

@@ -42,7 +42,9 @@ pub(super) fn run(port: u16) -> ExitCode {
         };
         let simulator = match Simulator::start(simulated(port)).await {
             Ok(simulator) => simulator,
-            Err(error) => return fail(format!("ports {port} to {last} must be free: {error}")),
+            Err(error) => {
+                return fail(format!("ports {port} to {last} must be free ({error}); choose others with --port"));
+            }
         };
         let app = match App::start(config).await {
             Ok(app) => app,

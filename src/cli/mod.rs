@@ -14,9 +14,15 @@ use clap::{Args, Parser, Subcommand};
 const ABOUT: &str = "Reverse-proxy authentication gateway: signs people in through their mobile carrier (ZenKey) or any \
 OpenID Connect issuer, in front of unmodified web apps.";
 
-const HELP: &str = "\
+#[cfg(feature = "demo")]
+const FIRST: &str = "\
 First time here?
   zengate demo                          everything simulated on this machine; open the address it prints
+";
+#[cfg(not(feature = "demo"))]
+const FIRST: &str = "First time here?\n";
+
+const HELP: &str = "\
   zengate check --config zengate.yaml   all faults of a configuration at once, with line and key
   zengate serve --config zengate.yaml   run the gateway
 
@@ -27,7 +33,7 @@ Addresses (defaults; change them in the configuration):
 Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.";
 
 #[derive(Debug, Parser)]
-#[command(name = "zengate", version, about = ABOUT, after_help = HELP, disable_help_subcommand = true)]
+#[command(name = "zengate", version, about = ABOUT, after_help = format!("{FIRST}{HELP}"))]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -49,8 +55,9 @@ enum Command {
     /// Exit code 0: no fault; the effective route table is printed, most specific route first, secrets masked.
     /// Exit code 1: one line per fault as file:line:column: key: what was found, what was expected.
     Check {
-        #[command(flatten)]
-        file: ConfigFile,
+        /// Configuration file (YAML). Start from config/zengate.example.yaml.
+        #[arg(long, short, value_name = "FILE", env = "ZENGATE_CONFIG", required_unless_present = "schema")]
+        config: Option<PathBuf>,
         /// Print the JSON Schema of the configuration, for editors, and do nothing else.
         #[arg(long)]
         schema: bool,
@@ -83,7 +90,7 @@ pub fn main() -> ExitCode {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().command {
         Command::Serve(file) => serve::run(&file.config),
-        Command::Check { file, schema } => check::run(&file.config, schema),
+        Command::Check { config, schema } => check::run(config.as_deref(), schema),
         Command::Health { address, live } => health::run(&address, live),
         #[cfg(feature = "demo")]
         Command::Demo { port } => demo::run(port),

@@ -11,7 +11,7 @@ const OPENING: &str = "\
 One YAML file. Unknown keys, keys that stand twice and empty values are refused; every fault is reported at once, with
 line, column and key. `zengate check --config FILE` does so without starting anything.
 
-This page is generated from the types that read the file (`src/config/file.rs`): do not edit it, edit their comments and
+This page is generated from the types that read the file (`src/config/file/`): do not edit it, edit their comments and
 run `ZENGATE_BLESS=1 cargo test --lib config::`. `config/zengate.example.yaml` shows every key in place.
 
 - **Durations**: `500ms`, `30s`, `15m`, `1h30m`, `7d`, `3 weeks`. **Sizes**: `64KiB`, `10MB`, or a bare number of bytes.

@@ -26,7 +26,7 @@ use crate::auth::{Decision, Permit, Refusal, RelyingParty};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::web::RequestView;
+use crate::web::{RequestView, wants_html};
 
 /// Largest head of an upstream's answer, names and values. The framework's own limit is between one mebibyte and
 /// twice that, by how the bytes happen to arrive (O06).
@@ -153,7 +153,9 @@ impl ProxyHttp for Gateway {
         if let Err(fault) = self.admit(session, context) {
             info!(request_id = context.request_id.as_str(), reason = fault.reason, client = %context.client, "Request refused");
             self.metrics.limit_hits.with_label_values(&[fault.reason]).inc();
-            let refused = fault.refusal.plain_reply(context.request_id.as_str());
+            self.metrics.refusals.with_label_values(&[fault.refusal.words().code]).inc();
+            let html = wants_html(&session.req_header().headers);
+            let refused = fault.refusal.unjudged_reply(context.request_id.as_str(), html);
             context.early = Some(refused.closing());
         }
         Ok(())
@@ -303,7 +305,7 @@ impl ProxyHttp for Gateway {
         if session.response_written().is_none() {
             let answer = match &context.target {
                 Some(target) => refusal.reply(&view(session, context, target), &self.party.settings().prefix),
-                None => refusal.plain_reply(context.request_id.as_str()),
+                None => refusal.unjudged_reply(context.request_id.as_str(), false),
             };
             if reply::write(session, answer.closing()).await.is_err() {
                 return FailToProxy { error_code: 0, can_reuse_downstream: false };

@@ -47,7 +47,7 @@ impl Unreadable {
         self.metrics.limit_hits.with_label_values(&[reason]).inc();
         self.metrics.requests.of(RequestOutcome::Answered).inc();
 
-        let reply = refusal.plain_reply(request_id.as_str());
+        let reply = refusal.unjudged_reply(request_id.as_str(), false);
         let mut answer = format!("HTTP/1.1 {}\r\n", reply.status).into_bytes();
         let length = reply.body.len().to_string();
         let fields = reply.headers.iter().map(|(name, value)| (name, value.as_bytes()));

@@ -1,5 +1,7 @@
 //! Log lines: JSON for machines, plain for people; the framework's own chatter kept to what an operator can act on.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -79,9 +81,14 @@ pub fn init(settings: &LogSettings) {
                     .with_writer(std::io::stderr),
             )
             .try_init(),
-        LogFormat::Human => {
-            registry.with(tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr)).try_init()
-        }
+        LogFormat::Human => registry
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .with_target(false)
+                    .with_ansi(std::io::stderr().is_terminal())
+                    .with_writer(std::io::stderr),
+            )
+            .try_init(),
     };
 }
 

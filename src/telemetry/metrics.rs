@@ -15,7 +15,7 @@ pub struct Metrics {
     pub sign_ins: IntCounterVec,
     /// `zengate_refusals_total{code}`: refusals by their documented code.
     pub refusals: IntCounterVec,
-    /// `zengate_session_lookups_total{from}`: `cache`, `store`, `none`, `error`.
+    /// `zengate_session_lookups_total{from}`: `store`, `none`, `grace` (the store was away, a copy served), `error`.
     pub session_lookups: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
     pub store_errors: IntCounter,

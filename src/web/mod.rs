@@ -50,9 +50,14 @@ impl RequestView<'_> {
 
     /// Whether whoever asked can show a page: `Accept` names HTML.
     pub fn wants_html(&self) -> bool {
-        let accept = self.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-        accept.is_some_and(|accept| accept.contains("text/html") || accept.contains("application/xhtml+xml"))
+        wants_html(self.headers)
     }
+}
+
+/// Whether `Accept` names HTML.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html") || accept.contains("application/xhtml+xml"))
 }
 
 /// The only thing that is ever written to a browser by us. The gateway adds `Content-Length` and drops the body for

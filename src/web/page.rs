@@ -31,7 +31,7 @@ const ID_LIMIT: usize = 64;
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{font:1em/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em}\
-a,button{font:inherit;padding:.5em 1em;border:1px solid;border-radius:6px;color:inherit;background:0 0}\
+a,button{display:inline-block;font:inherit;padding:.5em 1em;border:1px solid;border-radius:6px;color:inherit;background:0 0}\
 a{text-decoration:none}\
 small{opacity:.75}";
 
@@ -83,7 +83,7 @@ pub fn error_page(page: ErrorPage<'_>) -> Reply {
 
 /// Asks a person to begin a sign-in; `start_href` is the local address that begins one.
 pub fn sign_in_page(start_href: &str, request_id: &str) -> Reply {
-    let text = "This app is for people who are signed in. Your mobile carrier will confirm that it is you.";
+    let text = "This app is for people who are signed in. You will come back here afterwards.";
     let next = Next::Link { label: "Sign in", href: start_href };
     render(StatusCode::OK, "Please sign in", text, next, None, request_id)
 }

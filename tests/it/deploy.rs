@@ -226,11 +226,7 @@ fn the_service_unit_keeps_secrets_out_of_cores_and_files_and_waits_for_requests_
     assert_eq!(values["SystemCallFilter"], ["@system-service", "~@privileged @resources"]);
     assert!(values["LoadCredential"][0].starts_with("client_secret:/"));
     assert!(!values.contains_key("Environment") && !values.contains_key("SetCredential"));
-    let commands = [values["ExecStartPre"][0], values["ExecStart"][0]];
-    assert_eq!(
-        commands,
-        ["check", "serve"].map(|name| format!("/usr/local/bin/zengate {name} --config /etc/zengate/zengate.yaml"))
-    );
+    assert_eq!(values["ExecStart"], ["/usr/local/bin/zengate serve --config /etc/zengate/zengate.yaml"]);
     let patience: u64 = values["TimeoutStopSec"][0].trim_end_matches('s').parse().unwrap();
     assert!(patience > sidecar_config(&sidecar()).shutdown.grace.as_secs());
 }

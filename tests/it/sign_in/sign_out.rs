@@ -62,6 +62,8 @@ async fn another_site_cannot_sign_anybody_out() {
         &[("sec-fetch-site", "none")],
         &[("sec-fetch-site", "cross-site"), ("origin", &own)],
         &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.test")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "null")],
+        &[("sec-fetch-site", "same-site"), ("origin", "null")],
         &[("referer", &own)],
     ];
     for headers in foreign {

@@ -140,11 +140,12 @@ impl Browser {
     /// A form is sent from a page of the same site; no redirect is followed.
     pub async fn post(&self, url: impl AsRef<str>, form: &[(&str, &str)]) -> Page {
         let url = Url::parse(url.as_ref()).unwrap();
-        let origin = url.origin().ascii_serialization();
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let headers = [
             ("accept", "text/html"),
-            ("origin", origin.as_str()),
+            // What Chromium sends from a page with `Referrer-Policy: no-referrer`, as ours are.
+            ("origin", "null"),
+            ("sec-fetch-site", "same-origin"),
             ("content-type", "application/x-www-form-urlencoded"),
         ];
         self.send(Method::POST, url.as_str(), Some(body), &headers).await

@@ -17,9 +17,7 @@ impl Redis {
         let found = std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join("redis-server").is_file()));
         if !found {
-            eprintln!(
-                "\n*** SKIPPED, NOT TESTED: {untested}: there is no redis-server on PATH (apt-get install redis-server) ***\n"
-            );
+            super::skipped(untested, "there is no redis-server on PATH (apt-get install redis-server)");
             return None;
         }
         // Between finding a free port and using it somebody else may take it: then the server ends, and we try again.

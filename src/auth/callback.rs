@@ -37,8 +37,14 @@ pub(super) enum Ending {
 const MAX_RECOVERIES: u8 = 1;
 
 impl RelyingParty {
-    /// `callback`: both legs land here.
+    /// `callback`: both legs land here. A ticket is good for one of them, whatever came of it.
     pub(super) async fn callback(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        let reply = self.answer_callback(view, now).await;
+        self.burn_ticket(view).await;
+        reply
+    }
+
+    async fn answer_callback(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
         if view.method != Method::GET {
             return self.refusal(Refusal::MethodNotAllowed, view);
         }

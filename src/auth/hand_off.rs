@@ -29,6 +29,9 @@ use crate::web::{Reply, RequestView};
 /// How long a ticket lives: the time of one redirect.
 const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 
+/// Most tickets of one refused callback that are taken out of the store.
+const MAX_BURNT: usize = 2;
+
 /// What a ticket opens.
 #[derive(Serialize, Deserialize)]
 struct Ticket {
@@ -132,6 +135,21 @@ impl RelyingParty {
         session.parent = Some(StoreKey(ticket.parent));
         session.last_seen = now;
         Ok(session)
+    }
+
+    /// Takes the ticket that a callback brought out of the store, if it brought one and it is still there: whatever was
+    /// wrong with the callback, nobody is to come back with its ticket and a better state. The sign-in that waits for
+    /// the ticket is not touched (B04).
+    pub(super) async fn burn_ticket(&self, view: &RequestView<'_>) {
+        let query = view.target.query().unwrap_or_default().as_bytes();
+        let tickets = url::form_urlencoded::parse(query).filter(|(name, _)| name == "ticket");
+        // More than one was never written by us; no request makes us ask the store for as many as fit into an address.
+        let tickets: Vec<_> = tickets.filter_map(|(_, ticket)| SessionId::parse(&ticket)).take(MAX_BURNT).collect();
+        for ticket in tickets {
+            if let Err(error) = self.store.remove(Kind::Attempt, ticket.store_key()).await {
+                self.store_refusal(view, &error);
+            }
+        }
     }
 
     fn store_refusal(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {

@@ -279,6 +279,7 @@ fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
         },
         return_policy,
         cookies: CookieNames::default(),
+        starts_per_minute: config.sign_in.starts_per_minute,
     }
 }
 

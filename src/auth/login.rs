@@ -53,6 +53,13 @@ impl RelyingParty {
         if view.method != Method::GET && view.method != Method::HEAD {
             return self.refusal(Refusal::MethodNotAllowed, view);
         }
+        let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
+        // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
+        if let Err(wait) = self.meter.take(view.client, now) {
+            self.metrics.limit_hits.with_label_values(&["starts_per_minute"]).inc();
+            let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, &self.settings.return_policy).ok());
+            return self.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
+        }
         if let Some(issuer) = query_value(view, "iss")
             && !self.settings.issuers.iter().any(|trusted| trusted.issuer == issuer)
         {
@@ -66,7 +73,6 @@ impl RelyingParty {
             );
             return self.refusal(Refusal::CookieLost, view);
         }
-        let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
         let return_to = self.return_to(wanted.as_deref());
         if view.host != self.public_host {
             return self.start_elsewhere(view, return_to, now).await;

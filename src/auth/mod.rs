@@ -9,6 +9,7 @@ mod callback;
 mod decide;
 mod hand_off;
 mod login;
+mod meter;
 mod open;
 mod refusal;
 mod sign_out;
@@ -68,6 +69,8 @@ pub struct AuthSettings {
     pub return_policy: ReturnPolicy,
     /// Names of our cookies.
     pub cookies: CookieNames,
+    /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
+    pub starts_per_minute: u32,
 }
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
@@ -103,6 +106,7 @@ pub struct RelyingParty {
     cache: SessionCache<LiveSession>,
     entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
+    meter: meter::Meter,
     public_host: String,
     redirect_uri: String,
 }
@@ -139,6 +143,7 @@ impl RelyingParty {
         let origin = settings.public_url.origin().ascii_serialization();
         let redirect_uri = format!("{origin}{}/callback", settings.prefix);
         Self {
+            meter: meter::Meter::new(settings.starts_per_minute),
             settings,
             routes,
             plans,

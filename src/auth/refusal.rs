@@ -75,6 +75,8 @@ pub enum Refusal {
     UnknownIssuer,
     /// A host that no route names.
     UnknownHost,
+    /// One client began more sign-ins than it may; how long until it may begin another.
+    TooManySignIns(Duration),
     /// The person has no app of the carrier on the phone.
     Unsupported,
     /// The app behind us did not answer in time.
@@ -302,6 +304,13 @@ impl Refusal {
                 "The request on your phone was not answered in time. Try again and have the phone at hand.",
                 true,
             ),
+            Self::TooManySignIns(_) => words(
+                S::TOO_MANY_REQUESTS,
+                "too_many_sign_ins",
+                "Too many sign-ins at once",
+                "More sign-ins were started from your network than this site takes in so short a time. Wait a minute, then try again.",
+                true,
+            ),
             Self::UnknownHost => words(
                 S::MISDIRECTED_REQUEST,
                 "unknown_host",
@@ -371,6 +380,10 @@ impl Refusal {
         match self {
             Self::SignOutUnheard | Self::StoreUnavailable => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
+            }
+            Self::TooManySignIns(wait) => {
+                let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+                reply.set(header::RETRY_AFTER, HeaderValue::from(seconds.clamp(1, 60)));
             }
             Self::ProviderUnavailable(after) => {
                 let seconds = after.map_or(10, |after| after.as_secs().clamp(1, 60));

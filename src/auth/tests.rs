@@ -123,6 +123,7 @@ impl Story {
             lifetimes,
             return_policy: ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap(),
             cookies: CookieNames::default(),
+            starts_per_minute: 60,
         };
         let provider = Arc::new(Fake::default());
         let party = Arc::new(RelyingParty::new(Parts {

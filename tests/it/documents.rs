@@ -77,6 +77,7 @@ fn each_error_ends_as_the_page_says() {
         Refusal::ProviderTimeout,
         Refusal::ProviderUnavailable(None),
         Refusal::TimedOut,
+        Refusal::TooManySignIns(std::time::Duration::ZERO),
         Refusal::Unsupported,
         Refusal::WeakSignIn,
     ]

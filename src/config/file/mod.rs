@@ -134,6 +134,10 @@ pub(crate) struct SignInFile {
     /// Sign-ins that may be under way at once; beyond it new ones get 503.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) max_attempts: Option<u64>,
+    /// Sign-ins that one client may begin in a minute, and twice as many at once; beyond it 429; `0` for no limit. A
+    /// client is an address (IPv6: a /64 network). Behind a proxy that is not in `trusted_proxies` everybody is one.
+    #[schemars(extend("default" = 60), range(min = 0, max = 1_000_000))]
+    pub(crate) starts_per_minute: Option<u32>,
 }
 
 /// Where sessions are kept, and for how long.

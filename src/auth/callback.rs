@@ -60,7 +60,7 @@ impl RelyingParty {
         };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
         let Some(binding) = bindings.for_state(&state) else { return self.not_this_browsers(view, &state, now).await };
-        let attempt = match self.attempts().take(&state, binding, now).await {
+        let attempt = match self.take_attempt(&state, binding, now).await {
             Ok(attempt) => attempt,
             Err(error) => return self.not_taken(view, binding, &error),
         };
@@ -78,6 +78,19 @@ impl RelyingParty {
         }
     }
 
+    async fn take_attempt(
+        &self,
+        state: &State,
+        binding: &Binding,
+        now: SystemTime,
+    ) -> Result<SignInAttempt, TakeError> {
+        let taken = self.attempts().take(state, binding, now).await;
+        if let Ok(attempt) = &taken {
+            self.under_way.end(attempt.created_ms);
+        }
+        taken
+    }
+
     /// A callback that cannot be read. If its one state is this browser's, the sign-in is over all the same: whoever
     /// can bend an answer must not get a second try with the same state.
     async fn malformed(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
@@ -91,7 +104,7 @@ impl RelyingParty {
         let Some((state, binding)) = state.as_ref().and_then(|state| Some((state, bindings.for_state(state)?))) else {
             return self.refusal(Refusal::CallbackMalformed, view);
         };
-        match self.attempts().take(state, binding, now).await {
+        match self.take_attempt(state, binding, now).await {
             Err(error @ TakeError::Store(_)) => self.not_taken(view, binding, &error),
             _ => self.refused(view, binding, Refusal::CallbackMalformed, None),
         }

@@ -15,6 +15,7 @@ use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, Correlation
 use crate::provider::{Carrier, ProviderError};
 use crate::route::path::ReturnTo;
 use crate::secret::random_text;
+use crate::session::store::StoreError;
 use crate::web::cookie::find_cookie;
 use crate::web::{Reply, RequestView};
 use crate::zenkey;
@@ -206,14 +207,30 @@ impl RelyingParty {
                 (binding, cookies)
             }
         };
+        // Whoever is on the way is not turned back: only beginnings are refused.
+        if from.binding.is_some() {
+            self.under_way.resume(attempt.created_ms);
+        } else if !self.under_way.begin(attempt.created_ms) {
+            return Err(self.no_room());
+        }
         match self.attempts().put(attempt, &binding, now, &*self.entropy).await {
             Ok(state) => Ok((cookies, state.text())),
+            Err(StoreError::Full) => {
+                self.under_way.end(attempt.created_ms);
+                Err(self.no_room())
+            }
             Err(error) => {
+                self.under_way.end(attempt.created_ms);
                 self.metrics.store_errors.inc();
                 warn!(request_id = view.request_id, reason = %error, "A sign-in could not be remembered");
                 Err(Refusal::StoreUnavailable)
             }
         }
+    }
+
+    fn no_room(&self) -> Refusal {
+        self.metrics.limit_hits.with_label_values(&["max_attempts"]).inc();
+        Refusal::SignInsFull
     }
 
     pub(super) fn redirect_out(&self, departure: Departure) -> Reply {

@@ -13,6 +13,7 @@ mod meter;
 mod open;
 mod refusal;
 mod sign_out;
+mod under_way;
 mod who;
 
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub struct AuthSettings {
     pub cookies: CookieNames,
     /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
     pub starts_per_minute: u32,
+    /// Sign-ins that may be under way at once, as far as this process knows. Default 100,000.
+    pub max_attempts: u64,
 }
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
@@ -107,6 +110,7 @@ pub struct RelyingParty {
     entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
     meter: meter::Meter,
+    under_way: under_way::UnderWay,
     public_host: String,
     redirect_uri: String,
 }
@@ -144,6 +148,10 @@ impl RelyingParty {
         let redirect_uri = format!("{origin}{}/callback", settings.prefix);
         Self {
             meter: meter::Meter::new(settings.starts_per_minute),
+            under_way: under_way::UnderWay::new(
+                settings.max_attempts,
+                attempt::remembered_for(settings.lifetimes.attempt),
+            ),
             settings,
             routes,
             plans,

@@ -61,6 +61,8 @@ pub enum Refusal {
     ProviderUnavailable(Option<Duration>),
     /// The request cannot be read in exactly one way.
     RequestMalformed,
+    /// As many sign-ins are under way as there may be.
+    SignInsFull,
     /// A form was sent to us from another site.
     SignOutForeign,
     /// The session has ended here and in this browser, but the session store did not hear of it.
@@ -269,6 +271,13 @@ impl Refusal {
                 "The address or the request is malformed. Check the address you opened.",
                 false,
             ),
+            Self::SignInsFull => words(
+                S::SERVICE_UNAVAILABLE,
+                "sign_ins_full",
+                "Too many people are signing in",
+                "This site cannot take another sign-in right now. Whoever is signed in stays so. Try again in a few minutes.",
+                true,
+            ),
             Self::SignOutForeign => words(
                 S::FORBIDDEN,
                 "cross_site",
@@ -378,7 +387,7 @@ impl Refusal {
             error_json(words.status, words.code, view.request_id, words.again.then_some(start))
         };
         match self {
-            Self::SignOutUnheard | Self::StoreUnavailable => {
+            Self::SignInsFull | Self::SignOutUnheard | Self::StoreUnavailable => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
             }
             Self::TooManySignIns(wait) => {

@@ -124,6 +124,7 @@ impl Story {
             return_policy: ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap(),
             cookies: CookieNames::default(),
             starts_per_minute: 60,
+            max_attempts: 100_000,
         };
         let provider = Arc::new(Fake::default());
         let party = Arc::new(RelyingParty::new(Parts {

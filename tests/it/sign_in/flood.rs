@@ -2,6 +2,7 @@
 
 use super::{assert_refused, at_once};
 use crate::support::browser::{Browser, Page};
+use crate::support::redis::Redis;
 use crate::support::rig::{Choices, Rig};
 
 /// Opens `start` as `client`, who came through a proxy that is believed.
@@ -51,4 +52,32 @@ async fn a_client_that_may_begin_no_more_keeps_its_session_and_finishes_what_it_
     let page = browser.follow(under_way).await;
     assert_eq!((page.status.as_u16(), page.url.path()), (200, "/app"));
     assert_eq!(browser.open(rig.url("/app")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_many_sign_ins_are_under_way_at_once_in_every_store() {
+    // L13
+    let redis = Redis::start("the number of sign-ins under way in Redis");
+    let memory = "  store: memory\n".to_owned();
+    let embedded = "  store: embedded\n  path: DIR/sessions.redb\n".to_owned();
+    for sessions in redis.iter().map(Redis::sessions).chain([memory, embedded]) {
+        let sign_in = "  starts_per_minute: 0\n  max_attempts: 6\n".to_owned();
+        let rig = Rig::with(Choices { sessions: sessions.clone(), sign_in, ..Choices::default() }).await;
+        at_once(&rig, "maya");
+        let person = Browser::new();
+        assert_eq!(person.go(rig.url("/app")).await.status, 200);
+        let under_way = Browser::new();
+        let ui = under_way.open(rig.url("/oauth2/start?rd=/app")).await;
+        for _ in 0..5 {
+            assert_eq!(Browser::new().open(rig.url("/oauth2/start")).await.status, 302, "{sessions}");
+        }
+        let page = Browser::new().open(rig.url("/oauth2/start")).await;
+        assert_refused(&page, 503, "sign_ins_full");
+        assert!(page.headers.contains_key("retry-after") && page.set_cookies().is_empty());
+        assert_eq!(person.open(rig.url("/app")).await.status, 200, "sessions are not touched");
+        // The twin: what is under way goes on, and when it is done there is room for one more.
+        assert_eq!(under_way.follow(ui).await.status, 200, "{sessions}");
+        assert_eq!(Browser::new().open(rig.url("/oauth2/start")).await.status, 302, "{sessions}");
+        assert_refused(&Browser::new().open(rig.url("/oauth2/start")).await, 503, "sign_ins_full");
+    }
 }

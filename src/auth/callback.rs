@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::RelyingParty;
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
 use super::binding::{Binding, Bindings, State};
+use super::decide::{Look, Visitor};
 use super::login::{Departure, From, query_value};
 use super::refusal::Refusal;
 use crate::identity::Identity;
@@ -114,7 +115,7 @@ impl RelyingParty {
     /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
     /// usable for its owner (B04).
     async fn not_this_browsers(self: &Arc<Self>, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
-        if let super::decide::Visitor::SignedIn(_) = self.session_of(view, now).await
+        if let Visitor::SignedIn(_) = self.session_of(view, Look::Use, now).await
             && let Some(return_to) = self.attempts().return_note(state, now).await
             && let Ok(location) = HeaderValue::try_from(return_to.location())
         {

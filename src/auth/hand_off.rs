@@ -6,7 +6,6 @@
 //! else obtained is refused, because their state does not belong to this browser's cookie; without that, a link could
 //! sign a victim in as the attacker.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, StatusCode};
@@ -69,12 +68,13 @@ impl RelyingParty {
 
     /// Who is signed in here already is handed over at once.
     pub(super) async fn hand_off_now(
-        self: &Arc<Self>,
+        &self,
         view: &RequestView<'_>,
         hand_off: &HandOff,
+        visitor: &Visitor,
         now: SystemTime,
     ) -> Option<Reply> {
-        let Visitor::SignedIn(live) = self.session_of(view, now).await else { return None };
+        let Visitor::SignedIn(live) = visitor else { return None };
         let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse)?;
         let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
         Some(handed.unwrap_or_else(|refusal| self.refusal(refusal, view)))

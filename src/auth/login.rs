@@ -10,6 +10,7 @@ use url::Url;
 use super::RelyingParty;
 use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis, remembered_for};
 use super::binding::{Binding, Bindings};
+use super::decide::{Look, Visitor};
 use super::refusal::Refusal;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
 use crate::provider::{Carrier, ProviderError};
@@ -61,6 +62,13 @@ impl RelyingParty {
             let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, &self.settings.return_policy).ok());
             return self.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
         }
+        // Once, for all that depends on it: a made-up cookie costs one question to the store (F04).
+        let visitor = self.session_of(view, Look::Peek, now).await;
+        let reply = self.begin(view, wanted.as_deref(), &visitor, now).await;
+        self.without_dead_cookie(reply, &visitor)
+    }
+
+    async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, visitor: &Visitor, now: SystemTime) -> Reply {
         if let Some(issuer) = query_value(view, "iss")
             && !self.settings.issuers.iter().any(|trusted| trusted.issuer == issuer)
         {
@@ -74,12 +82,12 @@ impl RelyingParty {
             );
             return self.refusal(Refusal::CookieLost, view);
         }
-        let return_to = self.return_to(wanted.as_deref());
+        let return_to = self.return_to(wanted);
         if view.host != self.public_host {
             return self.start_elsewhere(view, return_to, now).await;
         }
         let hand_off = match self.asked_hand_off(view) {
-            Some(hand_off) => match self.hand_off_now(view, &hand_off, now).await {
+            Some(hand_off) => match self.hand_off_now(view, &hand_off, visitor, now).await {
                 Some(reply) => return reply,
                 None => Some(hand_off),
             },

@@ -140,9 +140,12 @@ fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
     Ok(SealKeys::new(Some(primary), keys))
 }
 
+fn max_attempts(config: &Config) -> u64 {
+    u64::try_from(config.sign_in.max_attempts).unwrap_or(u64::MAX)
+}
+
 fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
-    let attempts = u64::try_from(config.sign_in.max_attempts).unwrap_or(u64::MAX);
-    let limits = Limits { attempts, ..Limits::default() };
+    let limits = Limits { attempts: max_attempts(config), ..Limits::default() };
     Ok(match &config.sessions.store {
         StoreChoice::Memory => Arc::new(MemoryStore::new(limits)),
         StoreChoice::Embedded { path } => {
@@ -279,6 +282,8 @@ fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
         },
         return_policy,
         cookies: CookieNames::default(),
+        starts_per_minute: config.sign_in.starts_per_minute,
+        max_attempts: max_attempts(config),
     }
 }
 

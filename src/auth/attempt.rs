@@ -24,7 +24,8 @@ pub struct SignInAttempt {
     pub leg: Leg,
     /// Host the sign-in began on; its answer is accepted on no other.
     pub host: String,
-    /// Where the person wanted to go.
+    /// Where the person wanted to go. Kept in the return note, and nowhere else.
+    #[serde(skip, default = "ReturnTo::home")]
     pub return_to: ReturnTo,
     /// The same on all calls of this sign-in (dossier 8), 8–16 letters, digits and hyphens.
     pub correlation_id: String,
@@ -145,10 +146,11 @@ impl Attempts<'_> {
     pub async fn take(&self, state: &State, binding: &Binding, now: SystemTime) -> Result<SignInAttempt, TakeError> {
         let key = state.store_key();
         let record = self.store.take(Kind::Attempt, key, now).await?.ok_or(TakeError::Gone)?;
-        let (_, body) = split(&record).ok_or(TakeError::Gone)?;
+        let (note, body) = split(&record).ok_or(TakeError::Gone)?;
         let secret = state.seal_secret(binding.secret());
         let body = self.sealer.open(Kind::Attempt, key, secret.expose(), body).map_err(|_| TakeError::Gone)?;
-        let attempt: SignInAttempt = serde_json::from_slice(&body).map_err(|_| TakeError::Gone)?;
+        let mut attempt: SignInAttempt = serde_json::from_slice(&body).map_err(|_| TakeError::Gone)?;
+        attempt.return_to = self.read_note(state, note).ok_or(TakeError::Gone)?;
         let created = SystemTime::UNIX_EPOCH + Duration::from_millis(attempt.created_ms);
         if created + self.lifetime <= now {
             return Err(TakeError::Expired);
@@ -158,10 +160,12 @@ impl Attempts<'_> {
 
     /// Where the person of `state` wanted to go, without touching the attempt.
     pub async fn return_note(&self, state: &State, now: SystemTime) -> Option<ReturnTo> {
-        let key = state.store_key();
-        let record = self.store.get(Kind::Attempt, key, now).await.ok()??;
-        let (note, _) = split(&record)?;
-        let note = self.sealer.open(Kind::Attempt, key, state.note_secret().expose(), note).ok()?;
+        let record = self.store.get(Kind::Attempt, state.store_key(), now).await.ok()??;
+        self.read_note(state, split(&record)?.0)
+    }
+
+    fn read_note(&self, state: &State, note: &[u8]) -> Option<ReturnTo> {
+        let note = self.sealer.open(Kind::Attempt, state.store_key(), state.note_secret().expose(), note).ok()?;
         serde_json::from_slice(&note).ok()
     }
 }
@@ -187,4 +191,57 @@ pub fn with_query(base: &str, pairs: &[(&str, &str)]) -> Option<Url> {
     let mut url = Url::parse(base).ok()?;
     url.query_pairs_mut().extend_pairs(pairs);
     Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::binding::Bindings;
+    use crate::route::path::{MAX_RETURN, ReturnPolicy};
+    use crate::secret::{SystemEntropy, random_text};
+    use crate::session::memory::MemoryStore;
+    use crate::session::samples::noon;
+    use crate::session::seal::SealKeys;
+    use crate::web::cookie::CookieNames;
+
+    fn carrier() -> Carrier {
+        let url = |path: &str| Url::parse(&format!("https://login.carrier.example/openid/connect/{path}")).unwrap();
+        Carrier {
+            issuer: "https://login.carrier.example/openid/connect".to_owned(),
+            authorization_endpoint: url("v1/authorize"),
+            token_endpoint: url("v1/token"),
+            userinfo_endpoint: Some(url("v1/userinfo")),
+            jwks_uri: url("v1/jwks"),
+            mccmnc: Some("310007".to_owned()),
+            iss_parameter_supported: false,
+        }
+    }
+
+    // A10
+    #[tokio::test]
+    async fn the_longest_return_address_fits_into_four_kibibytes_with_all_the_rest() {
+        let rd = format!("/{}", "a".repeat(MAX_RETURN - 1));
+        let attempt = SignInAttempt {
+            leg: Leg::Authorization(Box::new(AuthorizationLeg {
+                carrier: carrier(),
+                nonce: random_text::<32>(&SystemEntropy),
+                code_verifier: SecretString::new(random_text::<32>(&SystemEntropy)),
+            })),
+            host: "apps.example.com".to_owned(),
+            return_to: ReturnTo::parse(&rd, &ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap()).unwrap(),
+            correlation_id: "0123456789abcdef".to_owned(),
+            created_ms: millis(noon()),
+            recoveries: 1,
+            hand_off: None,
+        };
+        let (store, sealer) = (MemoryStore::default(), Sealer::new(SealKeys::default()));
+        let attempts = Attempts { store: &store, sealer: &sealer, lifetime: Duration::from_secs(600) };
+        let (binding, _) = Bindings::default().begin(&CookieNames::default(), noon(), &SystemEntropy);
+        let state = attempts.put(&attempt, &binding, noon(), &SystemEntropy).await.unwrap();
+        let record = store.get(Kind::Attempt, state.store_key(), noon()).await.unwrap().unwrap();
+        assert!(record.len() <= 4096, "{} bytes", record.len());
+        assert_eq!(attempts.return_note(&state, noon()).await, Some(attempt.return_to.clone()));
+        let taken = attempts.take(&state, &binding, noon()).await.unwrap();
+        assert_eq!(taken.return_to.location(), rd);
+    }
 }

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::RelyingParty;
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
 use super::binding::{Binding, Bindings, State};
+use super::decide::{Look, Visitor};
 use super::login::{Departure, From, query_value};
 use super::refusal::Refusal;
 use crate::identity::Identity;
@@ -37,8 +38,14 @@ pub(super) enum Ending {
 const MAX_RECOVERIES: u8 = 1;
 
 impl RelyingParty {
-    /// `callback`: both legs land here.
+    /// `callback`: both legs land here. A ticket is good for one of them, whatever came of it.
     pub(super) async fn callback(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        let reply = self.answer_callback(view, now).await;
+        self.burn_ticket(view).await;
+        reply
+    }
+
+    async fn answer_callback(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
         if view.method != Method::GET {
             return self.refusal(Refusal::MethodNotAllowed, view);
         }
@@ -54,7 +61,7 @@ impl RelyingParty {
         };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
         let Some(binding) = bindings.for_state(&state) else { return self.not_this_browsers(view, &state, now).await };
-        let attempt = match self.attempts().take(&state, binding, now).await {
+        let attempt = match self.take_attempt(&state, binding, now).await {
             Ok(attempt) => attempt,
             Err(error) => return self.not_taken(view, binding, &error),
         };
@@ -72,6 +79,19 @@ impl RelyingParty {
         }
     }
 
+    async fn take_attempt(
+        &self,
+        state: &State,
+        binding: &Binding,
+        now: SystemTime,
+    ) -> Result<SignInAttempt, TakeError> {
+        let taken = self.attempts().take(state, binding, now).await;
+        if let Ok(attempt) = &taken {
+            self.under_way.end(attempt.created_ms);
+        }
+        taken
+    }
+
     /// A callback that cannot be read. If its one state is this browser's, the sign-in is over all the same: whoever
     /// can bend an answer must not get a second try with the same state.
     async fn malformed(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
@@ -85,7 +105,7 @@ impl RelyingParty {
         let Some((state, binding)) = state.as_ref().and_then(|state| Some((state, bindings.for_state(state)?))) else {
             return self.refusal(Refusal::CallbackMalformed, view);
         };
-        match self.attempts().take(state, binding, now).await {
+        match self.take_attempt(state, binding, now).await {
             Err(error @ TakeError::Store(_)) => self.not_taken(view, binding, &error),
             _ => self.refused(view, binding, Refusal::CallbackMalformed, None),
         }
@@ -95,7 +115,7 @@ impl RelyingParty {
     /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
     /// usable for its owner (B04).
     async fn not_this_browsers(self: &Arc<Self>, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
-        if let super::decide::Visitor::SignedIn(_) = self.session_of(view, now).await
+        if let Visitor::SignedIn(_) = self.session_of(view, Look::Use, now).await
             && let Some(return_to) = self.attempts().return_note(state, now).await
             && let Ok(location) = HeaderValue::try_from(return_to.location())
         {

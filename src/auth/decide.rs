@@ -63,6 +63,16 @@ impl Permit {
     }
 }
 
+/// Why a session is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// A person uses it: their idle time begins anew.
+    Use,
+    /// A page or a program merely asks about it. If that counted, a tab that asks every minute would keep its session
+    /// alive for as long as the tab is open (F05).
+    Peek,
+}
+
 /// What the session cookie led to.
 pub(super) enum Visitor {
     /// Signed in.
@@ -109,7 +119,7 @@ impl RelyingParty {
         let plan = self.plan_of_route.get(route.index).copied().unwrap_or(usize::MAX);
         match route.access {
             Access::Anonymous => Decision::Forward(Permit { route: Arc::clone(route), live: None, plan }),
-            Access::Session => match self.session_of(view, now).await {
+            Access::Session => match self.session_of(view, Look::Use, now).await {
                 Visitor::SignedIn(live) => match route.require.check(live.value().session.identity()) {
                     Ok(()) => Decision::Forward(Permit { route: Arc::clone(route), live: Some(live), plan }),
                     Err(unmet) => {
@@ -125,41 +135,55 @@ impl RelyingParty {
     }
 
     /// The session the request's cookie names, from memory if it is hot, else from the store, once for all who wait.
-    pub(super) async fn session_of(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Visitor {
+    pub(super) async fn session_of(self: &Arc<Self>, view: &RequestView<'_>, look: Look, now: SystemTime) -> Visitor {
         let Some(value) = find_cookie(view.headers, &self.settings.cookies.session) else { return Visitor::NoCookie };
         let Some(id) = SessionId::parse(value) else { return Visitor::DeadCookie };
         let key = id.store_key();
         if let Some(hot) = self.cache.get(&key) {
             match hot.freshness(now, &self.settings.cache_policy) {
-                Freshness::Fresh => return self.serve(hot, &id, now).await,
+                Freshness::Fresh => return self.serve(hot, &id, look, now).await,
                 Freshness::Revalidate => {
                     if hot.claim_check(now, &self.settings.cache_policy) {
                         let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
                         let id = id.clone();
-                        tokio::spawn(async move { party.revalidate(hot, id, now).await });
+                        tokio::spawn(async move { party.revalidate(hot, id, look, now).await });
                     }
-                    return self.serve(hot, &id, now).await;
+                    return self.serve(hot, &id, look, now).await;
                 }
-                Freshness::Recheck => return self.load(id, Some(hot), now).await,
+                Freshness::Recheck => return self.load(id, Some(hot), look, now).await,
                 Freshness::Stale => {}
             }
         }
-        self.load(id, None, now).await
+        self.load(id, None, look, now).await
     }
 
     /// A session at hand is used, if it is still within its lifetimes. One that seems idle may have been used on
     /// another replica, so the store has the last word.
-    async fn serve(self: &Arc<Self>, hot: Arc<Hot<LiveSession>>, id: &SessionId, now: SystemTime) -> Visitor {
+    async fn serve(
+        self: &Arc<Self>,
+        hot: Arc<Hot<LiveSession>>,
+        id: &SessionId,
+        look: Look,
+        now: SystemTime,
+    ) -> Visitor {
         if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) {
-            hot.touch(now);
+            if look == Look::Use {
+                hot.touch(now);
+            }
             return Visitor::SignedIn(hot);
         }
-        self.load(id.clone(), None, now).await
+        self.load(id.clone(), None, look, now).await
     }
 
     /// The slow way: the session is not in memory, or its copy is too old to be served unasked. `copy` is what may
     /// still be served if the store does not answer.
-    async fn load(self: &Arc<Self>, id: SessionId, copy: Option<Arc<Hot<LiveSession>>>, now: SystemTime) -> Visitor {
+    async fn load(
+        self: &Arc<Self>,
+        id: SessionId,
+        copy: Option<Arc<Hot<LiveSession>>>,
+        look: Look,
+        now: SystemTime,
+    ) -> Visitor {
         let key = id.store_key();
         let (party, asked) = (Arc::clone(self), id.clone());
         let fetch = || async move {
@@ -174,12 +198,14 @@ impl RelyingParty {
         };
         let (from, visitor) = match self.cache.load(key, now, fetch).await {
             Ok(Some(hot)) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
-                hot.touch(now);
-                // Somebody who comes every few minutes always lands here. If only the check of a copy told the store
-                // of uses, it would drop their session in the middle of their work (F05).
-                if hot.claim_touch(now, &self.settings.cache_policy) {
-                    let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
-                    tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
+                if look == Look::Use {
+                    hot.touch(now);
+                    // Somebody who comes every few minutes always lands here. If only the check of a copy told the
+                    // store of uses, it would drop their session in the middle of their work (F05).
+                    if hot.claim_touch(now, &self.settings.cache_policy) {
+                        let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
+                        tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
+                    }
                 }
                 ("store", Visitor::SignedIn(hot))
             }
@@ -193,7 +219,9 @@ impl RelyingParty {
                 warn!(reason = %error, "The session store did not answer");
                 match copy {
                     Some(hot) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
-                        hot.touch(now);
+                        if look == Look::Use {
+                            hot.touch(now);
+                        }
                         ("grace", Visitor::SignedIn(hot))
                     }
                     _ => ("error", Visitor::StoreDown),
@@ -206,8 +234,8 @@ impl RelyingParty {
 
     /// Asks the store, behind the request's back, whether a hot session is still there, and tells it now and then
     /// that the session is in use. An answer that does not come changes nothing: nobody is signed out by an outage.
-    async fn revalidate(self: Arc<Self>, hot: Arc<Hot<LiveSession>>, id: SessionId, now: SystemTime) {
-        let answer = if hot.claim_touch(now, &self.settings.cache_policy) {
+    async fn revalidate(self: Arc<Self>, hot: Arc<Hot<LiveSession>>, id: SessionId, look: Look, now: SystemTime) {
+        let answer = if look == Look::Use && hot.claim_touch(now, &self.settings.cache_policy) {
             self.tell_use(&hot, &id, now).await
         } else {
             self.store.get(Kind::Session, id.store_key(), now).await.map(|record| record.is_some())
@@ -274,16 +302,9 @@ impl RelyingParty {
     }
 
     /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.
-    pub(super) async fn without_dead_cookie(
-        self: &Arc<Self>,
-        mut reply: Reply,
-        view: &RequestView<'_>,
-        now: SystemTime,
-    ) -> Reply {
-        let name = &self.settings.cookies.session;
-        if find_cookie(view.headers, name).is_some() && matches!(self.session_of(view, now).await, Visitor::DeadCookie)
-        {
-            reply.add_cookie(clear_cookie(name));
+    pub(super) fn without_dead_cookie(&self, mut reply: Reply, visitor: &Visitor) -> Reply {
+        if matches!(visitor, Visitor::DeadCookie) {
+            reply.add_cookie(clear_cookie(&self.settings.cookies.session));
         }
         reply
     }

@@ -6,7 +6,6 @@
 //! else obtained is refused, because their state does not belong to this browser's cookie; without that, a link could
 //! sign a victim in as the attacker.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, StatusCode};
@@ -28,6 +27,9 @@ use crate::web::{Reply, RequestView};
 
 /// How long a ticket lives: the time of one redirect.
 const TICKET_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Most tickets of one refused callback that are taken out of the store.
+const MAX_BURNT: usize = 2;
 
 /// What a ticket opens.
 #[derive(Serialize, Deserialize)]
@@ -66,12 +68,13 @@ impl RelyingParty {
 
     /// Who is signed in here already is handed over at once.
     pub(super) async fn hand_off_now(
-        self: &Arc<Self>,
+        &self,
         view: &RequestView<'_>,
         hand_off: &HandOff,
+        visitor: &Visitor,
         now: SystemTime,
     ) -> Option<Reply> {
-        let Visitor::SignedIn(live) = self.session_of(view, now).await else { return None };
+        let Visitor::SignedIn(live) = visitor else { return None };
         let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse)?;
         let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
         Some(handed.unwrap_or_else(|refusal| self.refusal(refusal, view)))
@@ -132,6 +135,21 @@ impl RelyingParty {
         session.parent = Some(StoreKey(ticket.parent));
         session.last_seen = now;
         Ok(session)
+    }
+
+    /// Takes the ticket that a callback brought out of the store, if it brought one and it is still there: whatever was
+    /// wrong with the callback, nobody is to come back with its ticket and a better state. The sign-in that waits for
+    /// the ticket is not touched (B04).
+    pub(super) async fn burn_ticket(&self, view: &RequestView<'_>) {
+        let query = view.target.query().unwrap_or_default().as_bytes();
+        let tickets = url::form_urlencoded::parse(query).filter(|(name, _)| name == "ticket");
+        // More than one was never written by us; no request makes us ask the store for as many as fit into an address.
+        let tickets: Vec<_> = tickets.filter_map(|(_, ticket)| SessionId::parse(&ticket)).take(MAX_BURNT).collect();
+        for ticket in tickets {
+            if let Err(error) = self.store.remove(Kind::Attempt, ticket.store_key()).await {
+                self.store_refusal(view, &error);
+            }
+        }
     }
 
     fn store_refusal(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {

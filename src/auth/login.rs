@@ -10,11 +10,13 @@ use url::Url;
 use super::RelyingParty;
 use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis, remembered_for};
 use super::binding::{Binding, Bindings};
+use super::decide::{Look, Visitor};
 use super::refusal::Refusal;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
 use crate::provider::{Carrier, ProviderError};
 use crate::route::path::ReturnTo;
 use crate::secret::random_text;
+use crate::session::store::StoreError;
 use crate::web::cookie::find_cookie;
 use crate::web::{Reply, RequestView};
 use crate::zenkey;
@@ -53,6 +55,20 @@ impl RelyingParty {
         if view.method != Method::GET && view.method != Method::HEAD {
             return self.refusal(Refusal::MethodNotAllowed, view);
         }
+        let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
+        // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
+        if let Err(wait) = self.meter.take(view.client, now) {
+            self.metrics.limit_hits.with_label_values(&["starts_per_minute"]).inc();
+            let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, &self.settings.return_policy).ok());
+            return self.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
+        }
+        // Once, for all that depends on it: a made-up cookie costs one question to the store (F04).
+        let visitor = self.session_of(view, Look::Peek, now).await;
+        let reply = self.begin(view, wanted.as_deref(), &visitor, now).await;
+        self.without_dead_cookie(reply, &visitor)
+    }
+
+    async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, visitor: &Visitor, now: SystemTime) -> Reply {
         if let Some(issuer) = query_value(view, "iss")
             && !self.settings.issuers.iter().any(|trusted| trusted.issuer == issuer)
         {
@@ -66,13 +82,12 @@ impl RelyingParty {
             );
             return self.refusal(Refusal::CookieLost, view);
         }
-        let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
-        let return_to = self.return_to(wanted.as_deref());
+        let return_to = self.return_to(wanted);
         if view.host != self.public_host {
             return self.start_elsewhere(view, return_to, now).await;
         }
         let hand_off = match self.asked_hand_off(view) {
-            Some(hand_off) => match self.hand_off_now(view, &hand_off, now).await {
+            Some(hand_off) => match self.hand_off_now(view, &hand_off, visitor, now).await {
                 Some(reply) => return reply,
                 None => Some(hand_off),
             },
@@ -200,14 +215,30 @@ impl RelyingParty {
                 (binding, cookies)
             }
         };
+        // Whoever is on the way is not turned back: only beginnings are refused.
+        if from.binding.is_some() {
+            self.under_way.resume(attempt.created_ms);
+        } else if !self.under_way.begin(attempt.created_ms) {
+            return Err(self.no_room());
+        }
         match self.attempts().put(attempt, &binding, now, &*self.entropy).await {
             Ok(state) => Ok((cookies, state.text())),
+            Err(StoreError::Full) => {
+                self.under_way.end(attempt.created_ms);
+                Err(self.no_room())
+            }
             Err(error) => {
+                self.under_way.end(attempt.created_ms);
                 self.metrics.store_errors.inc();
                 warn!(request_id = view.request_id, reason = %error, "A sign-in could not be remembered");
                 Err(Refusal::StoreUnavailable)
             }
         }
+    }
+
+    fn no_room(&self) -> Refusal {
+        self.metrics.limit_hits.with_label_values(&["max_attempts"]).inc();
+        Refusal::SignInsFull
     }
 
     pub(super) fn redirect_out(&self, departure: Departure) -> Reply {

@@ -9,9 +9,11 @@ mod callback;
 mod decide;
 mod hand_off;
 mod login;
+mod meter;
 mod open;
 mod refusal;
 mod sign_out;
+mod under_way;
 mod vigil;
 mod who;
 
@@ -69,6 +71,10 @@ pub struct AuthSettings {
     pub return_policy: ReturnPolicy,
     /// Names of our cookies.
     pub cookies: CookieNames,
+    /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
+    pub starts_per_minute: u32,
+    /// Sign-ins that may be under way at once, as far as this process knows. Default 100,000.
+    pub max_attempts: u64,
 }
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
@@ -110,6 +116,8 @@ pub struct RelyingParty {
     cache: SessionCache<LiveSession>,
     entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
+    meter: meter::Meter,
+    under_way: under_way::UnderWay,
     public_host: String,
     redirect_uri: String,
 }
@@ -146,6 +154,11 @@ impl RelyingParty {
         let origin = settings.public_url.origin().ascii_serialization();
         let redirect_uri = format!("{origin}{}/callback", settings.prefix);
         Self {
+            meter: meter::Meter::new(settings.starts_per_minute),
+            under_way: under_way::UnderWay::new(
+                settings.max_attempts,
+                attempt::remembered_for(settings.lifetimes.attempt),
+            ),
             settings,
             routes,
             plans,

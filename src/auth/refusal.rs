@@ -61,6 +61,8 @@ pub enum Refusal {
     ProviderUnavailable(Option<Duration>),
     /// The request cannot be read in exactly one way.
     RequestMalformed,
+    /// As many sign-ins are under way as there may be.
+    SignInsFull,
     /// A form was sent to us from another site.
     SignOutForeign,
     /// The session has ended here and in this browser, but the session store did not hear of it.
@@ -75,6 +77,8 @@ pub enum Refusal {
     UnknownIssuer,
     /// A host that no route names.
     UnknownHost,
+    /// One client began more sign-ins than it may; how long until it may begin another.
+    TooManySignIns(Duration),
     /// The person has no app of the carrier on the phone.
     Unsupported,
     /// The app behind us did not answer in time.
@@ -120,7 +124,7 @@ impl Refusal {
                 S::BAD_REQUEST,
                 "login_unknown",
                 "This sign-in cannot go on",
-                "It was already finished, or it was started in another browser, or this browser does not return our cookie. Start again here.",
+                "It was already finished, or it was started in another browser, or this browser did not keep our cookie. Start again here.",
                 true,
             ),
             Self::BodyTooLarge => words(
@@ -169,7 +173,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "access_denied",
                 "You were not signed in",
-                "The request to sign you in was declined. If it did not come from you, there is nothing to do.",
+                "The request to sign you in was declined. If you did not ask for it, you need do nothing. Otherwise start again.",
                 true,
             ),
             Self::DeviceUnavailable => words(
@@ -197,7 +201,7 @@ impl Refusal {
                 S::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "Not this way",
-                "This address is opened, not posted to.",
+                "This address cannot be used in this way. Open it from the app again.",
                 false,
             ),
             Self::MethodNotServed => words(
@@ -214,9 +218,13 @@ impl Refusal {
                 "The carrier could not verify the SIM. Check the phone's connection, then try again.",
                 true,
             ),
-            Self::NoRoute => {
-                words(S::FORBIDDEN, "no_route", "Nothing here for you", "No page of this site has this address.", false)
-            }
+            Self::NoRoute => words(
+                S::FORBIDDEN,
+                "no_route",
+                "No such page",
+                "This site has no page at this address. Check the address.",
+                false,
+            ),
             Self::NotFound => words(S::NOT_FOUND, "not_found", "No such page", "This address does not exist.", false),
             Self::NotSignedIn => words(
                 S::FORBIDDEN,
@@ -236,28 +244,28 @@ impl Refusal {
                 S::BAD_GATEWAY,
                 "provider_invalid",
                 "The answer was not valid",
-                "Whoever vouches for you sent an answer that could not be verified. This is not your fault. Try again later.",
+                "The sign-in service sent an answer that could not be verified. This is not your fault. Try again later.",
                 true,
             ),
             Self::ProviderRefused => words(
                 S::BAD_GATEWAY,
                 "provider_refused",
-                "This site was refused",
-                "It is not set up correctly with whoever vouches for you. Please tell whoever runs it, with the id below.",
+                "This site is not set up correctly",
+                "The sign-in service refused it. This is not your fault. Please tell whoever runs this site, with the id below.",
                 true,
             ),
             Self::ProviderTimeout => words(
                 S::GATEWAY_TIMEOUT,
                 "provider_timeout",
-                "No answer from who vouches for you",
-                "It took too long, so you were not signed in. Try again in a moment.",
+                "The sign-in service did not answer",
+                "It took too long, so you were not signed in. This is not your fault. Try again in a moment.",
                 true,
             ),
             Self::ProviderUnavailable(_) => words(
                 S::SERVICE_UNAVAILABLE,
                 "provider_unavailable",
                 "Signing in does not work right now",
-                "Whoever vouches for you cannot be reached. Whoever is signed in stays so. Try again in a minute.",
+                "The sign-in service cannot be reached. Whoever is signed in stays so. Try again in a minute.",
                 true,
             ),
             Self::RequestMalformed => words(
@@ -266,6 +274,13 @@ impl Refusal {
                 "This request cannot be read",
                 "The address or the request is malformed. Check the address you opened.",
                 false,
+            ),
+            Self::SignInsFull => words(
+                S::SERVICE_UNAVAILABLE,
+                "sign_ins_full",
+                "Too many people are signing in",
+                "This site cannot take another sign-in right now. Whoever is signed in stays so. Try again in a few minutes.",
+                true,
             ),
             Self::SignOutForeign => words(
                 S::FORBIDDEN,
@@ -285,7 +300,7 @@ impl Refusal {
                 S::SERVICE_UNAVAILABLE,
                 "store_unavailable",
                 "We cannot look you up right now",
-                "A part of this site is down. You were not signed out. Try again in a minute.",
+                "A part of this site is down. If you were signed in, you still are. Try again in a minute.",
                 false,
             ),
             Self::TargetTooLong => words(
@@ -302,6 +317,13 @@ impl Refusal {
                 "The request on your phone was not answered in time. Try again and have the phone at hand.",
                 true,
             ),
+            Self::TooManySignIns(_) => words(
+                S::TOO_MANY_REQUESTS,
+                "too_many_sign_ins",
+                "Too many sign-ins at once",
+                "More sign-ins were started from your network than this site takes in so short a time. Wait a minute, then try again.",
+                true,
+            ),
             Self::UnknownHost => words(
                 S::MISDIRECTED_REQUEST,
                 "unknown_host",
@@ -313,7 +335,7 @@ impl Refusal {
                 S::BAD_REQUEST,
                 "unknown_issuer",
                 "This sign-in is not offered here",
-                "The link that brought you here names an issuer this site does not use.",
+                "The link that brought you here asks for a sign-in service that this site does not use.",
                 true,
             ),
             Self::Unsupported => words(
@@ -334,7 +356,7 @@ impl Refusal {
                 S::BAD_GATEWAY,
                 "upstream_unavailable",
                 "The app is not there",
-                "The app behind this page cannot be reached. You are still signed in. Try again in a moment.",
+                "The app behind this page cannot be reached. This is not your fault. Try again in a moment.",
                 false,
             ),
             Self::WeakSignIn => words(
@@ -369,8 +391,12 @@ impl Refusal {
             error_json(words.status, words.code, view.request_id, words.again.then_some(start))
         };
         match self {
-            Self::SignOutUnheard | Self::StoreUnavailable => {
+            Self::SignInsFull | Self::SignOutUnheard | Self::StoreUnavailable => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
+            }
+            Self::TooManySignIns(wait) => {
+                let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+                reply.set(header::RETRY_AFTER, HeaderValue::from(seconds.clamp(1, 60)));
             }
             Self::ProviderUnavailable(after) => {
                 let seconds = after.map_or(10, |after| after.as_secs().clamp(1, 60));

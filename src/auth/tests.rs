@@ -123,6 +123,8 @@ impl Story {
             lifetimes,
             return_policy: ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap(),
             cookies: CookieNames::default(),
+            starts_per_minute: 60,
+            max_attempts: 100_000,
         };
         let provider = Arc::new(Fake::default());
         let party = Arc::new(RelyingParty::new(Parts {
@@ -286,6 +288,27 @@ async fn a_session_ends_when_it_was_unused_for_the_idle_time_and_at_its_absolute
     }
     story.now = begun + absolute;
     assert!(!story.passes("https://apps.example/app").await, "used or not");
+}
+
+// F05
+#[tokio::test]
+async fn asking_about_a_session_is_no_use_of_it() {
+    let idle = Lifetimes::default().idle;
+    for path in ["/oauth2/session", "/oauth2/userinfo", "/oauth2/sign_in", "/app"] {
+        let mut story = Story::begin();
+        story.sign_in().await;
+        let end = story.now + idle;
+        while story.now + MINUTE < end {
+            story.wait(MINUTE);
+            story.ask(Method::GET, &format!("https://apps.example{path}")).await;
+            tokio::task::yield_now().await;
+        }
+        let reply = story.get("https://apps.example/oauth2/session").await;
+        let left = serde_json::from_slice::<serde_json::Value>(&reply.body).unwrap()["idle_expires_in"].as_u64();
+        assert_eq!(left, Some(if path == "/app" { idle.as_secs() } else { 60 }), "{path}");
+        story.wait(MINUTE);
+        assert_eq!(story.passes("https://apps.example/app").await, path == "/app", "{path}");
+    }
 }
 
 // B04: a ticket between two hosts lives as long as a redirect takes.

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::RelyingParty;
-use super::decide::Visitor;
+use super::decide::{Look, Visitor};
 use super::refusal::Refusal;
 use crate::route::path::NormalTarget;
 use crate::web::cookie::clear_cookie;
@@ -60,24 +60,21 @@ impl RelyingParty {
         match endpoint {
             Endpoint::Callback => self.callback(view, now).await,
             Endpoint::SignOut => self.sign_out(view, now).await,
-            Endpoint::Start => {
-                let reply = self.start(view, now).await;
-                self.without_dead_cookie(reply, view, now).await
-            }
+            Endpoint::Start => self.start(view, now).await,
             Endpoint::Unknown => self.refusal(Refusal::NotFound, view),
             _ if view.method != Method::GET && view.method != Method::HEAD => {
                 self.refusal(Refusal::MethodNotAllowed, view)
             }
             Endpoint::SignIn => {
                 let page = sign_in_page(&format!("{}/start", self.settings.prefix), view.request_id);
-                self.without_dead_cookie(page, view, now).await
+                self.without_dead_cookie(page, &self.session_of(view, Look::Peek, now).await)
             }
             Endpoint::Session | Endpoint::UserInfo => self.who(endpoint, view, now).await,
         }
     }
 
     async fn who(self: &Arc<Self>, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        let live = match self.session_of(view, now).await {
+        let live = match self.session_of(view, Look::Peek, now).await {
             Visitor::SignedIn(live) => live,
             Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
             visitor @ (Visitor::NoCookie | Visitor::DeadCookie) => {
@@ -90,6 +87,7 @@ impl RelyingParty {
             }
         };
         let session = live.value().session();
+        let last_used = session.last_seen.max(live.last_used());
         let parts = session.identity().parts();
         let body = if endpoint == Endpoint::UserInfo {
             let mut body = Map::new();
@@ -109,7 +107,7 @@ impl RelyingParty {
                 "authenticated": true,
                 "acr": parts.acr,
                 "expires_in": absolute,
-                "idle_expires_in": absolute.min(lifetimes.idle.as_secs()),
+                "idle_expires_in": absolute.min(left(last_used + lifetimes.idle)),
             })
         };
         Reply::json(StatusCode::OK, body.to_string())

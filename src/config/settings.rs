@@ -64,6 +64,8 @@ pub struct SignInSettings {
     pub skew: Duration,
     /// Sign-ins that may be under way at once. Default 100 000.
     pub max_attempts: usize,
+    /// Sign-ins that one client may begin in a minute; zero for no limit. Default 60.
+    pub starts_per_minute: u32,
 }
 
 /// Where sessions are kept.

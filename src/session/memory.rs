@@ -1,6 +1,6 @@
 //! Records in process memory: for tests and demonstrations. A restart signs everybody out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -13,7 +13,16 @@ use super::store::{Kind, Limits, RecordStore, StoreError};
 #[derive(Debug)]
 pub struct MemoryStore {
     limits: Limits,
-    records: Mutex<HashMap<(Kind, StoreKey), Kept>>,
+    sessions: Mutex<Shelf>,
+    attempts: Mutex<Shelf>,
+}
+
+/// The records of one kind, and which of them end first: a full shelf finds out in no more than a few steps whether
+/// something on it is over.
+#[derive(Debug, Default)]
+struct Shelf {
+    records: HashMap<StoreKey, Kept>,
+    by_end: BTreeSet<(SystemTime, StoreKey)>,
 }
 
 #[derive(Debug)]
@@ -29,20 +38,48 @@ impl Kept {
     }
 }
 
+impl Shelf {
+    fn insert(&mut self, key: StoreKey, record: &[u8], until: Option<SystemTime>) {
+        self.remove(&key);
+        self.records.insert(key, Kept { record: record.to_vec(), until });
+        self.by_end.extend(until.map(|until| (until, key)));
+    }
+
+    fn remove(&mut self, key: &StoreKey) -> Option<Kept> {
+        let kept = self.records.remove(key)?;
+        if let Some(until) = kept.until {
+            self.by_end.remove(&(until, *key));
+        }
+        Some(kept)
+    }
+
+    fn sweep(&mut self, now: SystemTime) {
+        while let Some((_, key)) = self.by_end.first().copied().filter(|(until, _)| *until <= now) {
+            self.remove(&key);
+        }
+    }
+
+    fn is_full(&self, limit: u64) -> bool {
+        u64::try_from(self.records.len()).unwrap_or(u64::MAX) >= limit
+    }
+}
+
 impl MemoryStore {
     /// An empty store.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, records: Mutex::default() }
+        Self { limits, sessions: Mutex::default(), attempts: Mutex::default() }
     }
 
     /// How many records of `kind` are kept, those that are over but not yet swept included.
     pub fn count(&self, kind: Kind) -> usize {
-        self.records.lock().keys().filter(|(of, _)| *of == kind).count()
+        self.shelf(kind).lock().records.len()
     }
 
-    fn is_full(&self, kind: Kind, records: &HashMap<(Kind, StoreKey), Kept>) -> bool {
-        let count = records.keys().filter(|(of, _)| *of == kind).count();
-        u64::try_from(count).unwrap_or(u64::MAX) >= self.limits.of(kind)
+    fn shelf(&self, kind: Kind) -> &Mutex<Shelf> {
+        match kind {
+            Kind::Session => &self.sessions,
+            Kind::Attempt => &self.attempts,
+        }
     }
 }
 
@@ -62,37 +99,33 @@ impl RecordStore for MemoryStore {
         keep: Duration,
         now: SystemTime,
     ) -> Result<(), StoreError> {
-        let mut records = self.records.lock();
+        let mut shelf = self.shelf(kind).lock();
         if keep.is_zero() {
-            records.remove(&(kind, key));
+            shelf.remove(&key);
             return Ok(());
         }
-        // Counting is a walk; only a store that may be full takes it.
-        if u64::try_from(records.len()).unwrap_or(u64::MAX) >= self.limits.of(kind)
-            && !records.contains_key(&(kind, key))
-            && self.is_full(kind, &records)
-        {
-            records.retain(|_, kept| !kept.is_over(now));
-            if self.is_full(kind, &records) {
+        if shelf.is_full(self.limits.of(kind)) && !shelf.records.contains_key(&key) {
+            shelf.sweep(now);
+            if shelf.is_full(self.limits.of(kind)) {
                 return Err(StoreError::Full);
             }
         }
-        records.insert((kind, key), Kept { record: record.to_vec(), until: now.checked_add(keep) });
+        shelf.insert(key, record, now.checked_add(keep));
         Ok(())
     }
 
     async fn get(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
-        let records = self.records.lock();
-        Ok(records.get(&(kind, key)).filter(|kept| !kept.is_over(now)).map(|kept| kept.record.clone()))
+        let shelf = self.shelf(kind).lock();
+        Ok(shelf.records.get(&key).filter(|kept| !kept.is_over(now)).map(|kept| kept.record.clone()))
     }
 
     async fn take(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
-        let taken = self.records.lock().remove(&(kind, key));
+        let taken = self.shelf(kind).lock().remove(&key);
         Ok(taken.filter(|kept| !kept.is_over(now)).map(|kept| kept.record))
     }
 
     async fn remove(&self, kind: Kind, key: StoreKey) -> Result<(), StoreError> {
-        self.records.lock().remove(&(kind, key));
+        self.shelf(kind).lock().remove(&key);
         Ok(())
     }
 
@@ -104,12 +137,14 @@ impl RecordStore for MemoryStore {
         keep: Duration,
         now: SystemTime,
     ) -> Result<bool, StoreError> {
-        let mut records = self.records.lock();
-        let Some(kept) = records.get_mut(&(kind, key)).filter(|kept| !kept.is_over(now)) else { return Ok(false) };
+        let mut shelf = self.shelf(kind).lock();
+        if shelf.records.get(&key).is_none_or(|kept| kept.is_over(now)) {
+            return Ok(false);
+        }
         if keep.is_zero() {
-            records.remove(&(kind, key));
+            shelf.remove(&key);
         } else {
-            *kept = Kept { record: record.to_vec(), until: now.checked_add(keep) };
+            shelf.insert(key, record, now.checked_add(keep));
         }
         Ok(true)
     }
@@ -119,7 +154,52 @@ impl RecordStore for MemoryStore {
     }
 
     async fn sweep(&self, now: SystemTime) -> Result<(), StoreError> {
-        self.records.lock().retain(|_, kept| !kept.is_over(now));
+        Kind::ALL.into_iter().for_each(|kind| self.shelf(kind).lock().sweep(now));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::samples::noon;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn key(n: u64) -> StoreKey {
+        StoreKey(crate::secret::sha256(&n.to_le_bytes()))
+    }
+
+    // L13: a store that is full answers as quickly as one that is not.
+    #[tokio::test]
+    async fn a_full_store_is_no_slower_than_an_empty_one() {
+        const MANY: u64 = 50_000;
+        let store = MemoryStore::new(Limits { attempts: MANY, ..Limits::default() });
+        for n in 0..MANY {
+            store.put(Kind::Attempt, key(n), b"x", HOUR, noon()).await.unwrap();
+        }
+        let began = std::time::Instant::now();
+        for n in MANY..MANY + 10_000 {
+            assert_eq!(store.put(Kind::Attempt, key(n), b"x", HOUR, noon()).await, Err(StoreError::Full));
+        }
+        // A walk over all records each time would be half a billion steps.
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        store.put(Kind::Session, key(0), b"x", HOUR, noon()).await.unwrap();
+        // The twin: when they are over, there is room again.
+        store.put(Kind::Attempt, key(MANY), b"x", HOUR, noon() + HOUR).await.unwrap();
+        assert_eq!(store.count(Kind::Attempt), 1);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_was_written_again_lives_by_its_last_end() {
+        let store = MemoryStore::new(Limits { attempts: 2, ..Limits::default() });
+        for keep in [HOUR, 3 * HOUR] {
+            store.put(Kind::Attempt, key(1), b"x", keep, noon()).await.unwrap();
+        }
+        store.put(Kind::Attempt, key(2), b"x", Duration::MAX, noon()).await.unwrap();
+        store.sweep(noon() + 2 * HOUR).await.unwrap();
+        assert_eq!(store.count(Kind::Attempt), 2);
+        store.sweep(noon() + 3 * HOUR).await.unwrap();
+        assert_eq!(store.count(Kind::Attempt), 1, "what has no end stays");
     }
 }

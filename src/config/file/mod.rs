@@ -134,6 +134,10 @@ pub(crate) struct SignInFile {
     /// Sign-ins that may be under way at once; beyond it new ones get 503.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) max_attempts: Option<u64>,
+    /// Sign-ins that one client may begin in a minute, and twice as many at once; beyond it 429; `0` for no limit. A
+    /// client is an address (IPv6: a /64 network). Behind a proxy that is not in `trusted_proxies` everybody is one.
+    #[schemars(extend("default" = 60), range(min = 0, max = 1_000_000))]
+    pub(crate) starts_per_minute: Option<u32>,
 }
 
 /// Where sessions are kept, and for how long.
@@ -168,7 +172,8 @@ pub(crate) struct SessionsFile {
     /// Sessions that are held in memory for quick answers.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 100_000_000))]
     pub(crate) cache_entries: Option<u64>,
-    /// A session in memory is compared with the store this often: how long a revoked session may live on.
+    /// A session in memory is compared with the store this often. A revoked session lives on at most this long, or two
+    /// seconds if that is longer.
     #[schemars(extend("default" = "1s", "x-max" = "5m"))]
     pub(crate) revalidate: Time,
     /// Sessions in memory stay good this long while the store cannot be reached.

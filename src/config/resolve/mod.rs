@@ -98,6 +98,7 @@ impl Resolver<'_> {
                 return_origins: values(sign_in?.return_origins.as_ref(), |o| o.0.0.origin().ascii_serialization()),
                 skew: time(sign_in?.skew.as_ref()),
                 max_attempts: count(sign_in?.max_attempts),
+                starts_per_minute: sign_in?.starts_per_minute?,
             },
             provider: provider.settings,
             sessions: sessions?,

@@ -289,7 +289,7 @@ async fn one_carrier_away_is_no_outage_of_the_others() {
         .set(|rules| rules.status = ["token", "userinfo", "jwks", "metadata"].map(|end| (end.to_owned(), 503)).into());
     let page = Browser::new().go(rig.url("/app")).await;
     assert_refused(&page, 503, "provider_unavailable");
-    assert!(page.body.contains("Whoever vouches for you cannot be reached"), "the page says who is at fault");
+    assert!(page.body.contains("The sign-in service cannot be reached"), "the page says who is at fault");
     at_once(&rig, "ines");
     assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
     assert_eq!(theirs.open(rig.url("/app")).await.status, 200, "its sessions go on");

@@ -63,15 +63,20 @@ async fn a_sign_in_begun_on_a_second_host_ends_there() {
 async fn a_ticket_is_worth_nothing_to_anybody_else() {
     // B04, B05: login CSRF and theft, across hosts.
     let rig = rig().await;
-    let (attacker, victim, bystander) = (Browser::new(), Browser::new(), Browser::new());
-    let ticket = until_ticket(&attacker, there(&rig, "/app/trap")).await;
+    let (victim, bystander) = (Browser::new(), Browser::new());
     // The victim is led to the attacker's ticket: without and with a sign-in of their own under way.
     bystander.open(there(&rig, "/oauth2/start")).await;
     for browser in [&victim, &bystander] {
+        let attacker = Browser::new();
+        let ticket = until_ticket(&attacker, there(&rig, "/app/trap")).await;
         assert_refused(&browser.open(&ticket).await, 400, "login_unknown");
         assert!(!is_in(&rig, browser, SECOND).await);
+        // The ticket is burned with it: it was in hands that it was not made for.
+        assert_refused(&attacker.open(&ticket).await, 400, "login_unknown");
+        // The twin: the owner, whose ticket nobody else brought.
+        let ticket = until_ticket(&attacker, there(&rig, "/app/trap")).await;
+        assert_eq!(attacker.open(&ticket).await.raw_location(), "/app/trap");
     }
-    assert_eq!(attacker.open(&ticket).await.raw_location(), "/app/trap", "the twin: its owner");
 
     // A stolen ticket, brought with a sign-in of the thief's own.
     let owner = Browser::new();
@@ -119,6 +124,33 @@ async fn a_ticket_opens_once_for_its_state_and_on_its_host() {
     let page = browser.open(&ticket).await;
     assert!(!page.gives_session(), "{} {}", page.status, page.body);
     assert_eq!(page.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_wrong_with_a_callback_its_ticket_is_burned() {
+    // B04: a ticket that was seen in a wrong place is worth nothing in the right one.
+    let rig = rig().await;
+    type Bend = fn(&Url) -> Url;
+    let bends: [(&str, Bend); 5] = [
+        ("no state", |url| with(url, "state", None)),
+        ("a state of nobody", |url| with(url, "state", Some(&"A".repeat(43)))),
+        ("a state twice", |url| Url::parse(&format!("{url}&state=x")).unwrap()),
+        ("a ticket twice", |url| Url::parse(&format!("{url}&ticket=x&code=a&code=b")).unwrap()),
+        ("a code that cannot be read", |url| Url::parse(&format!("{url}&code=%00")).unwrap()),
+    ];
+    for (what, bend) in bends {
+        let (owner, other) = (Browser::new(), Browser::new());
+        let ticket = until_ticket(&owner, there(&rig, "/app")).await;
+        let page = other.open(bend(&ticket)).await;
+        assert_eq!((page.status.as_u16(), page.gives_session()), (400, false), "{what}");
+        let page = owner.open(&ticket).await;
+        assert_eq!((page.status.as_u16(), page.gives_session()), (400, false), "{what}");
+    }
+    // The twin: a callback that names no ticket burns none.
+    let (owner, other) = (Browser::new(), Browser::new());
+    let ticket = until_ticket(&owner, there(&rig, "/app")).await;
+    other.open(with(&ticket, "ticket", None)).await;
+    assert!(owner.open(&ticket).await.gives_session());
 }
 
 #[tokio::test(flavor = "multi_thread")]

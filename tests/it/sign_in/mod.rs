@@ -4,6 +4,7 @@ mod attempts;
 mod carriers;
 mod errors;
 mod federation;
+mod flood;
 mod hand_off;
 mod id_token;
 mod keys;

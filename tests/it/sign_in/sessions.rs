@@ -104,7 +104,8 @@ async fn only_the_one_exact_name_is_the_cookie() {
 async fn a_cookie_that_leads_nowhere_is_taken_away_and_costs_one_question() {
     // F04, F20
     let Some(redis) = Redis::start("made-up session ids") else { return };
-    let rig = Rig::with(Choices { sessions: redis.sessions(), ..Choices::default() }).await;
+    let routes = "  - { host: second.localhost, path: /app, access: session, upstream: 'UPSTREAM' }\n".to_owned();
+    let rig = Rig::with(Choices { sessions: redis.sessions(), routes, ..Choices::default() }).await;
     let id = signed_in(&rig).await.cookies("localhost")[SESSION].clone();
     let commands = |redis: &Redis| -> u64 {
         let stats: String = redis.ask(&[b"INFO", b"commandstats"]);
@@ -128,9 +129,15 @@ async fn a_cookie_that_leads_nowhere_is_taken_away_and_costs_one_question() {
             );
             assert!(commands(&redis) <= before + 1);
         }
-        let browser = with_cookie(SESSION, value);
-        assert_eq!(browser.open(rig.url("/oauth2/start")).await.status, 302);
-        assert!(!browser.cookies("localhost").contains_key(SESSION), "start with {value:?}");
+        // A start writes what it begins; beside that there is the one question.
+        let hand_off = format!("/oauth2/start?host=second.localhost&hand_off={}", "A".repeat(43));
+        for path in ["/oauth2/start", &hand_off] {
+            let browser = with_cookie(SESSION, value);
+            let before = commands(&redis);
+            assert_eq!(browser.open(rig.url(path)).await.status, 302);
+            assert!(!browser.cookies("localhost").contains_key(SESSION), "start with {value:?}");
+            assert!(commands(&redis) <= before + 2, "{path} with {value:?}");
+        }
     }
     let good = with_cookie(SESSION, &id);
     for path in ["/app", "/oauth2/sign_in", "/oauth2/session", "/oauth2/start"] {

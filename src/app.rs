@@ -190,6 +190,7 @@ impl App {
         let gateway = crate::gateway::start(sockets, parts);
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
+            tokio::spawn(Arc::clone(&federation).keep_token_keys()),
             tokio::spawn(warm(federation)),
             tokio::spawn(sweep(store)),
         ];
@@ -268,6 +269,7 @@ fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
         },
         return_policy,
         cookies: CookieNames::default(),
+        bearer: config.bearer.clone(),
     }
 }
 

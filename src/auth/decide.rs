@@ -6,11 +6,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
 
+use super::authorization::{Presented, presented};
+use super::bearer::LiveToken;
 use super::refusal::Refusal;
-use super::{LiveSession, RelyingParty};
+use super::{LiveSession, RelyingParty, cors};
 use crate::identity::headers::HeaderSet;
 use crate::route::path::MAX_RETURN;
 use crate::route::path::ReturnTo;
@@ -18,6 +21,7 @@ use crate::route::{Access, Found, Route};
 use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
 use crate::session::store::Kind;
+use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_page};
 use crate::web::{Reply, RequestView};
@@ -36,8 +40,16 @@ pub enum Decision {
 #[derive(Debug, Clone)]
 pub struct Permit {
     route: Arc<Route>,
-    live: Option<Arc<Hot<LiveSession>>>,
+    holder: Holder,
     plan: usize,
+}
+
+/// As whom a request passes.
+#[derive(Debug, Clone)]
+enum Holder {
+    Nobody,
+    Session(Arc<Hot<LiveSession>>),
+    Token(Arc<LiveToken>),
 }
 
 impl Permit {
@@ -48,12 +60,20 @@ impl Permit {
 
     /// The identity headers the upstream gets; `None` on anonymous routes.
     pub fn identity_headers(&self) -> Option<&HeaderSet> {
-        self.live.as_ref().and_then(|live| live.value().headers.get(self.plan))
+        match &self.holder {
+            Holder::Nobody => None,
+            Holder::Session(live) => live.value().headers.get(self.plan),
+            Holder::Token(live) => live.headers(self.plan),
+        }
     }
 
-    /// Whether a session stands behind it.
-    pub fn has_session(&self) -> bool {
-        self.live.is_some()
+    /// What stands behind it, for its one count.
+    pub fn outcome(&self) -> RequestOutcome {
+        match self.holder {
+            Holder::Nobody => RequestOutcome::Anonymous,
+            Holder::Session(_) => RequestOutcome::Session,
+            Holder::Token(_) => RequestOutcome::Bearer,
+        }
     }
 }
 
@@ -101,21 +121,102 @@ impl RelyingParty {
             Found::UnknownHost => return self.refuse(Refusal::UnknownHost, view),
         };
         let plan = self.plan_of_route.get(route.index).copied().unwrap_or(usize::MAX);
-        match route.access {
-            Access::Anonymous => Decision::Forward(Permit { route: Arc::clone(route), live: None, plan }),
-            Access::Session => match self.session_of(view, now).await {
-                Visitor::SignedIn(live) => match route.require.check(live.value().session.identity()) {
-                    Ok(()) => Decision::Forward(Permit { route: Arc::clone(route), live: Some(live), plan }),
-                    Err(unmet) => {
-                        info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
-                        self.refuse(Refusal::PolicyUnmet, view)
-                    }
-                },
-                Visitor::NoCookie => Decision::Answer(self.unauthenticated(view, false)),
-                Visitor::DeadCookie => Decision::Answer(self.unauthenticated(view, true)),
-                Visitor::StoreDown => self.refuse(Refusal::StoreUnavailable, view),
-            },
+        if route.access == Access::Anonymous {
+            return Decision::Forward(Permit { route: Arc::clone(route), holder: Holder::Nobody, plan });
         }
+        if let Some(reply) = cors::preflight(view, route) {
+            return Decision::Answer(reply);
+        }
+        let holder = match route.access {
+            Access::Anonymous => Ok(Holder::Nobody),
+            Access::Bearer => self.by_token(presented(view.headers), route, view, now).await,
+            Access::Session => self.by_session(route, view, now).await,
+            Access::SessionOrBearer => match presented(view.headers) {
+                Presented::Nothing => self.by_session(route, view, now).await.map_err(|mut reply| {
+                    if reply.status == StatusCode::UNAUTHORIZED {
+                        reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                    }
+                    reply
+                }),
+                there => self.by_token(there, route, view, now).await,
+            },
+        };
+        match holder {
+            Ok(holder) => Decision::Forward(Permit { route: Arc::clone(route), holder, plan }),
+            Err(reply) => Decision::Answer(cors::expose(reply, view, route)),
+        }
+    }
+
+    async fn by_session(
+        self: &Arc<Self>,
+        route: &Route,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<Holder, Reply> {
+        match self.session_of(view, now).await {
+            Visitor::SignedIn(live) => match route.require.check(live.value().session.identity()) {
+                Ok(()) => Ok(Holder::Session(live)),
+                Err(unmet) => {
+                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
+                    Err(self.refusal(Refusal::PolicyUnmet, view))
+                }
+            },
+            Visitor::NoCookie => Err(self.unauthenticated(view, false)),
+            Visitor::DeadCookie => Err(self.unauthenticated(view, true)),
+            Visitor::StoreDown => Err(self.refusal(Refusal::StoreUnavailable, view)),
+        }
+    }
+
+    /// An access token decides alone: cookies are not looked at, nothing redirects, nothing sets a cookie.
+    async fn by_token(
+        &self,
+        presented: Presented<'_>,
+        route: &Route,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<Holder, Reply> {
+        let live = match presented {
+            Presented::Token(token) => self.caller(token, route, view, now).await,
+            Presented::Malformed => Err(Refusal::TokenInvalid),
+            Presented::Nothing => Err(Refusal::TokenMissing),
+            Presented::Several => Err(Refusal::SeveralCredentials),
+        };
+        let refusal = match live {
+            Ok(live) => match route.require.check(live.identity()) {
+                _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing,
+                Ok(()) => return Ok(Holder::Token(live)),
+                Err(unmet) => {
+                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Token good, route demands more");
+                    Refusal::PolicyUnmet
+                }
+            },
+            Err(refusal) => refusal,
+        };
+        let words = refusal.words();
+        self.metrics.refusals.with_label_values(&[words.code]).inc();
+        info!(
+            request_id = view.request_id,
+            route = route.name.as_str(),
+            code = words.code,
+            status = words.status.as_u16(),
+            "Refused"
+        );
+        let mut reply = refusal.plain_reply(view.request_id);
+        let challenge = match refusal {
+            Refusal::PolicyUnmet => Some("Bearer error=\"insufficient_scope\"".to_owned()),
+            Refusal::ScopeMissing => {
+                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", route.token.scopes.join(" ")))
+            }
+            Refusal::SeveralCredentials => Some("Bearer error=\"invalid_request\"".to_owned()),
+            Refusal::TokenInvalid => Some("Bearer error=\"invalid_token\"".to_owned()),
+            // RFC 6750, 3.1: who did not try is not told of an error.
+            Refusal::TokenMissing => Some("Bearer".to_owned()),
+            _ => None,
+        };
+        if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+            reply.set(WWW_AUTHENTICATE, challenge);
+        }
+        Err(reply)
     }
 
     /// The session the request's cookie names, from memory if it is hot, else from the store, once for all who wait.

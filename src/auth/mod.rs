@@ -4,9 +4,13 @@
 //! providers, dice) is a trait, and the time is an argument, so a test can own a whole week.
 
 mod attempt;
+mod authorization;
+mod bearer;
 mod binding;
 mod callback;
+mod cors;
 mod decide;
+mod failures;
 mod hand_off;
 mod login;
 mod open;
@@ -19,6 +23,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use bearer::{BearerIssuer, BearerSettings};
 pub use binding::MAX_LIVE;
 pub use decide::{Decision, Permit};
 pub use refusal::{Refusal, Words};
@@ -68,6 +73,8 @@ pub struct AuthSettings {
     pub return_policy: ReturnPolicy,
     /// Names of our cookies.
     pub cookies: CookieNames,
+    /// Whose access tokens are accepted.
+    pub bearer: BearerSettings,
 }
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
@@ -103,6 +110,7 @@ pub struct RelyingParty {
     cache: SessionCache<LiveSession>,
     entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
+    bearer: bearer::Bearer,
     public_host: String,
     redirect_uri: String,
 }
@@ -138,6 +146,7 @@ impl RelyingParty {
         let public_host = settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase();
         let origin = settings.public_url.origin().ascii_serialization();
         let redirect_uri = format!("{origin}{}/callback", settings.prefix);
+        let bearer = bearer::Bearer::new(&settings.bearer, &routes, &*entropy);
         Self {
             settings,
             routes,
@@ -149,6 +158,7 @@ impl RelyingParty {
             cache,
             entropy,
             metrics,
+            bearer,
             public_host,
             redirect_uri,
         }

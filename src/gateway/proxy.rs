@@ -138,8 +138,7 @@ impl ProxyHttp for Gateway {
                 if permit.route().websocket && session.is_upgrade_req() {
                     session.set_read_timeout(Some(WEBSOCKET_IDLE));
                 }
-                context.outcome =
-                    if permit.has_session() { RequestOutcome::Session } else { RequestOutcome::Anonymous };
+                context.outcome = permit.outcome();
                 context.permit = Some(permit);
                 Ok(false)
             }

@@ -18,6 +18,7 @@ use super::flight::{Flight, Flights};
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
 use crate::oidc::jwks::{self, KeySet};
+use crate::secret::sha256;
 
 /// Pause after a failed refresh; recovery is seen within it.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -58,6 +59,8 @@ struct Entry {
 struct Loaded {
     keys: Arc<KeySet>,
     fetched: SystemTime,
+    /// SHA-256 of the document.
+    digest: [u8; 32],
 }
 
 /// When an issuer was last asked because of an unknown `kid`.
@@ -104,6 +107,16 @@ impl KeyStore {
             }
             _ => Ok(Arc::clone(&loaded.keys)),
         }
+    }
+
+    /// The key set of `issuer` at `uri`, if there is one that may still be used. Never waits.
+    pub fn at_hand(&self, issuer: &str, uri: &Url, now: SystemTime) -> Option<Arc<KeySet>> {
+        let entries = self.entries.load();
+        let entry = entries.iter().find(|entry| entry.is(issuer, uri))?;
+        entry.touch(now);
+        let loaded = entry.loaded.load();
+        let loaded = loaded.as_ref().filter(|loaded| distance(now, loaded.fetched) <= self.max_stale)?;
+        Some(Arc::clone(&loaded.keys))
     }
 
     /// Refreshes every set that is about to grow old, and forgets those nobody has used for `jwks_max_stale`.
@@ -195,7 +208,7 @@ impl KeyStore {
         let start = || {
             let (client, stats, entry) = (Arc::clone(&self.client), Arc::clone(&self.stats), Arc::clone(entry));
             async move {
-                let outcome = load(&client, &stats, &entry.uri, now).await;
+                let outcome = load(&client, &stats, &entry, now).await;
                 stats.key_sets.count(&outcome);
                 match &outcome {
                     Ok(loaded) => {
@@ -307,9 +320,14 @@ impl Throttle {
     }
 }
 
-async fn load(client: &HttpClient, stats: &ProviderStats, uri: &Url, now: SystemTime) -> Fetched {
-    let answer = client.get(uri, jwks::MAX_BYTES).await?;
+async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: SystemTime) -> Fetched {
+    let answer = client.get(&entry.uri, jwks::MAX_BYTES).await?;
     answer.expect_ok()?;
+    let digest = sha256(&answer.body);
+    if let Some(same) = entry.loaded.load().as_ref().filter(|loaded| loaded.digest == digest) {
+        // The very same document: what was judged by the old set need not be judged again.
+        return Ok(Arc::new(Loaded { keys: Arc::clone(&same.keys), fetched: now, digest }));
+    }
     let keys = KeySet::parse(&answer.body).map_err(|_| ProviderError::Invalid("not a key set"))?;
     stats.keys_skipped.add(keys.skipped() as u64);
     stats.keys_alarming.add(keys.alarming() as u64);
@@ -317,7 +335,7 @@ async fn load(client: &HttpClient, stats: &ProviderStats, uri: &Url, now: System
     if keys.is_empty() && keys.skipped() + keys.alarming() > 0 {
         return Err(ProviderError::Invalid("no usable key in the key set"));
     }
-    Ok(Arc::new(Loaded { keys: Arc::new(keys), fetched: now }))
+    Ok(Arc::new(Loaded { keys: Arc::new(keys), fetched: now, digest }))
 }
 
 /// How far apart two moments are. A clock that was set back makes a set look old, never young.

@@ -52,6 +52,7 @@ impl Resolver<'_> {
         Some(Provider {
             settings: ProviderSettings {
                 federation: common.federation,
+                token_issuers: Vec::new(),
                 client_id: common.client_id,
                 client_secret: common.client_secret,
                 userinfo: common.userinfo,

@@ -16,7 +16,8 @@ use super::upstream::Upstream;
 pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
 pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
 
-/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app.
+/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app,
+/// `AURORA`, `TANGENT` and `VIREO` are the issuers of the carriers.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// `sessions:` without the key itself, two spaces in front of each line.
@@ -91,7 +92,7 @@ impl Rig {
         let upstream = self.upstream.address;
         let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
         let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
-        format!(
+        let mut text = format!(
             "public_url: http://localhost:{port}
 listen: 127.0.0.1:{port}
 admin_listen: 127.0.0.1:1
@@ -127,7 +128,11 @@ provider:
             ui = self.simulator.discovery_ui(),
         )
         .replace("DIR", &self.dir_path)
-        .replace("UPSTREAM", &format!("http://{upstream}"))
+        .replace("UPSTREAM", &format!("http://{upstream}"));
+        for carrier in self.simulator.carriers() {
+            text = text.replace(&carrier.name().to_uppercase(), &carrier.issuer());
+        }
+        text
     }
 
     fn config(&self) -> Config {

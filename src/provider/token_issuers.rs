@@ -1,0 +1,147 @@
+//! Issuers of access tokens: where their keys are, and the keys.
+//!
+//! Anybody may send a token, so nothing here depends on what one says. Where an issuer keeps its keys is found out in the
+//! background and remembered; a request waits only if there are no keys at all, or for the one forced refresh that an
+//! unknown `kid` may cause. An issuer whose keys could not be had is left alone for a moment, however many ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwapOption;
+use futures_util::future::join_all;
+use url::Url;
+
+use super::client::HttpClient;
+use super::key_store::KeyStore;
+use super::metadata::{Configurations, Source};
+use super::stats::ProviderStats;
+use super::trust::TrustList;
+use super::{Discovery, ProviderError, ProviderSettings};
+use crate::oidc::jwks::KeySet;
+
+/// How often the background looks whether an issuer has moved its keys; its metadata is asked when it has grown old.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// How long an issuer is left alone whose keys could not be had.
+const REST: Duration = Duration::from_secs(5);
+
+pub(super) struct TokenIssuers {
+    configurations: Arc<Configurations>,
+    keys: Arc<KeyStore>,
+    all: Vec<TokenIssuer>,
+}
+
+struct TokenIssuer {
+    issuer: String,
+    pinned: bool,
+    uri: ArcSwapOption<Url>,
+    /// Seconds since 1970: the last time that no keys could be had; zero after a success.
+    failed: AtomicU64,
+}
+
+impl TokenIssuers {
+    pub(super) fn new(
+        client: Arc<HttpClient>,
+        keys: Arc<KeyStore>,
+        settings: &ProviderSettings,
+        stats: Arc<ProviderStats>,
+    ) -> Self {
+        let trust = Arc::new(TrustList::of_token_issuers(&settings.token_issuers));
+        let all = settings.token_issuers.iter().map(|settings| TokenIssuer {
+            issuer: settings.issuer.clone(),
+            pinned: settings.jwks_uri.is_some(),
+            uri: ArcSwapOption::from_pointee(settings.jwks_uri.clone()),
+            failed: AtomicU64::new(0),
+        });
+        Self { all: all.collect(), configurations: Configurations::new(client, trust, settings, stats), keys }
+    }
+
+    /// The keys of `issuer`, if they are at hand and not too old.
+    pub(super) fn at_hand(&self, issuer: &str, now: SystemTime) -> Option<Arc<KeySet>> {
+        let issuer = self.find(issuer)?;
+        let uri = issuer.uri.load();
+        self.keys.at_hand(&issuer.issuer, uri.as_ref()?, now)
+    }
+
+    /// The keys of `issuer`, holding `kid` if they can be had; see [`KeyStore::keys`].
+    pub(super) async fn keys(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        let known = self.find(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))?;
+        if known.rests(now) && self.at_hand(issuer, now).is_none() {
+            let reason = "issuer had no keys for us a moment ago";
+            return Err(ProviderError::Unavailable { reason, retry_after: Some(REST) });
+        }
+        let outcome = self.ask(known, kid, now).await;
+        known.failed.store(if outcome.is_ok() { 0 } else { seconds(now) }, Ordering::Relaxed);
+        outcome
+    }
+
+    async fn ask(
+        &self,
+        issuer: &TokenIssuer,
+        kid: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        let uri = match issuer.uri.load_full() {
+            Some(uri) => uri,
+            None => self.locate(issuer, now).await?,
+        };
+        self.keys.keys(&issuer.issuer, &uri, kid, now).await
+    }
+
+    /// Learns from the issuer's own metadata where its keys are.
+    async fn locate(&self, issuer: &TokenIssuer, now: SystemTime) -> Result<Arc<Url>, ProviderError> {
+        match self.configurations.find(Source::Issuer(issuer.issuer.clone()), now).await? {
+            Discovery::Carrier(carrier) => {
+                let uri = Arc::new(carrier.jwks_uri);
+                issuer.uri.store(Some(Arc::clone(&uri)));
+                Ok(uri)
+            }
+            Discovery::AskUser(_) => Err(ProviderError::Invalid("an issuer of tokens is not discovered")),
+        }
+    }
+
+    /// Finds out whether keys have moved, and has them at hand.
+    pub(super) async fn look(&self, now: SystemTime) {
+        let look = async |issuer: &TokenIssuer| {
+            let name = issuer.issuer.as_str();
+            if !issuer.pinned
+                && let Err(error) = self.locate(issuer, now).await
+            {
+                tracing::warn!(issuer = name, %error, "`{name}` does not say where its keys are");
+            }
+            // A failure was told where it happened.
+            let _keys = self.keys(name, None, now).await;
+        };
+        join_all(self.all.iter().map(look)).await;
+    }
+
+    pub(super) async fn run(&self) {
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        while !self.all.is_empty() {
+            tick.tick().await;
+            self.look(SystemTime::now()).await;
+        }
+    }
+
+    fn find(&self, issuer: &str) -> Option<&TokenIssuer> {
+        self.all.iter().find(|known| known.issuer == issuer)
+    }
+}
+
+impl TokenIssuer {
+    /// A moment that seems longer than it ever is means that the clock was set back.
+    fn rests(&self, now: SystemTime) -> bool {
+        let failed = self.failed.load(Ordering::Relaxed);
+        failed != 0 && seconds(now).abs_diff(failed) < REST.as_secs()
+    }
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,7 +1,7 @@
 //! The composition root: configuration in, a running gateway out. The only place where concrete types meet.
 
-use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,13 +12,13 @@ use crate::auth::{AuthSettings, Parts, RelyingParty};
 use crate::config::{Config, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
-    BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
+    BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
 };
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
 use crate::route::{RouteFault, RouteTable};
-use crate::secret::{Entropy, SecretBytes, SystemEntropy};
+use crate::secret::{Entropy, SecretBytes, SystemEntropy, derive_key};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::embedded::{EmbeddedError, EmbeddedStore};
 use crate::session::hot::CachePolicy;
@@ -40,21 +40,22 @@ pub enum StartError {
     #[error("{}", .0.join("\n"))]
     Config(Vec<String>),
     /// An address cannot be bound.
-    #[error("cannot listen on {listen} and {admin_listen}: {error}")]
-    Listen {
-        /// Public address.
-        listen: SocketAddr,
-        /// Private address.
-        admin_listen: SocketAddr,
-        /// What the system said.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] BindFault),
+    /// The system has no thread to give.
+    #[error("no thread for the access log: {0}")]
+    Threads(std::io::Error),
     /// The client for providers could not be made.
     #[error("provider: {0}")]
     Provider(#[from] ClientError),
     /// The session store could not be opened.
-    #[error("sessions.store: {0}")]
-    Embedded(#[from] EmbeddedError),
+    #[error("sessions.store: {path}: {error}", path = .path.display())]
+    Embedded {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: EmbeddedError,
+    },
     /// The address of the session store is not one.
     #[error("sessions.store: {0}")]
     Redis(#[from] RedisUrlFault),
@@ -124,10 +125,19 @@ fn return_origins(config: &Config) -> Vec<String> {
     config.sign_in.return_origins.clone()
 }
 
+/// The operator's keys, and behind them one that every replica of this gateway has anyway.
+///
+/// Without any, whoever can write to the store could seal a session of their own making under an id of their choice and
+/// come in as anybody (TM7). The client secret is known to us alone, so a key is derived from it; it goes on opening
+/// records when the operator sets keys later.
 fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
-    let mut keys = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
-    let primary: Option<SecretBytes> = keys.next().transpose()?;
-    Ok(SealKeys::new(primary, keys.collect::<Result<_, _>>()?))
+    let secret = config.provider.client_secret.expose().as_bytes();
+    let own = derive_key(secret, b"zengate operator key", &[b"from the client secret v1"]);
+    let configured = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
+    let mut keys = configured.collect::<Result<Vec<SecretBytes>, _>>()?;
+    keys.push(own);
+    let primary = keys.remove(0);
+    Ok(SealKeys::new(Some(primary), keys))
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
@@ -135,7 +145,10 @@ fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
     let limits = Limits { attempts, ..Limits::default() };
     Ok(match &config.sessions.store {
         StoreChoice::Memory => Arc::new(MemoryStore::new(limits)),
-        StoreChoice::Embedded { path } => Arc::new(EmbeddedStore::open(path, limits)?),
+        StoreChoice::Embedded { path } => {
+            let store = EmbeddedStore::open(path, limits);
+            Arc::new(store.map_err(|error| StartError::Embedded { path: path.clone(), error })?)
+        }
         StoreChoice::Redis { url, prefix } => {
             let settings = RedisSettings { prefix: prefix.clone(), ..RedisSettings::new(url.clone()) };
             Arc::new(RedisStore::connect(settings)?)
@@ -150,9 +163,7 @@ impl App {
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (listen, admin_listen) = (config.listen, config.admin_listen);
-        let sockets = Sockets::bind(listen, admin_listen);
-        let sockets = sockets.map_err(|error| StartError::Listen { listen, admin_listen, error })?;
-        Self::start_on(sockets, config).await
+        Self::start_on(Sockets::bind(listen, admin_listen)?, config).await
     }
 
     /// Starts a gateway on sockets that are already bound.
@@ -187,7 +198,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             entropy,
         };
-        let gateway = crate::gateway::start(sockets, parts);
+        let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
             tokio::spawn(Arc::clone(&federation).keep_token_keys()),
@@ -288,6 +299,6 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },
         client_write_timeout: limits.write_timeout,
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        access_log: config.log.access,
+        access_log: config.log.access.then_some(config.log.format),
     }
 }

@@ -134,7 +134,7 @@ impl Attempts<'_> {
         record.extend_from_slice(&u32::try_from(note.len()).unwrap_or(u32::MAX).to_be_bytes());
         record.extend_from_slice(&note);
         record.extend_from_slice(&body);
-        self.store.put(Kind::Attempt, key, &record, self.lifetime, now).await?;
+        self.store.put(Kind::Attempt, key, &record, remembered_for(self.lifetime), now).await?;
         Ok(state)
     }
 
@@ -169,6 +169,12 @@ impl Attempts<'_> {
 fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = record.split_first_chunk::<4>()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+/// How long a sign-in is remembered, in the store and in the browser: twice its lifetime. Whoever comes back too late is
+/// told that it took too long (B09), and not that there never was such a sign-in.
+pub fn remembered_for(lifetime: Duration) -> Duration {
+    lifetime.saturating_mul(2)
 }
 
 /// Milliseconds since 1970.

@@ -7,9 +7,12 @@
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
 use tracing::{info, warn};
 
 use super::RelyingParty;
+use super::authorization::Presented;
 use super::failures::FailureBudget;
 use super::refusal::Refusal;
 use crate::identity::Identity;
@@ -22,7 +25,7 @@ use crate::provider::ProviderError;
 use crate::route::{Route, RouteTable};
 use crate::secret::{Entropy, SecretString, sha256, sha256_of};
 use crate::session::cache::bounded::Bounded;
-use crate::web::RequestView;
+use crate::web::{Reply, RequestView};
 
 /// Forged tokens remembered, so that one that is sent again and again costs one signature.
 const MOST_FORGED: usize = 10_000;
@@ -72,6 +75,11 @@ impl LiveToken {
 
     pub(super) fn headers(&self, plan: usize) -> Option<&HeaderSet> {
         self.headers.get(plan)
+    }
+
+    /// Whether its end is still to come (K10).
+    pub(super) fn is_live(&self, now: SystemTime) -> bool {
+        now < self.expires
     }
 
     /// Whether it has all of `scopes`. Asked on every request: scopes are the route's, the token is not.
@@ -128,8 +136,60 @@ impl RouteRule {
 }
 
 impl RelyingParty {
+    /// An access token decides alone: cookies are not looked at, nothing redirects, nothing sets a cookie.
+    pub(super) async fn by_token(
+        &self,
+        presented: Presented<'_>,
+        route: &Route,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<Arc<LiveToken>, Reply> {
+        let live = match presented {
+            Presented::Token(token) => self.caller(token, route, view, now).await,
+            Presented::Malformed => Err(Refusal::TokenInvalid),
+            Presented::Nothing => Err(Refusal::TokenMissing),
+            Presented::Several => Err(Refusal::SeveralCredentials),
+        };
+        let refusal = match live {
+            Ok(live) => match route.require.check(live.identity()) {
+                _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing,
+                Ok(()) => return Ok(live),
+                Err(unmet) => {
+                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Token good, route demands more");
+                    Refusal::PolicyUnmet
+                }
+            },
+            Err(refusal) => refusal,
+        };
+        let words = refusal.words();
+        self.metrics.refusals.with_label_values(&[words.code]).inc();
+        info!(
+            request_id = view.request_id,
+            route = route.name.as_str(),
+            code = words.code,
+            status = words.status.as_u16(),
+            "Refused"
+        );
+        let mut reply = refusal.plain_reply(view.request_id);
+        let challenge = match refusal {
+            Refusal::PolicyUnmet => Some("Bearer error=\"insufficient_scope\"".to_owned()),
+            Refusal::ScopeMissing => {
+                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", route.token.scopes.join(" ")))
+            }
+            Refusal::SeveralCredentials => Some("Bearer error=\"invalid_request\"".to_owned()),
+            Refusal::TokenInvalid => Some("Bearer error=\"invalid_token\"".to_owned()),
+            // RFC 6750, 3.1: who did not try is not told of an error.
+            Refusal::TokenMissing => Some("Bearer".to_owned()),
+            _ => None,
+        };
+        if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+            reply.set(WWW_AUTHENTICATE, challenge);
+        }
+        Err(reply)
+    }
+
     /// Who `token` names on `route`. Cheap refusals come first; a signature is the last thing that is looked at.
-    pub(super) async fn caller(
+    async fn caller(
         &self,
         token: &str,
         route: &Route,
@@ -148,7 +208,7 @@ impl RelyingParty {
         }
         let key = sha256_of(&[&self.bearer.generation, &rule.digest, token.as_bytes()]);
         if let Some(live) = self.bearer.verified.get(&key) {
-            if live.expires <= now {
+            if !live.is_live(now) {
                 self.bearer.verified.remove(&key);
                 return Err(refused(AccessTokenError::Expired));
             }

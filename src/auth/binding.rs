@@ -4,7 +4,7 @@
 //! A state is 16 random bytes and 16 bytes of HMAC under the browser's secret. Whether a callback belongs to this
 //! browser is therefore known without asking the store, and a guessed state costs us no look-up. One browser keeps one
 //! secret for its sign-ins in a row, so tabs do not take each other's cookie away; tabs opened at the very same moment
-//! get one each, and at most [`MAX_LIVE`] survive the next start.
+//! get one each, and all but the newest few go with the next start after a while.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +18,12 @@ use crate::web::cookie::{CookieNames, clear_cookie, cookies_with_prefix, set_coo
 
 /// Most sign-in cookies a browser keeps; the oldest go first.
 pub const MAX_LIVE: usize = 5;
+
+/// Most that it keeps of those that began together: below 1 KiB in all.
+const MAX_TOGETHER: usize = 12;
+
+/// Sign-ins that began within so many seconds began together: tabs that a browser opened, or restored, at once.
+const TOGETHER: u64 = 30;
 
 const STATE_CONTEXT: &[u8] = b"zengate state v1";
 
@@ -101,6 +107,14 @@ impl Binding {
         (!self.shared).then(|| clear_cookie(&self.name))
     }
 
+    /// Takes the cookie away after a sign-in that ended well; `None` also for one that began only now. Tabs that are
+    /// opened together begin and end at the same moment: one that is done must not take away what another, whose
+    /// beginning is still on its way to the browser, was just told to use. In a browser that is signed in the cookie
+    /// opens nothing, and it ends by itself.
+    pub fn clear_when_settled(&self, now: SystemTime) -> Option<HeaderValue> {
+        (seconds(now).saturating_sub(self.begun) >= TOGETHER).then(|| self.clear_when_alone()).flatten()
+    }
+
     /// Takes the cookie away.
     pub fn clear(&self) -> HeaderValue {
         clear_cookie(&self.name)
@@ -139,7 +153,7 @@ impl Bindings {
 
     /// The binding a new sign-in uses, and the cookies that must go for it: the newest one again, or a new one.
     pub fn begin(&self, names: &CookieNames, now: SystemTime, entropy: &dyn Entropy) -> (Binding, Vec<HeaderValue>) {
-        let begun = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let begun = seconds(now);
         let binding = match self.0.first() {
             Some(newest) => Binding { begun, shared: true, ..newest.clone() },
             None => Binding {
@@ -149,9 +163,16 @@ impl Bindings {
                 shared: false,
             },
         };
-        let surplus = self.0.iter().skip(MAX_LIVE).map(Binding::clear).collect();
+        let old = |binding: &Binding| begun.saturating_sub(binding.begun) >= TOGETHER;
+        let surplus = self.0.iter().enumerate().skip(MAX_LIVE);
+        let surplus = surplus.filter(|(place, binding)| *place >= MAX_TOGETHER || old(binding));
+        let surplus = surplus.map(|(_, binding)| binding.clear()).collect();
         (binding, surplus)
     }
+}
+
+fn seconds(now: SystemTime) -> u64 {
+    now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]
@@ -215,5 +236,30 @@ mod tests {
         assert_eq!(binding.name, many[9].name);
         assert_eq!(surplus.len(), 5);
         assert!(surplus.iter().all(|cookie| cookie.to_str().unwrap().contains("Max-Age=0")));
+    }
+
+    #[test]
+    fn tabs_opened_together_do_not_push_each_other_out() {
+        // B15
+        let names = CookieNames::default();
+        let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let many: Vec<_> = (0..15).map(|_| Bindings::default().begin(&names, at(100), &SystemEntropy).0).collect();
+        let sent = |count: usize| Bindings::of(&jar(&many[..count].iter().collect::<Vec<_>>()), &names);
+        assert!(sent(10).begin(&names, at(101), &SystemEntropy).1.is_empty());
+        assert_eq!(
+            sent(15).begin(&names, at(101), &SystemEntropy).1.len(),
+            3,
+            "however many there are, they stay small"
+        );
+        assert_eq!(sent(10).begin(&names, at(130), &SystemEntropy).1.len(), 5);
+    }
+
+    #[test]
+    fn the_cookie_of_a_sign_in_that_took_its_time_goes_with_it() {
+        let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let (alone, _) = Bindings::default().begin(&CookieNames::default(), at(100), &SystemEntropy);
+        assert!(alone.clear_when_settled(at(129)).is_none(), "another tab may have begun at the same moment");
+        assert!(alone.clear_when_settled(at(130)).is_some());
+        assert!(alone.clear_when_alone().is_some(), "a refusal takes it away in any case");
     }
 }

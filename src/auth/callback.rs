@@ -347,7 +347,7 @@ impl RelyingParty {
         match error.reaction() {
             Reaction::Rediscover if self.settings.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
                 if let Some(mccmnc) = mccmnc {
-                    self.provider.forget(mccmnc);
+                    self.provider.doubt(mccmnc, now);
                 }
                 attempt.recoveries += 1;
                 return self.depart_to_discovery(from, attempt, None, now).await;

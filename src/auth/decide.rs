@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::authorization::{Presented, presented};
 use super::bearer::LiveToken;
+use super::login::LOOP_COOKIE;
 use super::refusal::Refusal;
 use super::{LiveSession, RelyingParty, cors};
 use crate::identity::headers::HeaderSet;
@@ -20,7 +21,7 @@ use crate::route::path::ReturnTo;
 use crate::route::{Access, Found, Route};
 use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
-use crate::session::store::Kind;
+use crate::session::store::{Kind, StoreError};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_page};
@@ -46,7 +47,7 @@ pub struct Permit {
 
 /// As whom a request passes.
 #[derive(Debug, Clone)]
-enum Holder {
+pub(super) enum Holder {
     Nobody,
     Session(Arc<Hot<LiveSession>>),
     Token(Arc<LiveToken>),
@@ -74,6 +75,16 @@ impl Permit {
             Holder::Session(_) => RequestOutcome::Session,
             Holder::Token(_) => RequestOutcome::Bearer,
         }
+    }
+
+    /// Whether anybody stands behind it whose time may run out: a session or an access token.
+    pub fn names_somebody(&self) -> bool {
+        !matches!(self.holder, Holder::Nobody)
+    }
+
+    /// As whom, as it was when the request was judged.
+    pub(super) fn holder(&self) -> &Holder {
+        &self.holder
     }
 }
 
@@ -129,7 +140,7 @@ impl RelyingParty {
         }
         let holder = match route.access {
             Access::Anonymous => Ok(Holder::Nobody),
-            Access::Bearer => self.by_token(presented(view.headers), route, view, now).await,
+            Access::Bearer => self.by_token(presented(view.headers), route, view, now).await.map(Holder::Token),
             Access::Session => self.by_session(route, view, now).await,
             Access::SessionOrBearer => match presented(view.headers) {
                 Presented::Nothing => self.by_session(route, view, now).await.map_err(|mut reply| {
@@ -138,7 +149,7 @@ impl RelyingParty {
                     }
                     reply
                 }),
-                there => self.by_token(there, route, view, now).await,
+                there => self.by_token(there, route, view, now).await.map(Holder::Token),
             },
         };
         match holder {
@@ -165,58 +176,6 @@ impl RelyingParty {
             Visitor::DeadCookie => Err(self.unauthenticated(view, true)),
             Visitor::StoreDown => Err(self.refusal(Refusal::StoreUnavailable, view)),
         }
-    }
-
-    /// An access token decides alone: cookies are not looked at, nothing redirects, nothing sets a cookie.
-    async fn by_token(
-        &self,
-        presented: Presented<'_>,
-        route: &Route,
-        view: &RequestView<'_>,
-        now: SystemTime,
-    ) -> Result<Holder, Reply> {
-        let live = match presented {
-            Presented::Token(token) => self.caller(token, route, view, now).await,
-            Presented::Malformed => Err(Refusal::TokenInvalid),
-            Presented::Nothing => Err(Refusal::TokenMissing),
-            Presented::Several => Err(Refusal::SeveralCredentials),
-        };
-        let refusal = match live {
-            Ok(live) => match route.require.check(live.identity()) {
-                _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing,
-                Ok(()) => return Ok(Holder::Token(live)),
-                Err(unmet) => {
-                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Token good, route demands more");
-                    Refusal::PolicyUnmet
-                }
-            },
-            Err(refusal) => refusal,
-        };
-        let words = refusal.words();
-        self.metrics.refusals.with_label_values(&[words.code]).inc();
-        info!(
-            request_id = view.request_id,
-            route = route.name.as_str(),
-            code = words.code,
-            status = words.status.as_u16(),
-            "Refused"
-        );
-        let mut reply = refusal.plain_reply(view.request_id);
-        let challenge = match refusal {
-            Refusal::PolicyUnmet => Some("Bearer error=\"insufficient_scope\"".to_owned()),
-            Refusal::ScopeMissing => {
-                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", route.token.scopes.join(" ")))
-            }
-            Refusal::SeveralCredentials => Some("Bearer error=\"invalid_request\"".to_owned()),
-            Refusal::TokenInvalid => Some("Bearer error=\"invalid_token\"".to_owned()),
-            // RFC 6750, 3.1: who did not try is not told of an error.
-            Refusal::TokenMissing => Some("Bearer".to_owned()),
-            _ => None,
-        };
-        if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
-            reply.set(WWW_AUTHENTICATE, challenge);
-        }
-        Err(reply)
     }
 
     /// The session the request's cookie names, from memory if it is hot, else from the store, once for all who wait.
@@ -256,11 +215,11 @@ impl RelyingParty {
     /// still be served if the store does not answer.
     async fn load(self: &Arc<Self>, id: SessionId, copy: Option<Arc<Hot<LiveSession>>>, now: SystemTime) -> Visitor {
         let key = id.store_key();
-        let party = Arc::clone(self);
+        let (party, asked) = (Arc::clone(self), id.clone());
         let fetch = || async move {
             let Some(record) = party.store.get(Kind::Session, key, now).await? else { return Ok(None) };
-            match party.sealer.open_session(&id, &record) {
-                Ok(session) => Ok(Some(party.enliven(session))),
+            match party.sealer.open_session(&asked, &record) {
+                Ok(session) => Ok(Some(party.enliven(key, session))),
                 Err(reason) => {
                     warn!(reason = %reason, code = "session_corrupt", "A session record could not be opened");
                     Ok(None)
@@ -270,6 +229,12 @@ impl RelyingParty {
         let (from, visitor) = match self.cache.load(key, now, fetch).await {
             Ok(Some(hot)) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
                 hot.touch(now);
+                // Somebody who comes every few minutes always lands here. If only the check of a copy told the store
+                // of uses, it would drop their session in the middle of their work (F05).
+                if hot.claim_touch(now, &self.settings.cache_policy) {
+                    let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
+                    tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
+                }
                 ("store", Visitor::SignedIn(hot))
             }
             Ok(Some(_)) => {
@@ -296,19 +261,28 @@ impl RelyingParty {
     /// Asks the store, behind the request's back, whether a hot session is still there, and tells it now and then
     /// that the session is in use. An answer that does not come changes nothing: nobody is signed out by an outage.
     async fn revalidate(self: Arc<Self>, hot: Arc<Hot<LiveSession>>, id: SessionId, now: SystemTime) {
-        let key = id.store_key();
         let answer = if hot.claim_touch(now, &self.settings.cache_policy) {
-            let mut seen = hot.value().session.clone();
-            seen.last_seen = seen.last_seen.max(hot.last_used());
-            let record = self.sealer.seal_session(&id, &seen, &*self.entropy);
-            let keep = seen.keep_for(now, &self.settings.lifetimes);
-            self.store.replace(Kind::Session, key, &record, keep, now).await
+            self.tell_use(&hot, &id, now).await
         } else {
-            self.store.get(Kind::Session, key, now).await.map(|record| record.is_some())
+            self.store.get(Kind::Session, id.store_key(), now).await.map(|record| record.is_some())
         };
+        self.learn(&hot, &id, answer, now);
+    }
+
+    /// Writes down that the session is in use; whether it was still there.
+    async fn tell_use(&self, hot: &Hot<LiveSession>, id: &SessionId, now: SystemTime) -> Result<bool, StoreError> {
+        let mut seen = hot.value().session.clone();
+        seen.last_seen = seen.last_seen.max(hot.last_used());
+        let record = self.sealer.seal_session(id, &seen, &*self.entropy);
+        let keep = seen.keep_for(now, &self.settings.lifetimes);
+        self.store.replace(Kind::Session, id.store_key(), &record, keep, now).await
+    }
+
+    /// Takes what the store said about a session, asked at `now`, to the copy at hand.
+    fn learn(&self, hot: &Hot<LiveSession>, id: &SessionId, answer: Result<bool, StoreError>, now: SystemTime) {
         match answer {
             Ok(true) => hot.confirm(now),
-            Ok(false) => self.cache.remove(&key),
+            Ok(false) => self.cache.remove(&id.store_key()),
             Err(error) => {
                 self.metrics.store_errors.inc();
                 warn!(reason = %error, "The session store did not answer; sessions in memory go on for their grace");
@@ -344,6 +318,11 @@ impl RelyingParty {
         };
         if clear {
             reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+            // Dead or not, it was brought: this browser keeps cookies, and is not going round in circles.
+            let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+            if find_cookie(view.headers, &name).is_some() {
+                reply.add_cookie(clear_cookie(&name));
+            }
         }
         reply
     }

@@ -45,13 +45,13 @@ impl RelyingParty {
     pub(super) async fn start_elsewhere(&self, view: &RequestView<'_>, return_to: ReturnTo, now: SystemTime) -> Reply {
         let mut attempt = self.new_attempt(view.host, return_to, None, now);
         attempt.leg = Leg::HandOff;
-        let (binding, surplus, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
+        let (cookies, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
             Ok(remembered) => remembered,
             Err(refusal) => return self.refusal(refusal, view),
         };
         let start = format!("{}{}/start", self.origin_of(&self.public_host), self.settings.prefix);
         match with_query(&start, &[("hand_off", &state), ("host", view.host)]) {
-            Some(to) => self.redirect_out(Departure { to, binding, surplus }),
+            Some(to) => self.redirect_out(Departure { to, cookies }),
             None => self.refusal(Refusal::NotFound, view),
         }
     }

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::RelyingParty;
-use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis};
+use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis, remembered_for};
 use super::binding::{Binding, Bindings};
 use super::refusal::Refusal;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
@@ -30,8 +30,7 @@ pub(super) const LOOP_SECONDS: u64 = 60;
 /// A redirect out of the house, with the cookies it owes.
 pub(super) struct Departure {
     pub(super) to: Url,
-    pub(super) binding: Binding,
-    pub(super) surplus: Vec<HeaderValue>,
+    pub(super) cookies: Vec<HeaderValue>,
 }
 
 /// Where a leg departs from: the request at hand, and the browser's binding if the sign-in is already under way.
@@ -137,10 +136,10 @@ impl RelyingParty {
     ) -> Result<Departure, Refusal> {
         attempt.leg = Leg::Discovery;
         let ui = ui.as_ref().or(self.settings.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
-        let (binding, surplus, state) = self.remember(from, &attempt, now).await?;
+        let (cookies, state) = self.remember(from, &attempt, now).await?;
         let anew = attempt.recoveries > 0;
         let to = zenkey::discovery::ui_url(ui, &self.settings.client_id, &self.redirect_uri, &state, anew);
-        Ok(Departure { to, binding, surplus })
+        Ok(Departure { to, cookies })
     }
 
     /// The second leg, or the only one of a plain issuer: the authorization request. Issuer and endpoints are frozen
@@ -161,7 +160,7 @@ impl RelyingParty {
             nonce: nonce.clone(),
             code_verifier: verifier.secret().clone(),
         }));
-        let (binding, surplus, state) = self.remember(from, &attempt, now).await?;
+        let (cookies, state) = self.remember(from, &attempt, now).await?;
         let zenkey = self.settings.discovery_ui.is_some();
         let to = AuthorizationRequest {
             endpoint: &endpoint,
@@ -178,26 +177,31 @@ impl RelyingParty {
             extra: &[],
         }
         .to_url();
-        Ok(Departure { to, binding, surplus })
+        Ok(Departure { to, cookies })
     }
 
-    /// Stores the attempt for this browser.
+    /// Stores the attempt for this browser; the state, and the cookies that a new sign-in owes.
+    ///
+    /// Only the beginning sets the cookie. If each leg did, a slow answer in one tab could undo what another tab's
+    /// beginning has just written: that there is more than one.
     pub(super) async fn remember(
         &self,
         from: &From<'_>,
         attempt: &SignInAttempt,
         now: SystemTime,
-    ) -> Result<(Binding, Vec<HeaderValue>, String), Refusal> {
+    ) -> Result<(Vec<HeaderValue>, String), Refusal> {
         let view = from.view;
-        let (binding, surplus) = match from.binding {
+        let (binding, cookies) = match from.binding {
             Some(binding) => (binding.clone(), Vec::new()),
             None => {
                 let bindings = Bindings::of(view.headers, &self.settings.cookies);
-                bindings.begin(&self.settings.cookies, now, &*self.entropy)
+                let (binding, mut cookies) = bindings.begin(&self.settings.cookies, now, &*self.entropy);
+                cookies.insert(0, binding.set_cookie(remembered_for(self.settings.lifetimes.attempt)));
+                (binding, cookies)
             }
         };
         match self.attempts().put(attempt, &binding, now, &*self.entropy).await {
-            Ok(state) => Ok((binding, surplus, state.text())),
+            Ok(state) => Ok((cookies, state.text())),
             Err(error) => {
                 self.metrics.store_errors.inc();
                 warn!(request_id = view.request_id, reason = %error, "A sign-in could not be remembered");
@@ -211,8 +215,7 @@ impl RelyingParty {
             return Reply::empty(StatusCode::BAD_GATEWAY);
         };
         let mut reply = Reply::redirect(StatusCode::FOUND, location);
-        reply.add_cookie(departure.binding.set_cookie(self.settings.lifetimes.attempt));
-        departure.surplus.into_iter().for_each(|cookie| reply.add_cookie(cookie));
+        departure.cookies.into_iter().for_each(|cookie| reply.add_cookie(cookie));
         reply
     }
 

@@ -16,6 +16,7 @@ mod login;
 mod open;
 mod refusal;
 mod sign_out;
+mod vigil;
 mod who;
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use crate::session::cache::SessionCache;
 use crate::session::hot::{CachePolicy, LastSeen};
 use crate::session::seal::Sealer;
 use crate::session::store::RecordStore;
-use crate::session::{Lifetimes, Session};
+use crate::session::{Lifetimes, Session, StoreKey};
 use crate::telemetry::Metrics;
 use crate::web::cookie::CookieNames;
 
@@ -81,11 +82,17 @@ pub struct AuthSettings {
 /// signed-in request formats nothing.
 #[derive(Debug)]
 pub struct LiveSession {
+    key: StoreKey,
     session: Session,
     headers: Box<[HeaderSet]>,
 }
 
 impl LiveSession {
+    /// Where its record lies.
+    pub fn key(&self) -> StoreKey {
+        self.key
+    }
+
     /// The session.
     pub fn session(&self) -> &Session {
         &self.session
@@ -198,8 +205,11 @@ impl RelyingParty {
     }
 
     /// Renders the headers of every plan for `session`, once.
-    fn enliven(&self, session: Session) -> LiveSession {
+    fn enliven(&self, key: StoreKey, session: Session) -> LiveSession {
         let headers = self.plans.iter().map(|plan| plan.render(session.identity())).collect();
-        LiveSession { session, headers }
+        LiveSession { key, session, headers }
     }
 }
+
+#[cfg(test)]
+mod tests;

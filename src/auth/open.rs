@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode};
 use tracing::warn;
 
@@ -12,10 +13,17 @@ use super::binding::Binding;
 use super::login::{LOOP_COOKIE, LOOP_SECONDS};
 use super::refusal::Refusal;
 use crate::route::path::ReturnTo;
+use crate::secret::sha256;
 use crate::session::store::Kind;
-use crate::session::{Session, SessionId};
+use crate::session::{Session, SessionId, StoreKey};
 use crate::web::cookie::{find_cookie, set_cookie};
 use crate::web::{Reply, RequestView};
+
+/// Where it is noted which session on `host` was handed over from `parent`. What lies there is the name of a record, a
+/// hash, and no secret.
+fn handed_to(parent: StoreKey, host: &str) -> StoreKey {
+    StoreKey(sha256(&[b"zengate handed over v1 ", parent.0.as_slice(), host.as_bytes()].concat()))
+}
 
 impl RelyingParty {
     /// Opens the session and sends the person on. Without a stored record there is no cookie (M04).
@@ -48,7 +56,7 @@ impl RelyingParty {
             },
         };
         reply.add_cookie(cookie);
-        if let Some(cookie) = binding.clear_when_alone() {
+        if let Some(cookie) = binding.clear_when_settled(now) {
             reply.add_cookie(cookie);
         }
         let count = self.completed_lately(view, now) + 1;
@@ -76,9 +84,20 @@ impl RelyingParty {
             return Err(Refusal::StoreUnavailable);
         }
         if let Some(old) = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse) {
-            self.end(&old, now).await;
+            self.end_family(old.store_key(), now).await;
         }
-        self.cache.insert(id.store_key(), self.enliven(session.clone()), now);
+        if let Some(parent) = session.parent {
+            // Uses are written to the session's record, not here: this one lives as long as a session ever can.
+            let (child, keep) = (id.store_key(), self.settings.lifetimes.absolute);
+            let put = self.store.put(Kind::Session, handed_to(parent, view.host), &child.0, keep, now).await;
+            if let Err(error) = put {
+                self.metrics.store_errors.inc();
+                warn!(request_id = view.request_id, reason = %error, "A handed-over session could not be noted; it was not opened");
+                self.end(&id, now).await;
+                return Err(Refusal::StoreUnavailable);
+            }
+        }
+        self.cache.insert(id.store_key(), self.enliven(id.store_key(), session.clone()), now);
         let cookie = set_cookie(&self.settings.cookies.session, id.to_text().expose(), None);
         Ok((id, cookie))
     }
@@ -88,7 +107,31 @@ impl RelyingParty {
         self.end_key(id.store_key(), now).await
     }
 
-    pub(super) async fn end_key(&self, key: crate::session::StoreKey, now: SystemTime) -> bool {
+    /// Ends a session and all that were handed over from it to our other hosts: whoever leaves the house has left every
+    /// room. Whether the store heard all of it.
+    pub(super) async fn end_family(&self, key: StoreKey, now: SystemTime) -> bool {
+        let others = self.routes.hosts().filter(|host| *host != self.public_host);
+        let children = others.map(|host| self.end_child(handed_to(key, host), now));
+        let (children, own) = tokio::join!(join_all(children), self.end_key(key, now));
+        own && children.into_iter().all(|heard| heard)
+    }
+
+    async fn end_child(&self, note: StoreKey, now: SystemTime) -> bool {
+        match self.store.take(Kind::Session, note, now).await {
+            Ok(None) => true,
+            Ok(Some(child)) => match <[u8; 32]>::try_from(child.as_slice()) {
+                Ok(child) => self.end_key(StoreKey(child), now).await,
+                Err(_) => true,
+            },
+            Err(error) => {
+                self.metrics.store_errors.inc();
+                warn!(reason = %error, "The session store did not say to which hosts a session was handed over");
+                false
+            }
+        }
+    }
+
+    pub(super) async fn end_key(&self, key: StoreKey, now: SystemTime) -> bool {
         self.cache.deny(key, now + self.settings.lifetimes.absolute, now);
         match self.store.remove(Kind::Session, key).await {
             Ok(()) => true,

@@ -151,7 +151,7 @@ impl Refusal {
                 S::BAD_REQUEST,
                 "carrier_mismatch",
                 "The answer came from somebody else",
-                "Another carrier answered than the one we asked. For your safety the sign-in was stopped.",
+                "Another provider answered than the one we asked. For your safety the sign-in was stopped.",
                 true,
             ),
             Self::CarrierUnknownPerson => words(
@@ -179,7 +179,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "access_denied",
                 "You were not signed in",
-                "The request was declined on the phone. If that was not you, there is nothing to do.",
+                "The request to sign you in was declined. If it did not come from you, there is nothing to do.",
                 true,
             ),
             Self::DeviceUnavailable => words(
@@ -232,7 +232,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "not_signed_in",
                 "You were not signed in",
-                "The carrier did not sign you in and gave no reason we know. Try again, or another way.",
+                "You were not signed in, and no reason that we know was given. Try again, or another way.",
                 true,
             ),
             Self::PolicyUnmet => words(
@@ -245,29 +245,29 @@ impl Refusal {
             Self::ProviderInvalid => words(
                 S::BAD_GATEWAY,
                 "provider_invalid",
-                "Your carrier's answer was not valid",
-                "It could not be verified, so you were not signed in. This is not your fault. Try again later.",
+                "The answer was not valid",
+                "Whoever vouches for you sent an answer that could not be verified. This is not your fault. Try again later.",
                 true,
             ),
             Self::ProviderRefused => words(
                 S::BAD_GATEWAY,
                 "provider_refused",
-                "Your carrier refused this site",
-                "The site is not set up correctly with the carrier. Please tell whoever runs it, with the id below.",
+                "This site was refused",
+                "It is not set up correctly with whoever vouches for you. Please tell whoever runs it, with the id below.",
                 true,
             ),
             Self::ProviderTimeout => words(
                 S::GATEWAY_TIMEOUT,
                 "provider_timeout",
-                "Your carrier did not answer",
+                "No answer from who vouches for you",
                 "It took too long, so you were not signed in. Try again in a moment.",
                 true,
             ),
             Self::ProviderUnavailable(_) => words(
                 S::SERVICE_UNAVAILABLE,
                 "provider_unavailable",
-                "Your carrier cannot be reached",
-                "Signing in does not work right now. Whoever is signed in stays so. Try again in a minute.",
+                "Signing in does not work right now",
+                "Whoever vouches for you cannot be reached. Whoever is signed in stays so. Try again in a minute.",
                 true,
             ),
             Self::RequestMalformed => words(
@@ -386,7 +386,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "acr_unmet",
                 "A stronger sign-in is needed",
-                "This site asks for a PIN or a fingerprint on the phone. Try again and confirm with it.",
+                "This site asks for more than you confirmed with, such as a PIN or a fingerprint. Try again and use it.",
                 true,
             ),
         }

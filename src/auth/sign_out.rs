@@ -11,6 +11,7 @@ use super::login::{LOOP_COOKIE, query_value};
 use super::refusal::Refusal;
 use crate::session::SessionId;
 use crate::session::store::Kind;
+use crate::telemetry::log::pseudonym;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{sign_out_confirm_page, signed_out_page};
 use crate::web::{Reply, RequestView};
@@ -32,10 +33,9 @@ impl RelyingParty {
         }
         let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse);
         let heard = match &id {
-            Some(id) => self.end_with_parent(id, now).await,
+            Some(id) => self.end_with_parent(id, view.request_id, now).await,
             None => true,
         };
-        info!(request_id = view.request_id, outcome = "signed_out", "A person signed out");
         let mut reply = if !heard {
             // Dead here and in this browser; replicas will know when the store does.
             self.refusal(Refusal::SignOutUnheard, view)
@@ -69,22 +69,34 @@ impl RelyingParty {
         sign_out_confirm_page(&form, view.request_id)
     }
 
-    /// Ends a session and the one it was handed off from, so that the next visit does not sign in again by itself.
-    async fn end_with_parent(&self, id: &SessionId, now: SystemTime) -> bool {
+    /// Ends a session, the one it was handed over from, so that the next visit does not sign in again by itself, and all
+    /// that were handed over from either.
+    async fn end_with_parent(&self, id: &SessionId, request_id: &str, now: SystemTime) -> bool {
         let key = id.store_key();
-        let parent = match self.cache.get(&key) {
-            Some(hot) => hot.value().session().parent,
+        let known = match self.cache.get(&key) {
+            Some(hot) => Some(hot.value().session().clone()),
             None => match self.store.get(Kind::Session, key, now).await {
-                Ok(Some(record)) => self.sealer.open_session(id, &record).ok().and_then(|session| session.parent),
+                Ok(Some(record)) => self.sealer.open_session(id, &record).ok(),
                 // Nothing is there to end. Were it denied all the same, whoever posts made-up ids could push real
                 // denials off the list and make us write to the store.
                 Ok(None) => return true,
                 Err(_) => None,
             },
         };
-        let own = self.end(id, now).await;
+        if let Some(session) = &known {
+            let who = session.identity().parts();
+            info!(
+                request_id,
+                outcome = "signed_out",
+                issuer = %who.issuer,
+                subject = %pseudonym(who.issuer.as_str(), who.subject.as_str()),
+                "A person signed out"
+            );
+        }
+        let parent = known.and_then(|session| session.parent);
+        let own = self.end_family(key, now).await;
         let parents = match parent {
-            Some(parent) => self.end_key(parent, now).await,
+            Some(parent) => self.end_family(parent, now).await,
             None => true,
         };
         own && parents

@@ -36,6 +36,10 @@ pub(super) fn run(port: u16) -> ExitCode {
         Err(error) => return fail(format!("no threads to run on: {error}")),
     };
     runtime.block_on(async {
+        let stop = match serve::StopSignals::listen() {
+            Ok(stop) => stop,
+            Err(error) => return fail(format!("signals cannot be received: {error}")),
+        };
         let simulator = match Simulator::start(simulated(port)).await {
             Ok(simulator) => simulator,
             Err(error) => return fail(format!("ports {port} to {last} must be free: {error}")),
@@ -45,7 +49,7 @@ pub(super) fn run(port: u16) -> ExitCode {
             Err(error) => return fail(error),
         };
         println!("{}", greeting(port));
-        serve::wait_for_signal().await;
+        stop.come().await;
         println!("stopping");
         app.stop(std::time::Duration::from_secs(1)).await;
         simulator.shutdown().await;

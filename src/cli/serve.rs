@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info, warn};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
 
 use super::fail;
 use crate::app::App;
 use crate::config::Config;
-use crate::telemetry::log;
+use crate::telemetry::{log, panics};
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let (config, warnings) = match Config::load(path) {
@@ -33,16 +33,23 @@ pub(super) fn run_with(config: Config) -> ExitCode {
         Err(error) => return fail(format!("no threads to run on: {error}")),
     };
     runtime.block_on(async {
-        let grace = config.shutdown.grace;
+        let stop = match StopSignals::listen() {
+            Ok(stop) => stop,
+            Err(error) => return fail(format!("signals cannot be received: {error}")),
+        };
+        let (grace, file) = (config.shutdown.grace, config.origin.file.clone());
         let app = match App::start(config).await {
             Ok(app) => app,
+            // One plain line a fault, like those of the file itself: whoever starts us is reading.
             Err(error) => {
-                error!(reason = %error, "The gateway cannot start");
-                return fail(error);
+                let faults = error.to_string();
+                let lines: Vec<_> = faults.lines().map(|fault| format!("{file}: {fault}")).collect();
+                return fail(lines.join("\n"));
             }
         };
+        panics::count(app.metrics());
         info!(listen = %app.address(), private = %app.admin_address(), "The gateway is up");
-        wait_for_signal().await;
+        stop.come().await;
         info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");
         let cut = app.stop(grace).await;
         info!(cut, "Stopped");
@@ -56,15 +63,23 @@ pub(super) fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime:
     tokio::runtime::Builder::new_multi_thread().worker_threads(threads.unwrap_or(cores)).enable_all().build()
 }
 
-/// Returns on SIGTERM or SIGINT.
-pub(super) async fn wait_for_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        error!("Signals cannot be received; only SIGKILL ends this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, heard from the moment this exists: one that comes while the gateway starts, or right after it
+/// said that it is up, asks for an orderly stop like any other.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Returns on the first of them.
+    pub(super) async fn come(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

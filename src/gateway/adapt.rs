@@ -59,6 +59,7 @@ pub(super) fn address(header: &RequestHeader, seen: Option<HeadReportView<'_>>) 
 /// What is told about a fault the watch on the connection found.
 pub(super) fn refuse_head(fault: HeadFault) -> Untranslatable {
     match fault {
+        HeadFault::BadChunk => untranslatable(Refusal::RequestMalformed, "chunk"),
         HeadFault::BadContentLength => untranslatable(Refusal::RequestMalformed, "content_length"),
         HeadFault::BadLineEnd => untranslatable(Refusal::RequestMalformed, "line_end"),
         HeadFault::BadRequestLine => untranslatable(Refusal::RequestMalformed, "request_line"),

@@ -25,6 +25,7 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::chunks::ChunkScanner;
 use super::head::{HeadFault, HeadLimits, HeadScanner};
 use super::listener::ConnectionSlot;
 use super::unreadable::Unreadable;
@@ -35,8 +36,13 @@ pub(super) struct GuardedStream {
     head: Mutex<HeadWatch>,
     unreadable: Arc<Unreadable>,
     stand_in: Option<StandIn>,
+    /// Ends when the stream must.
+    vigil: Mutex<Option<Vigil>>,
     slot: ConnectionSlot,
 }
+
+/// What watches over a stream that outlives its request.
+pub(super) type Vigil = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Our answer to a head that could not be read, on its way out.
 struct StandIn {
@@ -46,9 +52,12 @@ struct StandIn {
 
 struct HeadWatch {
     scanner: HeadScanner,
+    chunks: ChunkScanner,
     armed: bool,
     deadline: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The parser was told that a refused head ends.
+    ended: bool,
 }
 
 /// What the watch saw of the request at hand.
@@ -68,8 +77,15 @@ impl GuardedStream {
         unreadable: Arc<Unreadable>,
         slot: ConnectionSlot,
     ) -> Self {
-        let watch = HeadWatch { scanner: HeadScanner::new(limits), armed: true, deadline, timer: None };
-        Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, slot }
+        let watch = HeadWatch {
+            scanner: HeadScanner::new(limits),
+            chunks: ChunkScanner::default(),
+            armed: true,
+            deadline,
+            timer: None,
+            ended: false,
+        };
+        Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, vigil: Mutex::new(None), slot }
     }
 
     /// Whether `theirs` is what the framework says of a head that it could not read; then our words are made ready.
@@ -96,12 +112,34 @@ impl GuardedStream {
         Poll::Ready(Ok(theirs))
     }
 
+    /// From now on both directions end when `vigil` does.
+    pub(super) fn watch_over(&self, vigil: Vigil) {
+        *self.vigil.lock() = Some(vigil);
+    }
+
+    /// Fails once the vigil has ended; until then whoever polls is woken when it does.
+    fn poll_vigil(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(vigil) = self.vigil.get_mut() else { return Ok(()) };
+        if vigil.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        *self.vigil.get_mut() = Some(Box::pin(std::future::ready(())));
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the session behind the stream is over"))
+    }
+
     /// Ends the watch for this request and reports.
     pub(super) fn disarm(&self) -> HeadReport {
         let mut head = self.head.lock();
         head.armed = false;
         head.timer = None;
-        HeadReport { fault: head.scanner.fault(), target: head.scanner.target().to_vec() }
+        // A body that came along with the head is judged with it.
+        let chunk = head.chunks.is_broken().then_some(HeadFault::BadChunk);
+        HeadReport { fault: head.scanner.fault().or(chunk), target: head.scanner.target().to_vec() }
+    }
+
+    /// Whether the request's body was found not to be one while it was read.
+    pub(super) fn is_body_broken(&self) -> bool {
+        self.head.lock().chunks.is_broken()
     }
 
     /// Begins the watch for the next request.
@@ -109,7 +147,9 @@ impl GuardedStream {
         let mut head = self.head.lock();
         head.armed = true;
         head.timer = None;
+        head.ended = false;
         head.scanner.reset();
+        head.chunks.stop();
     }
 }
 
@@ -130,11 +170,27 @@ impl HeadWatch {
         timer.as_mut().poll(cx)
     }
 
+    /// The head was judged, and the parser asks for more of it: it forgives more than we do, or would not ask. It is told
+    /// that the head ends here, once, so that the refusal can be written; after that there is nothing more to read. If it
+    /// were given more, one bare line feed would switch off both the deadline and the limit (L01, L03).
+    fn end(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+        const END: &[u8] = b"\r\n\r\n";
+        if std::mem::replace(&mut self.ended, true) || buf.remaining() < END.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the request's head was refused"));
+        }
+        buf.put_slice(END);
+        Ok(())
+    }
+
     /// Looks at what was just read; a head over its limit is cut and ended for the parser.
     fn look(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
         let in_line = self.scanner.in_request_line();
         let fresh = buf.filled().get(before..).unwrap_or_default();
-        self.scanner.feed(fresh);
+        let rest = self.scanner.feed(fresh);
+        if self.scanner.is_done() && self.scanner.is_chunked() {
+            self.chunks.begin();
+            self.chunks.feed(rest);
+        }
         let over = matches!(self.scanner.fault(), Some(HeadFault::TooLarge | HeadFault::TargetTooLong));
         if over && !ends_head(fresh) {
             let ending: &[u8] =
@@ -154,11 +210,20 @@ fn ends_head(bytes: &[u8]) -> bool {
 impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.poll_vigil(cx)?;
         let head = this.head.get_mut();
-        if !head.armed || head.scanner.is_done() {
-            return Pin::new(&mut this.inner).poll_read(cx, buf);
+        if head.armed && head.scanner.is_done() {
+            return Poll::Ready(head.end(buf));
         }
         let before = buf.filled().len();
+        if !head.armed {
+            ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+            head.chunks.feed(buf.filled().get(before..).unwrap_or_default());
+            if head.chunks.is_broken() {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the chunked body is not one")));
+            }
+            return Poll::Ready(Ok(()));
+        }
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
             Poll::Ready(result) => {
                 result?;
@@ -176,6 +241,7 @@ impl AsyncRead for GuardedStream {
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.poll_vigil(cx)?;
         if this.stands_in_for(buf) {
             return this.poll_stand_in(cx, buf.len());
         }

@@ -13,6 +13,8 @@ pub enum HeadFault {
     BadLineEnd,
     /// The request line is not exactly method, target and version (RFC 9112, 3).
     BadRequestLine,
+    /// A chunked body is not one by the letter (RFC 9112, 7.1).
+    BadChunk,
     /// `Content-Length` is doubled, a list, signed, or not a number (RFC 9110, 8.6).
     BadContentLength,
     /// `Transfer-Encoding` is anything but one plain `chunked`, or comes with `Content-Length` or HTTP/1.0.
@@ -134,13 +136,18 @@ impl HeadScanner {
         self.fault
     }
 
-    /// Looks at the next bytes; whatever follows the head's end belongs to the body and is not looked at.
-    pub fn feed(&mut self, mut bytes: &[u8]) {
+    /// Whether the head, which has ended, announces a chunked body.
+    pub fn is_chunked(&self) -> bool {
+        self.transfer_encodings > 0
+    }
+
+    /// Looks at the next bytes. Whatever follows the head's end belongs to the body; it is not looked at, and returned.
+    pub fn feed<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         while !self.done && !bytes.is_empty() {
             let Some(end) = memchr(b'\n', bytes) else {
                 self.keep(bytes);
                 self.count(bytes.len());
-                return;
+                return &[];
             };
             let (line, rest) = bytes.split_at(end);
             self.keep(line);
@@ -150,6 +157,7 @@ impl HeadScanner {
                 self.end_line();
             }
         }
+        bytes
     }
 
     fn count(&mut self, bytes: usize) {
@@ -260,7 +268,9 @@ mod tests {
 
     fn scan_in(chunk: usize, head: &[u8]) -> HeadScanner {
         let mut scanner = HeadScanner::new(HeadLimits::default());
-        head.chunks(chunk).for_each(|bytes| scanner.feed(bytes));
+        for bytes in head.chunks(chunk) {
+            scanner.feed(bytes);
+        }
         scanner
     }
 
@@ -281,6 +291,11 @@ mod tests {
         let scanner = scan_in(5, head.as_bytes());
         assert!(scanner.is_done());
         assert_eq!(scanner.target(), b"/a?b=c");
+        assert!(!scanner.is_chunked());
+        let head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        let mut scanner = HeadScanner::new(HeadLimits::default());
+        assert_eq!(scanner.feed(head), b"0\r\n\r\n");
+        assert!(scanner.is_chunked());
     }
 
     #[test]

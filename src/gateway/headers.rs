@@ -20,6 +20,8 @@ pub(super) struct HeaderRules {
     pub(super) cookies: CookieNames,
     /// `http` or `https`: how people reach us, from the public URL.
     pub(super) scheme: &'static str,
+    /// `:port` of the public URL; empty for the scheme's own.
+    pub(super) port: String,
 }
 
 impl HeaderRules {
@@ -48,8 +50,10 @@ impl HeaderRules {
                 upstream.remove_header(&header::COOKIE);
             }
         }
-        if let Some(host) = upstream.headers.get(header::HOST).cloned() {
-            upstream.insert_header("x-forwarded-host", host)?;
+        let host = self.authority(upstream, context);
+        upstream.insert_header("x-forwarded-host", host.clone())?;
+        if upstream.headers.get(header::HOST) != Some(&host) {
+            upstream.insert_header(header::HOST, host)?;
         }
         upstream.insert_header("x-forwarded-proto", proto)?;
         upstream.insert_header("x-forwarded-for", hop)?;
@@ -81,6 +85,18 @@ impl HeaderRules {
         }
         if !permit.route().pass_authorization {
             upstream.remove_header(&header::AUTHORIZATION);
+        }
+    }
+
+    /// The host that was judged, with the port people reach us by if the client named one. An app that builds links from
+    /// `Host` must not send anybody to a port that a client made up.
+    fn authority(&self, upstream: &RequestHeader, context: &Context) -> HeaderValue {
+        let said = upstream.headers.get(header::HOST);
+        let rest = said.and_then(|said| said.as_bytes().strip_prefix(context.host.as_bytes()));
+        match (said, rest) {
+            (Some(said), Some(rest)) if rest.is_empty() || rest == self.port.as_bytes() => said.clone(),
+            _ => HeaderValue::try_from(format!("{}{}", context.host, self.port))
+                .unwrap_or(HeaderValue::from_static("unknown")),
         }
     }
 

@@ -72,10 +72,11 @@ impl Connections {
 
     /// A place for one more connection of `client`, or none.
     fn admit(self: &Arc<Self>, client: IpAddr) -> Option<ConnectionSlot> {
+        let owner = one_client(client);
         let mut open = self.open.lock();
         let refused = if open.total >= self.limits.connections {
             Some("total")
-        } else if open.by_client.get(&client).copied().unwrap_or(0) >= self.limits.connections_per_client
+        } else if open.by_client.get(&owner).copied().unwrap_or(0) >= self.limits.connections_per_client
             && !self.trusted.contains(client)
         {
             Some("client")
@@ -88,7 +89,7 @@ impl Connections {
             return None;
         }
         open.total += 1;
-        *open.by_client.entry(client).or_insert(0) += 1;
+        *open.by_client.entry(owner).or_insert(0) += 1;
         self.metrics.connections.inc();
         Some(ConnectionSlot { connections: Arc::clone(self), client })
     }
@@ -96,6 +97,15 @@ impl Connections {
     /// How many are open now.
     pub(super) fn count(&self) -> usize {
         self.open.lock().total
+    }
+}
+
+/// Whom an address stands for. A client of IPv6 has at least a /64 of its own, each address of which would otherwise
+/// get a limit of its own.
+fn one_client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
+        v4 => v4,
     }
 }
 
@@ -115,12 +125,13 @@ impl ConnectionSlot {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
+        let owner = one_client(self.client);
         let mut open = self.connections.open.lock();
         open.total = open.total.saturating_sub(1);
-        if let Some(count) = open.by_client.get_mut(&self.client) {
+        if let Some(count) = open.by_client.get_mut(&owner) {
             *count -= 1;
             if *count == 0 {
-                open.by_client.remove(&self.client);
+                open.by_client.remove(&owner);
             }
         }
         self.connections.metrics.connections.dec();
@@ -149,5 +160,20 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
 
     async fn cleanup(&self) {
         self.inner.cleanup().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_network_of_ipv6_is_one_client() {
+        // L02
+        let of = |text: &str| one_client(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }

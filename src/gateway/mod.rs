@@ -1,9 +1,11 @@
 //! The gateway: sockets, HTTP and the framework, met here and nowhere else. It knows routes, permits and replies; of
 //! tokens, claims and stores it knows nothing.
 
+mod access_log;
 mod adapt;
 mod admin;
 mod body_rate;
+mod chunks;
 mod context;
 mod guarded_stream;
 pub mod head;
@@ -17,10 +19,12 @@ mod upstream;
 
 use std::time::Duration;
 
+use crate::telemetry::log::LogFormat;
+
 pub use adapt::TrustedProxies;
 pub use body_rate::BodyRate;
 pub use listener::ListenerLimits;
-pub use server::{GatewayParts, RunningGateway, Sockets, start};
+pub use server::{BindFault, GatewayParts, RunningGateway, Sockets, start};
 
 /// Settings of the gateway.
 #[derive(Debug, Clone)]
@@ -39,6 +43,6 @@ pub struct GatewaySettings {
     pub client_write_timeout: Duration,
     /// Proxies in front of us that are believed.
     pub trusted_proxies: TrustedProxies,
-    /// Whether each request gets a log line.
-    pub access_log: bool,
+    /// How each request's log line is written; `None` for no lines.
+    pub access_log: Option<LogFormat>,
 }

@@ -2,12 +2,12 @@
 //! is in `headers.rs`; this room only keeps the order.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -15,17 +15,25 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use tracing::{info, warn};
 
+use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
 use super::context::{Context, RequestId};
 use super::head::HeadReportView;
 use super::headers::HeaderRules;
 use super::upstream::WEBSOCKET_IDLE;
 use super::{GatewaySettings, guarded_stream, reply};
-use crate::auth::{Decision, Refusal, RelyingParty};
+use crate::auth::{Decision, Permit, Refusal, RelyingParty};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::RequestView;
+
+/// Largest head of an upstream's answer, names and values. The framework's own limit is between one mebibyte and
+/// twice that, by how the bytes happen to arrive (O06).
+const MAX_ANSWER_HEAD: usize = 256 * 1024;
+
+/// How often it is asked whether the session behind an open stream still stands.
+const VIGIL: Duration = Duration::from_millis(900);
 
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
@@ -35,9 +43,21 @@ pub(super) struct Gateway {
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ids: Arc<AtomicU64>,
+    /// Set when the gateway begins to stop.
+    pub(super) draining: Arc<AtomicBool>,
+    /// `None` if requests get no line.
+    pub(super) access_log: Option<Arc<AccessLog>>,
 }
 
 impl Gateway {
+    /// Announces the end of a connection whose request was under way when the stop began: a client that was told to
+    /// keep it would send its next request into a closed one.
+    fn announce_stop(&self, session: &mut Session) {
+        if self.draining.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        }
+    }
+
     /// Limits of the connection for this request, then who asks for what. Sync, no I/O.
     fn admit(&self, session: &mut Session, context: &mut Context) -> Result<(), Untranslatable> {
         let report = session.stream().and_then(guarded_stream::of).map(guarded_stream::GuardedStream::disarm);
@@ -69,10 +89,36 @@ impl Gateway {
         Ok(())
     }
 
+    /// Ends a stream with the session or the access token it was opened under (auth/vigil.rs).
+    fn watch_over(&self, session: &Session, context: &Context) {
+        let stream = session.stream().and_then(guarded_stream::of);
+        let (Some(stream), Some(permit)) = (stream, context.permit.clone().filter(Permit::names_somebody)) else {
+            return;
+        };
+        let (party, request_id) = (Arc::clone(&self.party), context.request_id);
+        stream.watch_over(Box::pin(async move {
+            loop {
+                tokio::time::sleep(VIGIL).await;
+                if !party.still_stands(&permit, SystemTime::now()).await {
+                    info!(
+                        request_id = request_id.as_str(),
+                        outcome = "stream_ended",
+                        "A stream ended with its session"
+                    );
+                    return;
+                }
+            }
+        }));
+    }
+
     fn too_large(&self, session: &Session, limit: u64) -> bool {
         let length = session.get_header(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit)
     }
+}
+
+fn is_body_broken(session: &Session) -> bool {
+    session.stream().and_then(guarded_stream::of).is_some_and(guarded_stream::GuardedStream::is_body_broken)
 }
 
 /// What the rooms below need to see of a request that was admitted.
@@ -99,8 +145,11 @@ impl ProxyHttp for Gateway {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
-        // The framework forgets its keep-alive limit with each request that it reads.
-        session.set_keepalive(Some(self.settings.keepalive.as_secs()));
+        // The framework forgets its keep-alive limit with each request that it reads; that it will not keep the connection
+        // at all (HTTP/1.0, `Connection: close`) it remembers.
+        if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(self.settings.keepalive.as_secs()));
+        }
         session.set_read_timeout(Some(self.settings.client_read_timeout));
         session.set_write_timeout(Some(self.settings.client_write_timeout));
         if let Err(fault) = self.admit(session, context) {
@@ -131,13 +180,11 @@ impl ProxyHttp for Gateway {
         context.target = Some(target);
         match decision {
             Decision::Answer(answer) => {
+                self.announce_stop(session);
                 reply::write(session, answer).await?;
                 Ok(true)
             }
             Decision::Forward(permit) => {
-                if permit.route().websocket && session.is_upgrade_req() {
-                    session.set_read_timeout(Some(WEBSOCKET_IDLE));
-                }
                 context.outcome = permit.outcome();
                 context.permit = Some(permit);
                 Ok(false)
@@ -146,11 +193,15 @@ impl ProxyHttp for Gateway {
     }
 
     /// No permit, no upstream.
-    async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
-        let route = context.permit.as_ref().map(|permit| permit.route().index);
-        let peer = route.and_then(|index| self.peers.get(index)).and_then(Option::as_ref);
-        peer.map(|peer| Box::new(peer.clone()))
-            .ok_or_else(|| Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream"))
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+        let no_permit = || Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream");
+        let route = context.permit.as_ref().map(Permit::route).ok_or_else(no_permit)?;
+        let peer = self.peers.get(route.index).and_then(Option::as_ref).ok_or_else(no_permit)?;
+        let mut peer = Box::new(peer.clone());
+        if route.websocket && session.is_upgrade_req() {
+            peer.options.read_timeout = Some(WEBSOCKET_IDLE);
+        }
+        Ok(peer)
     }
 
     async fn upstream_request_filter(
@@ -197,10 +248,30 @@ impl ProxyHttp for Gateway {
 
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
-        _context: &mut Context,
+        context: &mut Context,
     ) -> Result<()> {
+        self.announce_stop(session);
+        // The framework refuses a switch of protocols that only one side asked for, but passes one that nobody asked
+        // for: whatever follows would be read as an answer of ours (O09).
+        let may_switch =
+            || session.is_upgrade_req() && context.permit.as_ref().is_some_and(|permit| permit.route().websocket);
+        if response.status == StatusCode::SWITCHING_PROTOCOLS && !may_switch() {
+            let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream switched protocols unasked");
+            error.as_up();
+            return Err(error);
+        }
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            session.set_read_timeout(Some(WEBSOCKET_IDLE));
+            self.watch_over(session, context);
+        }
+        let fields = response.headers.iter();
+        if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {
+            let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream's head is over its limit");
+            error.as_up();
+            return Err(error);
+        }
         self.rules.clean_response(response, &self.metrics)
     }
 
@@ -213,6 +284,7 @@ impl ProxyHttp for Gateway {
             (ErrorType::HTTPStatus(413), _) => Refusal::BodyTooLarge,
             (ErrorType::HTTPStatus(408), _) => Refusal::ClientTooSlow,
             // A chunk that is not as long as it says: where this request ends is anybody's guess (I08).
+            (_, ErrorSource::Downstream) if is_body_broken(session) => Refusal::RequestMalformed,
             (kind, ErrorSource::Downstream) if kind.as_str() == "InvalidChunk" => Refusal::RequestMalformed,
             (
                 ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout,
@@ -245,21 +317,19 @@ impl ProxyHttp for Gateway {
         self.metrics.requests.of(context.outcome).inc();
         let took: Duration = context.started.elapsed();
         self.metrics.request_seconds.observe(took.as_secs_f64());
-        if self.settings.access_log {
-            let header = session.req_header();
-            info!(
-                target: "zengate::access",
-                request_id = context.request_id.as_str(),
-                client = %context.client,
-                method = header.method.as_str(),
-                host = context.host.as_str(),
-                path = context.target.as_ref().map_or("", NormalTarget::path),
-                route = context.permit.as_ref().map_or("", |permit| permit.route().name.as_str()),
-                status = session.response_written().map_or(0, |response| response.status.as_u16()),
-                bytes = session.body_bytes_sent(),
-                micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-                "request"
-            );
+        if let Some(log) = &self.access_log {
+            log.say(Line {
+                at: SystemTime::now(),
+                request_id: context.request_id,
+                client: context.client,
+                method: session.req_header().method.clone(),
+                host: std::mem::take(&mut context.host),
+                target: context.target.take(),
+                permit: context.permit.take(),
+                status: session.response_written().map_or(0, |response| response.status.as_u16()),
+                bytes: session.body_bytes_sent(),
+                took,
+            });
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
             stream.arm();

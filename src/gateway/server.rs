@@ -16,6 +16,7 @@ use pingora::services::listening::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::access_log::AccessLog;
 use super::admin::Admin;
 use super::headers::HeaderRules;
 use super::listener::{Connections, GuardedApp, bind, hand_over};
@@ -55,6 +56,17 @@ pub struct RunningGateway {
     stop_public: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
     services: Vec<JoinHandle<()>>,
+    access_log: Option<Arc<AccessLog>>,
+}
+
+/// An address that cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: cannot listen on {address}: {error}")]
+pub struct BindFault {
+    /// Its key in the configuration.
+    key: &'static str,
+    address: SocketAddr,
+    error: io::Error,
 }
 
 /// Both sockets, bound before anything else is started.
@@ -69,8 +81,9 @@ impl Sockets {
     ///
     /// # Errors
     /// If an address cannot be bound: in use, not ours, or not permitted.
-    pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> io::Result<Self> {
-        Ok(Self { public: bind(listen)?, private: bind(admin_listen)? })
+    pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> Result<Self, BindFault> {
+        let one = |key, address| bind(address).map_err(|error| BindFault { key, address, error });
+        Ok(Self { public: one("listen", listen)?, private: one("admin_listen", admin_listen)? })
     }
 
     /// Where the public one is bound.
@@ -80,7 +93,10 @@ impl Sockets {
 }
 
 /// Serves on `sockets`, on the current runtime.
-pub fn start(sockets: Sockets, parts: GatewayParts) -> RunningGateway {
+///
+/// # Errors
+/// If the system has no thread for the access log.
+pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway> {
     let GatewayParts { settings, party, routes, reserved, metrics, entropy } = parts;
     let Sockets { public: (address, public), private: (admin_address, private) } = sockets;
     let fds = hand_over([(address, public), (admin_address, private)]);
@@ -92,15 +108,20 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> RunningGateway {
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
     let unreadable = Arc::new(Unreadable { ids: Arc::clone(&ids), metrics: Arc::clone(&metrics) });
 
+    let access_log = settings.access_log.map(|format| AccessLog::start(format, Arc::clone(&metrics))).transpose()?;
+    let access_log = access_log.map(Arc::new);
     let scheme = if party.settings().public_url.scheme() == "https" { "https" } else { "http" };
+    let port = party.settings().public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let cookies = party.settings().cookies.clone();
     let gateway = Gateway {
         party: Arc::clone(&party),
         peers: routes.routes().iter().map(|route| upstream::peer_of(route)).collect(),
-        rules: HeaderRules { reserved, cookies, scheme },
+        rules: HeaderRules { reserved, cookies, scheme, port },
         settings,
         metrics: Arc::clone(&metrics),
         ids,
+        draining: Arc::clone(&draining),
+        access_log: access_log.clone(),
     };
     let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);
@@ -121,7 +142,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> RunningGateway {
         tokio::spawn(async move { public.start_service(public_fds, public_watch, 1).await }),
         tokio::spawn(async move { private.start_service(Some(fds), admin_watch, 1).await }),
     ];
-    RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services }
+    Ok(RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services, access_log })
 }
 
 impl RunningGateway {
@@ -139,6 +160,9 @@ impl RunningGateway {
         for service in self.services {
             let patience = Duration::from_secs(1);
             let _ended_or_cut = tokio::time::timeout(patience, service).await;
+        }
+        if let Some(log) = self.access_log {
+            log.drain(Duration::from_secs(1)).await;
         }
         cut
     }

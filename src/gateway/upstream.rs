@@ -26,7 +26,7 @@ pub(super) fn peer_of(route: &Route) -> Option<HttpPeer> {
     let options = &mut peer.options;
     options.connection_timeout = Some(settings.connect_timeout);
     options.total_connection_timeout = Some(settings.connect_timeout + Duration::from_secs(1));
-    options.read_timeout = Some(if route.websocket { WEBSOCKET_IDLE } else { settings.read_timeout });
+    options.read_timeout = Some(settings.read_timeout);
     options.write_timeout = Some(settings.write_timeout);
     options.idle_timeout = Some(IDLE);
     options.http_upstream_request_policy = if route.websocket {

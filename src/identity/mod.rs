@@ -45,6 +45,13 @@ impl Identity {
         claims: BTreeMap<String, ClaimValue>,
     ) -> Self {
         let mut all = claims;
+        // A word that vouches for an address vouches for the one it came with. If the token brings an address of its own,
+        // userinfo's word about another one must not be taken for it (C29).
+        for (address, word) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
+            if token.claims().contains_key(address) && all.get(address) != token.claims().get(address) {
+                all.remove(word);
+            }
+        }
         for (name, value) in token.claims() {
             all.insert(name.clone(), value.clone());
         }

@@ -17,6 +17,6 @@ mod read;
 pub mod token;
 
 #[cfg(test)]
-mod forge;
+pub(crate) mod forge;
 #[cfg(test)]
 pub(crate) mod garbage;

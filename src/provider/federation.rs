@@ -139,8 +139,8 @@ impl Provider for Federation {
         self.configurations.find(source, now).await
     }
 
-    fn forget(&self, mccmnc: &str) {
-        self.configurations.forget(mccmnc);
+    fn doubt(&self, mccmnc: &str, now: SystemTime) {
+        self.configurations.doubt(mccmnc, now);
     }
 
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError> {

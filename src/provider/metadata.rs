@@ -102,9 +102,18 @@ impl Configurations {
         self.flights.join(&key, landed, start, lost).0.await
     }
 
-    /// Forgets what came from this code or issuer; the next question goes out, and no old answer stands in for it.
-    pub(super) fn forget(&self, key: &str) {
-        self.book.lock().remove(key);
+    /// What came from this code is doubted: the next question goes out again, at most once in [`SHORTEST_AGE`].
+    ///
+    /// The doubt comes from a browser (`user_not_found`), so it must not cost more than a question: if it deleted the
+    /// last good answer, anybody could end sign-ins while discovery is away; if it always asked, anybody could make us
+    /// ask as often as they like (D14, TM8).
+    pub(super) fn doubt(&self, key: &str, now: SystemTime) {
+        if let Some(entry) = self.book.lock().get_mut(key)
+            && distance(now, entry.fetched) >= SHORTEST_AGE
+        {
+            entry.age = Duration::ZERO;
+            entry.failed = None;
+        }
     }
 
     /// What may be answered from memory: a fresh configuration, or a last good one shortly after a failed refresh.
@@ -128,7 +137,8 @@ impl Configurations {
                 Ok(Discovery::Carrier(carrier))
             }
             Ok((answer @ Discovery::AskUser(_), _)) => {
-                self.forget(key);
+                // Discovery itself says that it does not know any more: no old answer stands in for that.
+                self.book.lock().remove(key);
                 Ok(answer)
             }
             Err(error) => {

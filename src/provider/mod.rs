@@ -175,8 +175,9 @@ pub trait Provider: Send + Sync {
     /// Asks the discovery issuer which carrier serves `mccmnc` (six digits, checked by the caller).
     async fn discover(&self, mccmnc: &str, correlation_id: &str, now: SystemTime) -> Result<Discovery, ProviderError>;
 
-    /// Forgets what is cached for `mccmnc`: after `user_not_found`.
-    fn forget(&self, mccmnc: &str);
+    /// What is remembered for `mccmnc` is doubted (after `user_not_found`): it is asked for again next time, within
+    /// bounds, and serves on if no answer comes.
+    fn doubt(&self, mccmnc: &str, now: SystemTime);
 
     /// The one issuer of a plain OpenID Connect federation.
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError>;

@@ -26,7 +26,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
 use quick_cache::UnitWeighter;
@@ -42,7 +42,8 @@ use super::{StoreKey, millis};
 pub struct CacheLimits {
     /// Sessions kept in process; the least useful one makes room. Default 100,000 (about 60 MiB).
     pub sessions: usize,
-    /// Loads from the store under way at once; more wait for their turn. Default 256.
+    /// Loads from the store under way at once for ids this node does not know; more wait a moment for their turn and
+    /// are then refused. Sessions that are only checked again have as many places of their own. Default 256.
     pub loads: usize,
     /// Signed-out ids remembered; the one that would end first makes room. Default 200,000 (about 30 MiB).
     pub denied: usize,
@@ -51,6 +52,21 @@ pub struct CacheLimits {
 impl Default for CacheLimits {
     fn default() -> Self {
         Self { sessions: 100_000, loads: 256, denied: 200_000 }
+    }
+}
+
+/// How long a load for an unknown id waits for its turn.
+const TURN: Duration = Duration::from_millis(100);
+
+/// What a load may fail with.
+pub trait LoadError: Clone {
+    /// Too many loads were under way.
+    fn crowded() -> Self;
+}
+
+impl LoadError for StoreError {
+    fn crowded() -> Self {
+        StoreError::Unavailable("too many unknown sessions are asked for at once".to_owned())
     }
 }
 
@@ -64,7 +80,10 @@ pub struct SessionCache<V, E = StoreError> {
     denied: RwLock<DenyList>,
     /// Loads under way. The standard hasher: unlike the keys of sessions that exist, these are chosen by anybody.
     flights: Mutex<HashMap<StoreKey, Flight<V, E>>>,
-    loads: Semaphore,
+    /// Places for ids that are not cached: anybody can make those up.
+    unknown: Semaphore,
+    /// Places for sessions that are: whoever floods us with made-up ids does not stand in front of people (L11).
+    known: Semaphore,
 }
 
 impl<V, E> std::fmt::Debug for SessionCache<V, E> {
@@ -73,7 +92,7 @@ impl<V, E> std::fmt::Debug for SessionCache<V, E> {
     }
 }
 
-impl<V: LastSeen, E: Clone> SessionCache<V, E> {
+impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
     /// An empty cache.
     pub fn new(limits: CacheLimits) -> Self {
         let sessions = limits.sessions.max(1);
@@ -87,7 +106,8 @@ impl<V: LastSeen, E: Clone> SessionCache<V, E> {
             ),
             denied: RwLock::new(DenyList::new(limits.denied.max(1))),
             flights: Mutex::new(HashMap::new()),
-            loads: Semaphore::new(limits.loads.clamp(1, Semaphore::MAX_PERMITS)),
+            unknown: Semaphore::new(limits.loads.clamp(1, Semaphore::MAX_PERMITS)),
+            known: Semaphore::new(limits.loads.clamp(1, Semaphore::MAX_PERMITS)),
         }
     }
 
@@ -181,8 +201,15 @@ impl<V: LastSeen, E: Clone> SessionCache<V, E> {
         F: FnOnce() -> L,
         L: Future<Output = Result<Option<V>, E>>,
     {
-        // The semaphore is never closed; if it were, loading without a permit only loses the bound.
-        let _permit = self.loads.acquire().await.ok();
+        // The semaphores are never closed; if one were, loading without a permit only loses the bound.
+        let _permit = if self.sessions.peek(&key).is_some() {
+            self.known.acquire().await.ok()
+        } else {
+            match tokio::time::timeout(TURN, self.unknown.acquire()).await {
+                Ok(permit) => permit.ok(),
+                Err(_) => return Err(E::crowded()),
+            }
+        };
         match load().await? {
             Some(value) => Ok(self.insert(key, value, now)),
             None => {

@@ -34,6 +34,8 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// `zengate_return_refused_total`: return addresses that were not ours to send anybody to.
     pub return_refused: IntCounter,
+    /// `zengate_log_lines_lost_total`: access log lines that came faster than they could be written.
+    pub log_lines_lost: IntCounter,
     /// `zengate_limit_hits_total{limit}`: requests refused for their size or pace, by the limit that cut them.
     pub limit_hits: IntCounterVec,
 }
@@ -131,6 +133,7 @@ impl Metrics {
             ),
             panics: counter("zengate_panics_total", "Requests that ended in a panic"),
             return_refused: counter("zengate_return_refused_total", "Return addresses that were refused"),
+            log_lines_lost: counter("zengate_log_lines_lost_total", "Access log lines that could not be kept"),
             limit_hits: counters("zengate_limit_hits_total", "Requests refused by a limit", "limit"),
             registry,
         }

@@ -145,3 +145,26 @@ fn the_simulator_shares_no_protocol_code_with_the_product() {
         }
     }
 }
+
+#[test]
+fn what_a_stranger_must_not_guess_is_compared_in_constant_time() {
+    // R12: where a secret is compared with what came over a wire, and nowhere by `==`.
+    const PLACES: &[(&str, &str)] = &[
+        ("src/auth/binding.rs", "constant_time_eq(&Self::mac("),
+        ("src/auth/hand_off.rs", "constant_time_eq(ticket.state.as_bytes()"),
+        ("src/oidc/id_token.rs", "constant_time_eq("),
+    ];
+    let sources = sources();
+    for (path, comparison) in PLACES {
+        let (_, code) = sources.iter().find(|(name, _)| name == path).unwrap();
+        assert!(code.contains(comparison), "{path} no longer compares by {comparison}");
+    }
+    // The types that hold secrets offer no comparison that stops early to code outside their own room.
+    let (_, secret) = sources.iter().find(|(name, _)| name == "src/secret.rs").unwrap();
+    assert!(secret.contains("constant_time::verify_slices_are_equal"));
+    for (path, code) in &sources {
+        let exposed = code.lines().filter(|line| line.contains(".expose() ==") || line.contains("== expose("));
+        let wrong: Vec<_> = exposed.filter(|_| !is_test(path) && room_of(path) != "demo").collect();
+        assert!(wrong.is_empty(), "{path}: {wrong:?}");
+    }
+}

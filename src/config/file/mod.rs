@@ -169,7 +169,8 @@ pub(crate) struct SessionsFile {
     #[schemars(extend("default" = "10m", "x-min" = "1m", "x-max" = "1h"))]
     pub(crate) attempt: Time,
     /// Keys that records are sealed with, beside the secret in each cookie: at least 32 random bytes each, as base64 or
-    /// hexadecimal (`openssl rand -base64 32`). The first one seals, all of them open: put a new one in front.
+    /// hexadecimal (`openssl rand -base64 32`). The first one seals, all of them open: put a new one in front. Without
+    /// any, a key derived from the client secret seals.
     #[schemars(extend("default" = []))]
     pub(crate) keys: Option<List<SecretRef>>,
     /// Sessions that are held in memory for quick answers.

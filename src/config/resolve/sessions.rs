@@ -20,10 +20,6 @@ impl Resolver<'_> {
         self.at_most(("sessions.idle", file.idle.as_ref()), ("sessions.absolute", file.absolute.as_ref()));
         let store = self.store(file);
         let seal_keys = self.seal_keys(file.keys.as_ref());
-        if seal_keys.is_empty() && matches!(store, Some(StoreChoice::Redis { .. })) {
-            // The cookie's secret keeps readers of the store out; only a key of the operator's keeps writers out (TM7).
-            self.warn("sessions.keys", "is empty: whoever can write to this Redis can sign in as anybody; set a key");
-        }
         Some(SessionSettings {
             store: store?,
             lifetimes: Lifetimes {

@@ -143,8 +143,10 @@ async fn a_refresh_that_drips_is_cut_and_the_last_good_configuration_serves() {
     assert!(good.is_ok());
     rig.discovery.play(DISCOVERY, Play::Stall(b"HTTP/1.1 200 x\r\ncontent-length: 9\r\n\r\n{".to_vec()));
     assert_eq!(hasty.discover(MCCMNC, "corr-1234", at(HOUR)).await, good);
-    hasty.forget(MCCMNC);
-    assert_eq!(hasty.discover(MCCMNC, "corr-1234", at(HOUR)).await, Err(ProviderError::Timeout));
+    let mut settings = zenkey(&rig.discovery, &[&rig.a.base]);
+    settings.total_timeout = Duration::from_millis(300);
+    let cold = Federation::new(settings).unwrap();
+    assert_eq!(cold.discover(MCCMNC, "corr-1234", at(HOUR)).await, Err(ProviderError::Timeout));
 }
 
 // E12
@@ -223,12 +225,21 @@ async fn what_is_not_known_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_forgotten_code_is_asked_again() {
+async fn a_doubted_code_is_asked_again_within_bounds_and_serves_on_if_nobody_answers() {
+    // D14: the doubt comes from a browser.
     let rig = Rig::new().await;
-    rig.carrier(0).await;
-    rig.federation.forget(MCCMNC);
-    rig.carrier(0).await;
+    let good = rig.carrier(0).await;
+    for _ in 0..100 {
+        rig.federation.doubt(MCCMNC, at(59));
+        rig.carrier(59).await;
+    }
+    assert_eq!(rig.asked(), 1);
+    rig.federation.doubt(MCCMNC, at(60));
+    rig.carrier(60).await;
     assert_eq!(rig.asked(), 2);
+    rig.discovery.play(DISCOVERY, Play::HangUp);
+    rig.federation.doubt(MCCMNC, at(200));
+    assert_eq!(rig.carrier(200).await, good);
 }
 
 // D07
@@ -250,8 +261,8 @@ async fn a_blank_key_address_is_looked_up_in_the_carriers_own_document() {
     assert_eq!(rig.carrier(0).await.jwks_uri.path(), "/jwks");
     assert_eq!(rig.a.count(METADATA), 1);
     let ask_anew = async || {
-        rig.federation.forget(MCCMNC);
-        rig.discover(0).await
+        let cold = Federation::new(zenkey(&rig.discovery, &[&rig.a.base])).unwrap();
+        cold.discover(MCCMNC, "corr-1234", at(0)).await
     };
     rig.a.say(METADATA, &document(&rig.e.base));
     assert_eq!(ask_anew().await, Err(ProviderError::Invalid("metadata speaks for another issuer")));

@@ -16,6 +16,12 @@ impl LastSeen for u32 {
 
 type Numbers = SessionCache<u32, &'static str>;
 
+impl LoadError for &'static str {
+    fn crowded() -> Self {
+        "crowded"
+    }
+}
+
 fn cache() -> Arc<Numbers> {
     Arc::new(Numbers::new(CacheLimits::default()))
 }
@@ -261,4 +267,20 @@ fn the_deny_list_is_bounded_and_forgets_what_is_over() {
     assert_eq!((denied.until.len(), denied.by_end.len()), (1, 1));
     denied.add(key(200), 10, 1099);
     assert_eq!((denied.until.get(&key(200)), denied.by_end.len()), (Some(&5000), 1), "never shortened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn made_up_ids_do_not_stand_in_front_of_people() {
+    // L11
+    let cache = Arc::new(Numbers::new(CacheLimits { loads: 1, ..CacheLimits::default() }));
+    cache.insert(key(1), 1, noon());
+    let stuck = tokio::spawn({
+        let cache = Arc::clone(&cache);
+        async move { cache.load(key(2), noon(), || std::future::pending()).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(cache.load(key(3), noon(), || async { Ok(Some(3)) }).await.err(), Some("crowded"));
+    let known = cache.load(key(1), noon(), || async { Ok(Some(1)) }).await;
+    assert_eq!(known.map(|hot| hot.map(|hot| *hot.value())), Ok(Some(1)));
+    stuck.abort();
 }

@@ -332,3 +332,20 @@ async fn a_flood_of_reserved_names_is_refused_or_removed() {
     refused(&rig, get("/public", &flood(500)).as_bytes(), &[431]).await;
     assert!(!String::from_utf8_lossy(&rig.upstream.raw()).contains(FORGED));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_told_the_host_that_was_judged_and_no_port_of_the_clients_making() {
+    // A16, G06
+    let rig = Rig::start().await;
+    let ours = format!("localhost:{}", rig.address.port());
+    let hosts = [("localhost", "localhost"), (&ours, &ours), ("LOCALHOST.:9999", &ours), ("localhost:1", &ours)];
+    for (said, told) in hosts {
+        let request = format!("GET /public HTTP/1.1\r\nHost: {said}\r\n\r\n");
+        assert_eq!(exchange(rig.address, request.as_bytes()).await.status(), 200, "{said}");
+        let seen = rig.upstream.last();
+        assert_eq!(
+            (seen.one("host").unwrap(), seen.one("x-forwarded-host").unwrap()),
+            (told.to_owned(), told.to_owned())
+        );
+    }
+}

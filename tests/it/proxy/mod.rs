@@ -3,7 +3,12 @@
 mod cookies;
 mod framing;
 mod headers;
+mod limits;
 mod paths;
+mod upstream_faults;
+mod websocket;
+
+use std::time::Duration;
 
 use crate::support::browser::Browser;
 use crate::support::raw::{RawAnswer, exchange};
@@ -41,4 +46,14 @@ fn plain(answer: &RawAnswer, shown: &str) {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{shown:?}: {text}");
         assert!(answer.header("content-length").is_some(), "{shown:?}: {text}");
     }
+}
+
+/// Waits, at most five seconds, for something to be so.
+async fn wait_until(so: impl Fn() -> bool) {
+    let waiting = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("it becomes so within five seconds");
 }

@@ -49,7 +49,10 @@ async fn every_refusal_of_a_carrier_has_a_page_of_our_own() {
         assert_eq!((page.status.as_u16(), page.body.contains(code)), (*status, true), "{error}: {}", page.body);
         assert_refused(&page, *status, code);
         assert!(!page.body.contains("canary") && !page.body.contains("told to answer"), "{error}: {}", page.body);
-        assert!(page.body.contains("href=\"/oauth2/start\"") && page.body.contains("Start again"), "{error}");
+        assert!(
+            page.body.contains("href=\"/oauth2/start?rd=%2Fapp%2Fx\"") && page.body.contains("Start again"),
+            "{error}"
+        );
         assert_eq!(page.headers.get("retry-after").is_some(), *status == 503, "{error}");
         assert!(browser.cookies("localhost").is_empty() && !is_signed_in(&rig, &browser).await);
         aurora.set(|rules| rules.callback.clear());
@@ -86,7 +89,8 @@ async fn a_person_the_carrier_does_not_know_is_asked_for_their_carrier_once_more
         let asked: Vec<_> =
             ui.requests().iter().map(|request| request.parameter("prompt").map(str::to_owned)).collect();
         assert_eq!(asked, [None, Some("true".to_owned())], "cookies of the first answer are ignored");
-        assert_eq!(discovery.count(), 2, "what was remembered about the carrier is forgotten");
+        // D14: anybody can write this error into a callback; what was learnt within the last minute is believed.
+        assert_eq!(discovery.count(), 1);
         assert_eq!(aurora.count("token"), 1);
         // Twice: that is the end of it.
         aurora.set(|rules| rules.authorize_error = Some(error.to_owned()));

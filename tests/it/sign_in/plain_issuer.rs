@@ -1,1 +1,103 @@
-//! stub
+//! One fixed OpenID Connect issuer instead of a federation: the same rules, without discovery.
+
+use super::{assert_refused, at_once, only, token_calls, until_code, value, with};
+use crate::support::browser::Browser;
+use crate::support::rig::{Choices, Rig};
+use crate::support::upstream::Upstream;
+
+const KEYS: &str = "    scopes: [openid, name, email]\n";
+
+async fn rig(keys: &str) -> Rig {
+    let rig = Rig::with(Choices { plain: Some(format!("{KEYS}{keys}")), ..Choices::default() }).await;
+    at_once(&rig, "maya");
+    // Who the person is, no discovery UI tells: the issuer takes its first.
+    rig
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_without_any_discovery() {
+    // C01
+    let rig = rig("").await;
+    let page = Browser::new().go(rig.url("/app/x?y=1")).await;
+    assert_eq!((page.status.as_u16(), page.url.path()), (200, "/app/x"));
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    assert_eq!(rig.upstream.last().one("x-auth-issuer").unwrap(), aurora.issuer());
+    assert_eq!((rig.simulator.ui().count(), rig.simulator.discovery().count()), (0, 0));
+    let asked = aurora.last("authorize").unwrap();
+    assert_eq!(only(&asked, "correlation_id"), None, "a parameter only ZenKey knows");
+    assert_eq!(only(&asked, "code_challenge_method").unwrap(), "S256");
+    assert_eq!(only(&asked, "scope").unwrap(), "openid name email");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mix_up_replay_and_foreign_browsers_fare_no_better() {
+    // B04, B06, D01
+    let rig = rig("").await;
+    let (owner, thief) = (Browser::new(), Browser::new());
+    let callback = until_code(&owner, rig.url("/app")).await;
+    assert_refused(&thief.open(&callback).await, 400, "login_unknown");
+    assert!(owner.open(&callback).await.gives_session());
+    assert_refused(&owner.open(&callback).await, 400, "login_unknown");
+    let browser = Browser::new();
+    let callback = until_code(&browser, rig.url("/app")).await;
+    assert_refused(&browser.open(with(&callback, "iss", Some("https://evil.test"))).await, 400, "carrier_mismatch");
+    assert_eq!(token_calls(&rig), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_would_restart_discovery_is_terminal_without_one() {
+    let rig = rig("").await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    aurora.set(|rules| rules.authorize_error = Some("user_not_found".into()));
+    assert_refused(&Browser::new().go(rig.url("/app")).await, 403, "user_not_found");
+    assert_eq!(aurora.count("authorize"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_is_away_is_said_before_anybody_leaves() {
+    // N01, P08
+    let mut rig = rig("").await;
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+    rig.stop_gateway().await;
+    let aurora = rig.simulator.carrier("aurora").unwrap().clone();
+    aurora.set(|rules| rules.status = [("metadata".to_owned(), 503)].into());
+    rig.start_gateway().await;
+    let browser = Browser::new();
+    let page = browser.go(rig.url("/app")).await;
+    assert_refused(&page, 503, "provider_unavailable");
+    assert!(page.headers.contains_key("retry-after") && browser.cookies("localhost").is_empty());
+    aurora.set(|rules| rules.status.clear());
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_that_sends_us_elsewhere_is_not_followed() {
+    // D10
+    let (bouncer, trap) = (Upstream::start().await, Upstream::start().await);
+    let mut rig = rig(&format!("    allowed_hosts: ['{}']\n", bouncer.address)).await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    let at_bouncer = format!("http://{}/token", bouncer.address);
+    aurora.set(|rules| drop(rules.metadata.insert("token_endpoint".into(), at_bouncer.into())));
+    rig.restart().await;
+    for status in ["307 Temporary Redirect", "302 Found", "308 Permanent Redirect", "303 See Other"] {
+        bouncer
+            .answer(&format!("HTTP/1.1 {status}\r\nLocation: http://{}/x\r\nContent-Length: 0\r\n\r\n", trap.address));
+        let before = bouncer.count();
+        let browser = Browser::new();
+        let page = browser.go(rig.url("/app")).await;
+        assert_refused(&page, 502, "provider_invalid");
+        assert_eq!((bouncer.count(), trap.count()), (before + 1, 0), "{status}");
+    }
+    assert!(bouncer.last().one("authorization").unwrap().starts_with("Basic "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_callback_says_about_carriers_is_beside_the_point() {
+    // D06
+    let rig = rig("").await;
+    let browser = Browser::new();
+    let callback = until_code(&browser, rig.url("/app")).await;
+    assert!(value(&callback, "mccmnc").is_some());
+    assert!(browser.open(with(&callback, "mccmnc", Some("999999"))).await.gives_session());
+    assert_eq!(rig.simulator.discovery().count(), 0);
+}

@@ -45,13 +45,6 @@ impl Page {
         Some(value.split('"').next()?.replace("&amp;", "&"))
     }
 
-    /// The text of the element with `id`.
-    pub fn text_of(&self, id: &str) -> Option<String> {
-        let rest = self.body.split_once(&format!("id=\"{id}\""))?.1;
-        let text = rest.split_once('>')?.1;
-        Some(text.split('<').next()?.to_owned())
-    }
-
     /// A JSON body.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
@@ -82,6 +75,12 @@ impl Browser {
             jar: Mutex::default(),
             user_agent: "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/150.0".to_owned(),
         }
+    }
+
+    /// A browser on a phone.
+    pub fn phone() -> Self {
+        let user_agent = "Mozilla/5.0 (Android 16; Mobile; rv:150.0) Gecko/150.0 Firefox/150.0".to_owned();
+        Self { user_agent, ..Self::new() }
     }
 
     /// Cookies of `host`, by name.

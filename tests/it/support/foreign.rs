@@ -42,9 +42,7 @@ impl ForeignProvider {
         match INSTALLED.get_or_init(installed) {
             Ok(directory) => Some(Self::start_in(directory)),
             Err(why) => {
-                // Not `eprintln!`: what a passing test prints that way is swallowed.
-                let line = format!("\n*** SKIPPED, NOT TESTED: sign-in at a provider that others wrote: {why} ***\n");
-                let _nowhere_to_say_it = writeln!(std::io::stderr(), "{line}");
+                super::skipped("sign-in at a provider that others wrote", why);
                 None
             }
         }

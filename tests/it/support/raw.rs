@@ -31,6 +31,13 @@ impl RawAnswer {
             .find_map(|(field, value)| field.eq_ignore_ascii_case(name).then(|| value.trim()))
     }
 
+    /// Whether the answer gives out a session cookie.
+    pub fn gives_session(&self) -> bool {
+        self.text
+            .lines()
+            .any(|line| line.to_ascii_lowercase().starts_with("set-cookie: __host-gw=") && !line.contains("Max-Age=0"))
+    }
+
     /// What comes after the head.
     pub fn body(&self) -> &str {
         self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)

@@ -2,13 +2,14 @@
 //! `/public` (anonymous), `/app` (any session), `/admin` (session and a claim nobody has unless told otherwise).
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use zengate::app::App;
+use zengate::app::{App, StartError};
 use zengate::config::Config;
 use zengate::demo::{Client, Simulator, SimulatorSettings};
 use zengate::gateway::Sockets;
+use zengate::session::embedded::EmbeddedError;
 
 use super::browser::{Browser, Page};
 use super::upstream::Upstream;
@@ -28,10 +29,12 @@ pub struct Choices {
     pub zenkey: String,
     /// Further keys below `provider`, two spaces in front of each line.
     pub provider: String,
-    /// Further routes.
+    /// Further routes; `UPSTREAM` stands for the recording upstream's address.
     pub routes: String,
     /// Further top-level keys.
     pub top: String,
+    /// Aurora alone, as a plain OpenID Connect issuer, with these further keys, four spaces in front of each line.
+    pub plain: Option<String>,
 }
 
 impl Default for Choices {
@@ -43,6 +46,7 @@ impl Default for Choices {
             provider: String::new(),
             routes: String::new(),
             top: String::new(),
+            plain: None,
         }
     }
 }
@@ -88,22 +92,38 @@ impl Rig {
 
     /// The configuration text this rig runs on.
     pub fn config_text(&self) -> String {
-        let Choices { sessions, sign_in, zenkey, provider, routes, top } = &self.choices;
+        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain } = &self.choices;
         let upstream = self.upstream.address;
         let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
-        let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
-        let mut text = format!(
-            "public_url: http://localhost:{port}
-listen: 127.0.0.1:{port}
-admin_listen: 127.0.0.1:1
-provider:
-  zenkey:
+        let provider = match plain {
+            None => format!(
+                "  zenkey:
     client_id: {CLIENT_ID}
     client_secret: \"{CLIENT_SECRET}\"
     discovery_issuer: {discovery}
     discovery_ui: {ui}
     trusted_issuers:
 {issuers}{zenkey}  allow_private_addresses: true
+{provider}",
+                discovery = self.simulator.discovery_issuer(),
+                ui = self.simulator.discovery_ui(),
+            ),
+            Some(keys) => format!(
+                "  oidc:
+    issuer: {issuer}
+    client_id: {CLIENT_ID}
+    client_secret: \"{CLIENT_SECRET}\"
+{keys}  allow_private_addresses: true
+{provider}",
+                issuer = self.simulator.carrier("aurora").unwrap().issuer(),
+            ),
+        };
+        let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
+        let mut text = format!(
+            "public_url: http://localhost:{port}
+listen: 127.0.0.1:{port}
+admin_listen: 127.0.0.1:1
+provider:
 {provider}sessions:
 {sessions}{sign_in}{top}routes:
   - {{ host: localhost, path: /public, access: anonymous, upstream: 'http://{upstream}' }}
@@ -124,8 +144,6 @@ provider:
     require: {{ claims: {{ groups: [admins] }} }}
 {routes}",
             port = self.address.port(),
-            discovery = self.simulator.discovery_issuer(),
-            ui = self.simulator.discovery_ui(),
         )
         .replace("DIR", &self.dir_path)
         .replace("UPSTREAM", &format!("http://{upstream}"));
@@ -136,8 +154,11 @@ provider:
     }
 
     fn config(&self) -> Config {
-        let text = self.config_text();
-        match Config::parse(&text, "rig.yaml", &|_| None) {
+        Self::read(&self.config_text())
+    }
+
+    fn read(text: &str) -> Config {
+        match Config::parse(text, "rig.yaml", &|_| None) {
             Ok((config, _)) => config,
             Err(faults) => panic!("{faults}\n{text}"),
         }
@@ -156,10 +177,36 @@ provider:
         }
     }
 
-    /// Starts the gateway again on its old port.
+    /// Starts the gateway again on its old port, once the old one has let go of its file: a connection that was cut
+    /// takes a moment to end.
     pub async fn start_gateway(&mut self) {
-        let sockets = Sockets::bind(self.address, loopback()).unwrap();
-        self.app = Some(App::start_on(sockets, self.config()).await.unwrap());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        self.app = loop {
+            let sockets = Sockets::bind(self.address, loopback()).unwrap();
+            match App::start_on(sockets, self.config()).await {
+                Ok(app) => break Some(app),
+                Err(StartError::Embedded { error: EmbeddedError::AlreadyOpen, .. }) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+    }
+
+    /// Another gateway with the same configuration on a port of its own, behind the same name.
+    pub async fn another_node(&self) -> App {
+        let sockets = Sockets::bind(loopback(), loopback()).unwrap();
+        App::start_on(sockets, self.config()).await.unwrap()
+    }
+
+    /// A page as `node` serves it, as a person would open it whom the load balancer sent there.
+    pub fn url_at(&self, node: &App, path: &str) -> String {
+        format!("http://localhost:{}{path}", node.address().port())
+    }
+
+    /// Where this rig's files are.
+    pub fn dir(&self) -> &str {
+        &self.dir_path
     }
 
     /// The gateway.
@@ -170,11 +217,6 @@ provider:
     /// A page of the gateway, as a person would open it.
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
-    }
-
-    /// The host people reach it by.
-    pub fn host(&self) -> &'static str {
-        "localhost"
     }
 
     /// What is at `path` of the private listener.

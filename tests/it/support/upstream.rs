@@ -142,11 +142,19 @@ impl Drop for Upstream {
     }
 }
 
+/// How long the app takes to switch protocols.
+const SWITCHING: std::time::Duration = std::time::Duration::from_millis(20);
+
 async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer, &shared).await {
         shared.seen.lock().unwrap().push(seen);
         let (answer, then) = (shared.answer.lock().unwrap().clone(), *shared.then.lock().unwrap());
+        if answer.starts_with("HTTP/1.1 101") {
+            // As far away as a real app at least. The framework sends the end of the (empty) request and reads the answer
+            // in no fixed order; an answer within the microseconds between the two ends the upgrade at once.
+            tokio::time::sleep(SWITCHING).await;
+        }
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
@@ -155,7 +163,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             Then::HangUp => return,
             Then::Echo => {
                 while read_more(&mut stream, &mut buffer, &shared).await.is_some() {
-                    let echoed: Vec<u8> = buffer.drain(..).collect();
+                    let echoed = std::mem::take(&mut buffer);
                     if stream.write_all(&echoed).await.is_err() {
                         return;
                     }

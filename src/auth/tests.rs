@@ -1,0 +1,334 @@
+//! The story with time in the test's own hands: one person, one carrier, a store in memory, and a clock that goes where
+//! it is told.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, Method};
+use parking_lot::Mutex;
+use serde_json::json;
+
+use super::*;
+use crate::config::Config;
+use crate::oidc::forge::{self, RSA};
+use crate::oidc::jwks::KeySet;
+use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, UserInfo};
+use crate::route::path::NormalTarget;
+use crate::secret::{SecretString, SystemEntropy};
+use crate::session::cache::CacheLimits;
+use crate::session::memory::MemoryStore;
+use crate::session::seal::SealKeys;
+use crate::session::store::Limits;
+use crate::web::{Reply, RequestView};
+
+use std::time::SystemTime;
+
+const CARRIER: &str = "https://carrier.example";
+const MINUTE: Duration = Duration::from_secs(60);
+
+const CONFIG: &str = "
+public_url: https://apps.example
+provider:
+  zenkey: { client_id: ccid-a, client_secret: s, trusted_issuers: ['https://carrier.example'] }
+sessions: { store: memory }
+routes:
+  - { host: apps.example, path: /app, access: session, upstream: 'http://127.0.0.1:1' }
+  - { host: second.example, path: /app, access: session, upstream: 'http://127.0.0.1:1' }
+";
+
+/// A carrier that answers at once, and signs whatever nonce the test learned from the authorization request.
+#[derive(Default)]
+struct Fake {
+    nonce: Mutex<String>,
+    now: Mutex<Option<SystemTime>>,
+    redeemed: AtomicUsize,
+}
+
+fn carrier() -> Carrier {
+    let url = |path: &str| Url::parse(&format!("{CARRIER}{path}")).unwrap();
+    Carrier {
+        issuer: CARRIER.to_owned(),
+        authorization_endpoint: url("/authorize"),
+        token_endpoint: url("/token"),
+        userinfo_endpoint: None,
+        jwks_uri: url("/jwks"),
+        mccmnc: Some("310007".to_owned()),
+        iss_parameter_supported: false,
+    }
+}
+
+#[async_trait]
+impl Provider for Fake {
+    async fn discover(&self, _: &str, _: &str, _: SystemTime) -> Result<Discovery, ProviderError> {
+        Ok(Discovery::Carrier(Box::new(carrier())))
+    }
+
+    fn doubt(&self, _: &str, _now: SystemTime) {}
+
+    async fn issuer(&self, _: SystemTime) -> Result<Carrier, ProviderError> {
+        Ok(carrier())
+    }
+
+    async fn redeem(&self, _: &Carrier, _: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
+        self.redeemed.fetch_add(1, Ordering::SeqCst);
+        let now = self.now.lock().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let claims = json!({
+            "iss": CARRIER, "sub": "somebody", "aud": "ccid-a", "nonce": *self.nonce.lock(), "acr": "a1",
+            "iat": now, "exp": now + 600,
+        });
+        let id_token = RSA.token(&json!({ "alg": "RS256", "kid": "k" }), &claims);
+        Ok(Tokens { id_token, access_token: SecretString::new("a") })
+    }
+
+    async fn keys(&self, _: &Carrier, _: Option<&str>, _: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
+        Ok(Arc::new(forge::key_set(&[RSA.jwk("k")])))
+    }
+
+    fn token_keys_at_hand(&self, _: &str, _: SystemTime) -> Option<Arc<KeySet>> {
+        None
+    }
+
+    async fn token_keys(&self, _: &str, _: Option<&str>, _: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
+        Err(ProviderError::Timeout)
+    }
+
+    async fn userinfo(&self, _: &Carrier, _: &SecretString, _: &str) -> Result<UserInfo, ProviderError> {
+        Err(ProviderError::Timeout)
+    }
+}
+
+/// A gateway's story, and a browser that knows how to keep cookies of two hosts.
+struct Story {
+    party: Arc<RelyingParty>,
+    provider: Arc<Fake>,
+    now: SystemTime,
+    jar: Vec<(&'static str, String, String)>,
+}
+
+impl Story {
+    fn begin() -> Self {
+        let (config, _) = Config::parse(CONFIG, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+        let lifetimes = Lifetimes::default();
+        let routes = Arc::new(RouteTable::compile_beside("/oauth2", config.routes.clone()).unwrap());
+        let settings = AuthSettings {
+            public_url: config.public_url.clone(),
+            prefix: "/oauth2".to_owned(),
+            client_id: "ccid-a".to_owned(),
+            scopes: vec!["openid".to_owned()],
+            acr_values: vec!["a1".to_owned()],
+            require_acr: true,
+            skew: MINUTE,
+            discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),
+            issuers: vec![IssuerSettings {
+                issuer: CARRIER.to_owned(),
+                allowed_hosts: Vec::new(),
+                algorithms: vec!["RS256".to_owned()],
+                accept_at_jwt_typ: false,
+            }],
+            userinfo: false,
+            cache_policy: CachePolicy::for_lifetimes(&lifetimes),
+            lifetimes,
+            return_policy: ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap(),
+            cookies: CookieNames::default(),
+            bearer: BearerSettings::default(),
+        };
+        let provider = Arc::new(Fake::default());
+        let party = Arc::new(RelyingParty::new(Parts {
+            settings,
+            plan_of_route: vec![0; routes.routes().len()],
+            plans: vec![HeaderPlan::compile(&config.routes[0].identity_headers).unwrap()],
+            routes,
+            provider: Arc::clone(&provider) as Arc<dyn Provider>,
+            store: Arc::new(MemoryStore::new(Limits::default())),
+            sealer: Sealer::new(SealKeys::default()),
+            cache: SessionCache::new(CacheLimits::default()),
+            entropy: Arc::new(SystemEntropy),
+            metrics: Arc::new(Metrics::new()),
+        }));
+        Self { party, provider, now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000), jar: Vec::new() }
+    }
+
+    async fn ask(&mut self, method: Method, url: &str) -> Decision {
+        let url = Url::parse(url).unwrap();
+        let host = if url.host_str() == Some("second.example") { "second.example" } else { "apps.example" };
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, "text/html".parse().unwrap());
+        headers.insert("origin", url.origin().ascii_serialization().parse().unwrap());
+        let own = self.jar.iter().filter(|(of, ..)| *of == host);
+        let cookies: Vec<_> = own.map(|(_, name, value)| format!("{name}={value}")).collect();
+        headers.insert(COOKIE, cookies.join("; ").parse().unwrap());
+        let target = NormalTarget::parse(url[url::Position::BeforePath..].as_bytes()).unwrap();
+        let client = std::net::IpAddr::from([127, 0, 0, 1]);
+        let view = RequestView { method: &method, host, target: &target, headers: &headers, client, request_id: "r" };
+        *self.provider.now.lock() = Some(self.now);
+        let decision = self.party.decide(&view, self.now).await;
+        if let Decision::Answer(reply) = &decision {
+            for (_, cookie) in reply.headers.iter().filter(|(name, _)| *name == SET_COOKIE) {
+                let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
+                let (name, value) = pair.split_once('=').unwrap();
+                self.jar.retain(|(of, known, _)| *of != host || known != name);
+                if !attributes.contains("Max-Age=0") {
+                    self.jar.push((host, name.to_owned(), value.to_owned()));
+                }
+            }
+        }
+        decision
+    }
+
+    async fn get(&mut self, url: &str) -> Reply {
+        match self.ask(Method::GET, url).await {
+            Decision::Answer(reply) => reply,
+            Decision::Forward(_) => panic!("{url} was passed on"),
+        }
+    }
+
+    async fn passes(&mut self, url: &str) -> bool {
+        matches!(self.ask(Method::GET, url).await, Decision::Forward(permit) if permit.names_somebody())
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    /// Begins on `host`; what the discovery UI sends back.
+    async fn until_discovery(&mut self, host: &str) -> String {
+        let mut to = location(&self.get(&format!("https://{host}/oauth2/start?rd=/app")).await);
+        if to.host_str() == Some("apps.example") {
+            to = location(&self.get(to.as_str()).await);
+        }
+        format!("https://apps.example/oauth2/callback?mccmnc=310007&state={}", value(&to, "state"))
+    }
+
+    /// From there; what the carrier sends back.
+    async fn until_carrier(&mut self, back: &str) -> String {
+        let to = location(&self.get(back).await);
+        *self.provider.nonce.lock() = value(&to, "nonce");
+        format!("https://apps.example/oauth2/callback?code=c&state={}", value(&to, "state"))
+    }
+
+    async fn sign_in(&mut self) -> Reply {
+        let back = self.until_discovery("apps.example").await;
+        let back = self.until_carrier(&back).await;
+        self.get(&back).await
+    }
+}
+
+fn location(reply: &Reply) -> Url {
+    let to = reply.headers.iter().find(|(name, _)| *name == LOCATION);
+    let to = to.unwrap_or_else(|| panic!("{} {}", reply.status, String::from_utf8_lossy(&reply.body)));
+    Url::parse("https://apps.example").unwrap().join(to.1.to_str().unwrap()).unwrap()
+}
+
+fn value(url: &Url, name: &str) -> String {
+    url.query_pairs().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no {name} in {url}")).1.into_owned()
+}
+
+#[track_caller]
+fn assert_expired(reply: &Reply) {
+    let body = String::from_utf8_lossy(&reply.body);
+    assert_eq!(reply.status.as_u16(), 400, "{body}");
+    assert!(body.contains("Code: login_expired") && body.contains("href=\"/oauth2/start\""), "{body}");
+    let cookies = reply.headers.iter().filter(|(name, _)| *name == SET_COOKIE);
+    assert!(cookies.map(|(_, cookie)| cookie.to_str().unwrap()).all(|cookie| !cookie.starts_with("__Host-gw=")));
+}
+
+// B09
+#[tokio::test]
+async fn a_sign_in_that_takes_longer_than_its_lifetime_is_over_at_every_leg() {
+    let lifetime = Lifetimes::default().attempt;
+    for late in [Duration::ZERO, MINUTE, lifetime - MINUTE] {
+        let mut story = Story::begin();
+        let back = story.until_discovery("apps.example").await;
+        story.wait(lifetime + late);
+        assert_expired(&story.get(&back).await);
+
+        let mut story = Story::begin();
+        let back = story.until_discovery("apps.example").await;
+        story.wait(lifetime - Duration::from_secs(1));
+        let back = story.until_carrier(&back).await;
+        story.wait(Duration::from_secs(1) + late);
+        assert_expired(&story.get(&back).await);
+        assert_eq!(story.provider.redeemed.load(Ordering::SeqCst), 0);
+        assert!(!story.passes("https://apps.example/app").await);
+    }
+    // The twin: in time, to the second, over both legs together.
+    let mut story = Story::begin();
+    let back = story.until_discovery("apps.example").await;
+    story.wait(lifetime / 2);
+    let back = story.until_carrier(&back).await;
+    story.wait(lifetime / 2 - Duration::from_secs(1));
+    assert_eq!(location(&story.get(&back).await).path(), "/app");
+    assert!(story.passes("https://apps.example/app").await);
+}
+
+// B09
+#[tokio::test]
+async fn a_sign_in_nobody_remembers_any_more_is_unknown() {
+    let mut story = Story::begin();
+    let back = story.until_discovery("apps.example").await;
+    story.wait(2 * Lifetimes::default().attempt);
+    let reply = story.get(&back).await;
+    assert!(String::from_utf8_lossy(&reply.body).contains("login_unknown"));
+}
+
+// F05
+#[tokio::test]
+async fn a_session_ends_when_it_was_unused_for_the_idle_time_and_at_its_absolute_end() {
+    let Lifetimes { idle, absolute, .. } = Lifetimes::default();
+    let mut story = Story::begin();
+    story.sign_in().await;
+    story.wait(idle - Duration::from_secs(1));
+    assert!(story.passes("https://apps.example/app").await);
+    story.wait(idle + Duration::from_secs(1));
+    let reply = story.get("https://apps.example/app").await;
+    assert_eq!(reply.status.as_u16(), 302);
+    assert!(story.jar.iter().all(|(_, name, _)| name != "__Host-gw"), "its cookie is taken away");
+
+    let mut story = Story::begin();
+    story.sign_in().await;
+    let begun = story.now;
+    while story.now + 5 * MINUTE < begun + absolute {
+        story.wait(5 * MINUTE);
+        assert!(story.passes("https://apps.example/app").await, "in use, after {:?}", story.now.duration_since(begun));
+        tokio::task::yield_now().await;
+    }
+    story.now = begun + absolute;
+    assert!(!story.passes("https://apps.example/app").await, "used or not");
+}
+
+// B04: a ticket between two hosts lives as long as a redirect takes.
+#[tokio::test]
+async fn a_ticket_that_is_a_minute_old_opens_nothing() {
+    for (age, opens) in [(Duration::from_secs(59), true), (MINUTE, false)] {
+        let mut story = Story::begin();
+        let back = story.until_discovery("second.example").await;
+        let back = story.until_carrier(&back).await;
+        let ticket = location(&story.get(&back).await);
+        assert_eq!(ticket.host_str(), Some("second.example"));
+        story.wait(age);
+        let reply = story.get(ticket.as_str()).await;
+        assert_eq!(reply.status.as_u16(), if opens { 302 } else { 400 });
+        assert_eq!(story.passes("https://second.example/app").await, opens);
+    }
+}
+
+// F05: what is handed over ends with the sign-in it came from, not later.
+#[tokio::test]
+async fn a_handed_over_session_does_not_outlive_its_sign_in() {
+    let Lifetimes { absolute, .. } = Lifetimes::default();
+    let mut story = Story::begin();
+    story.sign_in().await;
+    let begun = story.now;
+    while story.now + 10 * MINUTE < begun + absolute {
+        story.wait(10 * MINUTE);
+        assert!(story.passes("https://apps.example/app").await);
+        tokio::task::yield_now().await;
+    }
+    let start = location(&story.get("https://second.example/oauth2/start?rd=/app").await);
+    let ticket = location(&story.get(start.as_str()).await);
+    story.get(ticket.as_str()).await;
+    assert!(story.passes("https://second.example/app").await);
+    story.now = begun + absolute;
+    assert!(!story.passes("https://second.example/app").await);
+}

@@ -1,0 +1,107 @@
+//! What docs/ says about the program is true of the program, as far as a program can tell.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use zengate::auth::Refusal;
+use zengate::zenkey::error::CarrierError;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join("docs").join(name)).unwrap()
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The table rows of a text, as cells.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    lines.map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
+#[test]
+fn every_place_that_the_pages_name_exists() {
+    for name in ["ZENKEY.md", "SECURITY.md"] {
+        let page = page(name);
+        let places = quoted(&page).filter(|word| !word.contains([' ', '{', ':']) && !word.starts_with('/'));
+        let places = places.filter(|word| word.ends_with(".rs") || word.ends_with('/') || word.starts_with("deploy/"));
+        let mut count = 0;
+        for place in places {
+            count += 1;
+            assert!(root().join(place).exists() || root().join("src").join(place).exists(), "{name}: {place}");
+        }
+        assert!(count > 10, "{name}: {count}");
+    }
+}
+
+#[test]
+fn each_discrepancy_has_its_side_and_its_place() {
+    let page = page("ZENKEY.md");
+    let section = page.split("## Where sources disagree").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut numbers = Vec::new();
+    for row in rows(section).skip(1) {
+        assert_eq!(row.len(), 4, "{row:?}");
+        match row[0].split_once('–') {
+            Some((from, to)) => numbers.extend(from.parse::<u8>().unwrap()..=to.parse().unwrap()),
+            None => numbers.extend(row[0].split(", ").map(|number| number.parse::<u8>().unwrap())),
+        }
+        assert!(row[3] == "–" || row[3].contains(".rs`"), "{row:?}");
+    }
+    assert_eq!(numbers, (1..=47).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_error_ends_as_the_page_says() {
+    let page = page("ZENKEY.md");
+    let section = page.split("## Errors").nth(1).unwrap().split("\n## ").next().unwrap();
+    let known: BTreeSet<(u16, &str)> = [
+        Refusal::AttemptExpired,
+        Refusal::AttemptUnknown,
+        Refusal::CallbackMalformed,
+        Refusal::CarrierMismatch,
+        Refusal::CarrierUnknownPerson,
+        Refusal::CookieLost,
+        Refusal::Declined,
+        Refusal::DeviceUnavailable,
+        Refusal::NetworkFailure,
+        Refusal::NotSignedIn,
+        Refusal::ProviderInvalid,
+        Refusal::ProviderRefused,
+        Refusal::ProviderTimeout,
+        Refusal::ProviderUnavailable(None),
+        Refusal::TimedOut,
+        Refusal::Unsupported,
+        Refusal::WeakSignIn,
+    ]
+    .into_iter()
+    .map(|refusal| (refusal.words().status.as_u16(), refusal.words().code))
+    .collect();
+    let mut told = BTreeSet::new();
+    for row in rows(section) {
+        let ends = row.last().unwrap();
+        let mut status = 0;
+        for word in ends.split([' ', ',']) {
+            status = word.parse().unwrap_or(status);
+            if let Some(code) = word.strip_prefix('`').and_then(|word| word.strip_suffix('`'))
+                && status != 0
+                && code != "Retry-After"
+            {
+                assert!(known.contains(&(status, code)), "{status} {code}");
+                told.insert((status, code));
+            }
+        }
+        if row.len() == 3 && row[0] != "carrier says" {
+            for code in quoted(row[0]) {
+                assert_ne!(CarrierError::parse(code), CarrierError::Unknown, "{code}");
+            }
+        }
+    }
+    assert_eq!(told, known);
+}

@@ -1,0 +1,121 @@
+//! An upgrade is a request like any other until it is not: judged first, then two streams of bytes.
+
+use std::time::Duration;
+
+use super::{refused, signed_in};
+use crate::support::browser::Browser;
+use crate::support::raw::{Connection, get};
+use crate::support::rig::{Choices, Rig};
+use crate::support::upstream::Then;
+
+const UPGRADE: &str =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n";
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                        Sec-WebSocket-Accept: x\r\n\r\n";
+
+async fn rig() -> Rig {
+    let routes =
+        "  - { host: localhost, path: /ws, access: session, upstream: 'UPSTREAM', websocket: true, max_body: 1KiB }\n";
+    let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
+    rig.upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    rig
+}
+
+/// Reads an answer's head, to the byte.
+async fn head(connection: &mut Connection) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.extend(connection.bytes(1).await);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_session_nothing_is_upgraded_and_nobody_asked() {
+    // I17, pingap#215: an upgrade is no way around the question
+    let rig = rig().await;
+    for lines in
+        [UPGRADE.to_owned(), format!("{UPGRADE}Accept: text/html\r\n"), format!("{UPGRADE}Cookie: __Host-gw=x\r\n")]
+    {
+        for path in ["/ws", "/app"] {
+            let answer = refused(&rig, get(path, &lines).as_bytes(), &[401]).await;
+            assert_eq!(answer.header("upgrade"), None);
+        }
+    }
+    assert_eq!(rig.upstream.connections(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_session_bytes_flow_both_ways() {
+    // G15
+    let rig = rig().await;
+    let cookie = signed_in(&rig).await;
+    rig.upstream.script(SWITCHED, Then::Echo);
+    let mut connection = Connection::open(rig.address).await;
+    let forged = "X-Auth-Sub: root\r\nX-ZenKey-Sub: root\r\nX_ZenKey_Sub: root\r\nRemote-User: root\r\n";
+    connection.send(get("/ws/chat?room=1", &format!("{cookie}{UPGRADE}{forged}"))).await;
+    let head = head(&mut connection).await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let seen = rig.upstream.last();
+    assert_eq!(seen.target(), "/ws/chat?room=1");
+    assert_eq!(seen.one("upgrade").unwrap().to_ascii_lowercase(), "websocket");
+    assert_eq!(seen.one("sec-websocket-key").unwrap(), "dGhlIHNhbXBsZQ==");
+    assert!(seen.one("x-zenkey-sub").is_some_and(|sub| sub != "root"), "{}", seen.head);
+    assert_eq!((seen.one("x-auth-sub"), seen.one("remote-user"), seen.one("x_zenkey_sub")), (None, None, None));
+    assert_eq!(seen.one("cookie"), None);
+    for message in [&b"\x81\x85hello"[..], b"GET /public/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\0\xff\r\n"] {
+        connection.send(message).await;
+        assert_eq!(connection.bytes(message.len()).await, message);
+    }
+    // A route's limit is for bodies; a stream has no end to measure.
+    let long = vec![b'x'; 100_000];
+    connection.send(&long).await;
+    assert_eq!(connection.bytes(long.len()).await, long);
+    let count = rig.upstream.count();
+    drop(connection);
+    rig.upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let mut next = Connection::open(rig.address).await;
+    assert_eq!(next.exchange(get("/ws", &cookie)).await.status(), 200);
+    assert_eq!(rig.upstream.count(), count + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_that_does_not_say_so_passes_no_upgrade() {
+    // I17
+    let rig = rig().await;
+    let cookie = signed_in(&rig).await;
+    let mut connection = Connection::open(rig.address).await;
+    let answer = connection.exchange(get("/app", &format!("{cookie}{UPGRADE}"))).await;
+    assert_eq!(answer.status(), 200);
+    let seen = rig.upstream.last();
+    assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None), "{}", seen.head);
+    // An app that switches all the same is not followed.
+    rig.upstream.script(SWITCHED, Then::Echo);
+    let mut connection = Connection::open(rig.address).await;
+    connection.send(get("/app", &format!("{cookie}{UPGRADE}"))).await;
+    let text = String::from_utf8_lossy(&connection.rest(Duration::from_secs(5)).await).into_owned();
+    assert!(text.starts_with("HTTP/1.1 502 "), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_the_session_it_was_opened_under_and_with_no_other() {
+    // F06, F07: open WebSockets included
+    let rig = rig().await;
+    let (leaver, stayer) = (Browser::new(), Browser::new());
+    for browser in [&leaver, &stayer] {
+        assert_eq!(rig.sign_in(browser, "/app/x", "maya").await.status, 200);
+    }
+    rig.upstream.script(SWITCHED, Then::Echo);
+    let mut streams = Vec::new();
+    for browser in [&leaver, &stayer] {
+        let mut stream = Connection::open(rig.address).await;
+        stream.send(get("/ws", &format!("Cookie: {}\r\n{UPGRADE}", browser.cookie_header("localhost")))).await;
+        assert!(head(&mut stream).await.starts_with("HTTP/1.1 101 "));
+        streams.push(stream);
+    }
+    let left = leaver.post(rig.url("/oauth2/sign_out"), &[]).await;
+    assert_eq!(left.status, 200);
+    assert_eq!(streams[0].rest(Duration::from_secs(2)).await, b"", "ended within two seconds");
+    streams[1].send(b"still here").await;
+    assert_eq!(streams[1].bytes(10).await, b"still here");
+}

@@ -1,0 +1,103 @@
+//! A Redis of one test's own: a real `redis-server` on a port of the loopback address, killed when dropped.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+/// A running server; its data is nowhere on disk.
+#[derive(Debug)]
+pub struct Redis {
+    child: Child,
+    pub port: u16,
+}
+
+impl Redis {
+    /// Starts one; `None`, and loud words, if this machine has no `redis-server`.
+    pub fn start(untested: &str) -> Option<Self> {
+        let found = std::env::var_os("PATH")
+            .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join("redis-server").is_file()));
+        if !found {
+            eprintln!(
+                "\n*** SKIPPED, NOT TESTED: {untested}: there is no redis-server on PATH (apt-get install redis-server) ***\n"
+            );
+            return None;
+        }
+        // Between finding a free port and using it somebody else may take it: then the server ends, and we try again.
+        (0..5).find_map(|_| {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            Self::start_on(port)
+        })
+    }
+
+    /// Starts one on `port`, and returns when it answers; `None` if the port is taken.
+    pub fn start_on(port: u16) -> Option<Self> {
+        let mut child = Command::new("redis-server")
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1"])
+            .args(["--port", &port.to_string(), "--loglevel", "notice"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.to_lowercase().contains("ready to accept connections") {
+            line.clear();
+            if log.read_line(&mut line).unwrap() == 0 {
+                child.wait().unwrap();
+                return None;
+            }
+        }
+        // Whatever it logs later is read, so that it never waits for us.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Some(Self { child, port })
+    }
+
+    /// What goes below `sessions:` to use it.
+    pub fn sessions(&self) -> String {
+        format!("  store: redis://127.0.0.1:{}/0\n", self.port)
+    }
+
+    /// Ends it as an accident would; its port stays known.
+    pub fn kill(mut self) -> u16 {
+        self.end();
+        self.port
+    }
+
+    fn end(&mut self) {
+        let _already_gone = self.child.kill();
+        let _already_gone = self.child.wait();
+    }
+
+    /// Asks it directly.
+    pub fn ask<T: redis::FromRedisValue>(&self, words: &[&[u8]]) -> T {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        command.query(&mut client.get_connection().unwrap()).unwrap()
+    }
+
+    /// The names of all keys that begin with `prefix`.
+    pub fn keys(&self, prefix: &str) -> Vec<Vec<u8>> {
+        self.ask(&[b"KEYS", format!("{prefix}*").as_bytes()])
+    }
+
+    /// Every key and every value, one after the other.
+    pub fn dump(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for key in self.keys("") {
+            let value: Vec<u8> = self.ask(&[b"GET", &key]);
+            all.extend_from_slice(&key);
+            all.extend_from_slice(&value);
+        }
+        all
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

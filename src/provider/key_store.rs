@@ -61,6 +61,8 @@ struct Loaded {
     fetched: SystemTime,
     /// SHA-256 of the document.
     digest: [u8; 32],
+    /// The document, as it may be kept through a restart; `None` if it holds what is not public.
+    document: Option<Arc<str>>,
 }
 
 /// When an issuer was last asked because of an unknown `kid`.
@@ -117,6 +119,26 @@ impl KeyStore {
         let loaded = entry.loaded.load();
         let loaded = loaded.as_ref().filter(|loaded| distance(now, loaded.fetched) <= self.max_stale)?;
         Some(Arc::clone(&loaded.keys))
+    }
+
+    /// The document behind the set of `issuer` at `uri`, and when it was fetched.
+    pub(super) fn document(&self, issuer: &str, uri: &Url) -> Option<(Arc<str>, SystemTime)> {
+        let entries = self.entries.load();
+        let loaded = entries.iter().find(|entry| entry.is(issuer, uri))?.loaded.load_full()?;
+        Some((loaded.document.clone()?, loaded.fetched))
+    }
+
+    /// Puts a set there that was fetched before a restart. It counts as what it is: a set of that age; one from the
+    /// future, or too old to be used, is none.
+    pub(super) fn recall(&self, issuer: &str, uri: &Url, document: &str, fetched: SystemTime, now: SystemTime) {
+        let usable = now.duration_since(fetched).is_ok_and(|age| age <= self.max_stale);
+        let keys = KeySet::parse(document.as_bytes()).ok().filter(|keys| usable && keys.alarming() == 0);
+        let entry = self.entry(issuer, uri, now);
+        if let Some(keys) = keys.filter(|keys| !keys.is_empty())
+            && entry.loaded.load().is_none()
+        {
+            entry.loaded.store(Some(Arc::new(Loaded::new(keys, document.as_bytes(), fetched))));
+        }
     }
 
     /// Refreshes every set that is about to grow old, and forgets those nobody has used for `jwks_max_stale`.
@@ -326,7 +348,8 @@ async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: Sy
     let digest = sha256(&answer.body);
     if let Some(same) = entry.loaded.load().as_ref().filter(|loaded| loaded.digest == digest) {
         // The very same document: what was judged by the old set need not be judged again.
-        return Ok(Arc::new(Loaded { keys: Arc::clone(&same.keys), fetched: now, digest }));
+        let (keys, document) = (Arc::clone(&same.keys), same.document.clone());
+        return Ok(Arc::new(Loaded { keys, fetched: now, digest, document }));
     }
     let keys = KeySet::parse(&answer.body).map_err(|_| ProviderError::Invalid("not a key set"))?;
     stats.keys_skipped.add(keys.skipped() as u64);
@@ -335,7 +358,14 @@ async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: Sy
     if keys.is_empty() && keys.skipped() + keys.alarming() > 0 {
         return Err(ProviderError::Invalid("no usable key in the key set"));
     }
-    Ok(Arc::new(Loaded { keys: Arc::new(keys), fetched: now, digest }))
+    Ok(Arc::new(Loaded::new(keys, &answer.body, now)))
+}
+
+impl Loaded {
+    fn new(keys: KeySet, document: &[u8], fetched: SystemTime) -> Self {
+        let text = std::str::from_utf8(document).ok().filter(|_| keys.alarming() == 0);
+        Self { keys: Arc::new(keys), fetched, digest: sha256(document), document: text.map(Arc::from) }
+    }
 }
 
 /// How far apart two moments are. A clock that was set back makes a set look old, never young.

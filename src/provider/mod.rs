@@ -5,6 +5,7 @@ mod client;
 mod federation;
 mod flight;
 mod gate;
+mod key_memory;
 mod key_store;
 mod metadata;
 mod stats;
@@ -80,6 +81,8 @@ pub struct ProviderSettings {
     pub federation: FederationSettings,
     /// Issuers of access tokens, each once.
     pub token_issuers: Vec<TokenIssuerSettings>,
+    /// File in which their last good key sets outlive a restart; `None`: they do not.
+    pub key_memory: Option<PathBuf>,
     /// Our client id.
     pub client_id: String,
     /// Our client secret (`client_secret_basic`).

@@ -40,6 +40,7 @@ fn settings(federation: FederationSettings) -> ProviderSettings {
     ProviderSettings {
         federation,
         token_issuers: vec![],
+        key_memory: None,
         client_id: "client".to_owned(),
         client_secret: SecretString::new("secret"),
         userinfo: true,

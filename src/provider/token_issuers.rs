@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use url::Url;
 
 use super::client::HttpClient;
+use super::key_memory::{KeyMemory, Remembered};
 use super::key_store::KeyStore;
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
@@ -30,6 +31,7 @@ pub(super) struct TokenIssuers {
     configurations: Arc<Configurations>,
     keys: Arc<KeyStore>,
     all: Vec<TokenIssuer>,
+    memory: Option<KeyMemory>,
 }
 
 struct TokenIssuer {
@@ -54,7 +56,48 @@ impl TokenIssuers {
             uri: ArcSwapOption::from_pointee(settings.jwks_uri.clone()),
             failed: AtomicU64::new(0),
         });
-        Self { all: all.collect(), configurations: Configurations::new(client, trust, settings, stats), keys }
+        let memory = settings.key_memory.clone().filter(|_| !settings.token_issuers.is_empty()).map(KeyMemory);
+        let configurations = Configurations::new(client, Arc::clone(&trust), settings, stats);
+        let this = Self { all: all.collect(), configurations, keys, memory };
+        this.recall(&trust, SystemTime::now());
+        this
+    }
+
+    /// Takes up what was kept before a restart, as far as the configuration of today still trusts it.
+    fn recall(&self, trust: &TrustList, now: SystemTime) {
+        for kept in self.memory.iter().flat_map(KeyMemory::recall) {
+            let Some(issuer) = self.find(&kept.issuer) else { continue };
+            let uri = issuer.uri.load_full();
+            let fits = match &uri {
+                Some(uri) => **uri == kept.jwks_uri,
+                None => trust.allows_keys(&kept.issuer, &kept.jwks_uri),
+            };
+            let fetched = UNIX_EPOCH.checked_add(Duration::from_secs(kept.fetched));
+            if let Some(fetched) = fetched.filter(|_| fits) {
+                self.keys.recall(&kept.issuer, &kept.jwks_uri, &kept.document, fetched, now);
+                issuer.uri.store(Some(Arc::new(kept.jwks_uri)));
+            }
+        }
+    }
+
+    /// Keeps what is at hand for after a restart, if it is newer than what was kept last.
+    async fn keep(&self, last: &mut Vec<Remembered>) {
+        let Some(memory) = self.memory.clone() else { return };
+        let all = self.all.iter().filter_map(|issuer| {
+            let uri = issuer.uri.load_full()?;
+            let (document, fetched) = self.keys.document(&issuer.issuer, &uri)?;
+            let (jwks_uri, document) = ((*uri).clone(), document.to_string());
+            Some(Remembered { issuer: issuer.issuer.clone(), jwks_uri, fetched: seconds(fetched), document })
+        });
+        let all: Vec<Remembered> = all.collect();
+        if all.is_empty() || all == *last {
+            return;
+        }
+        last.clone_from(&all);
+        let kept = tokio::task::spawn_blocking(move || memory.keep(&all)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(%error, "Key sets cannot be kept for after a restart");
+        }
     }
 
     /// The keys of `issuer`, if they are at hand and not too old.
@@ -122,10 +165,12 @@ impl TokenIssuers {
     }
 
     pub(super) async fn run(&self) {
+        let mut kept = Vec::new();
         let mut tick = tokio::time::interval(LOOK_EVERY);
         while !self.all.is_empty() {
             tick.tick().await;
             self.look(SystemTime::now()).await;
+            self.keep(&mut kept).await;
         }
     }
 

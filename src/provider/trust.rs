@@ -56,6 +56,11 @@ impl TrustList {
         self.0.iter().any(|trusted| trusted.issuer == issuer)
     }
 
+    /// Whether the keys of `issuer` may lie at `uri`.
+    pub(super) fn allows_keys(&self, issuer: &str, uri: &Url) -> bool {
+        self.0.iter().any(|trusted| trusted.issuer == issuer && trusted.check(uri).is_ok())
+    }
+
     /// Turns metadata into a carrier, or names what is not trusted about it. `jwks_uri` comes apart because some
     /// carriers leave it blank in the discovery answer.
     pub(super) fn carrier(

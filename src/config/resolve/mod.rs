@@ -16,7 +16,7 @@ use super::form::Written;
 use super::form::address::Origin as WebOrigin;
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
-use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings};
+use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings, StoreChoice};
 use super::walk::Walk;
 use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 
@@ -88,6 +88,11 @@ impl Resolver<'_> {
 
         let mut provider = provider?;
         provider.settings.token_issuers = bearer.key_issuers;
+        let store = sessions.as_ref().map(|sessions| &sessions.store);
+        if let Some(StoreChoice::Embedded { path }) = store {
+            // Where sessions outlive a restart, keys do.
+            provider.settings.key_memory = Some(path.with_extension("keys.json"));
+        }
         let log = file.log.as_ref()?;
         Some(Config {
             public_url: file.public_url.as_ref()?.0.0.clone(),

@@ -53,6 +53,7 @@ impl Resolver<'_> {
             settings: ProviderSettings {
                 federation: common.federation,
                 token_issuers: Vec::new(),
+                key_memory: None,
                 client_id: common.client_id,
                 client_secret: common.client_secret,
                 userinfo: common.userinfo,

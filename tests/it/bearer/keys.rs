@@ -120,6 +120,34 @@ async fn the_last_good_keys_serve_through_an_outage() {
     }
 }
 
+// E05
+#[tokio::test]
+async fn the_last_good_keys_outlive_a_restart_where_sessions_do() {
+    for (sessions, status) in [("  store: embedded\n  path: DIR/sessions.redb\n", 200), ("  store: memory\n", 503)] {
+        let mut api = Api::on("", sessions).await;
+        let token = api.token(json!({})).await;
+        api.passes("/api", &token).await;
+        let kept = format!("{}/sessions.keys.json", api.rig.dir());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while status == 200 && !std::fs::read_to_string(&kept).is_ok_and(|text| text.contains(&api.issuer("aurora"))) {
+            assert!(Instant::now() < deadline, "the keys are kept");
+            tokio::task::yield_now().await;
+        }
+        for carrier in api.rig.simulator.carriers() {
+            carrier.set(|rules| {
+                rules.status.insert("jwks".into(), 500);
+                rules.status.insert("metadata".into(), 500);
+            });
+        }
+        api.rig.restart().await;
+        assert_eq!(api.call("/api", &token).await.status.as_u16(), status);
+        if status == 200 {
+            let (body, _) = token.rsplit_once('.').unwrap();
+            api.refuses("/api", &format!("{body}.AAAA")).await;
+        }
+    }
+}
+
 // E06
 #[tokio::test]
 async fn without_any_keys_the_answer_is_an_honest_503_and_the_issuer_is_left_alone() {

@@ -30,6 +30,11 @@ impl Api {
 
     /// `more`: further keys of `bearer`, two spaces in front of each line.
     pub async fn with(more: &str) -> Self {
+        Self::on(more, &Choices::default().sessions).await
+    }
+
+    /// As [`Api::with`], on another session store.
+    pub async fn on(more: &str, sessions: &str) -> Self {
         let top = format!(
             "bearer:
   issuers:
@@ -49,7 +54,10 @@ impl Api {
   - {{ host: localhost, path: /either, access: session-or-bearer, upstream: UPSTREAM, {headers} }}
 "
         );
-        Self { rig: Rig::with(Choices { top, routes, ..Choices::default() }).await, client: Browser::new() }
+        Self {
+            rig: Rig::with(Choices { top, routes, sessions: sessions.to_owned(), ..Choices::default() }).await,
+            client: Browser::new(),
+        }
     }
 
     /// Claims of an honest token of aurora for `audience`.

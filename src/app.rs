@@ -204,6 +204,7 @@ impl App {
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
+            tokio::spawn(Arc::clone(&federation).keep_token_keys()),
             tokio::spawn(warm(federation)),
             tokio::spawn(sweep(store)),
         ];
@@ -284,6 +285,7 @@ fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
         cookies: CookieNames::default(),
         starts_per_minute: config.sign_in.starts_per_minute,
         max_attempts: max_attempts(config),
+        bearer: config.bearer.clone(),
     }
 }
 

@@ -6,12 +6,15 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
 
+use super::authorization::{Presented, presented};
+use super::bearer::LiveToken;
 use super::login::LOOP_COOKIE;
 use super::refusal::Refusal;
-use super::{LiveSession, RelyingParty};
+use super::{LiveSession, RelyingParty, cors};
 use crate::identity::headers::HeaderSet;
 use crate::route::path::MAX_RETURN;
 use crate::route::path::ReturnTo;
@@ -19,6 +22,7 @@ use crate::route::{Access, Found, Route};
 use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
 use crate::session::store::{Kind, StoreError};
+use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_page};
 use crate::web::{Reply, RequestView};
@@ -37,8 +41,16 @@ pub enum Decision {
 #[derive(Debug, Clone)]
 pub struct Permit {
     route: Arc<Route>,
-    live: Option<Arc<Hot<LiveSession>>>,
+    holder: Holder,
     plan: usize,
+}
+
+/// As whom a request passes.
+#[derive(Debug, Clone)]
+pub(super) enum Holder {
+    Nobody,
+    Session(Arc<Hot<LiveSession>>),
+    Token(Arc<LiveToken>),
 }
 
 impl Permit {
@@ -49,17 +61,30 @@ impl Permit {
 
     /// The identity headers the upstream gets; `None` on anonymous routes.
     pub fn identity_headers(&self) -> Option<&HeaderSet> {
-        self.live.as_ref().and_then(|live| live.value().headers.get(self.plan))
+        match &self.holder {
+            Holder::Nobody => None,
+            Holder::Session(live) => live.value().headers.get(self.plan),
+            Holder::Token(live) => live.headers(self.plan),
+        }
     }
 
-    /// The session behind it, as it was when the request was judged.
-    pub(super) fn live(&self) -> Option<&Arc<Hot<LiveSession>>> {
-        self.live.as_ref()
+    /// What stands behind it, for its one count.
+    pub fn outcome(&self) -> RequestOutcome {
+        match self.holder {
+            Holder::Nobody => RequestOutcome::Anonymous,
+            Holder::Session(_) => RequestOutcome::Session,
+            Holder::Token(_) => RequestOutcome::Bearer,
+        }
     }
 
-    /// Whether a session stands behind it.
-    pub fn has_session(&self) -> bool {
-        self.live.is_some()
+    /// Whether anybody stands behind it whose time may run out: a session or an access token.
+    pub fn names_somebody(&self) -> bool {
+        !matches!(self.holder, Holder::Nobody)
+    }
+
+    /// As whom, as it was when the request was judged.
+    pub(super) fn holder(&self) -> &Holder {
+        &self.holder
     }
 }
 
@@ -117,20 +142,49 @@ impl RelyingParty {
             Found::UnknownHost => return self.refuse(Refusal::UnknownHost, view),
         };
         let plan = self.plan_of_route.get(route.index).copied().unwrap_or(usize::MAX);
-        match route.access {
-            Access::Anonymous => Decision::Forward(Permit { route: Arc::clone(route), live: None, plan }),
-            Access::Session => match self.session_of(view, Look::Use, now).await {
-                Visitor::SignedIn(live) => match route.require.check(live.value().session.identity()) {
-                    Ok(()) => Decision::Forward(Permit { route: Arc::clone(route), live: Some(live), plan }),
-                    Err(unmet) => {
-                        info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
-                        self.refuse(Refusal::PolicyUnmet, view)
+        if route.access == Access::Anonymous {
+            return Decision::Forward(Permit { route: Arc::clone(route), holder: Holder::Nobody, plan });
+        }
+        if let Some(reply) = cors::preflight(view, route) {
+            return Decision::Answer(reply);
+        }
+        let holder = match route.access {
+            Access::Anonymous => Ok(Holder::Nobody),
+            Access::Bearer => self.by_token(presented(view.headers), route, view, now).await.map(Holder::Token),
+            Access::Session => self.by_session(route, view, now).await,
+            Access::SessionOrBearer => match presented(view.headers) {
+                Presented::Nothing => self.by_session(route, view, now).await.map_err(|mut reply| {
+                    if reply.status == StatusCode::UNAUTHORIZED {
+                        reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                     }
-                },
-                Visitor::NoCookie => Decision::Answer(self.unauthenticated(view, false)),
-                Visitor::DeadCookie => Decision::Answer(self.unauthenticated(view, true)),
-                Visitor::StoreDown => self.refuse(Refusal::StoreUnavailable, view),
+                    reply
+                }),
+                there => self.by_token(there, route, view, now).await.map(Holder::Token),
             },
+        };
+        match holder {
+            Ok(holder) => Decision::Forward(Permit { route: Arc::clone(route), holder, plan }),
+            Err(reply) => Decision::Answer(cors::expose(reply, view, route)),
+        }
+    }
+
+    async fn by_session(
+        self: &Arc<Self>,
+        route: &Route,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<Holder, Reply> {
+        match self.session_of(view, Look::Use, now).await {
+            Visitor::SignedIn(live) => match route.require.check(live.value().session.identity()) {
+                Ok(()) => Ok(Holder::Session(live)),
+                Err(unmet) => {
+                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
+                    Err(self.refusal(Refusal::PolicyUnmet, view))
+                }
+            },
+            Visitor::NoCookie => Err(self.unauthenticated(view, false)),
+            Visitor::DeadCookie => Err(self.unauthenticated(view, true)),
+            Visitor::StoreDown => Err(self.refusal(Refusal::StoreUnavailable, view)),
         }
     }
 

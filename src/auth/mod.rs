@@ -4,9 +4,13 @@
 //! providers, dice) is a trait, and the time is an argument, so a test can own a whole week.
 
 mod attempt;
+mod authorization;
+mod bearer;
 mod binding;
 mod callback;
+mod cors;
 mod decide;
+mod failures;
 mod hand_off;
 mod login;
 mod meter;
@@ -22,6 +26,7 @@ use std::time::Duration;
 
 use url::Url;
 
+pub use bearer::{BearerIssuer, BearerSettings};
 pub use binding::MAX_LIVE;
 pub use decide::{Decision, Permit};
 pub use refusal::{Refusal, Words};
@@ -75,6 +80,8 @@ pub struct AuthSettings {
     pub starts_per_minute: u32,
     /// Sign-ins that may be under way at once, as far as this process knows. Default 100,000.
     pub max_attempts: u64,
+    /// Whose access tokens are accepted.
+    pub bearer: BearerSettings,
 }
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
@@ -118,6 +125,7 @@ pub struct RelyingParty {
     metrics: Arc<Metrics>,
     meter: meter::Meter,
     under_way: under_way::UnderWay,
+    bearer: bearer::Bearer,
     public_host: String,
     redirect_uri: String,
 }
@@ -153,6 +161,7 @@ impl RelyingParty {
         let public_host = settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase();
         let origin = settings.public_url.origin().ascii_serialization();
         let redirect_uri = format!("{origin}{}/callback", settings.prefix);
+        let bearer = bearer::Bearer::new(&settings.bearer, &routes, &*entropy);
         Self {
             meter: meter::Meter::new(settings.starts_per_minute),
             under_way: under_way::UnderWay::new(
@@ -169,6 +178,7 @@ impl RelyingParty {
             cache,
             entropy,
             metrics,
+            bearer,
             public_host,
             redirect_uri,
         }

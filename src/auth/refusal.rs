@@ -61,6 +61,10 @@ pub enum Refusal {
     ProviderUnavailable(Option<Duration>),
     /// The request cannot be read in exactly one way.
     RequestMalformed,
+    /// The access token is good, but lacks a scope of the route.
+    ScopeMissing,
+    /// More than one `Authorization`.
+    SeveralCredentials,
     /// As many sign-ins are under way as there may be.
     SignInsFull,
     /// A form was sent to us from another site.
@@ -73,6 +77,12 @@ pub enum Refusal {
     TargetTooLong,
     /// The person did not answer on the phone in time.
     TimedOut,
+    /// The access token is not good here; the log says why.
+    TokenInvalid,
+    /// The route takes access tokens, and there is none.
+    TokenMissing,
+    /// Too many forged access tokens came from this client.
+    TooManyFailures(Duration),
     /// The issuer named by the link that began the sign-in is not one of ours.
     UnknownIssuer,
     /// A host that no route names.
@@ -282,6 +292,20 @@ impl Refusal {
                 "This site cannot take another sign-in right now. Whoever is signed in stays so. Try again in a few minutes.",
                 true,
             ),
+            Self::ScopeMissing => words(
+                S::FORBIDDEN,
+                "insufficient_scope",
+                "Not with this token",
+                "The access token lacks a scope that is needed here. Ask for one that has it.",
+                false,
+            ),
+            Self::SeveralCredentials => words(
+                S::BAD_REQUEST,
+                "invalid_request",
+                "That cannot be read",
+                "The request carries more than one set of credentials. Send one.",
+                false,
+            ),
             Self::SignOutForeign => words(
                 S::FORBIDDEN,
                 "cross_site",
@@ -329,6 +353,27 @@ impl Refusal {
                 "unknown_host",
                 "No such site here",
                 "This server does not serve the site you asked for.",
+                false,
+            ),
+            Self::TokenInvalid => words(
+                S::UNAUTHORIZED,
+                "invalid_token",
+                "Not with this token",
+                "The access token is not good here, or not any more. Ask for a new one.",
+                false,
+            ),
+            Self::TokenMissing => words(
+                S::UNAUTHORIZED,
+                "unauthenticated",
+                "This is for programs",
+                "An access token is needed here, in the Authorization header.",
+                false,
+            ),
+            Self::TooManyFailures(_) => words(
+                S::TOO_MANY_REQUESTS,
+                "too_many_failures",
+                "Too many bad tokens",
+                "Too many access tokens from your address were not good. Wait a moment.",
                 false,
             ),
             Self::UnknownIssuer => words(
@@ -390,6 +435,20 @@ impl Refusal {
         } else {
             error_json(words.status, words.code, view.request_id, words.again.then_some(start))
         };
+        self.advise(&mut reply);
+        reply
+    }
+
+    /// The reply to a program that brought an access token: JSON, nothing of the request in it.
+    pub fn plain_reply(self, request_id: &str) -> Reply {
+        let words = self.words();
+        let mut reply = error_json(words.status, words.code, request_id, None);
+        self.advise(&mut reply);
+        reply
+    }
+
+    /// Says when or how to try again.
+    fn advise(self, reply: &mut Reply) {
         match self {
             Self::SignInsFull | Self::SignOutUnheard | Self::StoreUnavailable => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
@@ -402,10 +461,12 @@ impl Refusal {
                 let seconds = after.map_or(10, |after| after.as_secs().clamp(1, 60));
                 reply.set(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
+            Self::TooManyFailures(wait) => {
+                reply.set(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().clamp(1, 60)));
+            }
             Self::MethodNotAllowed => reply.set(header::ALLOW, HeaderValue::from_static("GET")),
             _ => {}
         }
-        reply
     }
 
     /// The reply to a request that could not even be judged: nothing of the request in it, no way on.

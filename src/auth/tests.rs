@@ -85,6 +85,14 @@ impl Provider for Fake {
         Ok(Arc::new(forge::key_set(&[RSA.jwk("k")])))
     }
 
+    fn token_keys_at_hand(&self, _: &str, _: SystemTime) -> Option<Arc<KeySet>> {
+        None
+    }
+
+    async fn token_keys(&self, _: &str, _: Option<&str>, _: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
+        Err(ProviderError::Timeout)
+    }
+
     async fn userinfo(&self, _: &Carrier, _: &SecretString, _: &str) -> Result<UserInfo, ProviderError> {
         Err(ProviderError::Timeout)
     }
@@ -125,6 +133,7 @@ impl Story {
             cookies: CookieNames::default(),
             starts_per_minute: 60,
             max_attempts: 100_000,
+            bearer: BearerSettings::default(),
         };
         let provider = Arc::new(Fake::default());
         let party = Arc::new(RelyingParty::new(Parts {
@@ -177,7 +186,7 @@ impl Story {
     }
 
     async fn passes(&mut self, url: &str) -> bool {
-        matches!(self.ask(Method::GET, url).await, Decision::Forward(permit) if permit.has_session())
+        matches!(self.ask(Method::GET, url).await, Decision::Forward(permit) if permit.names_somebody())
     }
 
     fn wait(&mut self, time: Duration) {

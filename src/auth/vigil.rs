@@ -1,4 +1,4 @@
-//! A stream that was opened under a session ends with it.
+//! A stream that was opened under a session or an access token ends with it.
 //!
 //! A WebSocket is judged once, when it is opened, and may then live for days. If nobody looked again, signing out would
 //! leave the door open for whoever holds the stream. Traffic on a stream is no use of the session: a forgotten tab that
@@ -10,15 +10,19 @@ use std::time::SystemTime;
 use tracing::warn;
 
 use super::RelyingParty;
-use super::decide::Permit;
+use super::decide::{Holder, Permit};
 use crate::session::hot::Freshness;
 use crate::session::store::Kind;
 
 impl RelyingParty {
-    /// Whether the session behind `permit` still stands at `now`. Asks the store at most once a second for all streams
+    /// Whether the session or token behind `permit` still stands at `now`. A token ends by its own word. For a session it asks the store at most once a second for all streams
     /// of a session; while the store is away, sessions in memory go on for their grace.
     pub async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
-        let Some(opened) = permit.live() else { return true };
+        let opened = match permit.holder() {
+            Holder::Nobody => return true,
+            Holder::Session(opened) => opened,
+            Holder::Token(token) => return token.is_live(now),
+        };
         let key = opened.value().key();
         // The copy at hand may have been replaced since the stream was opened, and hears of no use any more.
         let hot = self.cache.get(&key).unwrap_or_else(|| Arc::clone(opened));

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::fault::Place;
 use super::secret_ref::SecretSource;
+use crate::auth::BearerSettings;
 use crate::provider::ProviderSettings;
 use crate::route::RouteSettings;
 use crate::route::network::Network;
@@ -30,6 +31,8 @@ pub struct Config {
     pub threads: Option<usize>,
     /// Providers and how to reach them.
     pub provider: ProviderSettings,
+    /// Whose access tokens are accepted; without issuers no route takes any.
+    pub bearer: BearerSettings,
     /// How sign-ins run.
     pub sign_in: SignInSettings,
     /// Where sessions are kept.

@@ -254,10 +254,10 @@ routes:
         "zengate.yaml:13:3: sessions.absloute: unknown key; did you mean `absolute`?",
         "zengate.yaml:14:3: the key \"idle\" stands twice; it already stands in line 12",
         "zengate.yaml:15:19: trusted_proxies[0]: \"0.0.0.0/0\" trusts far more than your own proxies; name ranges of prefix length 8 or more",
-        "zengate.yaml:17:5: routes[0].access: is missing; expected `anonymous` or `session`",
+        "zengate.yaml:17:5: routes[0].access: is missing; expected `anonymous` or `bearer` or `session` or `session-or-bearer`",
         "zengate.yaml:19:11: routes[1].host: wiki.example.com/ is already routes[0]; each host and path has one route",
         "zengate.yaml:21:15: routes[1].upstream: \"https://127.0.0.1:3000\" speaks TLS to the upstream, which is not supported yet; write an `http://` address",
-        "zengate.yaml:23:13: routes[2].access: \"everybody\" is not one of anonymous, session",
+        "zengate.yaml:23:13: routes[2].access: \"everybody\" is not one of anonymous, bearer, session, session-or-bearer",
         "zengate.yaml:24:15: routes[2].upstream: the host \"nowhere.internal\" has no address; is the name right, and does it resolve on this machine?",
         "zengate.yaml:25:15: routes[2].max_body: \"64k\" may mean 1000 or 1024; write `KB`, `MB`, `GB` or `KiB`, `MiB`, `GiB`",
     ];
@@ -803,4 +803,5 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
     assert_eq!(config.provider.client_secret.expose(), "y");
 }
 
+mod bearer;
 mod documents;

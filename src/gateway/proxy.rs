@@ -89,10 +89,12 @@ impl Gateway {
         Ok(())
     }
 
-    /// Ends a stream with the session it was opened under (auth/vigil.rs).
+    /// Ends a stream with the session or the access token it was opened under (auth/vigil.rs).
     fn watch_over(&self, session: &Session, context: &Context) {
         let stream = session.stream().and_then(guarded_stream::of);
-        let (Some(stream), Some(permit)) = (stream, context.permit.clone().filter(Permit::has_session)) else { return };
+        let (Some(stream), Some(permit)) = (stream, context.permit.clone().filter(Permit::names_somebody)) else {
+            return;
+        };
         let (party, request_id) = (Arc::clone(&self.party), context.request_id);
         stream.watch_over(Box::pin(async move {
             loop {
@@ -185,8 +187,7 @@ impl ProxyHttp for Gateway {
                 Ok(true)
             }
             Decision::Forward(permit) => {
-                context.outcome =
-                    if permit.has_session() { RequestOutcome::Session } else { RequestOutcome::Anonymous };
+                context.outcome = permit.outcome();
                 context.permit = Some(permit);
                 Ok(false)
             }

@@ -1,8 +1,9 @@
 //! Who a person is, as far as an issuer vouched for it.
 //!
-//! An [`Identity`] has exactly two birth places: a verified ID token at the end of a sign-in
-//! ([`Identity::from_verified`]) and a session record opened by the store (`Identity::restore`). Nothing that a
-//! browser or an upstream says can make one.
+//! An [`Identity`] has exactly three birth places: a verified ID token at the end of a sign-in
+//! ([`Identity::from_verified`]), a verified access token that came with a request ([`Identity::from_access_token`])
+//! and a session record opened by the store (`Identity::restore`). Nothing else that a browser or an upstream says can
+//! make one.
 
 pub mod headers;
 
@@ -14,9 +15,9 @@ use serde::{Deserialize, Serialize};
 /// The parts an [`Identity`] is made of; plain data, without any claim to be true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityParts {
-    /// `iss` of the ID token: together with `subject` the only key of a person (OpenID Connect Core 5.7).
+    /// `iss` of the token: together with `subject` the only key of a person (OpenID Connect Core 5.7).
     pub issuer: String,
-    /// `sub` of the ID token; opaque, at most 255 bytes, no control characters.
+    /// `sub` of the token; opaque, at most 255 bytes, no control characters.
     pub subject: String,
     /// The carrier's six-digit code, when sign-in went through carrier discovery.
     pub mccmnc: Option<String>,
@@ -31,7 +32,7 @@ pub struct IdentityParts {
     pub claims: BTreeMap<String, ClaimValue>,
 }
 
-/// A verified person. Private inside; see the module's page for its two birth places.
+/// A verified person. Private inside; see the module's page for its three birth places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity(IdentityParts);
 
@@ -65,7 +66,21 @@ impl Identity {
         })
     }
 
-    /// Birth place two: a session record that the store sealed and has just opened again.
+    /// Birth place two: an access token that came with this very request. It names whoever the issuer named in it, a
+    /// person or a program, for as long as the token lives; nothing of it is stored.
+    pub fn from_access_token(token: &crate::oidc::access_token::VerifiedAccessToken) -> Self {
+        Self(IdentityParts {
+            issuer: token.issuer().to_owned(),
+            subject: token.subject().to_owned(),
+            mccmnc: None,
+            acr: token.acr().map(str::to_owned),
+            amr: token.amr().to_vec(),
+            auth_time: token.auth_time(),
+            claims: token.claims().clone(),
+        })
+    }
+
+    /// Birth place three: a session record that the store sealed and has just opened again.
     pub(crate) fn restore(parts: IdentityParts) -> Self {
         Self(parts)
     }

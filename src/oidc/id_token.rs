@@ -7,7 +7,7 @@
 mod error;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
@@ -16,6 +16,7 @@ pub use error::IdTokenError;
 use super::claims::{Collector, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
+use super::read::{audiences, date, methods, seconds, text, whole_seconds};
 use crate::oidc::acr;
 use crate::oidc::claims::ClaimValue;
 use crate::secret::{SecretString, constant_time_eq};
@@ -166,20 +167,14 @@ fn check_typ(typ: Option<&str>, accept_at_jwt: bool) -> Result<(), IdTokenError>
 }
 
 fn check_audience(claims: &Map<String, Value>, expect: &Expectation<'_>) -> Result<(), IdTokenError> {
-    let audiences: Vec<&str> = match claims.get("aud").ok_or(IdTokenError::Missing("aud"))? {
-        Value::String(one) => vec![one],
-        Value::Array(several) => {
-            several.iter().map(Value::as_str).collect::<Option<_>>().ok_or(IdTokenError::WrongType("aud"))?
-        }
-        _ => return Err(IdTokenError::WrongType("aud")),
-    };
+    let audiences = audiences(claims)?.ok_or(IdTokenError::Missing("aud"))?;
     let others = || audiences.iter().filter(|audience| **audience != expect.client_id);
     if !audiences.contains(&expect.client_id)
         || others().any(|other| !expect.trusted_audiences.iter().any(|trusted| trusted == other))
     {
         return Err(IdTokenError::AudienceMismatch);
     }
-    match optional_text(claims, "azp")? {
+    match text(claims, "azp")? {
         Some(party) if party != expect.client_id => Err(IdTokenError::AuthorizedPartyMismatch),
         None if others().next().is_some() => Err(IdTokenError::AuthorizedPartyMismatch),
         _ => Ok(()),
@@ -213,7 +208,7 @@ fn check_nonce(claims: &Map<String, Value>, expected: &str) -> Result<(), IdToke
 }
 
 fn check_access_token(signed: &SignedClaims, access_token: Option<&SecretString>) -> Result<(), IdTokenError> {
-    let claimed = optional_text(signed.claims(), "at_hash")?;
+    let claimed = text(signed.claims(), "at_hash")?;
     let (Some(claimed), Some(token)) = (claimed, access_token) else {
         return Ok(());
     };
@@ -241,53 +236,8 @@ fn check_auth_time(
     Ok(auth_time)
 }
 
-/// Methods of authentication: strings of a list, or one string; of another shape, none.
-fn methods(amr: Option<&Value>) -> Vec<String> {
-    let sane = |method: &&str| !method.is_empty() && method.len() <= 64 && !method.chars().any(char::is_control);
-    match amr {
-        Some(Value::String(one)) => Some(one.as_str()).filter(sane).map(str::to_owned).into_iter().collect(),
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(Value::as_str).filter(sane).take(16).map(str::to_owned).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 fn required_text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, IdTokenError> {
-    optional_text(claims, name)?.ok_or(IdTokenError::Missing(name))
-}
-
-fn optional_text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, IdTokenError> {
-    match claims.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(IdTokenError::WrongType(name)),
-    }
-}
-
-/// A NumericDate (RFC 7519, 2) in whole seconds, held at the ends of the range. Fractions are cut off.
-fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, IdTokenError> {
-    match claims.get(name) {
-        None => Ok(None),
-        Some(Value::Number(number)) => {
-            // `as` holds at the ends of the range, and JSON has no NaN.
-            let float = || number.as_f64().map(|float| float as i64);
-            let large = || number.as_u64().map(|_| i64::MAX);
-            number.as_i64().or_else(large).or_else(float).map(Some).ok_or(IdTokenError::WrongType(name))
-        }
-        Some(_) => Err(IdTokenError::WrongType(name)),
-    }
-}
-
-fn seconds(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => whole_seconds(since),
-        Err(before) => -whole_seconds(before.duration()),
-    }
-}
-
-fn whole_seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+    text(claims, name)?.ok_or(IdTokenError::Missing(name))
 }
 
 #[cfg(test)]

@@ -197,11 +197,22 @@ impl UnverifiedJwt {
         self.typ.as_deref()
     }
 
+    /// `alg` of the header; one that some configuration could allow.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What the token says about itself, unproven. Only to refuse by: whoever reads it to *accept* anything believes a
+    /// stranger.
+    pub(super) fn unproven_claims(&self) -> Result<Map<String, Value>, JwtError> {
+        part(self.raw.expose().get(self.header + 1..self.signed).ok_or(JwtError::Malformed)?)
+    }
+
     /// Checks the signature with `keys` and one of `algorithms` (names from configuration), then reads the claims.
     ///
     /// With a `kid` only keys of that id count. Without one, exactly one fitting key must verify (C18, C19). At most
-    /// eight keys are tried. The claims are not even decoded before.
-    pub fn verify(self, keys: &KeySet, algorithms: &[String]) -> Result<SignedClaims, JwtError> {
+    /// eight keys are tried.
+    pub fn verify(&self, keys: &KeySet, algorithms: &[String]) -> Result<SignedClaims, JwtError> {
         let algorithm = self.algorithm;
         if !algorithms.iter().any(|allowed| allowed == algorithm.as_str()) {
             return Err(JwtError::AlgorithmNotAllowed);

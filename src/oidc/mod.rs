@@ -2,8 +2,9 @@
 //!
 //! What comes from a browser or a peer is parsed once into a narrow type, and each type says what it proves:
 //! [`authorization::CallbackParams`] is well-formed and nothing more, [`authorization::AuthorizationResponse`] came
-//! from the issuer we asked, [`id_token::VerifiedIdToken`] names a person.
+//! from the issuer we asked, [`id_token::VerifiedIdToken`] names a person, [`access_token::VerifiedAccessToken`] a caller.
 
+pub mod access_token;
 pub mod acr;
 pub mod authorization;
 pub mod claims;
@@ -12,6 +13,7 @@ pub(crate) mod json;
 pub mod jwks;
 pub mod jwt;
 pub mod metadata;
+mod read;
 pub mod token;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::gate::{self, Gate};
 use super::key_store::KeyStore;
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
+use super::token_issuers::TokenIssuers;
 use super::trust::TrustList;
 use super::{
     Carrier, CodeGrant, Discovery, FederationSettings, Provider, ProviderError, ProviderSettings, Tokens, UserInfo,
@@ -31,6 +32,7 @@ pub struct Federation {
     keys: Arc<KeyStore>,
     settings: ProviderSettings,
     stats: Arc<ProviderStats>,
+    token_issuers: TokenIssuers,
     trust: Arc<TrustList>,
 }
 
@@ -40,10 +42,12 @@ impl Federation {
         let client = Arc::new(HttpClient::new(&settings)?);
         let stats = Arc::new(ProviderStats::default());
         let trust = Arc::new(TrustList::new(&settings.federation));
+        let keys = KeyStore::new(client.clone(), &settings, stats.clone());
         Ok(Self {
             configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
             gates: trust.issuers().map(|issuer| (issuer.to_owned(), Gate::new(settings.total_timeout))).collect(),
-            keys: KeyStore::new(client.clone(), &settings, stats.clone()),
+            token_issuers: TokenIssuers::new(client.clone(), keys.clone(), &settings, stats.clone()),
+            keys,
             client,
             settings,
             stats,
@@ -69,6 +73,11 @@ impl Federation {
             self.keys(&carrier, None, now).await?;
         }
         Ok(())
+    }
+
+    /// Keeps the keys of all issuers of access tokens at hand, for ever; spawn it once. Dropping the future ends it.
+    pub async fn keep_token_keys(self: Arc<Self>) {
+        self.token_issuers.run().await;
     }
 
     /// A carrier asks for the same correlation id on each call (dossier 8); a plain issuer does not know the parameter.
@@ -155,6 +164,14 @@ impl Provider for Federation {
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
         self.trust.check(carrier)?;
         self.keys.keys(&carrier.issuer, &carrier.jwks_uri, kid, now).await
+    }
+
+    fn token_keys_at_hand(&self, issuer: &str, now: SystemTime) -> Option<Arc<KeySet>> {
+        self.token_issuers.at_hand(issuer, now)
+    }
+
+    async fn token_keys(&self, issuer: &str, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
+        self.token_issuers.keys(issuer, kid, now).await
     }
 
     async fn userinfo(

@@ -18,6 +18,7 @@ use super::flight::{Flight, Flights};
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
 use crate::oidc::jwks::{self, KeySet};
+use crate::secret::sha256;
 
 /// Pause after a failed refresh; recovery is seen within it.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -58,6 +59,10 @@ struct Entry {
 struct Loaded {
     keys: Arc<KeySet>,
     fetched: SystemTime,
+    /// SHA-256 of the document.
+    digest: [u8; 32],
+    /// The document, as it may be kept through a restart; `None` if it holds what is not public.
+    document: Option<Arc<str>>,
 }
 
 /// When an issuer was last asked because of an unknown `kid`.
@@ -103,6 +108,36 @@ impl KeyStore {
                 Ok(Arc::clone(&self.force(&entry, loaded, kid, now).await.keys))
             }
             _ => Ok(Arc::clone(&loaded.keys)),
+        }
+    }
+
+    /// The key set of `issuer` at `uri`, if there is one that may still be used. Never waits.
+    pub fn at_hand(&self, issuer: &str, uri: &Url, now: SystemTime) -> Option<Arc<KeySet>> {
+        let entries = self.entries.load();
+        let entry = entries.iter().find(|entry| entry.is(issuer, uri))?;
+        entry.touch(now);
+        let loaded = entry.loaded.load();
+        let loaded = loaded.as_ref().filter(|loaded| distance(now, loaded.fetched) <= self.max_stale)?;
+        Some(Arc::clone(&loaded.keys))
+    }
+
+    /// The document behind the set of `issuer` at `uri`, and when it was fetched.
+    pub(super) fn document(&self, issuer: &str, uri: &Url) -> Option<(Arc<str>, SystemTime)> {
+        let entries = self.entries.load();
+        let loaded = entries.iter().find(|entry| entry.is(issuer, uri))?.loaded.load_full()?;
+        Some((loaded.document.clone()?, loaded.fetched))
+    }
+
+    /// Puts a set there that was fetched before a restart. It counts as what it is: a set of that age; one from the
+    /// future, or too old to be used, is none.
+    pub(super) fn recall(&self, issuer: &str, uri: &Url, document: &str, fetched: SystemTime, now: SystemTime) {
+        let usable = now.duration_since(fetched).is_ok_and(|age| age <= self.max_stale);
+        let keys = KeySet::parse(document.as_bytes()).ok().filter(|keys| usable && keys.alarming() == 0);
+        let entry = self.entry(issuer, uri, now);
+        if let Some(keys) = keys.filter(|keys| !keys.is_empty())
+            && entry.loaded.load().is_none()
+        {
+            entry.loaded.store(Some(Arc::new(Loaded::new(keys, document.as_bytes(), fetched))));
         }
     }
 
@@ -195,7 +230,7 @@ impl KeyStore {
         let start = || {
             let (client, stats, entry) = (Arc::clone(&self.client), Arc::clone(&self.stats), Arc::clone(entry));
             async move {
-                let outcome = load(&client, &stats, &entry.uri, now).await;
+                let outcome = load(&client, &stats, &entry, now).await;
                 stats.key_sets.count(&outcome);
                 match &outcome {
                     Ok(loaded) => {
@@ -307,9 +342,15 @@ impl Throttle {
     }
 }
 
-async fn load(client: &HttpClient, stats: &ProviderStats, uri: &Url, now: SystemTime) -> Fetched {
-    let answer = client.get(uri, jwks::MAX_BYTES).await?;
+async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: SystemTime) -> Fetched {
+    let answer = client.get(&entry.uri, jwks::MAX_BYTES).await?;
     answer.expect_ok()?;
+    let digest = sha256(&answer.body);
+    if let Some(same) = entry.loaded.load().as_ref().filter(|loaded| loaded.digest == digest) {
+        // The very same document: what was judged by the old set need not be judged again.
+        let (keys, document) = (Arc::clone(&same.keys), same.document.clone());
+        return Ok(Arc::new(Loaded { keys, fetched: now, digest, document }));
+    }
     let keys = KeySet::parse(&answer.body).map_err(|_| ProviderError::Invalid("not a key set"))?;
     stats.keys_skipped.add(keys.skipped() as u64);
     stats.keys_alarming.add(keys.alarming() as u64);
@@ -317,7 +358,14 @@ async fn load(client: &HttpClient, stats: &ProviderStats, uri: &Url, now: System
     if keys.is_empty() && keys.skipped() + keys.alarming() > 0 {
         return Err(ProviderError::Invalid("no usable key in the key set"));
     }
-    Ok(Arc::new(Loaded { keys: Arc::new(keys), fetched: now }))
+    Ok(Arc::new(Loaded::new(keys, &answer.body, now)))
+}
+
+impl Loaded {
+    fn new(keys: KeySet, document: &[u8], fetched: SystemTime) -> Self {
+        let text = std::str::from_utf8(document).ok().filter(|_| keys.alarming() == 0);
+        Self { keys: Arc::new(keys), fetched, digest: sha256(document), document: text.map(Arc::from) }
+    }
 }
 
 /// How far apart two moments are. A clock that was set back makes a set look old, never young.

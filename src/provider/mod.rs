@@ -5,11 +5,13 @@ mod client;
 mod federation;
 mod flight;
 mod gate;
+mod key_memory;
 mod key_store;
 mod metadata;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod token_issuers;
 mod trust;
 
 pub use client::{ClientError, HttpClient};
@@ -42,6 +44,17 @@ pub struct IssuerSettings {
     pub accept_at_jwt_typ: bool,
 }
 
+/// An issuer whose access tokens are accepted, as far as its keys go: nothing else of it is ever asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenIssuerSettings {
+    /// Exact issuer string.
+    pub issuer: String,
+    /// Where its keys are; without it, its own metadata says so.
+    pub jwks_uri: Option<Url>,
+    /// Hosts beside the issuer's own that its metadata may name for the keys.
+    pub allowed_hosts: Vec<String>,
+}
+
 /// Which kind of federation we stand in front of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FederationSettings {
@@ -66,6 +79,10 @@ pub enum FederationSettings {
 pub struct ProviderSettings {
     /// Federation.
     pub federation: FederationSettings,
+    /// Issuers of access tokens, each once.
+    pub token_issuers: Vec<TokenIssuerSettings>,
+    /// File in which their last good key sets outlive a restart; `None`: they do not.
+    pub key_memory: Option<PathBuf>,
     /// Our client id.
     pub client_id: String,
     /// Our client secret (`client_secret_basic`).
@@ -173,6 +190,14 @@ pub trait Provider: Send + Sync {
 
     /// The key set of `carrier`. If it lacks `kid`, one refresh per cool-down is tried before the answer.
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError>;
+
+    /// The key set of an issuer of access tokens, if one that may still be used is at hand. Asked on every request with
+    /// a bearer token: no lock, no wait.
+    fn token_keys_at_hand(&self, issuer: &str, now: SystemTime) -> Option<Arc<KeySet>>;
+
+    /// The key set of an issuer of access tokens. If it lacks `kid`, one refresh per cool-down is tried before the
+    /// answer; a `kid` that is at hand never waits (E03).
+    async fn token_keys(&self, issuer: &str, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError>;
 
     /// The carrier's attributes for `access_token`: claims flattened to our names, and the answer's `sub`.
     async fn userinfo(

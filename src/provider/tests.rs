@@ -39,6 +39,8 @@ fn settings(federation: FederationSettings) -> ProviderSettings {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     ProviderSettings {
         federation,
+        token_issuers: vec![],
+        key_memory: None,
         client_id: "client".to_owned(),
         client_secret: SecretString::new("secret"),
         userinfo: true,

@@ -7,7 +7,7 @@
 use url::Url;
 
 use super::address;
-use super::{Carrier, FederationSettings, IssuerSettings, ProviderError};
+use super::{Carrier, FederationSettings, IssuerSettings, ProviderError, TokenIssuerSettings};
 use crate::oidc::metadata::ProviderMetadata;
 
 /// Issuers and their hosts, compiled once.
@@ -18,6 +18,8 @@ pub(super) struct TrustList(Vec<Trusted>);
 struct Trusted {
     issuer: String,
     hosts: Vec<AllowedHost>,
+    /// Nobody signs in there: of its endpoints only the keys are ever asked, and only they must lie on its hosts.
+    keys_only: bool,
 }
 
 /// A host, and the port if it is not the scheme's own.
@@ -35,6 +37,15 @@ impl TrustList {
         })
     }
 
+    /// The issuers of access tokens.
+    pub(super) fn of_token_issuers(issuers: &[TokenIssuerSettings]) -> Self {
+        let trusted = |settings: &TokenIssuerSettings| Trusted {
+            keys_only: true,
+            ..Trusted::of(&settings.issuer, &settings.allowed_hosts)
+        };
+        Self(issuers.iter().map(trusted).collect())
+    }
+
     /// The issuers on the list.
     pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|trusted| trusted.issuer.as_str())
@@ -43,6 +54,11 @@ impl TrustList {
     /// Whether `issuer` is on the list, and its own metadata address may be asked.
     pub(super) fn is_listed(&self, issuer: &str) -> bool {
         self.0.iter().any(|trusted| trusted.issuer == issuer)
+    }
+
+    /// Whether the keys of `issuer` may lie at `uri`.
+    pub(super) fn allows_keys(&self, issuer: &str, uri: &Url) -> bool {
+        self.0.iter().any(|trusted| trusted.issuer == issuer && trusted.check(uri).is_ok())
     }
 
     /// Turns metadata into a carrier, or names what is not trusted about it. `jwks_uri` comes apart because some
@@ -73,7 +89,11 @@ impl TrustList {
             .iter()
             .find(|trusted| trusted.issuer == carrier.issuer)
             .ok_or(ProviderError::Untrusted("issuer is not on the list"))?;
-        let endpoints = [&carrier.authorization_endpoint, &carrier.token_endpoint, &carrier.jwks_uri];
+        trusted.check(&carrier.jwks_uri)?;
+        if trusted.keys_only {
+            return Ok(());
+        }
+        let endpoints = [&carrier.authorization_endpoint, &carrier.token_endpoint];
         for endpoint in endpoints.into_iter().chain(&carrier.userinfo_endpoint) {
             trusted.check(endpoint)?;
         }
@@ -83,11 +103,15 @@ impl TrustList {
 
 impl Trusted {
     fn new(settings: &IssuerSettings) -> Self {
-        let own = Url::parse(&settings.issuer).ok().and_then(|url| {
+        Self::of(&settings.issuer, &settings.allowed_hosts)
+    }
+
+    fn of(issuer: &str, allowed_hosts: &[String]) -> Self {
+        let own = Url::parse(issuer).ok().and_then(|url| {
             Some(AllowedHost { host: url.host_str()?.to_owned(), port: Some(url.port_or_known_default()?) })
         });
-        let listed = settings.allowed_hosts.iter().filter_map(|entry| AllowedHost::parse(entry));
-        Self { issuer: settings.issuer.clone(), hosts: own.into_iter().chain(listed).collect() }
+        let listed = allowed_hosts.iter().filter_map(|entry| AllowedHost::parse(entry));
+        Self { issuer: issuer.to_owned(), hosts: own.into_iter().chain(listed).collect(), keys_only: false }
     }
 
     fn check(&self, endpoint: &Url) -> Result<(), ProviderError> {

@@ -20,8 +20,14 @@ pub use table::{Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
 pub enum Access {
     /// Anybody; identity headers are removed from what the client sent all the same.
     Anonymous,
+    /// Whoever brings an access token for it. A session cookie gives nothing here: a page of another site could make a
+    /// browser send it (K12).
+    Bearer,
     /// A person with a live session.
     Session,
+    /// Either. A bearer token that is there is judged, and a bad one is refused even beside a good session: whoever
+    /// sends a token means it to count, and must not be taken for somebody else.
+    SessionOrBearer,
 }
 
 impl Access {
@@ -29,9 +35,30 @@ impl Access {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
+            Self::Bearer => "bearer",
             Self::Session => "session",
+            Self::SessionOrBearer => "session-or-bearer",
         }
     }
+
+    /// Whether access tokens count.
+    pub fn takes_tokens(self) -> bool {
+        matches!(self, Self::Bearer | Self::SessionOrBearer)
+    }
+
+    /// Whether session cookies count.
+    pub fn takes_sessions(self) -> bool {
+        matches!(self, Self::Session | Self::SessionOrBearer)
+    }
+}
+
+/// What an access token must have to be used on a route, beyond being good.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TokenDemand {
+    /// Narrows the audiences of the issuers to these; empty: all of them.
+    pub audiences: Vec<String>,
+    /// Scopes it must have, all of them.
+    pub scopes: Vec<String>,
 }
 
 /// Where a route's requests go: one plain HTTP server.
@@ -62,8 +89,12 @@ pub struct RouteSettings {
     pub path: String,
     /// Who may use it.
     pub access: Access,
-    /// What an identity must have beyond a session.
+    /// What an identity must have beyond being known.
     pub require: Requirement,
+    /// What an access token must have; without meaning where none is taken.
+    pub token: TokenDemand,
+    /// Origins whose scripts may read our own answers on this route, as browsers serialise them.
+    pub cors_origins: Vec<String>,
     /// Where requests go.
     pub upstream: UpstreamSettings,
     /// Which identity headers the upstream gets.

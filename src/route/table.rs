@@ -176,13 +176,16 @@ impl RouteTable {
         hosts.sort_by_key(|(host, _)| *host);
         let places = hosts.iter().flat_map(|(_, routes)| routes.iter());
         let width = places.map(|route| route.host.len() + route.path.len()).max().unwrap_or_default();
+        let accesses = self.routes.iter().map(|route| route.access.as_str().len());
+        let access_width = accesses.max().unwrap_or_default();
         let mut table = String::new();
         for (host, routes) in hosts {
             for route in routes {
                 let place = format!("{host}{}", route.path);
                 let upstream = format!("{}:{}", route.upstream.host, route.upstream.port);
+                let access = route.access.as_str();
                 // Writing into a String cannot fail.
-                let _ = writeln!(table, "{place:width$}  {:9}  {upstream}  ({})", route.access.as_str(), route.name);
+                let _ = writeln!(table, "{place:width$}  {access:access_width$}  {upstream}  ({})", route.name);
             }
             let open = routes.iter().any(|route| route.prefix.is_empty());
             let _ = if open { Ok(()) } else { writeln!(table, "{:width$}  refused", format!("{host}/")) };

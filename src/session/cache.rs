@@ -20,6 +20,8 @@
 //! last second of writes, security.md M08) or a load that began before it comes back after it (F06), the session stays
 //! dead on this node.
 
+pub mod bounded;
+
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -17,6 +17,9 @@ pub struct Metrics {
     pub refusals: IntCounterVec,
     /// `zengate_session_lookups_total{from}`: `store`, `none`, `grace` (the store was away, a copy served), `error`.
     pub session_lookups: IntCounterVec,
+    /// `zengate_bearer_tokens_total{outcome}`: access tokens that were not in memory: `verified`, `refused` (without a
+    /// signature having been looked at), `forged` (with), `limited`, `no_keys`.
+    pub bearer_tokens: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
     pub store_errors: IntCounter,
     /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
@@ -40,8 +43,10 @@ pub struct Metrics {
 /// How a request ended, for its one count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestOutcome {
-    /// Passed on with an identity.
+    /// Passed on with the identity of a session.
     Session,
+    /// Passed on with the identity of an access token.
+    Bearer,
     /// Passed on without one, on an anonymous route.
     Anonymous,
     /// Answered by us: a page of ours, a redirect, a refusal.
@@ -54,6 +59,7 @@ pub enum RequestOutcome {
 #[derive(Debug, Clone)]
 pub struct RequestCounters {
     session: IntCounter,
+    bearer: IntCounter,
     anonymous: IntCounter,
     answered: IntCounter,
     upstream_failed: IntCounter,
@@ -64,6 +70,7 @@ impl RequestCounters {
     pub fn of(&self, outcome: RequestOutcome) -> &IntCounter {
         match outcome {
             RequestOutcome::Session => &self.session,
+            RequestOutcome::Bearer => &self.bearer,
             RequestOutcome::Anonymous => &self.anonymous,
             RequestOutcome::Answered => &self.answered,
             RequestOutcome::UpstreamFailed => &self.upstream_failed,
@@ -89,6 +96,7 @@ impl Metrics {
         let requests = counters("zengate_requests_total", "Requests by how they ended", "outcome");
         let requests = RequestCounters {
             session: requests.with_label_values(&["session"]),
+            bearer: requests.with_label_values(&["bearer"]),
             anonymous: requests.with_label_values(&["anonymous"]),
             answered: requests.with_label_values(&["answered"]),
             upstream_failed: requests.with_label_values(&["upstream_failed"]),
@@ -107,6 +115,7 @@ impl Metrics {
             sign_ins: counters("zengate_sign_ins_total", "Sign-ins by how they ended", "outcome"),
             refusals: counters("zengate_refusals_total", "Refusals by code", "code"),
             session_lookups: counters("zengate_session_lookups_total", "Session look-ups by where they ended", "from"),
+            bearer_tokens: counters("zengate_bearer_tokens_total", "Access tokens that were judged", "outcome"),
             store_errors: counter("zengate_store_errors_total", "Session store calls that failed"),
             headers_removed: counter(
                 "zengate_identity_headers_removed_total",

@@ -4,6 +4,7 @@
 // The lints except `#[test]` functions by themselves; these are for what stands around them.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod bearer;
 mod deploy;
 mod documents;
 mod floors;

@@ -4,6 +4,7 @@
 //! Every field is an `Option`: what must be there is said to the schema (`required`) and judged by the walker, so that
 //! one missing key does not hide the faults of all others.
 
+mod bearer;
 mod provider;
 mod routes;
 
@@ -16,6 +17,7 @@ use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
 use super::form::words::{FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
+pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use provider::{IssuerEntry, OidcFile, ProviderFile, ZenkeyFile};
 pub(crate) use routes::{
     AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
@@ -108,6 +110,12 @@ pub(crate) struct File {
     pub(crate) provider: Option<ProviderFile>,
     /// How sign-ins run.
     pub(crate) sign_in: Option<SignInFile>,
+    /// Whose access tokens are accepted on routes with `access: bearer` or `session-or-bearer`.
+    pub(crate) bearer: Option<BearerFile>,
+    /// Origins whose scripts may read the gateway's own answers on protected routes (that somebody is not signed in,
+    /// and why) and whose preflight requests are answered there. Literals: no pattern, no wildcard.
+    #[schemars(extend("default" = []))]
+    pub(crate) cors_origins: Option<List<Written<Origin>>>,
     /// Where sessions are kept, and for how long.
     pub(crate) sessions: Option<SessionsFile>,
     /// What one client may use up.

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::{List, OneOrMany, Size, Time};
 use crate::config::form::Written;
-use crate::config::form::address::{RouteHost, UpstreamUrl};
-use crate::config::form::words::{Acr, ClaimName, EmailDomain, Label, RoutePath};
+use crate::config::form::address::{Origin, RouteHost, UpstreamUrl};
+use crate::config::form::words::{Acr, Audience, ClaimName, EmailDomain, Label, RoutePath, Scope};
 
 /// One protected place and what lies behind it.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -22,16 +22,23 @@ pub(crate) struct RouteFile {
     /// Path that the route covers, with everything below it, by whole segments.
     #[schemars(extend("default" = "/"))]
     pub(crate) path: Option<Written<RoutePath>>,
-    /// Who may pass: `anonymous` (everybody) or `session` (people who are signed in). There is no default.
+    /// Who may pass: `anonymous` (everybody), `session` (people who are signed in), `bearer` (programs with an access
+    /// token in `Authorization`; cookies give nothing) or `session-or-bearer` (either; a token that is there decides, and
+    /// a bad one is refused even beside a good session). There is no default.
     #[schemars(required)]
     pub(crate) access: Option<AccessWord>,
     /// Where requests go: a plain HTTP server, host and port.
     #[schemars(required)]
     pub(crate) upstream: Option<Written<UpstreamUrl>>,
-    /// How the app is told who is there. Without it, a `session` route gets the preset of its provider (`zenkey` or
+    /// Narrows the audiences of `bearer.issuers` to these: a token must name one of them to be used here.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) audiences: Option<List<Written<Audience>>>,
+    /// As the top-level `cors_origins`, in its place for this route.
+    pub(crate) cors_origins: Option<List<Written<Origin>>>,
+    /// How the app is told who is there. Without it, a protected route gets the preset of the provider (`zenkey` or
     /// `x-auth-request`), an `anonymous` one nothing.
     pub(crate) identity_headers: Option<IdentityHeadersFile>,
-    /// What a person must have beyond a session; all of it.
+    /// What a caller must have beyond a session or a good token; all of it.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) require: Option<RequireFile>,
     /// Pass WebSocket upgrades on.
@@ -39,7 +46,7 @@ pub(crate) struct RouteFile {
     pub(crate) websocket: Option<bool>,
     /// Largest request body. Without it: `limits.body`.
     pub(crate) max_body: Size,
-    /// Pass the client's own `Authorization` header on.
+    /// Pass the client's own `Authorization` header on. Where tokens are taken, the app then holds the caller's token.
     #[schemars(extend("default" = false))]
     pub(crate) pass_authorization: Option<bool>,
     /// How long the upstream may take.
@@ -47,11 +54,13 @@ pub(crate) struct RouteFile {
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub(crate) enum AccessWord {
     Anonymous,
+    Bearer,
     Session,
+    SessionOrBearer,
 }
 
 /// How the app is told who is there.
@@ -108,7 +117,7 @@ pub(crate) enum EncodingWord {
     Ascii,
 }
 
-/// What a person must have beyond a session; all of it.
+/// What a caller must have beyond a session or a good token; all of it.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequireFile {
@@ -126,6 +135,9 @@ pub(crate) struct RequireFile {
     /// Domains of which the verified e-mail address must have one.
     #[schemars(extend("minItems" = 1))]
     pub(crate) email_domains: Option<List<Written<EmailDomain>>>,
+    /// Scopes that an access token must have, all of them. Sessions have no scopes and are not asked for any.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) scopes: Option<List<Written<Scope>>>,
 }
 
 /// How long the upstream may take.

@@ -94,7 +94,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 23] = [
+pub(crate) const FORMS: [Row; 24] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -108,6 +108,7 @@ pub(crate) const FORMS: [Row; 23] = [
     row::<address::UpstreamUrl>(),
     row::<words::Acr>(),
     row::<words::Algorithm>(),
+    row::<words::Audience>(),
     row::<words::ClaimName>(),
     row::<words::ClientId>(),
     row::<words::EmailDomain>(),

@@ -65,6 +65,20 @@ text_form!(
 );
 
 text_form!(
+    /// An audience, as it stands in `aud`.
+    Audience, "audience", "an audience such as `https://api.example.com`",
+    check |text| {
+        if !visible(text) {
+            return Err("is not one word of visible ASCII; write one audience, as it stands in `aud`".to_owned());
+        }
+        if text.contains('*') {
+            return Err("looks like a pattern; audiences are compared literally, write each one out".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
     /// Name of a claim.
     ClaimName, "claim", "the name of a claim such as `email`",
     check |text| if visible(text) { Ok(text.to_owned()) } else { Err("is not one word of visible ASCII; write a claim's name".to_owned()) }

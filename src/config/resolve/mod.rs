@@ -1,5 +1,6 @@
 //! What is sound by itself, judged as a whole: keys against each other, secrets fetched, names resolved.
 
+mod bearer;
 mod provider;
 mod routes;
 mod sessions;
@@ -12,9 +13,10 @@ use super::Surroundings;
 use super::fault::{Faults, Place, Remark, Warning};
 use super::file::{File, FormatWord, LevelWord, LimitsFile, List};
 use super::form::Written;
+use super::form::address::Origin as WebOrigin;
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
-use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings};
+use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings, StoreChoice};
 use super::walk::Walk;
 use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 
@@ -81,9 +83,16 @@ impl Resolver<'_> {
         let sign_in = file.sign_in.as_ref();
         let sessions = file.sessions.as_ref().and_then(|sessions| self.sessions(sessions));
         let limits = file.limits.as_ref().map(|limits| self.limits(limits));
-        let routes = self.routes(file, provider.as_ref(), listen, admin_listen);
+        let bearer = self.bearer(file.bearer.as_ref(), provider.as_ref());
+        let routes = self.routes(file, provider.as_ref(), &bearer.settings, listen, admin_listen);
 
-        let provider = provider?;
+        let mut provider = provider?;
+        provider.settings.token_issuers = bearer.key_issuers;
+        let store = sessions.as_ref().map(|sessions| &sessions.store);
+        if let Some(StoreChoice::Embedded { path }) = store {
+            // Where sessions outlive a restart, keys do.
+            provider.settings.key_memory = Some(path.with_extension("keys.json"));
+        }
         let log = file.log.as_ref()?;
         Some(Config {
             public_url: file.public_url.as_ref()?.0.0.clone(),
@@ -95,12 +104,13 @@ impl Resolver<'_> {
                 require_acr: provider.require_acr && !provider.acr_values.is_empty(),
                 scopes: provider.scopes,
                 acr_values: provider.acr_values,
-                return_origins: values(sign_in?.return_origins.as_ref(), |o| o.0.0.origin().ascii_serialization()),
+                return_origins: origins(sign_in?.return_origins.as_ref()),
                 skew: time(sign_in?.skew.as_ref()),
                 max_attempts: count(sign_in?.max_attempts),
                 starts_per_minute: sign_in?.starts_per_minute?,
             },
             provider: provider.settings,
+            bearer: bearer.settings,
             sessions: sessions?,
             limits: limits?,
             trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),
@@ -269,6 +279,11 @@ fn bytes(value: Option<&Written<HumanSize>>) -> usize {
 
 fn count(value: Option<u64>) -> usize {
     value.map_or(0, |value| usize::try_from(value).unwrap_or(usize::MAX))
+}
+
+/// Origins as browsers write them.
+fn origins(list: Option<&List<Written<WebOrigin>>>) -> Vec<String> {
+    values(list, |origin| origin.0.0.origin().ascii_serialization())
 }
 
 fn values<T, U>(list: Option<&List<T>>, map: impl Fn(&T) -> U) -> Vec<U> {

@@ -52,6 +52,8 @@ impl Resolver<'_> {
         Some(Provider {
             settings: ProviderSettings {
                 federation: common.federation,
+                token_issuers: Vec::new(),
+                key_memory: None,
                 client_id: common.client_id,
                 client_secret: common.client_secret,
                 userinfo: common.userinfo,

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::provider::Provider;
-use super::{Resolver, time, values};
+use super::{Resolver, origins, time, values};
+use crate::auth::BearerSettings;
 use crate::config::fault::shown;
 use crate::config::file::{
     AccessWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile, RouteFile,
@@ -21,6 +22,8 @@ struct Common<'a> {
     prefix: Option<&'a str>,
     body: Option<u64>,
     provider: Option<&'a Provider>,
+    bearer: &'a BearerSettings,
+    cors_origins: Vec<String>,
     listeners: Vec<(&'static str, SocketAddr)>,
     /// Answers of the resolver; a name is asked for once.
     resolved: HashMap<(String, u16), Option<Vec<SocketAddr>>>,
@@ -31,6 +34,7 @@ impl Resolver<'_> {
         &mut self,
         file: &File,
         provider: Option<&Provider>,
+        bearer: &BearerSettings,
         listen: Option<SocketAddr>,
         admin: Option<SocketAddr>,
     ) -> Vec<RouteSettings> {
@@ -38,6 +42,8 @@ impl Resolver<'_> {
             prefix: file.prefix.as_ref().map(|prefix| prefix.0.0.as_str()),
             body: file.limits.as_ref().and_then(|limits| limits.body.as_ref()).map(|body| body.0.bytes),
             provider,
+            bearer,
+            cors_origins: origins(file.cors_origins.as_ref()),
             listeners: [("listen", listen), ("admin_listen", admin)]
                 .into_iter()
                 .filter_map(|(name, address)| address.map(|address| (name, address)))
@@ -82,14 +88,17 @@ impl Resolver<'_> {
         }
         let access = file.access.map(|access| match access {
             AccessWord::Anonymous => Access::Anonymous,
+            AccessWord::Bearer => Access::Bearer,
             AccessWord::Session => Access::Session,
+            AccessWord::SessionOrBearer => Access::SessionOrBearer,
         });
         if access == Some(Access::Anonymous) && file.require.is_some() {
             let text =
                 "demands something of people whom `access: anonymous` does not ask who they are; write `session`";
             self.fault(&format!("{key}.require"), text);
         }
-        let require = self.require(key, file.require.as_ref(), common);
+        let require = self.require(key, file.require.as_ref(), access, common);
+        let token = self.token_demand(key, file, access, common.bearer);
         let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
         let upstream = file.upstream.as_ref().and_then(|upstream| self.upstream(key, &upstream.0, file, common));
         let (host, path) = (&file.host.as_ref()?.0.0, &file.path.as_ref()?.0.0);
@@ -99,6 +108,11 @@ impl Resolver<'_> {
             path: path.clone(),
             access: access?,
             require,
+            token,
+            cors_origins: file
+                .cors_origins
+                .as_ref()
+                .map_or_else(|| common.cors_origins.clone(), |list| origins(Some(list))),
             upstream: upstream?,
             identity_headers,
             max_body: file.max_body.as_ref().map(|size| size.0.bytes).or(common.body)?,
@@ -107,10 +121,18 @@ impl Resolver<'_> {
         })
     }
 
-    fn require(&mut self, key: &str, file: Option<&RequireFile>, common: &Common<'_>) -> Requirement {
+    fn require(
+        &mut self,
+        key: &str,
+        file: Option<&RequireFile>,
+        access: Option<Access>,
+        common: &Common<'_>,
+    ) -> Requirement {
         let Some(file) = file else { return Requirement::default() };
         let acr = values(file.acr.as_ref(), |acr| acr.0.0.clone());
-        if let Some(provider) = common.provider
+        // What a sign-in asks for says nothing about tokens.
+        let provider = common.provider.filter(|_| access.is_some_and(Access::takes_sessions));
+        if let Some(provider) = provider
             && !acr.is_empty()
             && !acr.iter().any(|one| provider.acr_values.contains(one))
         {
@@ -120,7 +142,7 @@ impl Resolver<'_> {
             );
         }
         let domains = values(file.email_domains.as_ref(), |domain| domain.0.0.clone());
-        if let Some(provider) = common.provider
+        if let Some(provider) = provider
             && !domains.is_empty()
             && !provider.scopes.iter().any(|scope| scope == "email")
         {
@@ -142,9 +164,9 @@ impl Resolver<'_> {
     ) -> IdentityHeaderSettings {
         let key = format!("{key}.identity_headers");
         let default = match (access, common.provider.map(|provider| &provider.settings.federation)) {
-            (Some(Access::Session), Some(FederationSettings::Zenkey { .. })) => vec![Preset::Zenkey],
-            (Some(Access::Session), Some(FederationSettings::Oidc { .. })) => vec![Preset::XAuthRequest],
-            _ => Vec::new(),
+            (None | Some(Access::Anonymous), _) | (_, None) => Vec::new(),
+            (_, Some(FederationSettings::Zenkey { .. })) => vec![Preset::Zenkey],
+            (_, Some(FederationSettings::Oidc { .. })) => vec![Preset::XAuthRequest],
         };
         let Some(file) = file else {
             return IdentityHeaderSettings { presets: default, map: Vec::new() };

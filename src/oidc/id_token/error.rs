@@ -1,6 +1,7 @@
 //! The rules an ID token can break, by name: what a log says and what decides whose fault a failed sign-in is.
 
 use crate::oidc::jwt::JwtError;
+use crate::oidc::read::WrongType;
 
 /// Which rule an ID token broke. No variant carries text from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,5 +82,11 @@ impl From<JwtError> for IdTokenError {
             JwtError::TooLarge => Self::TooLarge,
             JwtError::UnknownKey => Self::UnknownKey,
         }
+    }
+}
+
+impl From<WrongType> for IdTokenError {
+    fn from(WrongType(name): WrongType) -> Self {
+        Self::WrongType(name)
     }
 }

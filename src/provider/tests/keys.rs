@@ -322,3 +322,30 @@ async fn keys_of_an_issuer_that_is_not_on_the_list_are_not_fetched() {
     assert_eq!(refused, Some(ProviderError::Untrusted("endpoint lies outside the issuer's hosts")));
     assert!(stranger.heard().is_empty());
 }
+
+// E05, E10
+#[tokio::test]
+async fn a_set_from_before_a_restart_is_as_old_as_it_is_and_holds_public_keys_only() {
+    let rig = Rig::new(&["new"]).await;
+    let store = rig.federation.key_store();
+    let recalled = |document: &str, fetched: u64, now: u64| {
+        let issuer = format!("https://{fetched}.{now}.{}.test", document.len());
+        let uri = Url::parse(&format!("{issuer}/jwks")).unwrap();
+        store.recall(&issuer, &uri, document, at(fetched), at(now));
+        store.at_hand(&issuer, &uri, at(now)).is_some_and(|keys| keys.has_kid("old"))
+    };
+    let good = key_set(&["old"]).to_string();
+    let private = good.replacen("\"kid\"", "\"d\":\"AQAB\",\"kid\"", 1);
+    let shared = good.replacen("\"keys\":[", "\"keys\":[{\"kty\":\"oct\",\"k\":\"AQAB\"},", 1);
+    assert!(recalled(&good, 0, 0) && recalled(&good, 0, 24 * HOUR));
+    assert!(!recalled(&good, 0, 24 * HOUR + 1), "too old");
+    assert!(!recalled(&good, 1, 0), "from the future");
+    for bad in [private.as_str(), shared.as_str(), "{\"keys\":[]}", "garbage"] {
+        assert_ne!(bad, good);
+        assert!(!recalled(bad, 0, 5), "{bad}");
+    }
+    // What was fetched since is not replaced by what was kept.
+    rig.finds("new", 10).await;
+    store.recall(&rig.carrier.issuer, &rig.carrier.jwks_uri, &good, at(0), at(10));
+    assert!(rig.finds("new", 11).await && rig.fetches() == 1);
+}

@@ -11,6 +11,8 @@ fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         path: path.to_owned(),
         access,
         require: Default::default(),
+        token: Default::default(),
+        cors_origins: vec![],
         upstream: UpstreamSettings {
             host: "127.0.0.1".to_owned(),
             port: 3000,

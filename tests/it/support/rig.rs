@@ -17,7 +17,8 @@ use super::upstream::Upstream;
 pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
 pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
 
-/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app.
+/// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app,
+/// `AURORA`, `TANGENT` and `VIREO` are the issuers of the carriers.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// `sessions:` without the key itself, two spaces in front of each line.
@@ -121,7 +122,7 @@ impl Rig {
         // Lines of requests are written past what a test's output is kept in.
         let log = if top.contains("log:") { "" } else { "log:\n  access: false\n" };
         let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
-        format!(
+        let mut text = format!(
             "public_url: http://localhost:{port}
 listen: 127.0.0.1:{port}
 admin_listen: 127.0.0.1:1
@@ -148,7 +149,11 @@ provider:
             port = self.address.port(),
         )
         .replace("DIR", &self.dir_path)
-        .replace("UPSTREAM", &format!("http://{upstream}"))
+        .replace("UPSTREAM", &format!("http://{upstream}"));
+        for carrier in self.simulator.carriers() {
+            text = text.replace(&carrier.name().to_uppercase(), &carrier.issuer());
+        }
+        text
     }
 
     fn config(&self) -> Config {

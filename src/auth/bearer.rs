@@ -1,0 +1,317 @@
+//! Access tokens: from an `Authorization` header to a caller, or to one of the ways to say no (RFC 6750, 3).
+//!
+//! A token that was found good is remembered under a digest of everything the verdict depends on, so that the next
+//! request with it costs one SHA-256 and two look-ups. It is forgotten with its `exp`, and judged again when the key set
+//! of its issuer has changed: a withdrawn key takes its tokens with it (E07).
+
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
+
+use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
+use tracing::{info, warn};
+
+use super::RelyingParty;
+use super::authorization::Presented;
+use super::failures::FailureBudget;
+use super::refusal::Refusal;
+use crate::identity::Identity;
+use crate::identity::headers::HeaderSet;
+use crate::oidc::access_token::{
+    AccessTokenError, AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
+};
+use crate::oidc::jwks::KeySet;
+use crate::provider::ProviderError;
+use crate::route::{Route, RouteTable};
+use crate::secret::{Entropy, SecretString, sha256, sha256_of};
+use crate::session::cache::bounded::Bounded;
+use crate::web::{Reply, RequestView};
+
+/// Forged tokens remembered, so that one that is sent again and again costs one signature.
+const MOST_FORGED: usize = 10_000;
+
+/// What the operator says about access tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BearerSettings {
+    /// Issuers, each once.
+    pub issuers: Vec<BearerIssuer>,
+    /// Good tokens kept in memory. Default 100 000.
+    pub cache_entries: usize,
+    /// Forged tokens that one client may send in a minute. Default 60.
+    pub failures_per_minute: u32,
+}
+
+/// An issuer of access tokens, and which of its tokens are for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BearerIssuer {
+    /// Exact issuer string.
+    pub issuer: String,
+    /// Names of our APIs, one of which a token must name; never empty (K05).
+    pub audiences: Vec<String>,
+    /// Audiences that may stand beside ours.
+    pub trusted_audiences: Vec<String>,
+    /// Signature algorithms. Default `RS256` alone.
+    pub algorithms: Vec<String>,
+    /// Accept tokens whose `typ` is missing or `JWT`. Default no.
+    pub accept_untyped: bool,
+}
+
+/// A good token as it lies in memory, the header values of every plan already rendered.
+#[derive(Debug)]
+pub(super) struct LiveToken {
+    identity: Identity,
+    scopes: Vec<String>,
+    headers: Box<[HeaderSet]>,
+    expires: SystemTime,
+    issuer: usize,
+    /// The key set that it was verified with.
+    keys: Weak<KeySet>,
+}
+
+impl LiveToken {
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(super) fn headers(&self, plan: usize) -> Option<&HeaderSet> {
+        self.headers.get(plan)
+    }
+
+    /// Whether its end is still to come (K10).
+    pub(super) fn is_live(&self, now: SystemTime) -> bool {
+        now < self.expires
+    }
+
+    /// Whether it has all of `scopes`. Asked on every request: scopes are the route's, the token is not.
+    pub(super) fn has(&self, scopes: &[String]) -> bool {
+        scopes.iter().all(|scope| self.scopes.contains(scope))
+    }
+}
+
+/// Everything that is kept between two requests with tokens.
+pub(super) struct Bearer {
+    /// By route.
+    rules: Vec<RouteRule>,
+    /// Drawn at start, part of every key: what one configuration found good means nothing to another, and nobody can
+    /// compute which tokens meet in a bucket.
+    generation: [u8; 32],
+    verified: Bounded<[u8; 32], Arc<LiveToken>>,
+    forged: Bounded<[u8; 32], Weak<KeySet>>,
+    failures: FailureBudget,
+}
+
+/// Which tokens one route takes.
+struct RouteRule {
+    /// The audiences that count here, for each issuer.
+    audiences: Vec<Vec<String>>,
+    /// SHA-256 of everything the configuration says about a token on this route. Routes that say the same share what
+    /// was found good; a token for one API is never taken for one for another (K09, CVE-2026-33496).
+    digest: [u8; 32],
+}
+
+impl Bearer {
+    pub(super) fn new(settings: &BearerSettings, routes: &RouteTable, entropy: &dyn Entropy) -> Self {
+        let mut generation = [0; 32];
+        entropy.fill(&mut generation);
+        Self {
+            rules: routes.routes().iter().map(|route| RouteRule::of(&settings.issuers, route)).collect(),
+            generation,
+            verified: Bounded::new(settings.cache_entries),
+            forged: Bounded::new(MOST_FORGED),
+            failures: FailureBudget::new(settings.failures_per_minute),
+        }
+    }
+}
+
+impl RouteRule {
+    fn of(issuers: &[BearerIssuer], route: &Route) -> Self {
+        let narrowed = &route.token.audiences;
+        let counts = |audience: &&String| narrowed.is_empty() || narrowed.contains(audience);
+        let audiences: Vec<Vec<String>> =
+            issuers.iter().map(|issuer| issuer.audiences.iter().filter(counts).cloned().collect()).collect();
+        // `Debug` quotes and escapes every text: two rules that differ are written differently.
+        let digest = sha256(format!("{issuers:?} {audiences:?}").as_bytes());
+        Self { audiences, digest }
+    }
+}
+
+impl RelyingParty {
+    /// An access token decides alone: cookies are not looked at, nothing redirects, nothing sets a cookie.
+    pub(super) async fn by_token(
+        &self,
+        presented: Presented<'_>,
+        route: &Route,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<Arc<LiveToken>, Reply> {
+        let live = match presented {
+            Presented::Token(token) => self.caller(token, route, view, now).await,
+            Presented::Malformed => Err(Refusal::TokenInvalid),
+            Presented::Nothing => Err(Refusal::TokenMissing),
+            Presented::Several => Err(Refusal::SeveralCredentials),
+        };
+        let refusal = match live {
+            Ok(live) => match route.require.check(live.identity()) {
+                _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing,
+                Ok(()) => return Ok(live),
+                Err(unmet) => {
+                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Token good, route demands more");
+                    Refusal::PolicyUnmet
+                }
+            },
+            Err(refusal) => refusal,
+        };
+        let words = refusal.words();
+        self.metrics.refusals.with_label_values(&[words.code]).inc();
+        info!(
+            request_id = view.request_id,
+            route = route.name.as_str(),
+            code = words.code,
+            status = words.status.as_u16(),
+            "Refused"
+        );
+        let mut reply = refusal.plain_reply(view.request_id);
+        let challenge = match refusal {
+            Refusal::PolicyUnmet => Some("Bearer error=\"insufficient_scope\"".to_owned()),
+            Refusal::ScopeMissing => {
+                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", route.token.scopes.join(" ")))
+            }
+            Refusal::SeveralCredentials => Some("Bearer error=\"invalid_request\"".to_owned()),
+            Refusal::TokenInvalid => Some("Bearer error=\"invalid_token\"".to_owned()),
+            // RFC 6750, 3.1: who did not try is not told of an error.
+            Refusal::TokenMissing => Some("Bearer".to_owned()),
+            _ => None,
+        };
+        if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+            reply.set(WWW_AUTHENTICATE, challenge);
+        }
+        Err(reply)
+    }
+
+    /// Who `token` names on `route`. Cheap refusals come first; a signature is the last thing that is looked at.
+    async fn caller(
+        &self,
+        token: &str,
+        route: &Route,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<Arc<LiveToken>, Refusal> {
+        let refused = |error: AccessTokenError| {
+            info!(request_id = view.request_id, route = route.name.as_str(), reason = %error, "An access token was refused");
+            self.metrics.bearer_tokens.with_label_values(&["refused"]).inc();
+            Refusal::TokenInvalid
+        };
+        // A route without a rule takes no token.
+        let rule = self.bearer.rules.get(route.index).ok_or(Refusal::TokenInvalid)?;
+        if token.len() > MAX_BYTES {
+            return Err(refused(AccessTokenError::TooLarge));
+        }
+        let key = sha256_of(&[&self.bearer.generation, &rule.digest, token.as_bytes()]);
+        if let Some(live) = self.bearer.verified.get(&key) {
+            if !live.is_live(now) {
+                self.bearer.verified.remove(&key);
+                return Err(refused(AccessTokenError::Expired));
+            }
+            let issuer = self.settings.bearer.issuers.get(live.issuer).map_or("", |issuer| issuer.issuer.as_str());
+            if self.provider.token_keys_at_hand(issuer, now).is_some_and(|keys| is_same(&live.keys, &keys)) {
+                return Ok(live);
+            }
+        }
+        let unverified = UnverifiedAccessToken::parse(&SecretString::new(token)).map_err(refused)?;
+        let issuers = self.settings.bearer.issuers.iter().zip(&rule.audiences).enumerate();
+        let mut known = issuers.filter(|(_, (issuer, _))| issuer.issuer == unverified.claimed_issuer());
+        let (place, (issuer, audiences)) = known.next().ok_or_else(|| refused(AccessTokenError::IssuerMismatch))?;
+        let expect = AccessTokenRule {
+            issuer: &issuer.issuer,
+            audiences,
+            trusted_audiences: &issuer.trusted_audiences,
+            algorithms: &issuer.algorithms,
+            accept_untyped: issuer.accept_untyped,
+            skew: self.settings.skew,
+        };
+        let plausible = unverified.check(expect, now).map_err(refused)?;
+        let (verified, keys) = self.verified(&plausible, &issuer.issuer, &key, view, now).await?;
+        let identity = Identity::from_access_token(&verified);
+        let live = Arc::new(LiveToken {
+            headers: self.plans.iter().map(|plan| plan.render(&identity)).collect(),
+            identity,
+            scopes: verified.scopes().to_vec(),
+            expires: verified.expires(),
+            issuer: place,
+            keys: Arc::downgrade(&keys),
+        });
+        self.metrics.bearer_tokens.with_label_values(&["verified"]).inc();
+        self.bearer.verified.insert(key, Arc::clone(&live));
+        Ok(live)
+    }
+
+    /// The dear part: keys, then a signature, within what the client may still fail.
+    async fn verified(
+        &self,
+        token: &PlausibleAccessToken<'_>,
+        issuer: &str,
+        key: &[u8; 32],
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<(VerifiedAccessToken, Arc<KeySet>), Refusal> {
+        self.may_fail(view, now)?;
+        let forged = |error: AccessTokenError| {
+            warn!(request_id = view.request_id, client = %view.client, reason = %error, "An access token is not its issuer's");
+            self.metrics.bearer_tokens.with_label_values(&["forged"]).inc();
+            self.bearer.failures.charge(view.client, now);
+            Refusal::TokenInvalid
+        };
+        let mut keys = self.token_keys(issuer, token.kid(), view, now).await?;
+        if self.bearer.forged.get(key).is_some_and(|before| is_same(&before, &keys)) {
+            return Err(forged(AccessTokenError::SignatureInvalid));
+        }
+        // Others of this client may have failed while this request waited for keys.
+        self.may_fail(view, now)?;
+        let mut verified = token.verify(&keys);
+        if verified.is_err() && token.kid().is_none() {
+            // Without a `kid` only the signature shows that keys were rotated. No key has the empty `kid`: this is one
+            // refresh, within the issuer's cool-down. A token that names a key we have never causes one (E03).
+            let newer = self.token_keys(issuer, Some(""), view, now).await?;
+            if !Arc::ptr_eq(&keys, &newer) {
+                verified = token.verify(&newer);
+                keys = newer;
+            }
+        }
+        match verified {
+            Ok(verified) => Ok((verified, keys)),
+            Err(error) => {
+                if error == AccessTokenError::SignatureInvalid {
+                    self.bearer.forged.insert(*key, Arc::downgrade(&keys));
+                }
+                Err(forged(error))
+            }
+        }
+    }
+
+    fn may_fail(&self, view: &RequestView<'_>, now: SystemTime) -> Result<(), Refusal> {
+        self.bearer.failures.check(view.client, now).map_err(|wait| {
+            self.metrics.bearer_tokens.with_label_values(&["limited"]).inc();
+            self.metrics.limit_hits.with_label_values(&["bearer_failures"]).inc();
+            Refusal::TooManyFailures(wait)
+        })
+    }
+
+    async fn token_keys(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        view: &RequestView<'_>,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, Refusal> {
+        self.provider.token_keys(issuer, kid, now).await.map_err(|error| {
+            warn!(request_id = view.request_id, issuer, reason = %error, "There are no keys to judge access tokens by");
+            self.metrics.bearer_tokens.with_label_values(&["no_keys"]).inc();
+            let after = if let ProviderError::Unavailable { retry_after, .. } = error { retry_after } else { None };
+            Refusal::ProviderUnavailable(after)
+        })
+    }
+}
+
+fn is_same(before: &Weak<KeySet>, now: &Arc<KeySet>) -> bool {
+    std::ptr::eq(before.as_ptr(), Arc::as_ptr(now))
+}

@@ -1,0 +1,53 @@
+//! `bearer`: whose access tokens are accepted.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::List;
+use crate::config::form::Written;
+use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
+use crate::config::form::words::{Algorithm, Audience};
+
+/// Whose access tokens are accepted on routes with `access: bearer` or `session-or-bearer`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BearerFile {
+    /// Issuers of access tokens in JWT form (RFC 9068).
+    #[schemars(required, extend("minItems" = 1))]
+    pub(crate) issuers: Option<List<BearerIssuerFile>>,
+    /// Good tokens that are held in memory for quick answers, until they end or their issuer's keys change.
+    #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
+    pub(crate) cache_entries: Option<u64>,
+    /// Forged tokens that one client address may send in a minute; beyond it 429, before any signature is looked at.
+    /// Tokens found good before still pass.
+    #[schemars(extend("default" = 60), range(min = 1, max = 60_000))]
+    pub(crate) failures_per_minute: Option<u32>,
+}
+
+/// An issuer of access tokens, and which of its tokens are for us.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BearerIssuerFile {
+    /// The issuer, exactly as it stands in its tokens. It may be the provider's.
+    #[schemars(required)]
+    pub(crate) issuer: Option<Written<IssuerName>>,
+    /// Names of the APIs behind the gateway: a token must name one of them in `aud`. Without them a token for any other
+    /// API would open these.
+    #[schemars(required, extend("minItems" = 1))]
+    pub(crate) audiences: Option<List<Written<Audience>>>,
+    /// Audiences that may stand beside these, such as `account`; a token that names any other is refused.
+    #[schemars(extend("default" = []))]
+    pub(crate) trusted_audiences: Option<List<Written<Audience>>>,
+    /// Where its keys are. Without it, `{issuer}/.well-known/openid-configuration` is asked.
+    pub(crate) jwks_uri: Option<Written<ProviderUrl>>,
+    /// Further hosts that its metadata may name for the keys, exact; its own is always allowed.
+    #[schemars(extend("default" = []))]
+    pub(crate) allowed_hosts: Option<List<Written<AllowedHost>>>,
+    /// Signature algorithms that its tokens may have.
+    #[schemars(extend("default" = ["RS256"], "minItems" = 1))]
+    pub(crate) algorithms: Option<List<Written<Algorithm>>>,
+    /// Accept tokens that do not call themselves `at+jwt`: whose `typ` is missing or `JWT`. Those with marks of an ID or
+    /// logout token are refused even so.
+    #[schemars(extend("default" = false))]
+    pub(crate) accept_untyped: Option<bool>,
+}

@@ -1,0 +1,192 @@
+//! Issuers of access tokens: where their keys are, and the keys.
+//!
+//! Anybody may send a token, so nothing here depends on what one says. Where an issuer keeps its keys is found out in the
+//! background and remembered; a request waits only if there are no keys at all, or for the one forced refresh that an
+//! unknown `kid` may cause. An issuer whose keys could not be had is left alone for a moment, however many ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwapOption;
+use futures_util::future::join_all;
+use url::Url;
+
+use super::client::HttpClient;
+use super::key_memory::{KeyMemory, Remembered};
+use super::key_store::KeyStore;
+use super::metadata::{Configurations, Source};
+use super::stats::ProviderStats;
+use super::trust::TrustList;
+use super::{Discovery, ProviderError, ProviderSettings};
+use crate::oidc::jwks::KeySet;
+
+/// How often the background looks whether an issuer has moved its keys; its metadata is asked when it has grown old.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// How long an issuer is left alone whose keys could not be had.
+const REST: Duration = Duration::from_secs(5);
+
+pub(super) struct TokenIssuers {
+    configurations: Arc<Configurations>,
+    keys: Arc<KeyStore>,
+    all: Vec<TokenIssuer>,
+    memory: Option<KeyMemory>,
+}
+
+struct TokenIssuer {
+    issuer: String,
+    pinned: bool,
+    uri: ArcSwapOption<Url>,
+    /// Seconds since 1970: the last time that no keys could be had; zero after a success.
+    failed: AtomicU64,
+}
+
+impl TokenIssuers {
+    pub(super) fn new(
+        client: Arc<HttpClient>,
+        keys: Arc<KeyStore>,
+        settings: &ProviderSettings,
+        stats: Arc<ProviderStats>,
+    ) -> Self {
+        let trust = Arc::new(TrustList::of_token_issuers(&settings.token_issuers));
+        let all = settings.token_issuers.iter().map(|settings| TokenIssuer {
+            issuer: settings.issuer.clone(),
+            pinned: settings.jwks_uri.is_some(),
+            uri: ArcSwapOption::from_pointee(settings.jwks_uri.clone()),
+            failed: AtomicU64::new(0),
+        });
+        let memory = settings.key_memory.clone().filter(|_| !settings.token_issuers.is_empty()).map(KeyMemory);
+        let configurations = Configurations::new(client, Arc::clone(&trust), settings, stats);
+        let this = Self { all: all.collect(), configurations, keys, memory };
+        this.recall(&trust, SystemTime::now());
+        this
+    }
+
+    /// Takes up what was kept before a restart, as far as the configuration of today still trusts it.
+    fn recall(&self, trust: &TrustList, now: SystemTime) {
+        for kept in self.memory.iter().flat_map(KeyMemory::recall) {
+            let Some(issuer) = self.find(&kept.issuer) else { continue };
+            let uri = issuer.uri.load_full();
+            let fits = match &uri {
+                Some(uri) => **uri == kept.jwks_uri,
+                None => trust.allows_keys(&kept.issuer, &kept.jwks_uri),
+            };
+            let fetched = UNIX_EPOCH.checked_add(Duration::from_secs(kept.fetched));
+            if let Some(fetched) = fetched.filter(|_| fits) {
+                self.keys.recall(&kept.issuer, &kept.jwks_uri, &kept.document, fetched, now);
+                issuer.uri.store(Some(Arc::new(kept.jwks_uri)));
+            }
+        }
+    }
+
+    /// Keeps what is at hand for after a restart, if it is newer than what was kept last.
+    async fn keep(&self, last: &mut Vec<Remembered>) {
+        let Some(memory) = self.memory.clone() else { return };
+        let all = self.all.iter().filter_map(|issuer| {
+            let uri = issuer.uri.load_full()?;
+            let (document, fetched) = self.keys.document(&issuer.issuer, &uri)?;
+            let (jwks_uri, document) = ((*uri).clone(), document.to_string());
+            Some(Remembered { issuer: issuer.issuer.clone(), jwks_uri, fetched: seconds(fetched), document })
+        });
+        let all: Vec<Remembered> = all.collect();
+        if all.is_empty() || all == *last {
+            return;
+        }
+        last.clone_from(&all);
+        let kept = tokio::task::spawn_blocking(move || memory.keep(&all)).await;
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(%error, "Key sets cannot be kept for after a restart");
+        }
+    }
+
+    /// The keys of `issuer`, if they are at hand and not too old.
+    pub(super) fn at_hand(&self, issuer: &str, now: SystemTime) -> Option<Arc<KeySet>> {
+        let issuer = self.find(issuer)?;
+        let uri = issuer.uri.load();
+        self.keys.at_hand(&issuer.issuer, uri.as_ref()?, now)
+    }
+
+    /// The keys of `issuer`, holding `kid` if they can be had; see [`KeyStore::keys`].
+    pub(super) async fn keys(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        let known = self.find(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))?;
+        if known.rests(now) && self.at_hand(issuer, now).is_none() {
+            let reason = "issuer had no keys for us a moment ago";
+            return Err(ProviderError::Unavailable { reason, retry_after: Some(REST) });
+        }
+        let outcome = self.ask(known, kid, now).await;
+        known.failed.store(if outcome.is_ok() { 0 } else { seconds(now) }, Ordering::Relaxed);
+        outcome
+    }
+
+    async fn ask(
+        &self,
+        issuer: &TokenIssuer,
+        kid: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        let uri = match issuer.uri.load_full() {
+            Some(uri) => uri,
+            None => self.locate(issuer, now).await?,
+        };
+        self.keys.keys(&issuer.issuer, &uri, kid, now).await
+    }
+
+    /// Learns from the issuer's own metadata where its keys are.
+    async fn locate(&self, issuer: &TokenIssuer, now: SystemTime) -> Result<Arc<Url>, ProviderError> {
+        match self.configurations.find(Source::Issuer(issuer.issuer.clone()), now).await? {
+            Discovery::Carrier(carrier) => {
+                let uri = Arc::new(carrier.jwks_uri);
+                issuer.uri.store(Some(Arc::clone(&uri)));
+                Ok(uri)
+            }
+            Discovery::AskUser(_) => Err(ProviderError::Invalid("an issuer of tokens is not discovered")),
+        }
+    }
+
+    /// Finds out whether keys have moved, and has them at hand.
+    pub(super) async fn look(&self, now: SystemTime) {
+        let look = async |issuer: &TokenIssuer| {
+            let name = issuer.issuer.as_str();
+            if !issuer.pinned
+                && let Err(error) = self.locate(issuer, now).await
+            {
+                tracing::warn!(issuer = name, %error, "`{name}` does not say where its keys are");
+            }
+            // A failure was told where it happened.
+            let _keys = self.keys(name, None, now).await;
+        };
+        join_all(self.all.iter().map(look)).await;
+    }
+
+    pub(super) async fn run(&self) {
+        let mut kept = Vec::new();
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        while !self.all.is_empty() {
+            tick.tick().await;
+            self.look(SystemTime::now()).await;
+            self.keep(&mut kept).await;
+        }
+    }
+
+    fn find(&self, issuer: &str) -> Option<&TokenIssuer> {
+        self.all.iter().find(|known| known.issuer == issuer)
+    }
+}
+
+impl TokenIssuer {
+    /// A moment that seems longer than it ever is means that the clock was set back.
+    fn rests(&self, now: SystemTime) -> bool {
+        let failed = self.failed.load(Ordering::Relaxed);
+        failed != 0 && seconds(now).abs_diff(failed) < REST.as_secs()
+    }
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,51 @@
+//! Routes that take a session or a token.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{Api, challenge, is_quiet};
+use crate::support::browser::Browser;
+
+// K12
+#[tokio::test]
+async fn a_token_that_is_there_decides_and_a_bad_one_never_falls_back_to_the_session() {
+    let api = Api::start().await;
+    let browser = Browser::new();
+    let page = api.rig.sign_in(&browser, "/either", "maya").await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let person = api.rig.upstream.last().one("x-auth-sub").unwrap();
+    assert_ne!(person, "caller-1");
+    let ask = async |authorization: &str| {
+        browser
+            .send(
+                Method::GET,
+                api.rig.url("/either"),
+                None,
+                &[("authorization", authorization), ("accept", "text/html")],
+            )
+            .await
+    };
+    assert_eq!(ask(&format!("Bearer {}", api.token(json!({})).await)).await.status, 200);
+    assert_eq!(api.rig.upstream.last().one("x-auth-sub").as_deref(), Some("caller-1"));
+    let before = api.rig.upstream.count();
+    for bad in ["Bearer x.y.z", "Bearer", "bearer  x", &format!("Bearer {}", api.token(json!({"aud": "x"})).await)] {
+        api.is_api401(&ask(bad).await);
+    }
+    assert_eq!(ask("Bearer a, Bearer b").await.status, 400);
+    assert_eq!(api.rig.upstream.count(), before);
+    // Credentials of another scheme are the app's business or nobody's, as on any route with sessions.
+    assert_eq!(ask("Basic YTpi").await.status, 200);
+    assert_eq!(api.rig.upstream.last().one("x-auth-sub"), Some(person));
+}
+
+// K02
+#[tokio::test]
+async fn without_either_a_person_is_sent_to_sign_in_and_a_program_is_told_of_both() {
+    let api = Api::start().await;
+    let page = Browser::new().open(api.rig.url("/either")).await;
+    assert!(page.status == 302 && page.raw_location().starts_with("/oauth2/start"));
+    let page = api.ask("/either", &[("accept", "application/json")]).await;
+    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"));
+    is_quiet(&page);
+    assert!(page.json()["login_url"].as_str().unwrap().ends_with("/oauth2/start"));
+}

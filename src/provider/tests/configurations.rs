@@ -65,6 +65,18 @@ async fn the_carrier_of_a_code_is_asked_for_once_and_remembered() {
     assert!(rig.a.heard().is_empty());
 }
 
+// D06: the code itself comes from a browser.
+#[tokio::test]
+async fn a_code_is_confirmed_only_by_an_answer_that_names_it() {
+    for (told, confirmed) in [(json!(MCCMNC), true), (json!(""), false), (Value::Null, false)] {
+        let rig = Rig::new().await;
+        rig.discovery.say(DISCOVERY, &bent(&rig.a.base, "mccmnc", told));
+        let carrier = rig.carrier(0).await;
+        assert_eq!(carrier.mccmnc.as_deref(), Some(MCCMNC), "asked for, to compare a second callback with");
+        assert_eq!(carrier.confirmed_mccmnc(), confirmed.then_some(MCCMNC));
+    }
+}
+
 // D05
 #[tokio::test]
 async fn an_issuer_that_nobody_listed_is_refused_and_not_even_asked() {

@@ -213,6 +213,7 @@ mod tests {
             userinfo_endpoint: Some(url("v1/userinfo")),
             jwks_uri: url("v1/jwks"),
             mccmnc: Some("310007".to_owned()),
+            mccmnc_confirmed: true,
             iss_parameter_supported: false,
         }
     }

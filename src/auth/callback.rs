@@ -262,7 +262,7 @@ impl RelyingParty {
             }
             None => Default::default(),
         };
-        let identity = Identity::from_verified(&token, carrier.mccmnc.clone(), claims);
+        let identity = Identity::from_verified(&token, carrier.confirmed_mccmnc().map(str::to_owned), claims);
         info!(
             request_id = view.request_id,
             outcome = "signed_in",

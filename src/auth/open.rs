@@ -133,6 +133,16 @@ impl RelyingParty {
 
     pub(super) async fn end_key(&self, key: StoreKey, now: SystemTime) -> bool {
         self.cache.deny(key, now + self.settings.lifetimes.absolute, now);
+        self.remove_from_store(key).await
+    }
+
+    /// Ends what may be a session: the store does not say. Whether it heard that.
+    pub(super) async fn end_doubtful(&self, key: StoreKey, now: SystemTime) -> bool {
+        self.cache.deny_doubtful(key, now + self.settings.lifetimes.absolute, now);
+        self.remove_from_store(key).await
+    }
+
+    async fn remove_from_store(&self, key: StoreKey) -> bool {
         match self.store.remove(Kind::Session, key).await {
             Ok(()) => true,
             Err(error) => {

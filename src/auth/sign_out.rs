@@ -80,7 +80,8 @@ impl RelyingParty {
                 // Nothing is there to end. Were it denied all the same, whoever posts made-up ids could push real
                 // denials off the list and make us write to the store.
                 Ok(None) => return true,
-                Err(_) => None,
+                // Perhaps a session, perhaps made up.
+                Err(_) => return self.end_doubtful(key, now).await,
             },
         };
         if let Some(session) = &known {

@@ -54,6 +54,7 @@ fn carrier() -> Carrier {
         userinfo_endpoint: None,
         jwks_uri: url("/jwks"),
         mccmnc: Some("310007".to_owned()),
+        mccmnc_confirmed: true,
         iss_parameter_supported: false,
     }
 }

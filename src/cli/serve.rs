@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::fail;
 use crate::app::App;
 use crate::config::Config;
-use crate::telemetry::{log, panics};
+use crate::telemetry::{flood, log, panics};
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let (config, warnings) = match Config::load(path) {
@@ -48,6 +48,7 @@ pub(super) fn run_with(config: Config) -> ExitCode {
             }
         };
         panics::count(app.metrics());
+        flood::count(app.metrics());
         info!(listen = %app.address(), private = %app.admin_address(), "The gateway is up");
         stop.come().await;
         info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");

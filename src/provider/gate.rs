@@ -36,7 +36,11 @@ struct Health {
 
 impl Gate {
     pub(super) fn new(patience: Duration) -> Self {
-        Self { places: Semaphore::new(PLACES), patience, health: Mutex::new(Health::default()) }
+        Self::with_places(PLACES, patience)
+    }
+
+    pub(super) fn with_places(places: usize, patience: Duration) -> Self {
+        Self { places: Semaphore::new(places), patience, health: Mutex::new(Health::default()) }
     }
 
     /// Runs `exchange` when there is a place, or says that there was none.

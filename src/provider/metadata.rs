@@ -32,6 +32,13 @@ const RETRY_PAUSE: Duration = Duration::from_secs(30);
 /// Most codes remembered: a browser may name any of a million (security R06, TM8).
 const MOST_ENTRIES: usize = 1024;
 
+/// "Ask the person" is remembered for so long: a code that leads nowhere does so once for all who name it.
+const NOWHERE_AGE: Duration = Duration::from_secs(30);
+
+/// Codes that are asked about at the same time and have never led anywhere. Those that have, and issuers, have places
+/// of their own: whoever makes up codes does not stand in front of people (D07, TM8).
+const STRANGERS: usize = 16;
+
 type Found = Result<Discovery, ProviderError>;
 
 /// Where a configuration comes from.
@@ -52,8 +59,11 @@ pub(super) struct Configurations {
     federation: FederationSettings,
     client_id: String,
     longest_age: Duration,
-    /// A browser may name any code, each of them a question to the discovery issuer: so many at a time.
+    /// For what is known and must be asked for again.
     gate: Gate,
+    /// A browser may name any code, each of them a question to the discovery issuer: so many at a time.
+    strangers: Gate,
+    nowhere: Mutex<HashMap<String, (Url, SystemTime)>>,
     book: Mutex<HashMap<String, Entry>>,
     flights: Arc<Flights<Found>>,
 }
@@ -82,6 +92,8 @@ impl Configurations {
             client_id: settings.client_id.clone(),
             longest_age: settings.metadata_max_age,
             gate: Gate::new(settings.total_timeout),
+            strangers: Gate::with_places(STRANGERS, settings.total_timeout),
+            nowhere: Mutex::new(HashMap::new()),
             book: Mutex::new(HashMap::new()),
             flights: Flights::new(),
         })
@@ -92,6 +104,11 @@ impl Configurations {
         let key = source.key().to_owned();
         if let Some(carrier) = self.serving(&key, now) {
             return Ok(Discovery::Carrier(Box::new(carrier)));
+        }
+        if let Some((ui, since)) = self.nowhere.lock().get(&key)
+            && distance(now, *since) < NOWHERE_AGE
+        {
+            return Ok(Discovery::AskUser(ui.clone()));
         }
         let landed = || self.serving(&key, now).map(|carrier| Ok(Discovery::Carrier(Box::new(carrier))));
         let start = || {
@@ -131,15 +148,23 @@ impl Configurations {
     }
 
     async fn refresh(&self, key: &str, source: &Source, now: SystemTime) -> Found {
-        match self.fetch(source).await {
+        match self.fetch(key, source).await {
             Ok((Discovery::Carrier(carrier), age)) => {
                 self.remember(key, (*carrier).clone(), age, now);
                 Ok(Discovery::Carrier(carrier))
             }
-            Ok((answer @ Discovery::AskUser(_), _)) => {
+            Ok((Discovery::AskUser(ui), _)) => {
                 // Discovery itself says that it does not know any more: no old answer stands in for that.
                 self.book.lock().remove(key);
-                Ok(answer)
+                let mut nowhere = self.nowhere.lock();
+                if nowhere.len() >= MOST_ENTRIES {
+                    nowhere.retain(|_, (_, since)| distance(now, *since) < NOWHERE_AGE);
+                    if nowhere.len() >= MOST_ENTRIES {
+                        nowhere.clear();
+                    }
+                }
+                nowhere.insert(key.to_owned(), (ui.clone(), now));
+                Ok(Discovery::AskUser(ui))
             }
             Err(error) => {
                 if matches!(error, ProviderError::Untrusted(_)) {
@@ -169,8 +194,9 @@ impl Configurations {
         book.insert(key.to_owned(), Entry { carrier, fetched: now, age, failed: None });
     }
 
-    async fn fetch(&self, source: &Source) -> Result<(Discovery, Option<Duration>), ProviderError> {
-        let _place = self.gate.place().await?;
+    async fn fetch(&self, key: &str, source: &Source) -> Result<(Discovery, Option<Duration>), ProviderError> {
+        let known = matches!(source, Source::Issuer(_)) || self.book.lock().contains_key(key);
+        let _place = if known { &self.gate } else { &self.strangers }.place().await?;
         match source {
             Source::Discovery { mccmnc, correlation_id } => {
                 let found = self.discover(mccmnc, correlation_id).await;

@@ -123,10 +123,21 @@ pub struct Carrier {
     pub userinfo_endpoint: Option<Url>,
     /// Where the keys are.
     pub jwks_uri: Url,
-    /// Six-digit code that led here, for discovered carriers.
+    /// Six-digit code that led here, for discovered carriers. A browser named it.
     pub mccmnc: Option<String>,
+    /// Whether the discovery answer said that very code as well. Only then may an app be told that it is the person's:
+    /// the browser may have named any code that leads to the same issuer.
+    #[serde(default)]
+    pub mccmnc_confirmed: bool,
     /// Whether the carrier promises `iss` in its authorization responses (RFC 9207).
     pub iss_parameter_supported: bool,
+}
+
+impl Carrier {
+    /// The carrier's code, if it is not only a browser's word.
+    pub fn confirmed_mccmnc(&self) -> Option<&str> {
+        self.mccmnc.as_deref().filter(|_| self.mccmnc_confirmed)
+    }
 }
 
 /// What the discovery issuer said.

@@ -91,6 +91,7 @@ fn carrier(base: &str) -> Carrier {
         userinfo_endpoint: Some(endpoint("userinfo")),
         jwks_uri: endpoint("jwks"),
         mccmnc: None,
+        mccmnc_confirmed: false,
         iss_parameter_supported: false,
     }
 }

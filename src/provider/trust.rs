@@ -76,6 +76,7 @@ impl TrustList {
             userinfo_endpoint: metadata.userinfo_endpoint,
             jwks_uri,
             mccmnc: mccmnc.map(str::to_owned),
+            mccmnc_confirmed: mccmnc.is_some() && metadata.mccmnc.as_deref() == mccmnc,
             iss_parameter_supported: metadata.iss_parameter_supported,
         };
         self.check(&carrier)?;
@@ -170,6 +171,7 @@ mod tests {
             userinfo_endpoint: Some(at("userinfo")),
             jwks_uri: at("jwks"),
             mccmnc: None,
+            mccmnc_confirmed: false,
             iss_parameter_supported: false,
         }
     }

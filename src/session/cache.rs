@@ -47,11 +47,14 @@ pub struct CacheLimits {
     pub loads: usize,
     /// Signed-out ids remembered; the one that would end first makes room. Default 200,000 (about 30 MiB).
     pub denied: usize,
+    /// Ids remembered that were signed out while the store did not say whether there is such a session: anybody can make
+    /// those up, so they have a list of their own. Default 10,000.
+    pub doubtful: usize,
 }
 
 impl Default for CacheLimits {
     fn default() -> Self {
-        Self { sessions: 100_000, loads: 256, denied: 200_000 }
+        Self { sessions: 100_000, loads: 256, denied: 200_000, doubtful: 10_000 }
     }
 }
 
@@ -77,7 +80,7 @@ type Hash = BuildHasherDefault<FirstEight>;
 /// See the module's page. `V` is whatever the caller wants at hand for a session, `E` what a load may fail with.
 pub struct SessionCache<V, E = StoreError> {
     sessions: Cache<StoreKey, Arc<Hot<V>>, UnitWeighter, Hash>,
-    denied: RwLock<DenyList>,
+    denied: RwLock<Denied>,
     /// Loads under way. The standard hasher: unlike the keys of sessions that exist, these are chosen by anybody.
     flights: Mutex<HashMap<StoreKey, Flight<V, E>>>,
     /// Places for ids that are not cached: anybody can make those up.
@@ -104,7 +107,10 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
                 Hash::default(),
                 DefaultLifecycle::default(),
             ),
-            denied: RwLock::new(DenyList::new(limits.denied.max(1))),
+            denied: RwLock::new(Denied {
+                known: DenyList::new(limits.denied.max(1)),
+                doubtful: DenyList::new(limits.doubtful.max(1)),
+            }),
             flights: Mutex::new(HashMap::new()),
             unknown: Semaphore::new(limits.loads.clamp(1, Semaphore::MAX_PERMITS)),
             known: Semaphore::new(limits.loads.clamp(1, Semaphore::MAX_PERMITS)),
@@ -141,7 +147,14 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
     /// Signs a session out on this node, whatever the store says, until `until`: the time by which it would have ended
     /// anyway (its creation plus [`super::Lifetimes::absolute`]).
     pub fn deny(&self, key: StoreKey, until: SystemTime, now: SystemTime) {
-        self.denied.write().add(key, millis(until), millis(now));
+        self.denied.write().known.add(key, millis(until), millis(now));
+        self.sessions.remove(&key);
+    }
+
+    /// As [`SessionCache::deny`], for an id of which nobody knows whether it is a session's: the store does not answer.
+    /// It pushes no session that is known to have been signed out off the list, however many are made up.
+    pub fn deny_doubtful(&self, key: StoreKey, until: SystemTime, now: SystemTime) {
+        self.denied.write().doubtful.add(key, millis(until), millis(now));
         self.sessions.remove(&key);
     }
 
@@ -248,6 +261,18 @@ impl<V, E> Drop for Boarding<'_, V, E> {
         {
             flights.remove(&self.key);
         }
+    }
+}
+
+/// Everything that is denied.
+struct Denied {
+    known: DenyList,
+    doubtful: DenyList,
+}
+
+impl Denied {
+    fn holds(&self, key: &StoreKey, now: SystemTime) -> bool {
+        self.known.holds(key, now) || self.doubtful.holds(key, now)
     }
 }
 

@@ -6,6 +6,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::flood::Flood;
+
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -69,7 +71,7 @@ pub fn init(settings: &LogSettings) {
     let quiet = "pingora_core=warn,pingora_proxy=off,pingora_core::services::listening=off,hyper=warn,reqwest=warn";
     let filter = format!("{},{quiet}", settings.level.as_str());
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("info,{quiet}")));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(Flood::new());
     let _already_started = match settings.format {
         LogFormat::Json => registry
             .with(

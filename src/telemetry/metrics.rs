@@ -36,6 +36,8 @@ pub struct Metrics {
     pub return_refused: IntCounter,
     /// `zengate_log_lines_lost_total`: access log lines that came faster than they could be written.
     pub log_lines_lost: IntCounter,
+    /// `zengate_log_lines_left_out_total`: lines about refusals that came too fast to be all written.
+    pub log_lines_left_out: IntCounter,
     /// `zengate_limit_hits_total{limit}`: requests refused for their size or pace, by the limit that cut them.
     pub limit_hits: IntCounterVec,
 }
@@ -134,6 +136,10 @@ impl Metrics {
             panics: counter("zengate_panics_total", "Requests that ended in a panic"),
             return_refused: counter("zengate_return_refused_total", "Return addresses that were refused"),
             log_lines_lost: counter("zengate_log_lines_lost_total", "Access log lines that could not be kept"),
+            log_lines_left_out: counter(
+                "zengate_log_lines_left_out_total",
+                "Lines about refusals left out of the log because they came too fast",
+            ),
             limit_hits: counters("zengate_limit_hits_total", "Requests refused by a limit", "limit"),
             registry,
         }

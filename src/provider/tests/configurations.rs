@@ -54,7 +54,7 @@ fn bent(base: &str, member: &str, value: impl Into<Value>) -> Value {
 async fn the_carrier_of_a_code_is_asked_for_once_and_remembered() {
     let rig = Rig::new().await;
     let mut expected = carrier(&rig.a.base);
-    expected.mccmnc = Some(MCCMNC.to_owned());
+    (expected.mccmnc, expected.mccmnc_confirmed) = (Some(MCCMNC.to_owned()), true);
     assert_eq!(rig.carrier(0).await, expected);
     assert_eq!(rig.carrier(15 * MINUTE - 1).await, expected);
     assert_eq!(rig.asked(), 1);
@@ -63,6 +63,18 @@ async fn the_carrier_of_a_code_is_asked_for_once_and_remembered() {
     assert_eq!(rig.carrier(15 * MINUTE).await, expected);
     assert_eq!(rig.asked(), 2);
     assert!(rig.a.heard().is_empty());
+}
+
+// D06: the code itself comes from a browser.
+#[tokio::test]
+async fn a_code_is_confirmed_only_by_an_answer_that_names_it() {
+    for (told, confirmed) in [(json!(MCCMNC), true), (json!(""), false), (Value::Null, false)] {
+        let rig = Rig::new().await;
+        rig.discovery.say(DISCOVERY, &bent(&rig.a.base, "mccmnc", told));
+        let carrier = rig.carrier(0).await;
+        assert_eq!(carrier.mccmnc.as_deref(), Some(MCCMNC), "asked for, to compare a second callback with");
+        assert_eq!(carrier.confirmed_mccmnc(), confirmed.then_some(MCCMNC));
+    }
 }
 
 // D05
@@ -202,26 +214,66 @@ async fn what_is_not_known_is_asked_again() {
     let rig = Rig::new().await;
     let ui = format!("{}/ui", rig.discovery.base);
     let unknown = json!({ "error": "provider_not_found", "redirect_uri": ui });
-    for status in [200, 404] {
+    for (status, seconds) in [(200, 0), (404, 30)] {
         rig.discovery.play(DISCOVERY, Play::Say(json_answer(status, &unknown)));
-        let asked = rig.discover(0).await;
+        let asked = rig.discover(seconds).await;
         assert!(matches!(&asked, Ok(Discovery::AskUser(url)) if url.as_str().starts_with(&ui)), "{asked:?}");
     }
     rig.discovery.say(DISCOVERY, &json!({ "error": "x" }));
-    assert!(matches!(rig.discover(0).await, Err(ProviderError::Invalid(_))));
+    assert!(matches!(rig.discover(60).await, Err(ProviderError::Invalid(_))));
     rig.discovery.play(DISCOVERY, Play::Say(answer(503, &[("retry-after", "7")], b"")));
     let wait = Some(Duration::from_secs(7));
     assert!(
-        matches!(rig.discover(0).await, Err(ProviderError::Unavailable { retry_after, .. }) if retry_after == wait)
+        matches!(rig.discover(60).await, Err(ProviderError::Unavailable { retry_after, .. }) if retry_after == wait)
     );
     rig.discovery.say(DISCOVERY, &document(&rig.a.base));
-    rig.carrier(0).await;
+    rig.carrier(60).await;
     assert_eq!(rig.asked(), 5);
     // An answer that changes its mind is believed: no old carrier stands in for it.
     rig.discovery.say(DISCOVERY, &unknown);
     assert!(matches!(rig.discover(HOUR).await, Ok(Discovery::AskUser(_))));
     rig.discovery.play(DISCOVERY, Play::HangUp);
-    assert!(rig.discover(HOUR).await.is_err());
+    assert!(rig.discover(HOUR + 30).await.is_err());
+}
+
+// D07, TM8
+#[tokio::test]
+async fn a_code_that_leads_nowhere_is_asked_about_once_in_a_while() {
+    let rig = Rig::new().await;
+    let ui = format!("{}/ui", rig.discovery.base);
+    rig.discovery.say(DISCOVERY, &json!({ "error": "not_found", "redirect_uri": ui }));
+    for seconds in [0, 1, 29] {
+        assert!(matches!(rig.discover(seconds).await, Ok(Discovery::AskUser(url)) if url.as_str().starts_with(&ui)));
+    }
+    assert_eq!(rig.asked(), 1);
+    let other = rig.federation.discover("310999", "corr-1234", at(0)).await;
+    assert!(matches!(other, Ok(Discovery::AskUser(_))));
+    assert_eq!(rig.asked(), 2, "another code is another question");
+    // The twin: it is not remembered for long.
+    rig.discovery.say(DISCOVERY, &document(&rig.a.base));
+    rig.carrier(30).await;
+    assert_eq!(rig.asked(), 3);
+}
+
+// D07, TM8
+#[tokio::test]
+async fn made_up_codes_take_no_place_from_a_code_that_is_known() {
+    let rig = Rig::new().await;
+    rig.carrier(0).await;
+    rig.discovery.play(DISCOVERY, Play::Hang);
+    let federation = Arc::new(rig.federation);
+    let strangers: Vec<_> = (0..200)
+        .map(|n| {
+            let federation = Arc::clone(&federation);
+            tokio::spawn(async move { federation.discover(&format!("{n:06}"), "corr-1234", at(1)).await })
+        })
+        .collect();
+    rig.discovery.until(DISCOVERY, 17).await;
+    rig.discovery.say(DISCOVERY, &document(&rig.a.base));
+    let known = tokio::time::timeout(Duration::from_secs(2), federation.discover(MCCMNC, "corr-1234", at(HOUR)));
+    assert!(matches!(known.await.unwrap(), Ok(Discovery::Carrier(_))));
+    assert_eq!(rig.discovery.count(DISCOVERY), 18, "so many strangers at a time, and the one who is known");
+    strangers.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]

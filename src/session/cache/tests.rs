@@ -284,3 +284,20 @@ async fn made_up_ids_do_not_stand_in_front_of_people() {
     assert_eq!(known.map(|hot| hot.map(|hot| *hot.value())), Ok(Some(1)));
     stuck.abort();
 }
+
+// L11, F06: ids that anybody can make up push nobody off the list.
+#[test]
+fn made_up_ids_do_not_bring_a_signed_out_session_back() {
+    let cache: Numbers = SessionCache::new(CacheLimits { denied: 2, doubtful: 3, ..CacheLimits::default() });
+    cache.deny(key(1), later(3600), noon());
+    for n in 10..1_000 {
+        cache.deny_doubtful(key(n), later(7200), noon());
+    }
+    assert!(cache.is_denied(&key(1), noon()));
+    assert_eq!((10..1_000).filter(|n| cache.is_denied(&key(*n), noon())).count(), 3, "so many, and no more");
+    // The twin: in one list with them it would have been forgotten.
+    for n in 10..20 {
+        cache.deny(key(n), later(7200), noon());
+    }
+    assert!(!cache.is_denied(&key(1), noon()));
+}

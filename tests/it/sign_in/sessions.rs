@@ -362,5 +362,5 @@ async fn one_that_keeps_no_cookie_at_all_cannot_get_lost_either() {
         page = Browser::new().open(next).await;
     }
     assert_refused(&page, 400, "login_unknown");
-    assert!(page.body.contains("does not return our cookie"));
+    assert!(page.body.contains("did not keep our cookie"));
 }

@@ -101,6 +101,8 @@ impl Meter {
         let next = full_at.saturating_add(every);
         let over = next.saturating_sub(now).saturating_sub(empty);
         if over > 0 {
+            // Written down as well: whoever goes on trying is not forgotten, and a clock that was set back is heeded once.
+            buckets.set(client, full_at, self.clients);
             return Err(Duration::from_micros(over));
         }
         buckets.set(client, next, self.clients);

@@ -566,6 +566,11 @@ fn lifetimes_fit_each_other() {
     );
     one_fault("sign_in.skew", &top("sign_in: { skew: 1h }\n"), &top("sign_in: { skew: 2m }\n"));
     one_fault(
+        "limits.uri_bytes",
+        &top("limits: { uri_bytes: 48KiB }\n"),
+        &top("limits: { uri_bytes: 48KiB, header_bytes: 64KiB }\n"),
+    );
+    one_fault(
         "limits.cookie_bytes",
         &top("limits: { cookie_bytes: 64KiB }\n"),
         &top("limits: { cookie_bytes: 64KiB, header_bytes: 128KiB }\n"),

@@ -70,6 +70,10 @@ impl Gateway {
         let header = session.req_header();
         let seen = report.as_ref().map(|report| HeadReportView { fault: report.fault, target: &report.target });
         let address = address(header, seen)?;
+        // Where the connection is not watched (HTTP/2), nobody has looked yet.
+        if address.target.as_str().len() > self.settings.limits.head.target {
+            return Err(Untranslatable { refusal: Refusal::TargetTooLong, reason: "target_too_long" });
+        }
         let cookies: usize = header.headers.get_all(header::COOKIE).iter().map(HeaderValue::len).sum();
         if cookies > self.settings.max_cookie_bytes {
             return Err(Untranslatable { refusal: Refusal::HeadTooLarge, reason: "cookie_too_large" });

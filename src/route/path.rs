@@ -16,8 +16,9 @@ use thiserror::Error;
 
 pub use return_to::{MAX_RETURN, ReturnFault, ReturnPolicy, ReturnPolicyFault, ReturnTo};
 
-/// Longest target that is read at all, path and query together, in bytes.
-pub const MAX_TARGET: usize = 8 * 1024;
+/// Longest target that is read at all, path and query together, in bytes; `limits.uri_bytes` says how much of it is
+/// taken. The framework cannot read one of 64 KiB.
+pub const MAX_TARGET: usize = 60 * 1024;
 
 /// Why a target was refused. Never says what stood there: the text is the client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

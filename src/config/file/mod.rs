@@ -199,8 +199,8 @@ pub(crate) struct LimitsFile {
     /// Most header fields of a request; beyond it 431.
     #[schemars(extend("default" = 100), range(min = 8, max = 256))]
     pub(crate) header_count: Option<u32>,
-    /// Longest request target; beyond it 414.
-    #[schemars(extend("default" = "8KiB", "x-min" = "256B", "x-max" = "1MiB"))]
+    /// Longest request target; beyond it 414. Never more than `header_bytes`, of which it is a part.
+    #[schemars(extend("default" = "8KiB", "x-min" = "256B", "x-max" = "60KiB"))]
     pub(crate) uri_bytes: Size,
     /// Largest `Cookie` header; beyond it 431.
     #[schemars(extend("default" = "16KiB", "x-min" = "1KiB", "x-max" = "1MiB"))]

@@ -162,6 +162,16 @@ impl Resolver<'_> {
             );
             self.fault("limits.cookie_bytes", text);
         }
+        if let (Some(Written(target)), Some(Written(all))) = (&limits.uri_bytes, &limits.header_bytes)
+            && target.bytes > all.bytes
+            && self.is_given("limits.uri_bytes")
+        {
+            let text = format!(
+                "\"{}\" is larger than limits.header_bytes (\"{}\"); choose a smaller one",
+                target.text, all.text
+            );
+            self.fault("limits.uri_bytes", text);
+        }
         if let (Some(one), Some(all)) = (limits.connections_per_client, limits.connections)
             && one > all
             && self.is_given("limits.connections_per_client")

@@ -119,7 +119,7 @@ fn a_path_with_two_readings_is_refused() {
 }
 
 #[test]
-fn a_target_may_be_8_kib_long_and_not_a_byte_more() {
+fn a_target_has_a_longest_length_and_not_a_byte_more() {
     let longest = format!("/{}", "a".repeat(MAX_TARGET - 1));
     assert_eq!(normal(&longest), longest);
     assert_eq!(parse(&format!("{longest}a")), Err(TargetFault::TooLong));

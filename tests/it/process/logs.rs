@@ -227,3 +227,25 @@ async fn the_password_of_a_store_is_never_told() {
     }
     assert!(events(&ended.stderr).iter().any(|event| event["level"] == "WARN"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refusals_fills_no_log() {
+    let (rig, process, private, _home) = outside(|_, text| text).await;
+    let began = std::time::Instant::now();
+    const MANY: usize = 400;
+    for _ in 0..MANY {
+        exchange(rig.address, get("/public/%00", "").as_bytes()).await;
+    }
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
+    // Another reason is heard all the same.
+    exchange(rig.address, get("/oauth2/nowhere", "").as_bytes()).await;
+    let metrics = Browser::new().open(format!("http://{private}/metrics")).await.body;
+    process.signal("TERM");
+    let ended = process.end();
+    let events = events(&ended.stderr);
+    let told = |message: &str| events.iter().filter(|event| event["message"] == message).count();
+    assert!((20..=20 * seconds).contains(&told("Request refused")), "{} in {seconds} s", told("Request refused"));
+    assert_eq!(told("Refused"), 1);
+    let left_out = format!("zengate_log_lines_left_out_total {}", MANY - told("Request refused"));
+    assert!(metrics.contains(&left_out), "{left_out}: {metrics}");
+}

@@ -272,3 +272,17 @@ async fn nothing_odd_upsets_an_address_of_ours() {
     assert_eq!(rig.app().metrics().panics.get(), 0);
     assert_eq!(rig.upstream.count(), 1, "only the sign-in itself ended at the app");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_may_be_as_long_as_the_operator_says() {
+    // L04
+    for (limits, longest) in
+        [("", 8 << 10), ("  uri_bytes: 20KiB\n", 20 << 10), ("  header_bytes: 64KiB\n  uri_bytes: 60KiB\n", 60 << 10)]
+    {
+        let rig = rig(&format!("  header_count: 100\n{limits}")).await;
+        let target = |length: usize| format!("/public/{}", "a".repeat(length - 8));
+        let answer = exchange(rig.address, get(&target(longest), "").as_bytes()).await;
+        assert_eq!((answer.status(), rig.upstream.last().target().len()), (200, longest), "{limits}");
+        assert_eq!(exchange(rig.address, get(&target(longest + 1), "").as_bytes()).await.status(), 414, "{limits}");
+    }
+}

@@ -181,13 +181,14 @@ async fn a_carrier_that_discovery_does_not_find_is_asked_for_once_more() {
             rules.answer = DiscoveryAnswer::NotFound;
             rules.not_found_as_200 = as_200;
         });
-        // Once: then it is found after all.
+        // Once: then the person chooses another phone. The same code would get the same answer for half a minute (D07).
         let browser = Browser::new();
         let second = until(&browser, rig.url("/app/x"), |page: &Page| {
             page.location().is_some_and(|to| value(&to, "prompt").as_deref() == Some("true"))
         });
         let second = second.await.location().unwrap();
         rig.simulator.discovery().set(|rules| rules.answer = DiscoveryAnswer::Normal);
+        at_once(&rig, "ines");
         let page = browser.go(second).await;
         assert_eq!((page.status.as_u16(), page.url.path()), (200, "/app/x"));
         // Always: that is the end of it.

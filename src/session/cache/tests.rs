@@ -276,7 +276,7 @@ async fn made_up_ids_do_not_stand_in_front_of_people() {
     cache.insert(key(1), 1, noon());
     let stuck = tokio::spawn({
         let cache = Arc::clone(&cache);
-        async move { cache.load(key(2), noon(), || std::future::pending()).await }
+        async move { cache.load(key(2), noon(), std::future::pending).await }
     });
     tokio::task::yield_now().await;
     assert_eq!(cache.load(key(3), noon(), || async { Ok(Some(3)) }).await.err(), Some("crowded"));

@@ -119,7 +119,11 @@ fn every_required_row_is_held_by_a_test_or_says_why_it_waits() {
     for row in rows {
         let waits = WAITING.iter().find(|(id, _)| *id == row);
         match (held.get(&row), waits) {
-            (Some(tests), _) => println!("| {row} | {} |", tests.iter().cloned().collect::<Vec<_>>().join(" · ")),
+            (Some(tests), waits) => {
+                let tests = tests.iter().cloned().collect::<Vec<_>>().join(" · ");
+                let rest = waits.map_or(String::new(), |(_, reason)| format!(" (in part: {reason})"));
+                println!("| {row} | {tests}{rest} |");
+            }
             (None, Some((_, reason))) => println!("| {row} | waits: {reason} |"),
             (None, None) => missing.push(row),
         }

@@ -18,11 +18,11 @@ use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, 
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
 use crate::route::{RouteFault, RouteTable};
-use crate::secret::{Entropy, SecretBytes, SystemEntropy, derive_key};
+use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::embedded::{EmbeddedError, EmbeddedStore};
 use crate::session::hot::CachePolicy;
-use crate::session::key::{KeyFault, parse_key_text};
+use crate::session::key::{KeyFault, from_client_secret, parse_key_text};
 use crate::session::memory::MemoryStore;
 use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
 use crate::session::seal::{SealKeys, Sealer};
@@ -131,8 +131,7 @@ fn return_origins(config: &Config) -> Vec<String> {
 /// come in as anybody (TM7). The client secret is known to us alone, so a key is derived from it; it goes on opening
 /// records when the operator sets keys later.
 fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
-    let secret = config.provider.client_secret.expose().as_bytes();
-    let own = derive_key(secret, b"zengate operator key", &[b"from the client secret v1"]);
+    let own = from_client_secret(&config.provider.client_secret);
     let configured = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
     let mut keys = configured.collect::<Result<Vec<SecretBytes>, _>>()?;
     keys.push(own);

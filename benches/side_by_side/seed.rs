@@ -8,10 +8,14 @@ use serde_json::json;
 use zengate::identity::{ClaimValue, IdentityParts};
 use zengate::secret::{SecretString, SystemEntropy};
 use zengate::session::embedded::EmbeddedStore;
+use zengate::session::key::from_client_secret;
 use zengate::session::redis::{RedisSettings, RedisStore};
 use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::store::{Kind, Limits, RecordStore};
 use zengate::session::{Lifetimes, SessionId, StoreKey};
+
+/// The secret of every client of a measurement; seeded sessions are sealed with a key derived from it, as the gateway's.
+pub const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// Puts under way at once: many share a transaction.
 const AT_ONCE: usize = 512;
@@ -25,7 +29,8 @@ pub struct Seed {
 
 /// Sessions of `count` different people, with the claims that carriers give.
 pub fn sessions(count: usize, issuer: &str) -> Result<Vec<Seed>, String> {
-    let sealer = Sealer::new(SealKeys::default());
+    let own = from_client_secret(&SecretString::new(CLIENT_SECRET));
+    let sealer = Sealer::new(SealKeys::new(Some(own), Vec::new()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let millis = u64::try_from(now.as_millis()).unwrap_or_default();
     (0..count)

@@ -9,7 +9,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use crate::secret::{SecretBytes, derive_key, hmac_sha256};
+use crate::secret::{SecretBytes, SecretString, derive_key, hmac_sha256};
 
 /// The key that the documentation shows. It reads like a key, so somebody will paste it; it is refused.
 pub const SAMPLE_KEY_TEXT: &str = "emVuZ2F0ZS1zYW1wbGUta2V5LWRvLW5vdC11c2UtaXQ=";
@@ -103,6 +103,11 @@ fn looks_random(bytes: &[u8]) -> bool {
 pub(super) fn key_id(key: &SecretBytes) -> [u8; 4] {
     let [a, b, c, d, ..] = hmac_sha256(key.expose(), b"zengate operator key id v1");
     [a, b, c, d]
+}
+
+/// The key a gateway seals with if its operator set none: whoever runs it has the client secret, the store has not.
+pub fn from_client_secret(client_secret: &SecretString) -> SecretBytes {
+    derive_key(client_secret.expose().as_bytes(), b"zengate operator key", &[b"from the client secret v1"])
 }
 
 #[cfg(test)]

@@ -1,0 +1,133 @@
+//! Routes: one for each place, exact, and each says who may pass.
+
+use super::*;
+
+#[test]
+fn one_place_has_one_route_and_one_carrier_one_entry() {
+    // Q01, D13
+    let second = |host: &str, path: &str| {
+        route(&format!("  - {{ host: {host}, path: {path}, access: anonymous, upstream: 'http://127.0.0.1:1' }}\n"))
+    };
+    one_fault(
+        "zengate.yaml:13:37: routes[1].path: wiki.example.com/ is already routes[0]",
+        &second("wiki.example.com", "/"),
+        &second("wiki.example.com", "/public"),
+    );
+    one_fault("is already routes[0]", &second("Wiki.Example.Com", "/"), &second("other.example.com", "/"));
+    let named = |a: &str, b: &str| {
+        route(&format!(
+            "    name: {a}\n  - {{ name: {b}, host: b.test, access: session, upstream: 'http://127.0.0.1:1' }}\n"
+        ))
+    };
+    one_fault("is already the name of routes[0]", &named("x", "x"), &named("x", "y"));
+    one_fault("is already the name of routes[0]", &named("b.test/", "b.test/"), SHORTEST);
+    let issuers = |two: &str| with("[https://oidc.idp.xlogin.att.com]", &format!("[https://a.test/x, {two}]"));
+    for twice in [
+        "https://a.test/x",
+        "{ issuer: https://a.test/x }",
+        "https://A.test/x",
+        "https://a.test:443/x",
+        "https://a.test/x/",
+    ] {
+        one_fault("trusted_issuers[1]", &issuers(twice), &issuers("https://a.test/y"));
+    }
+}
+
+#[test]
+fn every_route_says_who_may_pass() {
+    // Q06
+    one_fault("routes[0].access: is missing", &with("    access: session\n", ""), SHORTEST);
+    one_fault(
+        "routes[0].access",
+        &with("access: session", "access: public"),
+        &with("access: session", "access: anonymous"),
+    );
+    one_fault("routes[0].access", &with("access: session", "access: Session"), SHORTEST);
+    one_fault("routes[0].access", &with("access: session", "access: [session]"), SHORTEST);
+    one_fault("routes[0].access", &with("access: session", "access: no"), SHORTEST);
+    let anonymous = with("access: session", "access: anonymous");
+    one_fault("routes[0].require", &format!("{anonymous}    require: {{ acr: [a1] }}\n"), &anonymous);
+}
+
+#[test]
+fn the_most_specific_route_is_listed_first_whatever_the_order() {
+    // Q07
+    let routes = |order: &[(&str, &str)]| {
+        let mut text = SHORTEST.split("  - host").next().unwrap().to_owned();
+        for (path, access) in order {
+            text.push_str(&format!(
+                "  - {{ host: a.test, path: {path}, access: {access}, upstream: 'http://127.0.0.1:1' }}\n"
+            ));
+        }
+        let shown = effective(&good(&text));
+        shown.split("Routes").nth(1).unwrap().to_owned()
+    };
+    let one = routes(&[("/", "anonymous"), ("/admin", "session"), ("/admin/open", "anonymous")]);
+    assert_eq!(one, routes(&[("/admin/open", "anonymous"), ("/admin", "session"), ("/", "anonymous")]));
+    let paths: Vec<_> = one.lines().skip(2).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(paths, ["/admin/open", "/admin", "/"]);
+}
+
+#[test]
+fn routes_are_exact_and_outside_our_own_prefix() {
+    let path = |path: &str| route(&format!("    path: {path}\n"));
+    one_fault("lies under the gateway's own prefix", &path("/oauth2/x"), &path("/oauth2x"));
+    one_fault("lies under the gateway's own prefix", &path("/oauth2"), &format!("prefix: /_gate\n{}", path("/oauth2")));
+    for wrong in ["app", "/app/", "//", "/a/../b", "'/a*'", "'/%61'"] {
+        one_fault("routes[0].path", &path(wrong), &path("/app"));
+    }
+    for wrong in ["'*.example.com'", "wiki.example.com:443", "https://wiki.example.com", "bücher.example"] {
+        one_fault("routes[0].host", &with("wiki.example.com", wrong), SHORTEST);
+    }
+    let upstream = |to: &str| with("http://127.0.0.1:3000", to);
+    assert_eq!(
+        good(&upstream("http://app.internal:8080")).routes[0].upstream.addresses,
+        ["192.0.2.7:8080".parse().unwrap()]
+    );
+    for wrong in ["http://app.internal/x", "http://u:canary@app.internal", "unix:/run/app", "app.internal:80"] {
+        let faults = bad(&upstream(wrong));
+        assert!(faults[0].contains("routes[0].upstream") && !faults[0].contains("canary"), "{faults:#?}");
+    }
+}
+
+#[test]
+fn a_whole_route_is_read_as_it_is_meant() {
+    let text = route(
+        "    path: /app\n    name: app\n    identity_headers:\n      preset: [x-auth-request, remote-user]\n      map:\n        X-Name: { claim: name, encoding: base64url }\n        X-User: sub\n    \
+         require:\n      acr: [a3]\n      claims: { groups: [staff, editors], verified: 'true' }\n      email_domains: [Example.com]\n    websocket: true\n    max_body: 10MB\n    \
+         pass_authorization: true\n    timeouts: { connect: 1s, read: 1h }\n",
+    );
+    let (config, warnings) = Machine::new().read_config(&text).unwrap();
+    let route = &config.routes[0];
+    assert_eq!(route.identity_headers.presets, [Preset::XAuthRequest, Preset::RemoteUser]);
+    let rule = |name: &str, claim: &str, encoding| HeaderRule { name: name.into(), claim: claim.into(), encoding };
+    assert_eq!(
+        route.identity_headers.map,
+        [rule("X-Name", "name", Encoding::Base64Url), rule("X-User", "sub", Encoding::Percent)]
+    );
+    assert_eq!(route.require.acr, ["a3"]);
+    assert_eq!(route.require.email_domains, ["example.com"]);
+    let claims: BTreeMap<_, _> = route.require.claims.iter().cloned().collect();
+    assert_eq!(claims["groups"], ["staff", "editors"]);
+    assert_eq!(claims["verified"], ["true"]);
+    assert_eq!((route.websocket, route.pass_authorization, route.max_body), (true, true, 10_000_000));
+    assert_eq!((route.upstream.connect_timeout.as_secs(), route.upstream.read_timeout.as_secs()), (1, 3600));
+    let keys: BTreeSet<_> = warnings.iter().map(|w| w.key.as_str()).collect();
+    assert!(keys.contains("routes[0].require.acr") && keys.contains("routes[0].require.email_domains"), "{keys:?}");
+
+    let headers = |map: &str| super::tests::route(&format!("    identity_headers: {{ map: {map} }}\n"));
+    one_fault(
+        "are the same name to many apps",
+        &headers("{ X-User: sub, x-user: email }"),
+        &headers("{ X-User: sub }"),
+    );
+    one_fault("identity_headers.map.Connection", &headers("{ Connection: sub }"), &headers("{ X-User: sub }"));
+    one_fault("are the same name to many apps", &headers("{ X-User: sub, X_User: sub }"), &headers("{ X_User: sub }"));
+    one_fault("is not a header name", &headers("{ 'X User': sub }"), SHORTEST);
+    one_fault("identity_headers.map.Accept", &headers("{ Accept: sub }"), &headers("{ X-Accept: sub }"));
+    one_fault(
+        "map.X-User.claim: is missing",
+        &headers("{ X-User: {} }").replace("{}", "{ encoding: ascii }"),
+        SHORTEST,
+    );
+}

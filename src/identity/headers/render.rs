@@ -132,6 +132,16 @@ impl HeaderSet {
         self.0.values.iter().filter_map(|(place, value)| Some((self.0.names.get(usize::from(*place))?, value)))
     }
 
+    /// How many headers there are.
+    pub fn len(&self) -> usize {
+        self.0.values.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.values.is_empty()
+    }
+
     /// How many values the identity has that could not be written: too long, or not ASCII where only ASCII may stand.
     pub fn omitted(&self) -> usize {
         self.0.omitted

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use crate::cases::Case;
 use crate::contenders::BASE;
 use crate::figures::Figure;
-use crate::measure::Table;
+use crate::measure::{Row, Table};
+use crate::tables::{FEW, is_idle};
 
 /// A ratio and how low it is to be.
 struct Aim {
@@ -84,7 +85,8 @@ pub fn check(cases: &[Case]) -> Result<(), String> {
 pub fn table(tables: &[(&'static str, Table)]) -> String {
     let mut text = String::from(
         "\n## Aims\n\nRatios of two rows of one table above: of their medians, and of the lowest figure of each, which \
-         neighbours on the machine disturb less. Met or missed is said of the medians.\n\n\
+         neighbours on the machine disturb less. Met or missed is said of the medians. (!) stands beside a ratio of \
+         which a row was measured while its core was not busy, or in fewer than three rounds: it is not worth much.\n\n\
          | aim | target | stretch | measured (median) | by the lowest | met? |\n|---|---|---|---|---|---|\n",
     );
     for aim in AIMS {
@@ -93,8 +95,9 @@ pub fn table(tables: &[(&'static str, Table)]) -> String {
             None => ("reported".to_owned(), "–".to_owned()),
         };
         let (middle, lowest, verdict) = match aim.measured(tables) {
-            Ok((middle, lowest)) => {
-                (format!("{middle:.2}"), format!("{lowest:.2}"), aim.verdict(middle, lowest).to_owned())
+            Ok(Ratio { middle, lowest, doubtful }) => {
+                let mark = if doubtful { " (!)" } else { "" };
+                (format!("{middle:.2}"), format!("{lowest:.2}"), format!("{}{mark}", aim.verdict(middle, lowest)))
             }
             Err(why) => ("–".to_owned(), "–".to_owned(), format!("not measured: {why}")),
         };
@@ -103,18 +106,33 @@ pub fn table(tables: &[(&'static str, Table)]) -> String {
     text
 }
 
+/// What an aim came to.
+struct Ratio {
+    middle: f64,
+    lowest: f64,
+    /// Whether one of the rows says itself that it is not worth much.
+    doubtful: bool,
+}
+
 impl Aim {
     /// The ratio of the medians and that of the lowest figures, or why there is none.
-    fn measured(&self, tables: &[(&'static str, Table)]) -> Result<(f64, f64), String> {
+    fn measured(&self, tables: &[(&'static str, Table)]) -> Result<Ratio, String> {
         let (_, table) = tables.iter().find(|(case, _)| *case == self.case).ok_or("its case was not run")?;
         let of = |name: &str| {
             let row = table.rows.iter().find(|row| row.name == name).ok_or(format!("{name} was not in the run"))?;
-            let figures = (row.kept.median(self.figure), row.kept.lowest(self.figure));
+            let figures = (row.kept.median(self.figure), row.kept.lowest(self.figure), self.doubts(row));
             if figures.0.is_finite() { Ok(figures) } else { Err(format!("no round of {name} was kept")) }
         };
-        let (middle, lowest) = of(self.rows.0)?;
-        let (base_middle, base_lowest) = self.rows.1.map_or(Ok((1.0, 1.0)), of)?;
-        Ok((middle / base_middle, lowest / base_lowest))
+        let (middle, lowest, doubtful) = of(self.rows.0)?;
+        let (base_middle, base_lowest, base_doubtful) = self.rows.1.map_or(Ok((1.0, 1.0, false)), of)?;
+        let doubtful = doubtful || base_doubtful;
+        Ok(Ratio { middle: middle / base_middle, lowest: lowest / base_lowest, doubtful })
+    }
+
+    fn doubts(&self, row: &Row) -> bool {
+        // A peak that was none is half of nothing; one connection and sign-ins do not keep a core busy anyway.
+        let saturated = matches!(self.figure, Figure::Cpu | Figure::P99);
+        row.kept.all(self.figure).len() < FEW || (saturated && is_idle(row))
     }
 
     fn verdict(&self, middle: f64, lowest: f64) -> &'static str {

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -194,8 +195,7 @@ pub fn pace(requests: &Requests, rate: u32, connections: usize, span: Duration) 
     let count = usize::try_from(span.as_nanos() / between.as_nanos()).unwrap_or_default();
     let begin = Instant::now() + Duration::from_millis(20);
     let times = in_threads(connections, |thread| {
-        // The kernel lets sleepers oversleep by 50 µs unless told otherwise.
-        let _then_a_little_late = fs::write("/proc/thread-self/timerslack_ns", "1");
+        sleep_exactly();
         let mut line = Line::open(requests)?;
         let mut times = Vec::new();
         for place in (thread..count).step_by(connections) {
@@ -216,6 +216,14 @@ pub fn pace(requests: &Requests, rate: u32, connections: usize, span: Duration) 
     answers.sort_by(f64::total_cmp);
     late.sort_by(f64::total_cmp);
     Ok(Latencies { answers, late })
+}
+
+/// The kernel lets sleepers oversleep by 50 µs unless told otherwise, thread by thread.
+fn sleep_exactly() {
+    let thread = fs::read_link("/proc/thread-self").unwrap_or_default();
+    if let Some(id) = thread.file_name() {
+        let _then_a_little_late = fs::write(Path::new("/proc").join(id).join("timerslack_ns"), "1");
+    }
 }
 
 /// Whole sign-ins, each by a new browser, from the app's page to the app's page.

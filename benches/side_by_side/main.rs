@@ -63,7 +63,7 @@ fn compare(options: &Options) -> ExitCode {
     if options.list {
         for case in &cases {
             let names: Vec<_> = case.entries.iter().map(|entry| entry.name.as_str()).collect();
-            println!("{}: {}\n    {}", case.name, case.question, names.join(", "));
+            println!("{}: {}\n    {}", case.name, case.question, names.join("; "));
         }
         return ExitCode::SUCCESS;
     }

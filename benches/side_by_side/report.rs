@@ -36,7 +36,7 @@ impl Report {
             &mut text,
             &format!(
                 "{} rounds of {} s each; {} keep-alive connections when saturated, {} requests/s over {OPEN_CONNECTIONS} \
-                 for latency; one worker thread a proxy; HTTP/1.1 without TLS on 127.0.0.1.",
+                 for latency unless a table says otherwise; one worker thread a proxy; HTTP/1.1 without TLS on 127.0.0.1.",
                 options.rounds,
                 seconds(options.span),
                 options.connections,

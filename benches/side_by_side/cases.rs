@@ -1,7 +1,7 @@
 //! What is measured. A new case is one more entry of [`all`].
 
-use crate::contenders::zengate::{Gate, Store};
-use crate::contenders::{BASE, PEERS, Running, bare, zengate};
+use crate::contenders::zengate::{Gate, Store, Tokens};
+use crate::contenders::{BASE, Credential, PEERS, Running, bare, request, zengate};
 use crate::options::Options;
 use crate::scene::Scene;
 
@@ -12,6 +12,16 @@ pub enum Doing {
     Requests,
     /// Whole sign-ins.
     SignIns,
+}
+
+/// Which latencies are measured, beside the CPU time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timed {
+    No,
+    /// At the rate that was asked for.
+    Given,
+    /// Of one connection; then at half of the peak rate of the base.
+    HalfOfPeak,
 }
 
 /// How a contender is started for a case.
@@ -29,38 +39,40 @@ pub struct Case {
     pub question: &'static str,
     pub doing: Doing,
     pub expect: u16,
-    /// Whether latency is measured too.
-    pub paced: bool,
+    pub timed: Timed,
     pub entries: Vec<Entry>,
 }
 
+/// Sessions that take turns where Redis is asked for each: more than requests can be under way.
+const TURNS: usize = 1000;
+
 /// Every case there is.
-///
-/// Bearer tokens come here when the gateway takes them: a `Gate` whose requests show [`Scene::token`], beside the Envoy
-/// rows with `jwt_authn`, cached and not.
 pub fn all(options: &Options) -> Vec<Case> {
     let hot = Gate::default();
     let many = Gate { sessions: options.sessions, ..Gate::default() };
+    let fresh = Gate { cached: Some(2 * options.sessions), revalidate: Some("5m"), ..many.clone() };
     vec![
         Case {
             name: "hot",
             question: "A person who is signed in opens page after page (1 KiB each): the whole field.",
             doing: Doing::Requests,
             expect: 200,
-            paced: true,
+            timed: Timed::Given,
             entries: field("/app/1k", &hot, |_| true),
         },
         Case {
             name: "many",
-            question: "Each request is another person's, of `--sessions` whom the gateway has met. A session that nobody used for two \
-                       seconds is asked for in the store again, so above some 2 × requests/s of them this is mostly the store.",
+            question: "Each request is another person's, of `--sessions` whom the gateway has met. By default a session that nobody used \
+                       for two seconds is asked for in the store again, so above some 2 × requests/s of them this is mostly the store. \
+                       Kept fresh: with `sessions.revalidate: 5m` and room for all, so that only the process is asked.",
             doing: Doing::Requests,
             expect: 200,
-            paced: true,
+            timed: Timed::Given,
             entries: vec![
                 base("/app/1k"),
                 gate("zengate, one session", "/app/1k", &hot),
                 gate("zengate, many", "/app/1k", &many),
+                gate("zengate, many, kept fresh", "/app/1k", &fresh),
             ],
         },
         Case {
@@ -68,26 +80,52 @@ pub fn all(options: &Options) -> Vec<Case> {
             question: "The session is in Redis: cached in process, or asked for on each request (room for one in process).",
             doing: Doing::Requests,
             expect: 200,
-            paced: true,
+            timed: Timed::Given,
             entries: together([
                 vec![
                     base("/app/1k"),
+                    gate("zengate, hot", "/app/1k", &hot),
                     gate("zengate, Redis, cached", "/app/1k", &Gate { store: Store::Redis, ..hot.clone() }),
                     gate(
                         "zengate, Redis, asked each time",
                         "/app/1k",
-                        &Gate { store: Store::Redis, cached: Some(1), ..many.clone() },
+                        &Gate { store: Store::Redis, sessions: TURNS, cached: Some(1), ..hot.clone() },
                     ),
                 ],
                 peers("/app/1k", |name| name == "apache + oidc, Redis"),
             ]),
         },
         Case {
+            name: "bearer",
+            question: "Programs show access tokens (RS256) that were seen before, one after the other.",
+            doing: Doing::Requests,
+            expect: 200,
+            timed: Timed::Given,
+            entries: bearers(Tokens::Remembered, |name| name == "envoy + jwt_authn, cached"),
+        },
+        Case {
+            name: "bearer-unseen",
+            question: "The same tokens, but nothing is remembered of them: each request costs a signature.",
+            doing: Doing::Requests,
+            expect: 200,
+            timed: Timed::Given,
+            entries: bearers(Tokens::Forgotten, |name| name == "envoy + jwt_authn"),
+        },
+        Case {
+            name: "latency",
+            question: "How long one person waits: a single connection that sends its next request when it has its answer; then \
+                       many, at half of the rate that bare pingora gives at its peak.",
+            doing: Doing::Requests,
+            expect: 200,
+            timed: Timed::HalfOfPeak,
+            entries: field("/app/1k", &hot, |name| ["nginx", "nginx + auth_request"].contains(&name)),
+        },
+        Case {
             name: "anonymous",
             question: "Somebody who is not signed in opens a page and is sent to sign in.",
             doing: Doing::Requests,
             expect: 302,
-            paced: true,
+            timed: Timed::Given,
             entries: together([vec![gate("zengate", "/app/1k", &hot)], peers("/app/1k", signs_in)])
                 .into_iter()
                 .map(without_session)
@@ -95,10 +133,10 @@ pub fn all(options: &Options) -> Vec<Case> {
         },
         Case {
             name: "sign-ins",
-            question: "Whole sign-ins a second, eight people at once; what the carriers and the browsers spend is not counted.",
+            question: "Whole sign-ins a second, eight people at once, each in a new browser.",
             doing: Doing::SignIns,
             expect: 200,
-            paced: false,
+            timed: Timed::No,
             entries: together([
                 vec![
                     gate("zengate, embedded store", "/app", &hot),
@@ -113,7 +151,7 @@ pub fn all(options: &Options) -> Vec<Case> {
             question: "Answers of 17 bytes.",
             doing: Doing::Requests,
             expect: 200,
-            paced: false,
+            timed: Timed::No,
             entries: field("/app/tiny", &hot, few),
         },
         Case {
@@ -121,7 +159,7 @@ pub fn all(options: &Options) -> Vec<Case> {
             question: "Answers of 1 MiB.",
             doing: Doing::Requests,
             expect: 200,
-            paced: false,
+            timed: Timed::No,
             entries: field("/app/1m", &hot, few),
         },
         Case {
@@ -129,7 +167,7 @@ pub fn all(options: &Options) -> Vec<Case> {
             question: "One session, requests to each route in turn.",
             doing: Doing::Requests,
             expect: 200,
-            paced: false,
+            timed: Timed::No,
             entries: vec![
                 base("/app/1k"),
                 gate("zengate, 1 route", "/app/1k", &hot),
@@ -143,7 +181,7 @@ pub fn all(options: &Options) -> Vec<Case> {
             question: "How many identity headers the app is told.",
             doing: Doing::Requests,
             expect: 200,
-            paced: false,
+            timed: Timed::No,
             entries: vec![
                 base("/app/1k"),
                 gate("zengate, none", "/app/1k", &Gate { headers: 0, ..hot.clone() }),
@@ -200,6 +238,25 @@ fn visit(host: &str) -> Vec<u8> {
         "GET /app/1k HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: text/html\r\nAccept-Language: en\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// Contenders that take access tokens, and the base with the same requests.
+fn bearers(tokens: Tokens, wanted: fn(&str) -> bool) -> Vec<Entry> {
+    const PATH: &str = "/app/1k";
+    // One header, as Envoy is told to send.
+    let own = Gate { tokens: Some(tokens), headers: 1, ..Gate::default() };
+    field(PATH, &own, wanted).into_iter().map(|entry| with_tokens(PATH, entry)).collect()
+}
+
+/// The same contender, asked with one token after the other.
+fn with_tokens(path: &'static str, entry: Entry) -> Entry {
+    let start = move |scene: &Scene| {
+        let mut running = (entry.start)(scene)?;
+        let shown = |token: &String| request(path, &running.authority, &Credential::Bearer(token.clone()));
+        running.requests = scene.tokens()?.all.iter().map(shown).collect();
+        Ok(running)
+    };
+    Entry { name: entry.name, start: Box::new(start) }
 }
 
 fn together<const N: usize>(groups: [Vec<Entry>; N]) -> Vec<Entry> {

@@ -1,8 +1,11 @@
-//! Three kinds of load: as much as goes (closed loop), so many a second whatever happens (open loop), whole sign-ins.
+//! Kinds of load: as much as goes over many connections or over one (closed loop), so many a second whatever happens
+//! (open loop), whole sign-ins.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +15,7 @@ use crate::common::client::{Browser, connect};
 
 /// Threads that saturate.
 const THREADS: usize = 4;
-/// Connections of the open loop.
+/// Connections of the open loop at a given rate.
 pub const OPEN_CONNECTIONS: usize = 16;
 /// People who sign in at the same time.
 const PEOPLE: usize = 8;
@@ -129,23 +132,27 @@ fn body_length(head: &[u8]) -> Option<usize> {
 
 /// Sends every different request once, unmeasured: caches are as warm as they get.
 pub fn warm(requests: &Requests) -> Result<(), String> {
-    let mut line = Line::open(requests)?;
-    for _ in 0..requests.len() {
-        line.send()?;
-        line.receive()?;
-    }
+    in_threads(THREADS, |_| {
+        let mut line = Line::open(requests)?;
+        for _ in 0..requests.len().div_ceil(THREADS) {
+            line.send()?;
+            line.receive()?;
+        }
+        Ok(())
+    })?;
     Ok(())
 }
 
 /// As much as goes for `span`, over `connections`, each with one request under way.
 pub fn saturate(requests: &Requests, connections: usize, span: Duration) -> Result<Count, String> {
-    let begin = Instant::now();
-    let deadline = begin + span;
-    let answers = in_threads(THREADS, |_| {
+    let all_connected = Barrier::new(THREADS);
+    let counts = in_threads(THREADS, |_| {
         let lines: Result<Vec<_>, _> = (0..connections / THREADS).map(|_| Line::open(requests)).collect();
+        all_connected.wait();
+        let begin = Instant::now();
         let mut lines = lines?;
         let mut answers = 0;
-        while Instant::now() < deadline {
+        while begin.elapsed() < span {
             for line in &mut lines {
                 line.send()?;
             }
@@ -154,9 +161,25 @@ pub fn saturate(requests: &Requests, connections: usize, span: Duration) -> Resu
                 answers += 1;
             }
         }
-        Ok(answers)
+        Ok(Count { answers, time: begin.elapsed() })
     })?;
-    Ok(Count { answers: answers.into_iter().sum(), time: begin.elapsed() })
+    let time = counts.iter().map(|count| count.time).max().unwrap_or(span);
+    Ok(Count { answers: counts.iter().map(|count| count.answers).sum(), time })
+}
+
+/// One request after the other over one connection for `span`: how long each took, in microseconds, in order.
+pub fn one(requests: &Requests, span: Duration) -> Result<Vec<f64>, String> {
+    let mut line = Line::open(requests)?;
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while begin.elapsed() < span {
+        let sent = Instant::now();
+        line.send()?;
+        line.receive()?;
+        times.push(micros(sent.elapsed()));
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times)
 }
 
 /// Times of an open loop, in microseconds, in order; and how late the load itself was.
@@ -165,18 +188,17 @@ pub struct Latencies {
     pub late: Vec<f64>,
 }
 
-/// `rate` requests a second for `span`, whatever the answers do. Each is timed from when it was meant to be sent: a
+/// `rate` requests a second for `span` over `connections`, whatever the answers do. Each is timed from when it was meant to be sent: a
 /// request that had to wait behind a slow one has waited for the proxy all the same.
-pub fn pace(requests: &Requests, rate: u32, span: Duration) -> Result<Latencies, String> {
+pub fn pace(requests: &Requests, rate: u32, connections: usize, span: Duration) -> Result<Latencies, String> {
     let between = Duration::from_secs(1) / rate;
     let count = usize::try_from(span.as_nanos() / between.as_nanos()).unwrap_or_default();
     let begin = Instant::now() + Duration::from_millis(20);
-    let times = in_threads(OPEN_CONNECTIONS, |thread| {
-        // The kernel lets sleepers oversleep by 50 µs unless told otherwise.
-        let _then_a_little_late = fs::write("/proc/thread-self/timerslack_ns", "1");
+    let times = in_threads(connections, |thread| {
+        sleep_exactly();
         let mut line = Line::open(requests)?;
         let mut times = Vec::new();
-        for place in (thread..count).step_by(OPEN_CONNECTIONS) {
+        for place in (thread..count).step_by(connections) {
             let due = begin + between * u32::try_from(place).unwrap_or(u32::MAX);
             let early = due.saturating_duration_since(Instant::now());
             let waited_for_time = !early.is_zero();
@@ -194,6 +216,14 @@ pub fn pace(requests: &Requests, rate: u32, span: Duration) -> Result<Latencies,
     answers.sort_by(f64::total_cmp);
     late.sort_by(f64::total_cmp);
     Ok(Latencies { answers, late })
+}
+
+/// The kernel lets sleepers oversleep by 50 µs unless told otherwise, thread by thread.
+fn sleep_exactly() {
+    let thread = fs::read_link("/proc/thread-self").unwrap_or_default();
+    if let Some(id) = thread.file_name() {
+        let _then_a_little_late = fs::write(Path::new("/proc").join(id).join("timerslack_ns"), "1");
+    }
 }
 
 /// Whole sign-ins, each by a new browser, from the app's page to the app's page.

@@ -5,14 +5,17 @@
 //! prints one Markdown table a case. See benches/README.md for how to read it, `--help` for what can be chosen.
 //!
 //! A new case is an entry of [`cases::all`]; a new contender is a function that starts it and a line in
-//! [`contenders::PEERS`].
+//! [`contenders::PEERS`]; a new aim is a line in `aims.rs`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 
+mod aims;
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;
 mod contenders;
+mod cores;
+mod figures;
 mod load;
 mod measure;
 mod options;
@@ -21,6 +24,7 @@ mod report;
 mod roles;
 mod scene;
 mod seed;
+mod tables;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -50,11 +54,16 @@ fn main() -> ExitCode {
 }
 
 fn compare(options: &Options) -> ExitCode {
-    let cases: Vec<_> = cases::all(options).into_iter().filter(|case| options.wants_case(case.name)).collect();
+    let mut cases = cases::all(options);
+    if let Err(why) = aims::check(&cases) {
+        eprintln!("{why}");
+        return ExitCode::FAILURE;
+    }
+    cases.retain(|case| options.wants_case(case.name));
     if options.list {
         for case in &cases {
             let names: Vec<_> = case.entries.iter().map(|entry| entry.name.as_str()).collect();
-            println!("{}: {}\n    {}", case.name, case.question, names.join(", "));
+            println!("{}: {}\n    {}", case.name, case.question, names.join("; "));
         }
         return ExitCode::SUCCESS;
     }
@@ -65,18 +74,18 @@ fn compare(options: &Options) -> ExitCode {
         eprintln!("not finished after {} minutes; giving up", limit.as_secs() / 60);
         std::process::exit(1);
     });
-    let mut scene = match Scene::set(options) {
+    let scene = match Scene::set(options) {
         Ok(scene) => scene,
         Err(why) => {
             eprintln!("{why}");
             return ExitCode::FAILURE;
         }
     };
-    let mut report = report::Report::new(&scene, options);
+    let mut report = report::Report::new(&scene, options, ceiling(&scene, options));
     for case in &cases {
         eprintln!("== {}: {}", case.name, case.question);
-        let table = measure::case(case, &mut scene, options);
-        report.add(case, &table);
+        let table = measure::case(case, &scene, options);
+        report.add(case, table);
         if let Err(error) = report.write(options.out.as_deref()) {
             eprintln!("{error}");
             return ExitCode::FAILURE;
@@ -84,6 +93,17 @@ fn compare(options: &Options) -> ExitCode {
     }
     println!("{}", report.text());
     ExitCode::SUCCESS
+}
+
+/// What the load gets from the app when nobody stands between them: no proxy can be seen to give more.
+fn ceiling(scene: &Scene, options: &Options) -> Option<f64> {
+    let authority = scene.upstream.address.replace("127.0.0.1", "localhost");
+    let asked = contenders::request("/app/1k", &authority, &contenders::Credential::None);
+    let requests = load::Requests::new(authority, vec![asked], 200);
+    let count = load::saturate(&requests, options.connections, options.span).ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let answers = count.answers as f64;
+    Some(answers / seconds(count.time))
 }
 
 /// A duration in seconds, for figures.

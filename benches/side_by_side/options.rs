@@ -9,7 +9,7 @@ make side-by-side ARGS='…'   or   cargo bench --bench side_by_side -- …
   --seconds S       seconds of load for one figure (1)
   --connections N   keep-alive connections when saturated (64)
   --rate N          requests a second of the latency figures (1000)
-  --sessions N      sessions of the case with a different one on each request (10000)
+  --sessions N      sessions of the case with a different one on each request (100000)
   --case WORDS      only cases whose name holds one of these words, split by commas
   --only WORDS      only contenders whose name holds one of these words (and bare pingora)
   --out FILE        also write the tables to this file
@@ -41,7 +41,7 @@ impl Options {
             span: Duration::from_secs(1),
             connections: 64,
             rate: 1000,
-            sessions: 10_000,
+            sessions: 100_000,
             cases: Vec::new(),
             only: Vec::new(),
             out: None,

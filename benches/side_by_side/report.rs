@@ -1,31 +1,27 @@
-//! One Markdown table a case, and what one must know to read it.
+//! The report: where and how, one Markdown table a case, and what has become of the aims.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::cases::{Case, Doing};
-use crate::common::{median, spread};
-use crate::contenders::{BASE, PEERS};
+use crate::cases::Case;
+use crate::contenders::PEERS;
 use crate::load::OPEN_CONNECTIONS;
-use crate::measure::{Row, Table};
+use crate::measure::Table;
 use crate::options::Options;
 use crate::scene::{Scene, find};
-use crate::seconds;
-
-/// Fewer rounds than this say nothing about spread.
-const FEW: usize = 3;
+use crate::{aims, seconds, tables};
 
 /// The text as it grows.
 pub struct Report {
     text: String,
-    rate: u32,
+    tables: Vec<(&'static str, Table)>,
 }
 
 impl Report {
     /// The head: where and how.
-    pub fn new(scene: &Scene, options: &Options) -> Self {
+    pub fn new(scene: &Scene, options: &Options, ceiling: Option<f64>) -> Self {
         let mut text = String::from("# Side by side\n\n");
         let model = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
@@ -40,76 +36,32 @@ impl Report {
             &mut text,
             &format!(
                 "{} rounds of {} s each; {} keep-alive connections when saturated, {} requests/s over {OPEN_CONNECTIONS} \
-                 for latency; one worker thread a proxy; HTTP/1.1 without TLS on 127.0.0.1.",
+                 for latency unless a table says otherwise; one worker thread a proxy; HTTP/1.1 without TLS on 127.0.0.1.",
                 options.rounds,
                 seconds(options.span),
                 options.connections,
                 options.rate
             ),
         );
+        if let Some(ceiling) = ceiling {
+            let _ = writeln!(text, "Straight to the app, without a proxy, the load gets {ceiling:.0} requests/s.");
+        }
         let _ = writeln!(text, "Load average before: {}.", loads());
         for (program, version) in versions() {
             let _ = writeln!(text, "- {program}: {version}");
         }
-        Self { text, rate: options.rate }
+        Self { text, tables: Vec::new() }
     }
 
     /// Adds a case.
-    pub fn add(&mut self, case: &Case, table: &Table) {
-        let text = &mut self.text;
-        let (what, rate) = match case.doing {
-            Doing::Requests => ("request", "requests/s"),
-            Doing::SignIns => ("sign-in", "sign-ins/s"),
-        };
-        let _ = write!(text, "\n## {}\n\n{}\n\n", case.name, case.question);
-        let _ = writeln!(
-            text,
-            "| contender | CPU µs a {what}, with helper (lowest–highest) | of it helper | ÷ {BASE} | {rate} | \
-             p50 µs | p99 µs | memory MiB | rounds kept | forged headers |\n|---|---|---|---|---|---|---|---|---|---|"
-        );
-        let total = |row: &Row| row.cpu.iter().zip(&row.helper).map(|(own, helper)| own + helper).collect::<Vec<_>>();
-        let base = table.rows.iter().find(|row| row.name == BASE).map(|row| median(&total(row)));
-        let mut rows: Vec<(&Row, Vec<f64>)> = table.rows.iter().map(|row| (row, total(row))).collect();
-        rows.sort_by(|(_, one), (_, other)| median(one).total_cmp(&median(other)));
-        for (row, total) in rows {
-            let (low, high) = spread(&total);
-            let ratio = base.map(|base| median(&total) / base).filter(|ratio| ratio.is_finite());
-            let cpu =
-                if total.is_empty() { "–".into() } else { format!("{:.1} ({low:.1}–{high:.1})", median(&total)) };
-            let few = if row.rounds < FEW { " (too few)" } else { "" };
-            let _ = writeln!(
-                text,
-                "| {} | {cpu} | {} | {} | {} | {} | {} | {:.1} | {}{few} | {} |",
-                row.name,
-                figure(median(&row.helper), 1),
-                ratio.map_or("–".into(), |ratio| format!("{ratio:.2}")),
-                figure(median(&row.rate), 0),
-                figure(median(&row.p50), 0),
-                figure(median(&row.p99), 0),
-                row.pss_mib,
-                row.rounds,
-                row.forged,
-            );
-        }
-        for (name, why) in &table.missing {
-            let _ = writeln!(text, "\n**Not measured: {name}**: {}.", why.trim_end_matches('.').replace('\n', " "));
-        }
-        let (usual, low, high) = table.probe;
-        let (late, late_99) = table.late;
-        let _ = writeln!(
-            text,
-            "\nThe proxies' core took {usual:.1} ms for the probe ({low:.1}–{high:.1}); figures taken while it was off by \
-             more than 15 % are dropped."
-        );
-        if late.is_finite() {
-            let rate = self.rate;
-            let _ = writeln!(text, "At {rate}/s the load itself was late by {late:.0} µs (p99 {late_99:.0} µs).");
-        }
+    pub fn add(&mut self, case: &Case, table: Table) {
+        self.text.push_str(&tables::text(case, &table));
+        self.tables.push((case.name, table));
     }
 
-    /// The whole text.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// The whole text, with what has become of the aims so far.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.text, aims::table(&self.tables))
     }
 
     /// Writes what there is so far.
@@ -118,17 +70,13 @@ impl Report {
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir)?;
         }
-        fs::write(path, &self.text)
+        fs::write(path, self.text())
     }
 }
 
 fn line(text: &mut String, words: &str) {
     text.push_str(words);
     text.push('\n');
-}
-
-fn figure(value: f64, digits: usize) -> String {
-    if value.is_finite() { format!("{value:.digits$}") } else { "–".to_owned() }
 }
 
 fn loads() -> String {

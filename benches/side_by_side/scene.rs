@@ -1,6 +1,6 @@
 //! What every contender finds: an app to stand in front of, an authorizer, carriers, a Redis; and cores to run on.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,10 +14,17 @@ use tempfile::TempDir;
 use crate::common::client;
 use crate::common::process::Process;
 use crate::common::role::{self, Role};
+use crate::cores::{self, Ticks};
 use crate::options::Options;
 
 /// How long a contender may take to listen.
 const START: Duration = Duration::from_secs(20);
+
+/// Access tokens that take turns.
+const TOKENS: usize = 64;
+/// For whom they are, and what one may do with them.
+pub const AUDIENCE: &str = "bench";
+pub const SCOPE: &str = "read";
 
 /// A program and those that start it.
 type Wrapper = Vec<String>;
@@ -36,8 +43,16 @@ pub struct Scene {
     pub issuers: Vec<String>,
     redis: Option<(Process, u16)>,
     spinner: RefCell<Role>,
+    tokens: OnceCell<Tokens>,
     places: Cell<usize>,
     clients: Cell<usize>,
+}
+
+/// Access tokens, and the keys that they are signed with.
+pub struct Tokens {
+    pub jwks: Value,
+    /// At least one.
+    pub all: Vec<String>,
 }
 
 /// Who works for a contender on each request, beside itself.
@@ -54,7 +69,7 @@ impl Scene {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         // Servers that were started by root read their files as somebody else.
         open_to_all(dir.path())?;
-        let cores = if options.pin { split_cores() } else { None };
+        let cores = if options.pin { cores::split() } else { None };
         let mut base: Wrapper = Vec::new();
         if find("setpriv", &[]).is_some() {
             // Ends with this process, however that ends.
@@ -83,6 +98,7 @@ impl Scene {
             carriers: RefCell::new(carriers),
             redis: None,
             spinner: RefCell::new(role::start(&proxy_wrapper, &["spin"])),
+            tokens: OnceCell::new(),
             places: Cell::new(0),
             clients: Cell::new(0),
             dir,
@@ -165,19 +181,39 @@ impl Scene {
         self.issuer_json("GET", "/.well-known/openid-configuration", "")
     }
 
-    /// The plain issuer's keys, and a token of its for `audience`.
-    pub fn token(&self, audience: &str) -> Result<(Value, String), String> {
+    /// The plain issuer's keys, and access tokens of its (RFC 9068): the same ones whoever asks.
+    pub fn tokens(&self) -> Result<&Tokens, String> {
+        if self.tokens.get().is_none() {
+            let _nobody_else_did_so = self.tokens.set(self.signed_tokens()?);
+        }
+        self.tokens.get().ok_or("no tokens".to_owned())
+    }
+
+    fn signed_tokens(&self) -> Result<Tokens, String> {
         let metadata = self.issuer()?;
         let keys = metadata["jwks_uri"].as_str().and_then(|uri| uri.strip_prefix("http://")?.split_once('/'));
         let (_, path) = keys.ok_or("the issuer names no keys")?;
         let jwks = self.issuer_json("GET", &format!("/{path}"), "")?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claims = json!({
-            "header": { "alg": "RS256", "typ": "JWT", "kid": jwks["keys"][0]["kid"] },
-            "claims": { "iss": metadata["issuer"], "sub": "maya", "aud": audience, "iat": now, "exp": now + 86_400 },
-        });
-        let signed = self.issuer_json("POST", "/_control/sign", &claims.to_string())?;
-        Ok((jwks, signed["jwt"].as_str().ok_or("the issuer signed nothing")?.to_owned()))
+        let token = |number: usize| {
+            let claims = json!({
+                "header": { "alg": "RS256", "typ": "at+jwt", "kid": jwks["keys"][0]["kid"] },
+                "claims": {
+                    "iss": metadata["issuer"],
+                    "sub": format!("{number:06}-bench-subject-of-a-usual-length"),
+                    "aud": AUDIENCE,
+                    "client_id": "bench-program",
+                    "scope": format!("{SCOPE} write"),
+                    "jti": format!("bench-{number:06}-0123456789abcdef"),
+                    "iat": now,
+                    "exp": now + 86_400,
+                },
+            });
+            let signed = self.issuer_json("POST", "/_control/sign", &claims.to_string())?;
+            Ok(signed["jwt"].as_str().ok_or("the issuer signed nothing")?.to_owned())
+        };
+        let all = (0..TOKENS).map(token).collect::<Result<_, String>>()?;
+        Ok(Tokens { jwks, all })
     }
 
     fn issuer_json(&self, method: &str, path: &str, body: &str) -> Result<Value, String> {
@@ -199,6 +235,17 @@ impl Scene {
             Helper::Authorizer => self.authorizer.process.cpu_nanos(),
             Helper::Redis => self.redis.as_ref().map_or(0, |(process, _)| process.cpu_nanos()),
         }
+    }
+
+    /// CPU time of the carriers.
+    pub fn carriers_nanos(&self) -> u64 {
+        self.carriers.borrow().process.cpu_nanos()
+    }
+
+    /// What the kernel has counted for the cores of load and app, if they have their own.
+    pub fn load_ticks(&self) -> Option<Ticks> {
+        let (_, others) = self.cores.as_ref()?;
+        Some(Ticks::of(others))
     }
 
     /// How long the proxies' core takes for a fixed piece of work, in milliseconds of its time.
@@ -269,24 +316,6 @@ fn wrap(wrapper: &Wrapper, command: &Command) -> Command {
     wrapped.args(rest).arg(command.get_program()).args(command.get_args());
     wrapped.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     wrapped
-}
-
-/// One core for the proxies, the others for load and app; nothing if there is only one.
-fn split_cores() -> Option<(String, String)> {
-    find("taskset", &[])?;
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim().to_owned();
-    let cores: Vec<u32> = list
-        .split(',')
-        .filter_map(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            Some(first.parse::<u32>().ok()?..=last.parse::<u32>().ok()?)
-        })
-        .flatten()
-        .collect();
-    let (first, rest) = cores.split_first()?;
-    let rest: Vec<String> = rest.iter().map(u32::to_string).collect();
-    (!rest.is_empty()).then(|| (first.to_string(), rest.join(",")))
 }
 
 /// The last lines of a log, for whoever wonders why a server did not start.

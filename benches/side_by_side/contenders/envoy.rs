@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Credential, ENVOY, Running, program, signed_in};
 use crate::common::process::Process;
-use crate::scene::{Place, Scene, free_port};
+use crate::scene::{AUDIENCE, Place, Scene, free_port};
 
-const AUDIENCE: &str = "bench";
 const HTTP: &str = "type.googleapis.com/envoy.extensions.filters.http";
 
 pub fn plain(scene: &Scene, path: &str) -> Result<Running, String> {
@@ -38,11 +37,11 @@ pub fn jwt_cached(scene: &Scene, path: &str) -> Result<Running, String> {
 }
 
 fn start_jwt(scene: &Scene, path: &str, cache: Option<Value>) -> Result<Running, String> {
-    let (jwks, token) = scene.token(AUDIENCE)?;
+    let tokens = scene.tokens()?;
     let mut provider = json!({
         "issuer": scene.issuers.get(1),
         "audiences": [AUDIENCE],
-        "local_jwks": { "inline_string": jwks.to_string() },
+        "local_jwks": { "inline_string": tokens.jwks.to_string() },
         "claim_to_headers": [{ "header_name": "x-auth-user", "claim_name": "sub" }],
     });
     if let Some(cache) = cache {
@@ -54,7 +53,11 @@ fn start_jwt(scene: &Scene, path: &str, cache: Option<Value>) -> Result<Running,
         "rules": [{ "match": { "prefix": "/" }, "requires": { "provider_name": "issuer" } }],
     });
     let (process, place, port) = start(scene, free_port()?, Some(("jwt_authn", filter)))?;
-    let running = Running::open(vec![process], port, path).guarding(path, Credential::Bearer(token), "X-Auth-User");
+    let running = Running::open(vec![process], port, path).guarding(
+        path,
+        Credential::Bearer(tokens.all[0].clone()),
+        "X-Auth-User",
+    );
     Ok(Running { _place: Some(place), ..running })
 }
 

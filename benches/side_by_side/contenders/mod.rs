@@ -8,6 +8,7 @@ pub mod zengate;
 
 use std::process::Command;
 
+use crate::common::client;
 use crate::common::process::Process;
 use crate::roles::AUTHORIZED;
 use crate::scene::{Helper, Place, Scene};
@@ -64,7 +65,17 @@ pub struct Running {
     pub identity: Option<&'static str>,
     /// A path that the app answers with the request it saw.
     pub proof_path: String,
+    /// Where its metrics are, if it is ours.
+    admin: Option<u16>,
     _place: Option<Place>,
+}
+
+/// What the gateway counts by itself.
+pub struct Tally {
+    /// Sessions that were asked for in the store before the request went on.
+    pub look_ups: f64,
+    /// Access tokens whose signature was verified.
+    pub signatures: f64,
 }
 
 impl Running {
@@ -80,6 +91,19 @@ impl Running {
         kib / 1024.0
     }
 
+    /// What it has counted so far, if it is ours.
+    pub fn tally(&self) -> Option<Tally> {
+        let metrics = client::ask("GET", &format!("localhost:{}", self.admin?), "/metrics", "", "").ok()?;
+        let count = |series: &str| {
+            let value = metrics.body.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+            value.unwrap_or_default()
+        };
+        Some(Tally {
+            look_ups: count("zengate_session_lookups_total{from=\"store\"}"),
+            signatures: count("zengate_bearer_tokens_total{outcome=\"verified\"}"),
+        })
+    }
+
     /// A proxy at `port` that passes everything on; the requests carry a session cookie all the same.
     fn open(processes: Vec<Process>, port: u16, path: &str) -> Self {
         let authority = format!("localhost:{port}");
@@ -93,6 +117,7 @@ impl Running {
             refuses: false,
             identity: None,
             proof_path: "/app/echo".to_owned(),
+            admin: None,
             _place: None,
         }
     }
@@ -120,7 +145,7 @@ pub fn request(path: &str, host: &str, credential: &Credential) -> Vec<u8> {
 
 /// Signs a person in at the contender and returns the cookies it gave.
 fn signed_in(authority: &str) -> Result<Credential, String> {
-    let mut browser = crate::common::client::Browser::default();
+    let mut browser = client::Browser::default();
     let page = browser.visit(&format!("http://{authority}/app/echo"))?;
     if page.status != 200 {
         let body: String = page.body.chars().take(300).collect();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use super::{Credential, Running, request};
-use crate::scene::{Helper, Scene, free_port};
+use crate::scene::{AUDIENCE, Helper, SCOPE, Scene, free_port};
 use crate::seed::{self, Seed};
 
 /// Where sessions are kept.
@@ -15,6 +15,15 @@ pub enum Store {
     Redis,
 }
 
+/// What becomes of access tokens that were found good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// They are remembered, as by default.
+    Remembered,
+    /// There is room for one: of many that take turns, none is known when it comes again.
+    Forgotten,
+}
+
 /// How it is configured, and who asks it.
 #[derive(Debug, Clone)]
 pub struct Gate {
@@ -23,6 +32,10 @@ pub struct Gate {
     pub sessions: usize,
     /// Sessions held in process, if not the default.
     pub cached: Option<usize>,
+    /// How long a session is served without a question to the store, if not the default.
+    pub revalidate: Option<&'static str>,
+    /// Routes that take access tokens instead of sessions.
+    pub tokens: Option<Tokens>,
     /// Routes on the one host; requests take turns.
     pub routes: usize,
     /// Hosts, each with one route; requests take turns.
@@ -33,7 +46,16 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { store: Store::Embedded, sessions: 1, cached: None, routes: 1, hosts: 1, headers: 8 }
+        Self {
+            store: Store::Embedded,
+            sessions: 1,
+            cached: None,
+            revalidate: None,
+            tokens: None,
+            routes: 1,
+            hosts: 1,
+            headers: 8,
+        }
     }
 }
 
@@ -61,7 +83,13 @@ pub fn start(scene: &Scene, path: &str, gate: &Gate) -> Result<Running, String> 
             (format!("  store: {url}\n  redis_prefix: \"{prefix}\"\n"), Helper::Redis)
         }
     };
-    let cached = gate.cached.map_or(String::new(), |cached| format!("  cache_entries: {cached}\n"));
+    let mut sessions = store;
+    if let Some(cached) = gate.cached {
+        let _ = writeln!(sessions, "  cache_entries: {cached}");
+    }
+    if let Some(revalidate) = gate.revalidate {
+        let _ = writeln!(sessions, "  revalidate: {revalidate}");
+    }
     let (id, secret) = scene.register(&format!("http://{authority}/oauth2/callback"));
     let issuers: String = scene.issuers.iter().map(|issuer| format!("      - {issuer}\n")).collect();
     let config = format!(
@@ -78,11 +106,14 @@ provider:
     scopes: [openid, name, email]
     trusted_issuers:
 {issuers}  allow_private_addresses: true
-sessions:
-{store}{cached}routes:
+sign_in:
+  starts_per_minute: 0
+{bearer}sessions:
+{sessions}routes:
 {routes}",
         discovery = scene.discovery,
         ui = scene.discovery_ui,
+        bearer = gate.tokens.map_or(String::new(), |tokens| bearer(issuer, tokens)),
         routes = routes(gate, &scene.upstream.address),
     );
     let file = place.file("zengate.yaml", &config)?;
@@ -97,7 +128,10 @@ sessions:
 
     let mut running = Running::open(vec![process], port, path);
     running.helper = helper;
-    if gate.store == Store::Memory {
+    running.admin = Some(admin);
+    if gate.tokens.is_some() {
+        running.credential = Credential::Bearer(scene.tokens()?.all[0].clone());
+    } else if gate.store == Store::Memory {
         // Nothing can be put there from outside.
         running.credential = super::signed_in(&authority)?;
     } else {
@@ -113,12 +147,21 @@ sessions:
     Ok(running)
 }
 
+fn bearer(issuer: &str, tokens: Tokens) -> String {
+    let room = if tokens == Tokens::Forgotten { "  cache_entries: 1\n" } else { "" };
+    format!("bearer:\n{room}  issuers:\n    - issuer: {issuer}\n      audiences: [{AUDIENCE}]\n")
+}
+
 fn routes(gate: &Gate, upstream: &str) -> String {
+    let access = match gate.tokens {
+        Some(_) => format!("bearer\n    require: {{ scopes: [{SCOPE}] }}"),
+        None => "session".to_owned(),
+    };
     let mut text = String::new();
     let mut route = |host: &str, path: &str| {
         let _ = write!(
             text,
-            "  - host: {host}\n    path: {path}\n    access: session\n    upstream: http://{upstream}\n    \
+            "  - host: {host}\n    path: {path}\n    access: {access}\n    upstream: http://{upstream}\n    \
              identity_headers:\n      preset: []\n"
         );
         if gate.headers > 0 {

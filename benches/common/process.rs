@@ -74,6 +74,11 @@ impl Process {
         self.rollup_kib("Rss:")
     }
 
+    /// Of that memory what belongs to no file, in KiB.
+    pub fn anonymous_kib(&self) -> u64 {
+        self.rollup_kib("Anonymous:")
+    }
+
     fn rollup_kib(&self, field: &str) -> u64 {
         let of = |pid: u32| {
             let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;

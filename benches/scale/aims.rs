@@ -34,7 +34,8 @@ pub const MEMORY: &str = "memory of a cached session";
 pub const IDLE: &str = "idle RSS";
 pub const START: &str = "start to first answer";
 pub const FAILED: &str = "requests that failed while keys rotated, announced or not";
-pub const WAITED: &str = "requests that waited for keys, announced rotation";
+pub const WAITED: &str =
+    "requests that waited for keys: all of an announced rotation, those under known keys of one at once";
 
 impl Aim {
     fn met(&self) -> &'static str {

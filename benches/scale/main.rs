@@ -14,6 +14,7 @@ mod connections;
 mod crowd;
 mod files;
 mod gate;
+mod keys;
 mod load;
 mod options;
 mod pace;
@@ -75,7 +76,7 @@ fn main() -> ExitCode {
 }
 
 const PARTS: [&str; 6] =
-    [start::NAME, rotation::NAME, places::HOSTS, places::ROUTES, connections::NAME, sessions::NAME];
+    [sessions::NAME, connections::NAME, places::HOSTS, places::ROUTES, start::NAME, rotation::NAME];
 
 fn run(options: &Options) -> Result<(), String> {
     let scene = Scene::set(options)?;

@@ -30,10 +30,10 @@ pub struct Panel {
 
 /// Panels in a row.
 const COLUMNS: usize = 2;
-const WIDTH: f64 = 420.0;
+const WIDTH: f64 = 430.0;
 const HEIGHT: f64 = 290.0;
 /// Around the frame of a panel.
-const LEFT: f64 = 56.0;
+const LEFT: f64 = 72.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 50.0;
@@ -138,7 +138,7 @@ fn frame(svg: &mut String, panel: &Panel, top: f64) {
     let middle = f64::midpoint(y(0.0), y(top));
     let _ = writeln!(
         svg,
-        "<text transform=\"translate(14 {middle:.1}) rotate(-90)\" text-anchor=\"middle\">CPU a request ÷ smallest</text>"
+        "<text transform=\"translate(16 {middle:.1}) rotate(-90)\" text-anchor=\"middle\">CPU a request ÷ smallest</text>"
     );
 }
 

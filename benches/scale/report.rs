@@ -10,7 +10,7 @@ use crate::connections::IN_FLIGHT;
 use crate::files;
 use crate::options::Options;
 use crate::plot::{Panel, Point, Series};
-use crate::rotation::{self, Run};
+use crate::rotation::{self, Manner, Run};
 use crate::rounds::{BASE, Row, Table};
 use crate::scene::Scene;
 use crate::sessions::{self, Held};
@@ -165,17 +165,18 @@ impl Report {
             text,
             "\n## start\n\nFrom the start of `zengate serve` to the last byte of its first answer, all cores, file and programs in \
              the page cache; what starts it (`setpriv`, `taskset`) is counted too. Memory half a second later.\n\n| store | \
-             first answer | ms (lowest–highest) | RSS MiB | PSS MiB | starts |\n|---|---|---|---|---|---|\n"
+             first answer | ms (lowest–highest) | RSS MiB | of it the program's file | PSS MiB | starts |\n|---|---|---|---|---|---|---|\n"
         );
         for kind in starts {
             let (low, high) = spread(&kind.millis);
             let _ = writeln!(
                 text,
-                "| {} | {} | {:.1} ({low:.1}–{high:.1}) | {:.1} | {:.1} | {} |",
+                "| {} | {} | {:.1} ({low:.1}–{high:.1}) | {:.1} | {:.1} | {:.1} | {} |",
                 kind.store,
                 kind.asked,
                 median(&kind.millis),
                 median(&kind.rss_mib),
+                median(&kind.file_mib),
                 median(&kind.pss_mib),
                 kind.millis.len()
             );
@@ -203,26 +204,30 @@ impl Report {
         let text = &mut self.sections;
         let _ = write!(
             text,
-            "\n## rotation\n\n{rate} requests a second over {} connections, {} access tokens, {} rotations; older keys stay \
-             published. The issuer takes {} ms to answer with its keys; who waited {} ms or more has waited for them.\n\n| rotation \
-             | requests | failed | waited under a known key | waited under a new key | fetches of keys | p50 µs | p99 µs | \
-             longest ms | CPU µs a request |\n|---|---|---|---|---|---|---|---|---|---|\n",
+            "\n## rotation\n\n{rate} requests a second over {} connections, {} access tokens, {} new keys; older ones stay \
+             published. The issuer takes {} ms to answer with its keys, and each of its answers is timed: who was under way \
+             when one ended has waited for it (under a key that the gateway had met: if it had been so for {} ms).\n\n| \
+             keys change | requests | failed | waited for keys, known key | waited for keys, new key | longer than {} ms \
+             otherwise | fetches of keys | p50 µs | p99 µs | longest ms | CPU µs a request |\n\
+             |---|---|---|---|---|---|---|---|---|---|---|\n",
             crate::pace::CONNECTIONS,
             rotation::CALLERS,
             rotation::ROTATIONS,
-            rotation::SLOW.as_millis(),
-            rotation::WAITED.as_millis(),
+            crate::keys::SLOW.as_millis(),
+            rotation::LONG.as_millis(),
+            rotation::LONG.as_millis(),
         );
         for run in runs {
             let _ = writeln!(
                 text,
-                "| {}, {:.0} s | {} | {} | {} | {} | {} | {:.0} | {:.0} | {:.1} | {:.1} |",
-                name(run),
+                "| {}, {:.0} s | {} | {} | {} | {} | {} | {} | {:.0} | {:.0} | {:.1} | {:.1} |",
+                run.manner.name(),
                 run.seconds,
                 run.requests,
                 run.failed,
                 run.waited_known,
                 run.waited_new,
+                run.long_otherwise,
                 run.fetches,
                 run.p50,
                 run.p99,
@@ -231,7 +236,8 @@ impl Report {
             );
         }
         for run in runs {
-            let _ = writeln!(text, "\n{}: the load itself was late by up to {:.0} µs (p99).", name(run), run.late);
+            let _ =
+                writeln!(text, "\n{}: the load itself was late by up to {:.0} µs (p99).", run.manner.name(), run.late);
             if let Some(first) = &run.first_failure {
                 let _ = writeln!(text, "The first failure: {first}.");
             }
@@ -243,10 +249,12 @@ impl Report {
         };
         let requests = thousands(runs.iter().map(|run| run.requests).sum());
         aims::found(&mut self.aims, aims::FAILED, total(|run| run.failed), format!("of {requests}"));
-        let waited = total(|run| if run.announced { run.waited_known + run.waited_new } else { 0 });
-        let at_once: usize =
-            runs.iter().filter(|run| !run.announced).map(|run| run.waited_new + run.waited_known).sum();
-        let more = format!("(and {at_once} of those that came first with a key that nobody had announced)");
+        let waited = total(|run| match run.manner {
+            Manner::Announced => run.waited_new + run.waited_known,
+            Manner::NotAtAll | Manner::AtOnce => run.waited_known,
+        });
+        let first: usize = runs.iter().filter(|run| run.manner == Manner::AtOnce).map(|run| run.waited_new).sum();
+        let more = format!("(beside {first} that came first with a key nobody had announced)");
         aims::found(&mut self.aims, aims::WAITED, waited, more);
     }
 
@@ -271,10 +279,6 @@ impl Report {
     }
 }
 
-fn name(run: &Run) -> &'static str {
-    if run.announced { "announced" } else { "at once" }
-}
-
 /// Writes a file, and the directory it lies in.
 pub fn write(path: &Path, text: &str) -> Result<(), String> {
     if let Some(dir) = path.parent() {
@@ -288,7 +292,7 @@ pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

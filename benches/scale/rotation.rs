@@ -1,8 +1,8 @@
 //! Part: an issuer changes its keys while programs come with its access tokens.
 //!
-//! Twice. *Announced*: a key is published for some time before it signs, as large issuers do; the gateway fetches it in
+//! Three times. *Not at all*: what this machine does to requests by itself. *Announced*: a key is published for some time before it signs, as large issuers do; the gateway fetches it in
 //! the background. *At once*: a key signs from the moment it is published, so whoever comes first with it has to wait:
-//! nobody could know it. Key sets come slowly ([`SLOW`]), so whoever waited for one is told apart by its time.
+//! nobody could know it. Key sets come slowly, by way of [`Relay`], so whoever waited for one can be told.
 
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::common::client;
 use crate::gate::{self, Plan, Target};
+use crate::keys::{Fetch, Relay};
 use crate::options::Options;
 use crate::pace::{Sample, pace};
 use crate::scene::Scene;
@@ -21,27 +22,36 @@ pub const NAME: &str = "rotation";
 pub const ROTATIONS: usize = 5;
 /// Programs, each with a token of its own, which it changes for a newer one some time after the keys have changed.
 pub const CALLERS: usize = 200;
-/// How long the issuer takes to answer with its keys.
-pub const SLOW: Duration = Duration::from_millis(100);
-/// An answer that took this long has waited for them, as far as one can tell from outside.
-pub const WAITED: Duration = Duration::from_millis(90);
+/// A request that takes longer than this has waited for something.
+pub const LONG: Duration = Duration::from_millis(50);
 /// How long before its use an announced key is published: the gateway looks for new ones once a minute.
 const ANNOUNCED: Duration = Duration::from_secs(60);
 /// Before the first rotation.
 const LEAD: Duration = Duration::from_secs(2);
 const AUDIENCE: &str = "https://api.bench.example";
 
+/// How keys change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    NotAtAll,
+    AtOnce,
+    Announced,
+}
+
 /// What became of one run.
 pub struct Run {
-    pub announced: bool,
+    pub manner: Manner,
     pub requests: usize,
     pub seconds: f64,
     /// Answers other than 200, and none at all; and what the first of them was.
     pub failed: usize,
     pub first_failure: Option<String>,
-    /// Requests that took as long as a fetch of keys, under a key that had been met and under one that had not.
+    /// Requests that were under way when a fetch of keys ended, and had been for [`LONG`]: under a key that had been met.
     pub waited_known: usize,
+    /// Requests that were under way when a fetch of keys ended, under a key that had not been met.
     pub waited_new: usize,
+    /// Requests that took longer than [`LONG`] while no fetch ended: the machine was busy with something else.
+    pub long_otherwise: usize,
     /// Microseconds from when a request was due.
     pub p50: f64,
     pub p99: f64,
@@ -49,9 +59,20 @@ pub struct Run {
     /// How late the load itself was: its 99th percentile.
     pub late: f64,
     /// How often the issuer was asked for its keys.
-    pub fetches: u64,
+    pub fetches: usize,
     /// CPU µs a request.
     pub cpu: f64,
+}
+
+impl Manner {
+    /// As it stands in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotAtAll => "not at all",
+            Self::AtOnce => "at once",
+            Self::Announced => "announced",
+        }
+    }
 }
 
 /// A caller's token, as a whole request.
@@ -63,24 +84,28 @@ pub struct Token {
 /// What callers show at the moment.
 pub type Tokens = Vec<RwLock<Arc<Token>>>;
 
-/// Runs both.
+/// Runs all three.
 pub fn measure(scene: &Scene, options: &Options) -> Result<Vec<Run>, String> {
-    [false, true].into_iter().map(|announced| once(scene, options, announced)).collect()
+    let issuer = Issuer { name: scene.issuers.get(1).ok_or("no issuer")?.clone() };
+    let keys = issuer.ask("GET", "/.well-known/openid-configuration", &Value::Null)?;
+    let keys = keys["jwks_uri"].as_str().and_then(|uri| uri.strip_prefix("http://")?.split_once('/'));
+    let (authority, path) = keys.ok_or("the issuer names no keys")?;
+    let relay = Relay::start(authority.to_owned(), format!("/{path}"));
+    let all = [Manner::NotAtAll, Manner::AtOnce, Manner::Announced];
+    all.into_iter().map(|manner| once(scene, options, &issuer, &relay, manner)).collect()
 }
 
-fn once(scene: &Scene, options: &Options, announced: bool) -> Result<Run, String> {
-    let issuer = Issuer { name: scene.issuers.get(1).ok_or("no issuer")?.clone() };
-    issuer.ask("POST", "/_control", &json!({ "latency_ms": { "jwks": SLOW.as_millis() } }))?;
+fn once(scene: &Scene, options: &Options, issuer: &Issuer, relay: &Relay, manner: Manner) -> Result<Run, String> {
     let plan = Plan {
         sessions: "  store: memory\n".to_owned(),
         routes: vec![("localhost".to_owned(), "/".to_owned(), "bearer")],
         more: format!(
-            "threads: 1\nbearer:\n  issuers:\n    - issuer: {}\n      audiences: ['{AUDIENCE}']\n",
-            issuer.name
+            "threads: 1\nbearer:\n  issuers:\n    - issuer: {}\n      audiences: ['{AUDIENCE}']\n      \
+             jwks_uri: http://{}/keys\n",
+            issuer.name, relay.address
         ),
         // The shortest that may be configured: with the defaults such a run would take hours.
         provider: "  jwks_refresh: 1m\n  jwks_cooldown: 1s\n",
-        ..Plan::on_redis(scene)?
     };
     let gate = gate::start(scene, &plan)?;
     let tokens: Result<Tokens, String> =
@@ -92,27 +117,33 @@ fn once(scene: &Scene, options: &Options, announced: bool) -> Result<Run, String
     if proof.status != 200 {
         return Err(format!("the gateway does not take the issuer's tokens: {}", proof.head));
     }
-    let fetches = issuer.fetches()?;
+    relay.fetches();
     let interval = options.rotation / u32::try_from(ROTATIONS).unwrap_or(1);
-    let hold = if announced { ANNOUNCED } else { Duration::ZERO };
+    let hold = if manner == Manner::Announced { ANNOUNCED } else { Duration::ZERO };
     let span = LEAD + hold + options.rotation;
-    eprintln!("   {} s, {}", span.as_secs(), if announced { "announced" } else { "at once" });
+    eprintln!("   {} s, {}", span.as_secs(), manner.name());
     let begin = Instant::now();
     let spent = gate.process.cpu_nanos();
     let (samples, rotated) = std::thread::scope(|scope| {
-        let (issuer, gate, tokens) = (&issuer, &gate, &tokens);
-        let rotating = scope.spawn(move || rotate(issuer, gate, tokens, begin + LEAD, interval, hold));
+        let (gate, tokens) = (&gate, &tokens);
+        let rotating = scope.spawn(move || match manner {
+            Manner::NotAtAll => Ok(()),
+            Manner::AtOnce | Manner::Announced => rotate(issuer, gate, tokens, begin + LEAD, interval, hold),
+        });
         let samples = pace(&gate.authority, tokens, options.rate, begin, span);
         (samples, rotating.join().map_err(|_| "the rotation panicked".to_owned()))
     });
     let spent = gate.process.cpu_nanos() - spent;
     rotated??;
     let samples = samples?;
-    issuer.ask("POST", "/_control", &json!({ "latency_ms": { "jwks": 0 } }))?;
-    let fetches = issuer.fetches()? - fetches;
+    let fetches: Vec<(Duration, Duration)> = relay.fetches().into_iter().map(|fetch| since(begin, fetch)).collect();
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let cpu = spent as f64 / 1000.0 / samples.len().max(1) as f64;
-    Ok(Run { announced, fetches, cpu, ..judge(samples, span) })
+    Ok(Run { manner, fetches: fetches.len(), cpu, ..judge(&samples, &fetches, span) })
+}
+
+fn since(begin: Instant, (from, to): Fetch) -> (Duration, Duration) {
+    (from.saturating_duration_since(begin), to.saturating_duration_since(begin))
 }
 
 fn bearer(token: &RwLock<Arc<Token>>) -> Result<String, String> {
@@ -183,11 +214,6 @@ impl Issuer {
         serde_json::from_str(&answer.body).map_err(|error| format!("{path}: {} {error}", answer.head))
     }
 
-    /// How often it was asked for its keys.
-    fn fetches(&self) -> Result<u64, String> {
-        Ok(self.ask("GET", "/_control", &Value::Null)?["counters"]["jwks"].as_u64().unwrap_or(0))
-    }
-
     /// A token signed with the newest key, the `key`th.
     fn token(&self, gate: &Target, caller: usize, key: usize) -> Result<Token, String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -209,13 +235,23 @@ impl Issuer {
 }
 
 /// What the samples say together.
-fn judge(samples: Vec<Sample>, span: Duration) -> Run {
+fn judge(samples: &[Sample], fetches: &[(Duration, Duration)], span: Duration) -> Run {
     let mut met = [Duration::MAX; ROTATIONS + 1];
     for sample in samples.iter().filter(|sample| sample.status == 200) {
         met[sample.key] = met[sample.key].min(sample.sent + sample.took);
     }
-    let slow = samples.iter().filter(|sample| sample.took >= WAITED);
-    let (new, known): (Vec<&Sample>, Vec<&Sample>) = slow.partition(|sample| sample.sent < met[sample.key]);
+    let (mut waited_known, mut waited_new, mut long_otherwise) = (0, 0, 0);
+    for sample in samples {
+        let under_way = |at: Duration, least: Duration| sample.sent + least < at && at <= sample.sent + sample.took;
+        let waited = |least: Duration| fetches.iter().any(|(_, end)| under_way(*end, least));
+        if sample.sent < met[sample.key] && waited(Duration::ZERO) {
+            waited_new += 1;
+        } else if waited(LONG) {
+            waited_known += 1;
+        } else if sample.took > LONG {
+            long_otherwise += 1;
+        }
+    }
     let failed: Vec<&Sample> = samples.iter().filter(|sample| sample.status != 200).collect();
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     let mut times: Vec<f64> = samples.iter().map(|sample| micros(sample.late + sample.took)).collect();
@@ -224,15 +260,16 @@ fn judge(samples: Vec<Sample>, span: Duration) -> Run {
     late.sort_by(f64::total_cmp);
     let part = |sorted: &[f64], place: usize| sorted.get(sorted.len() * place / 100).copied().unwrap_or(f64::NAN);
     Run {
-        announced: false,
+        manner: Manner::NotAtAll,
         requests: samples.len(),
         seconds: span.as_secs_f64(),
         failed: failed.len(),
         first_failure: failed
             .first()
             .map(|sample| format!("{} after {:.1} s, key {}", sample.status, sample.sent.as_secs_f64(), sample.key)),
-        waited_known: known.len(),
-        waited_new: new.len(),
+        waited_known,
+        waited_new,
+        long_otherwise,
         p50: part(&times, 50),
         p99: part(&times, 99),
         most: times.last().copied().unwrap_or(f64::NAN),

@@ -27,6 +27,8 @@ pub struct Starts {
     pub asked: &'static str,
     pub millis: Vec<f64>,
     pub rss_mib: Vec<f64>,
+    /// Of it what is not its own: pages of files, the program's above all. The kernel may drop them.
+    pub file_mib: Vec<f64>,
     pub pss_mib: Vec<f64>,
 }
 
@@ -92,6 +94,7 @@ fn once(scene: &Scene, starts: &mut Starts) -> Result<(), String> {
     let mib = |kib: u64| kib as f64 / 1024.0;
     starts.pss_mib.push(mib(process.pss_kib()));
     starts.rss_mib.push(mib(process.rss_kib()));
+    starts.file_mib.push(mib(process.rss_kib().saturating_sub(process.anonymous_kib())));
     drop(process);
     fs::remove_dir_all(&place.dir).map_err(|error| error.to_string())
 }

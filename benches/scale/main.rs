@@ -118,7 +118,12 @@ fn measure(
             let (table, left_out) = connections::measure(scene, options, crowd)?;
             report.sizes(part, &question(part), &table, None);
             report.connection_memory(&table, &left_out);
-            report.draw("open connections", &table, &[(part, "zengate"), (BASE, BASE)], None);
+            report.draw(
+                "open connections, at most 16 requests under way",
+                &table,
+                &[(part, "zengate"), (BASE, BASE)],
+                None,
+            );
         }
         places::HOSTS => {
             let table = places::measure(part, scene, options, crowd)?;

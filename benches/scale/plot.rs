@@ -58,7 +58,7 @@ pub fn draw(panels: &[Panel]) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
     text(&mut svg, 16.0, 26.0, "start", "16", "CPU time of a request, as a multiple of the smallest size's");
-    let legend = "dots: median of the rounds; whiskers: lowest and highest round; dashed: the most that is aimed at";
+    let legend = "each round against the smallest size in the same round; dots: median; whiskers: lowest and highest";
     text(&mut svg, 16.0, 46.0, "start", "12", legend);
     let most = panels.iter().flat_map(|panel| &panel.series).flat_map(|series| &series.points);
     let most = most.map(|point| point.high).filter(|high| high.is_finite()).fold(1.5, f64::max);
@@ -109,7 +109,9 @@ fn frame(svg: &mut String, panel: &Panel, top: f64) {
     if let Some(aim) = panel.aim {
         let style = format!("stroke=\"{AIM}\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\"");
         line(svg, (LEFT, y(aim)), (WIDTH - RIGHT, y(aim)), &style);
-        text(svg, WIDTH - RIGHT - 4.0, y(aim) - 6.0, "end", "12", &format!("aim: at most {aim}×"));
+        let (right, low) = (WIDTH - RIGHT - 14.0, HEIGHT - BOTTOM - 16.0);
+        line(svg, (right - 136.0, low - 4.0), (right - 112.0, low - 4.0), &style);
+        text(svg, right, low, "end", "12", &format!("aim: at most {aim:.2}×"));
     }
     for (place, (series, colour)) in panel.series.iter().zip(COLOURS).enumerate() {
         // Beside each other, so that whiskers of two series do not hide each other.
@@ -130,8 +132,14 @@ fn frame(svg: &mut String, panel: &Panel, top: f64) {
             }
             let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{middle:.1}\" r=\"4\" fill=\"{colour}\"/>");
         }
+        if let Some(last) = series.points.last() {
+            // The first above its whisker, the second below.
+            let (x, low) = (at(last).0, if place == 0 { y(last.high) - 7.0 } else { y(last.low) + 15.0 });
+            text(svg, x, low, "middle", "12", &format!("{:.2}×", last.value));
+        }
         // The legend of the panel, in its lower part: lines that matter are above.
-        let (left, low) = (LEFT + 14.0, HEIGHT - BOTTOM - 16.0 - f64::from(u8::try_from(place).unwrap_or(0)) * 18.0);
+        let below = panel.series.len() - 1 - place;
+        let (left, low) = (LEFT + 14.0, HEIGHT - BOTTOM - 16.0 - f64::from(u8::try_from(below).unwrap_or(0)) * 18.0);
         let _ = writeln!(svg, "<circle cx=\"{left:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{colour}\"/>", low - 4.0);
         text(svg, left + 10.0, low, "start", "12", series.label);
     }

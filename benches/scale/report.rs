@@ -69,13 +69,14 @@ impl Report {
         let text = &mut self.sections;
         let _ = write!(
             text,
-            "\n## {name}\n\n{question}\n\n| {name} | CPU µs a request (lowest–highest) | ÷ {BASE} | ÷ smallest | ÷ smallest, \
+            "\n## {name}\n\n{question}\n\n| {name} | CPU µs a request (lowest–highest) | ÷ {BASE} | ÷ smallest, same round (lowest–highest) | ÷ smallest, \
              of the lowest | the store was asked, a request | rounds kept |\n|---|---|---|---|---|---|---|\n"
         );
         for row in &table.rows {
             let base = table.rows.iter().find(|base| base.name == BASE && (base.size == row.size || base.size == 0));
             let smallest = table.series(row.name).first().copied().unwrap_or(row);
             let (low, high) = spread(&row.cpu);
+            let (least, most) = spread(&row.growth);
             let size = match (row.name, row.size) {
                 (BASE, 0) => BASE.to_owned(),
                 (BASE, size) => format!("{}, {BASE}", thousands(size)),
@@ -85,10 +86,10 @@ impl Report {
             let asked = row.asked as f64 / row.answers.max(1) as f64;
             let _ = writeln!(
                 text,
-                "| {size} | {:.1} ({low:.1}–{high:.1}) | {} | {:.2} | {:.2} | {} | {} |",
+                "| {size} | {:.1} ({low:.1}–{high:.1}) | {} | {:.2} ({least:.2}–{most:.2}) | {:.2} | {} | {} |",
                 row.median(),
                 base.map_or("–".to_owned(), |base| format!("{:.2}", row.median() / base.median())),
-                row.median() / smallest.median(),
+                row.growth(),
                 row.least() / smallest.least(),
                 if row.name == BASE { "–".to_owned() } else { format!("{asked:.4}") },
                 row.cpu.len(),
@@ -103,7 +104,7 @@ impl Report {
         if let (Some(aim), [first, .., last]) = (aim, &table.series(name)[..]) {
             let least = last.least() / first.least();
             let more = format!("({} to {}; of the lowest {least:.2})", thousands(first.size), thousands(last.size));
-            aims::found(&mut self.aims, aim, last.median() / first.median(), more);
+            aims::found(&mut self.aims, aim, last.growth(), more);
         }
     }
 
@@ -267,11 +268,9 @@ impl Report {
         aim: Option<f64>,
     ) {
         let series = names.iter().map(|(name, label)| {
-            let rows = table.series(name);
-            let smallest = rows.first().map_or(f64::NAN, |row| row.median());
-            let points = rows.iter().filter(|row| !row.cpu.is_empty()).map(|row| {
-                let (low, high) = spread(&row.cpu);
-                Point { size: row.size, value: row.median() / smallest, low: low / smallest, high: high / smallest }
+            let points = table.series(name).into_iter().filter(|row| !row.growth.is_empty()).map(|row| {
+                let (low, high) = spread(&row.growth);
+                Point { size: row.size, value: row.growth(), low, high }
             });
             Series { label, points: points.collect() }
         });

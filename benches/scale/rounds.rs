@@ -36,6 +36,8 @@ pub struct Row {
     pub size: usize,
     /// CPU µs a request, of the rounds in which the core was as fast as usual.
     pub cpu: Vec<f64>,
+    /// The same, each divided by the figure of the smallest size of its name in the same round: a slow spell hits both.
+    pub growth: Vec<f64>,
     /// Requests, and how often the store was asked meanwhile.
     pub answers: usize,
     pub asked: u64,
@@ -47,6 +49,11 @@ impl Row {
     /// The middle figure.
     pub fn median(&self) -> f64 {
         median(&self.cpu)
+    }
+
+    /// How much more a request costs than at the smallest size.
+    pub fn growth(&self) -> f64 {
+        median(&self.growth)
     }
 
     /// The lowest figure.
@@ -108,9 +115,18 @@ pub fn measure(subjects: &[Subject], scene: &Scene, options: &Options) -> Result
         eprintln!("   round {round} of {}", options.rounds);
     }
     let usual = median(&probes);
-    for (row, figures) in rows.iter_mut().zip(&figures) {
-        let near = figures.iter().filter(|(_, probe)| (probe / usual - 1.0).abs() <= DRIFT);
-        row.cpu = near.map(|(cpu, _)| *cpu).collect();
+    let near = |probe: f64| (probe / usual - 1.0).abs() <= DRIFT;
+    let smallest: Vec<usize> =
+        rows.iter().filter_map(|row| rows.iter().position(|first| first.name == row.name)).collect();
+    for ((row, own), smallest) in rows.iter_mut().zip(&figures).zip(smallest) {
+        for ((cpu, probe), (least, least_probe)) in own.iter().zip(&figures[smallest]) {
+            if near(*probe) {
+                row.cpu.push(*cpu);
+            }
+            if near(*probe) && near(*least_probe) {
+                row.growth.push(cpu / least);
+            }
+        }
     }
     let (low, high) = spread(&probes);
     Ok(Table { rows, probe: (usual, low, high) })

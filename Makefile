@@ -1,6 +1,7 @@
-# The two commands of the README, and what they are made of. Both ask no question.
+# The two commands of the README, and what they are made of. They ask no question.
 #   make demo   build, then start simulated carriers, a sample app and the gateway; prints one address to open
 #   make test   build, then every test
+#   make bench, make side-by-side, make scale   measure (benches/README.md)
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
 
 CARGO ?= cargo
@@ -8,11 +9,11 @@ BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
-.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers need-build need-count \
-  need-test help
+.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers scale need-build \
+  need-count need-test help
 
 help:
-	@sed -n '1,5s/^# \{0,1\}//p' Makefile
+	@sed -n '1,6s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked
@@ -38,6 +39,10 @@ instructions-record: need-count
 # ARGS go to the bench: make side-by-side ARGS='--case hot --rounds 9'; --help says which there are.
 side-by-side: need-build
 	$(CARGO) bench --locked --bench side_by_side -- --out target/side-by-side.md $(ARGS)
+
+# The same with more of everything: make scale ARGS='--part sessions --rounds 3'. Draws the picture with PLOT=docs/scale.svg.
+scale: need-test
+	$(CARGO) bench --locked --bench scale -- --out target/scale.md --plot $(or $(PLOT),target/scale.svg) $(ARGS)
 
 # What it can be compared with, as far as packages give it.
 side-by-side-peers:

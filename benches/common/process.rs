@@ -72,9 +72,23 @@ fn tasks(pid: u32) -> Vec<u32> {
 impl Process {
     /// Memory that is the tree's own, pages that are shared counted by their share (PSS), in KiB.
     pub fn pss_kib(&self) -> u64 {
+        self.rollup_kib("Pss:")
+    }
+
+    /// Memory that the tree has in hand, pages that are shared counted whole (RSS), in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        self.rollup_kib("Rss:")
+    }
+
+    /// Of that memory what belongs to no file, in KiB.
+    pub fn anonymous_kib(&self) -> u64 {
+        self.rollup_kib("Anonymous:")
+    }
+
+    fn rollup_kib(&self, field: &str) -> u64 {
         let of = |pid: u32| {
             let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-            rollup.lines().find(|line| line.starts_with("Pss:"))?.split_whitespace().nth(1)?.parse::<u64>().ok()
+            rollup.lines().find(|line| line.starts_with(field))?.split_whitespace().nth(1)?.parse::<u64>().ok()
         };
         self.tree().into_iter().filter_map(of).sum()
     }

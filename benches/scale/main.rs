@@ -11,6 +11,9 @@ mod aims;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+#[allow(dead_code, reason = "shared with a bench that needs more of it")]
+#[path = "../side_by_side/cores.rs"]
+mod cores;
 mod crowd;
 mod files;
 mod gate;

@@ -177,6 +177,8 @@ impl App {
         let store = open_store(&config)?;
         let federation = Arc::new(Federation::new(config.provider.clone())?);
         let metrics = Arc::new(Metrics::new());
+        let (stats, events) = (Arc::clone(federation.stats()), Arc::clone(federation.stats()));
+        metrics.show_provider(move || stats.exchanges(), move || events.events());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let routes = Arc::new(compiled.routes);
         let provider: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;

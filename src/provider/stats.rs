@@ -1,8 +1,10 @@
-//! What happened towards providers, counted; the owner turns it into metrics.
+//! What happened towards providers, counted; shown with the metrics.
 //!
 //! No counter is named after anything a peer or a browser can choose (security R06).
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::telemetry::Count;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -69,4 +71,39 @@ pub struct ProviderStats {
     pub crowded_out: Counter,
     /// `invalid_client` answers (N03): our registration is wrong, worth an alert.
     pub invalid_client: Counter,
+}
+
+impl ProviderStats {
+    /// What `zengate_provider_exchanges_total` shows.
+    pub fn exchanges(&self) -> Vec<Count> {
+        vec![
+            (&["discovery", "succeeded"], self.discovery.succeeded.get()),
+            (&["discovery", "failed"], self.discovery.failed.get()),
+            (&["metadata", "succeeded"], self.metadata.succeeded.get()),
+            (&["metadata", "failed"], self.metadata.failed.get()),
+            (&["key_set", "succeeded"], self.key_sets.succeeded.get()),
+            (&["key_set", "failed"], self.key_sets.failed.get()),
+            (&["redemption", "succeeded"], self.redemptions.succeeded.get()),
+            (&["redemption", "failed"], self.redemptions.failed.get()),
+            (&["userinfo", "succeeded"], self.userinfo.succeeded.get()),
+            (&["userinfo", "failed"], self.userinfo.failed.get()),
+        ]
+    }
+
+    /// What `zengate_provider_events_total` shows.
+    pub fn events(&self) -> Vec<Count> {
+        vec![
+            (&["untrusted_configuration"], self.untrusted_configurations.get()),
+            (&["stale_configuration"], self.stale_configurations.get()),
+            (&["stale_key_set"], self.stale_key_sets.get()),
+            (&["key_skipped"], self.keys_skipped.get()),
+            (&["key_alarming"], self.keys_alarming.get()),
+            (&["unknown_kid_found"], self.forced_found.get()),
+            (&["unknown_kid_in_vain"], self.forced_in_vain.get()),
+            (&["unknown_kid_failed"], self.forced_failed.get()),
+            (&["unknown_kid_cool_down"], self.forced_suppressed.get()),
+            (&["crowded_out"], self.crowded_out.get()),
+            (&["invalid_client"], self.invalid_client.get()),
+        ]
+    }
 }

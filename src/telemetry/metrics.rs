@@ -1,6 +1,7 @@
 //! Every number the gateway counts. Labels come from our own closed sets: never a subject, a path, a host the client
 //! named, a key id or an issuer from a token (an attacker could otherwise fill the memory of whoever scrapes us).
 
+use super::elsewhere::{self, Count};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 /// The registry and its handles, resolved once at start.
@@ -145,9 +146,17 @@ impl Metrics {
         }
     }
 
-    /// The registry, for rooms that bring their own collectors.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// Shows numbers that another room counts: `zengate_provider_exchanges_total{exchange,outcome}` and
+    /// `zengate_provider_events_total{event}`.
+    pub fn show_provider(
+        &self,
+        exchanges: impl Fn() -> Vec<Count> + Send + Sync + 'static,
+        events: impl Fn() -> Vec<Count> + Send + Sync + 'static,
+    ) {
+        let name = "zengate_provider_exchanges_total";
+        elsewhere::show(&self.registry, name, "Requests to carriers and issuers", &["exchange", "outcome"], exchanges);
+        let name = "zengate_provider_events_total";
+        elsewhere::show(&self.registry, name, "What was noticed about carriers and issuers", &["event"], events);
     }
 
     /// The text exposition format.

@@ -25,6 +25,15 @@ async fn a_rotation_costs_one_fetch_and_takes_the_old_key_s_tokens_with_it() {
     api.refuses("/api", &old).await;
     api.passes("/api", &new).await;
     assert_eq!(api.jwks_fetches(), fetches + 1);
+    // Whoever looks after it sees that a token brought the keys, and no trouble.
+    let shown = api.rig.app().metrics().render();
+    for line in [
+        r#"zengate_provider_exchanges_total{exchange="key_set",outcome="failed"} 0"#,
+        r#"zengate_provider_events_total{event="unknown_kid_found"} 1"#,
+        r#"zengate_provider_events_total{event="stale_key_set"} 0"#,
+    ] {
+        assert!(shown.lines().any(|other| other == line), "{line}: {shown}");
+    }
 }
 
 // E01, E03

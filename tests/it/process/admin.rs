@@ -84,7 +84,8 @@ async fn metrics_have_labels_from_closed_sets() {
     for line in metrics.body().lines().filter(|line| !line.starts_with('#')) {
         let Some((_, labels)) = line.split_once('{') else { continue };
         let names: Vec<_> = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name).collect();
-        assert!(names.iter().all(|name| ["outcome", "code", "from", "reason", "limit", "le"].contains(name)), "{line}");
+        let known = ["outcome", "code", "event", "exchange", "from", "reason", "limit", "le"];
+        assert!(names.iter().all(|name| known.contains(name)), "{line}");
     }
     drop(process);
 }

@@ -20,8 +20,8 @@ use common::{median, spread};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use zengate::config::Config;
 use zengate::identity::headers::{HeaderPlan, Reserved};
-use zengate::route::RouteTable;
 use zengate::route::path::NormalTarget;
+use zengate::route::{RouteSettings, RouteTable};
 use zengate::secret::SystemEntropy;
 use zengate::session::cache::{CacheLimits, SessionCache};
 use zengate::session::seal::{SealKeys, Sealer};
@@ -95,6 +95,10 @@ fn main() -> ExitCode {
         RouteTable::compile(routes).unwrap_or_else(|faults| panic!("{faults:?}"))
     };
     let (one, hundred) = (table(1), table(100));
+    let hosts: Vec<RouteSettings> = (0..1_000)
+        .map(|number| RouteSettings { host: format!("app-{number:03}.example.com"), ..config.routes[0].clone() })
+        .collect();
+    let thousand = RouteTable::compile(hosts).unwrap_or_else(|faults| panic!("{faults:?}"));
     let plan = HeaderPlan::compile(&config.routes[0].identity_headers).unwrap_or_else(|faults| panic!("{faults:?}"));
     let reserved = Reserved::build(std::iter::once(&plan));
     let fields: Vec<HeaderName> = NAMES.iter().map(|name| HeaderName::from_static(name)).collect();
@@ -131,6 +135,12 @@ fn main() -> ExitCode {
         "RouteTable::find, 100 routes of one host",
         Box::new(|| {
             black_box(hundred.find(black_box("localhost"), &target));
+        }),
+    );
+    step(
+        "RouteTable::find, 1,000 hosts of one route",
+        Box::new(|| {
+            black_box(thousand.find(black_box("app-500.example.com"), &first_route));
         }),
     );
     step(

@@ -40,6 +40,7 @@ fn records_of(kind: Kind) -> Records {
     TableDefinition::new(match kind {
         Kind::Session => "sessions",
         Kind::Attempt => "attempts",
+        Kind::Keys => "keys",
     })
 }
 
@@ -47,6 +48,7 @@ fn ends_of(kind: Kind) -> Ends {
     TableDefinition::new(match kind {
         Kind::Session => "session ends",
         Kind::Attempt => "attempt ends",
+        Kind::Keys => "key ends",
     })
 }
 

@@ -1,5 +1,7 @@
 //! What a cached session weighs: memory of the process before and after a cache was filled, divided by sessions.
 //!
+//! And what the embedded store keeps of its file, with page caches of several sizes, beside what a look-up costs.
+//!
 //! `cargo bench --bench memory` (`-- --sessions 1000000` for more of them). The figure is the kernel's count of the
 //! process' own pages, so what the allocator rounds up to and what the cache keeps beside each session are in it. Each
 //! row is a process of its own.
@@ -12,7 +14,9 @@ mod common;
 #[allow(dead_code, reason = "shared with a bench that needs more of it")]
 #[path = "../side_by_side/seed.rs"]
 mod seed;
+mod store;
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
@@ -43,23 +47,41 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--test") {
         return ExitCode::SUCCESS;
     }
-    let number = |name: &str| -> Option<usize> {
+    let value = |name: &str| {
         let place = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(place + 1)?.parse().ok()
+        arguments.get(place + 1)
     };
+    let number = |name: &str| -> Option<usize> { value(name)?.parse().ok() };
     let sessions = number("--sessions").unwrap_or(SESSIONS);
     if let Some(headers) = number("--headers") {
         weigh(sessions, headers);
         return ExitCode::SUCCESS;
     }
+    if let Some(file) = value("--file") {
+        store::weigh(Path::new(file), number("--cache").unwrap_or_default());
+        return ExitCode::SUCCESS;
+    }
     println!("| {sessions} cached sessions | empty cache, KiB | bytes a session |\n|---|---|---|");
     for headers in HEADERS {
-        let own = std::env::current_exe().expect("this program");
-        let mut one = Command::new(own);
-        one.args(["--sessions", &sessions.to_string(), "--headers", &headers.to_string()]);
-        assert!(one.status().is_ok_and(|status| status.success()), "a row could not be measured");
+        row(&["--sessions", &sessions.to_string(), "--headers", &headers.to_string()]);
+    }
+    println!();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("sessions.redb");
+    let kibibytes = store::make(&file, sessions) / 1024;
+    println!("| {sessions} sessions in a file of {kibibytes} KiB | own KiB | µs a look-up, median | p99 |");
+    println!("|---|---|---|---|");
+    for cache in store::CACHES {
+        row(&["--file", &file.to_string_lossy(), "--cache", &cache.to_string()]);
     }
     ExitCode::SUCCESS
+}
+
+/// Has a process of its own print one row.
+fn row(arguments: &[&str]) {
+    let own = std::env::current_exe().expect("this program");
+    let status = Command::new(own).args(arguments).status();
+    assert!(status.is_ok_and(|status| status.success()), "a row could not be measured");
 }
 
 /// Fills a cache and prints its row.

@@ -260,6 +260,22 @@ fn identity_and_values_lie_in_one_piece_of_memory_and_no_text_lies_there_twice()
 }
 
 #[test]
+fn values_of_the_largest_identity_are_found_behind_it() {
+    let mut large = parts();
+    for number in 0..63 {
+        large.claims.insert(format!("claim-{number:02}"), text(&"x".repeat(4096)));
+    }
+    large.claims.insert("zuletzt".to_owned(), text("Åsa, 100%"));
+    let map = [("X-Auth-Sub", "sub"), ("X-Auth-Last", "zuletzt"), ("X-Auth-Acr", "acr"), ("X-Auth-Long", "claim-62")];
+    let plan = plan(&[], &map);
+    let expected =
+        ["x-auth-sub: mccmnc-1", "x-auth-last: %C3%85sa, 100%25", "x-auth-acr: a3"].map(str::to_owned).to_vec();
+    let shown = shown(&plan, large);
+    assert_eq!(shown[..3], expected);
+    assert_eq!(shown[3].len(), "x-auth-long: ".len() + 4096);
+}
+
+#[test]
 fn a_plan_writes_only_names_that_are_free() {
     for taken in [
         "Host",

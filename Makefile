@@ -5,9 +5,11 @@
 
 CARGO ?= cargo
 BUILD_NEEDS = cmake:cmake cc:build-essential
+COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
-.PHONY: demo test lint bench side-by-side side-by-side-peers need-build need-test help
+.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers need-build need-count \
+  need-test help
 
 help:
 	@sed -n '1,5s/^# \{0,1\}//p' Makefile
@@ -26,6 +28,13 @@ lint:
 bench: need-build
 	$(CARGO) bench --locked --bench pass_through
 
+# Instructions of a signed-in request against the recorded ones; -record records them anew.
+instructions: need-count
+	$(CARGO) bench --locked --bench pass_through -- instructions
+
+instructions-record: need-count
+	$(CARGO) bench --locked --bench pass_through -- instructions --record
+
 # ARGS go to the bench: make side-by-side ARGS='--case hot --rounds 9'; --help says which there are.
 side-by-side: need-build
 	$(CARGO) bench --locked --bench side_by_side -- --out target/side-by-side.md $(ARGS)
@@ -36,6 +45,9 @@ side-by-side-peers:
 
 need-build:
 	@sh deploy/need.sh $(BUILD_NEEDS)
+
+need-count:
+	@sh deploy/need.sh $(COUNT_NEEDS)
 
 need-test:
 	@sh deploy/need.sh $(TEST_NEEDS)

@@ -307,11 +307,11 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         limits: ListenerLimits {
             head: HeadLimits { bytes: limits.header_bytes, fields: limits.header_count, target: limits.uri_bytes },
             head_deadline: limits.header_deadline,
+            keepalive: limits.keepalive,
             connections: limits.connections,
             connections_per_client: limits.connections_per_client,
         },
         max_cookie_bytes: limits.cookie_bytes,
-        keepalive: limits.keepalive,
         client_read_timeout: limits.read_timeout,
         body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },
         client_write_timeout: limits.write_timeout,

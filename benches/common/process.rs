@@ -24,6 +24,12 @@ impl Process {
         self.child.stdin = Some(stdin);
     }
 
+    /// Its id.
+    #[allow(dead_code, reason = "one bench needs it, the other does not")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The process and everything it started.
     fn tree(&self) -> Vec<u32> {
         let mut tree = vec![self.child.id()];

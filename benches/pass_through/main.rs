@@ -9,6 +9,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod contender;
+mod instructions;
 mod load;
 mod roles;
 
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 
 use common::role::{self, Role};
 use common::{median, spread};
+use contender::{CONNECTIONS, Contender};
 
 /// The allocator of the product, for both contenders.
 #[global_allocator]
@@ -25,24 +28,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const ROUNDS: usize = 9;
 /// Requests of one contender in one round.
 const REQUESTS: usize = 20_000;
-/// Keep-alive connections that send them.
-const CONNECTIONS: usize = 32;
-
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("role") => roles::play(&arguments[1..]),
+        Some("instructions") => instructions::run(&arguments[1..]),
         // `cargo test --benches` runs benches too; a measurement is nothing to be had by the way.
         _ if arguments.iter().any(|argument| argument == "--test") => ExitCode::SUCCESS,
         _ => measure(),
     }
-}
-
-struct Contender {
-    name: &'static str,
-    process: Role,
-    request: Vec<u8>,
-    micros: Vec<f64>,
 }
 
 fn measure() -> ExitCode {
@@ -50,15 +44,8 @@ fn measure() -> ExitCode {
     let bare = role::start(&[], &["bare", &upstream.address]);
     let gateway = role::start(&[], &["gateway", &upstream.address]);
     let cookie = load::sign_in(&gateway.address);
-    let head = |host: &str, cookie: &str| {
-        format!(
-            "GET /app/page?id=1 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\n\
-             Accept-Language: en\r\nCookie: theme=dark; {cookie}; lang=en\r\n\r\n"
-        )
-        .into_bytes()
-    };
     let contender = |name, process: Role| {
-        let request = head(&process.address.replace("127.0.0.1", "localhost"), &cookie);
+        let request = contender::request(&process.address, &cookie);
         Contender { name, process, request, micros: Vec::new() }
     };
     let mut contenders = [contender("bare pingora", bare), contender("zengate, signed in", gateway)];

@@ -97,9 +97,13 @@ pub(super) fn host_name(authority: &str) -> Option<String> {
     };
     let port_is_fine = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
     let host = host.strip_suffix('.').unwrap_or(host);
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let host_is_fine = host.starts_with('[') || (!host.is_empty() && host.len() <= 253 && host.bytes().all(name));
-    (port_is_fine && host_is_fine && !host.contains("..")).then(|| host.to_ascii_lowercase())
+    let name = |before: u8, byte: u8| match byte {
+        b'.' => (before != b'.').then_some(byte),
+        b'-' | b'_' => Some(byte),
+        _ => byte.is_ascii_alphanumeric().then_some(byte),
+    };
+    let is_name = || !host.is_empty() && host.len() <= 253 && host.bytes().try_fold(0, name).is_some();
+    (port_is_fine && (host.starts_with('[') || is_name())).then(|| host.to_ascii_lowercase())
 }
 
 /// `GET http://host/path`: the path of that very host. Any other form that is not a path is refused (H16, H17).

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
+
+use http::HeaderValue;
 
 use super::body_rate::BodyPace;
 use crate::auth::Permit;
@@ -28,18 +30,58 @@ impl RequestId {
         Self(text)
     }
 
+    /// The digits, as a field's value.
+    pub(super) fn header_value(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).unwrap_or(HeaderValue::from_static("unknown"))
+    }
+
     /// The digits.
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("")
     }
 }
 
+/// The other end of a connection, and its address as text, written once for all requests of the connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    address: IpAddr,
+    text: HeaderValue,
+}
+
+impl Peer {
+    /// From an address; one of IPv4 that came mapped into IPv6 is that of IPv4.
+    pub(super) fn new(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let text = HeaderValue::try_from(address.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
+        Self { address, text }
+    }
+
+    /// The address.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The address as a field's value.
+    pub(super) fn text(&self) -> HeaderValue {
+        self.text.clone()
+    }
+}
+
+impl Default for Peer {
+    /// Of a connection that cannot say where it comes from.
+    fn default() -> Self {
+        Self { address: IpAddr::from([0, 0, 0, 0]), text: HeaderValue::from_static("0.0.0.0") }
+    }
+}
+
 /// One request's state. Everything `upstream_request_filter` uses stays the same when it runs again on a retry.
 pub(super) struct Context {
     pub(super) started: Instant,
+    /// The same moment by the clock on the wall: what every decision about this request goes by.
+    pub(super) received_at: SystemTime,
     pub(super) request_id: RequestId,
     /// The other end of the connection.
-    pub(super) peer: IpAddr,
+    pub(super) peer: Peer,
     /// The client, after the trusted-proxy rule.
     pub(super) client: IpAddr,
     /// Whether the connection's peer is a trusted proxy.
@@ -64,8 +106,9 @@ impl Context {
     pub(super) fn new(request_id: RequestId) -> Self {
         Self {
             started: Instant::now(),
+            received_at: SystemTime::now(),
             request_id,
-            peer: IpAddr::from([0, 0, 0, 0]),
+            peer: Peer::default(),
             client: IpAddr::from([0, 0, 0, 0]),
             behind_proxy: false,
             host: String::new(),

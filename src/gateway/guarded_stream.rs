@@ -1,7 +1,8 @@
 //! A downstream connection that is watched while it waits for a request's head: for its time and for what it says.
 //!
 //! The framework's read timeout starts anew with each byte, so a client that sends one byte a minute holds a connection
-//! for hours. Here the clock starts with a head's first byte and is not stopped by further ones. A head beyond its
+//! for hours. Here the clock starts with a head's first byte and is not stopped by further ones. How long a connection
+//! may idle between requests is watched here too: the framework would set a timer anew for each of them. A head beyond its
 //! limit is ended for the parser at that very point, so that it is answered (431, 414) instead of buffered. What is
 //! written before a head was read to its end is the framework's own opinion of it, and is replaced by ours.
 
@@ -26,7 +27,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::chunks::ChunkScanner;
-use super::head::{HeadFault, HeadLimits, HeadScanner};
+use super::context::Peer;
+use super::head::{HeadFault, HeadLimits, HeadReportView, HeadScanner};
 use super::listener::ConnectionSlot;
 use super::unreadable::Unreadable;
 
@@ -54,26 +56,40 @@ struct HeadWatch {
     scanner: HeadScanner,
     chunks: ChunkScanner,
     armed: bool,
-    deadline: Duration,
+    patience: Patience,
+    /// When the wait at hand must end; unknown until somebody has to wait.
+    due: Option<Instant>,
+    /// When the last request ended; `None` before the first.
+    idle_since: Option<Instant>,
+    /// One timer for all waits of the connection. It may be set for an earlier time than is due: it is only set anew
+    /// when it goes off, or is late, because setting it costs more than all else here.
     timer: Option<Pin<Box<Sleep>>>,
     /// The parser was told that a refused head ends.
     ended: bool,
 }
 
-/// What the watch saw of the request at hand.
-#[derive(Debug)]
-pub(super) struct HeadReport {
-    /// What is wrong with it.
-    pub(super) fault: Option<HeadFault>,
-    /// The target, as it came.
-    pub(super) target: Vec<u8>,
+/// How long a connection may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// For a whole head, from its first byte.
+    pub(super) head: Duration,
+    /// From the end of a request to the first byte of the next.
+    pub(super) idle: Duration,
+}
+
+/// What a connection that waited too long was doing.
+enum Overdue {
+    /// It sent a head.
+    Head,
+    /// Nothing.
+    Idle,
 }
 
 impl GuardedStream {
     pub(super) fn new(
         inner: Stream,
         limits: HeadLimits,
-        deadline: Duration,
+        patience: Patience,
         unreadable: Arc<Unreadable>,
         slot: ConnectionSlot,
     ) -> Self {
@@ -81,7 +97,9 @@ impl GuardedStream {
             scanner: HeadScanner::new(limits),
             chunks: ChunkScanner::default(),
             armed: true,
-            deadline,
+            patience,
+            due: None,
+            idle_since: None,
             timer: None,
             ended: false,
         };
@@ -93,7 +111,7 @@ impl GuardedStream {
         let head = self.head.get_mut();
         if self.stand_in.is_none() && head.armed && head.scanner.has_begun() {
             let (fault, line) = (head.scanner.fault(), head.scanner.request_line());
-            let answer = self.unreadable.answer(self.slot.client(), fault, line, theirs);
+            let answer = self.unreadable.answer(self.slot.peer().address(), fault, line, theirs);
             self.stand_in = Some(StandIn { answer, written: 0 });
         }
         self.stand_in.is_some()
@@ -127,14 +145,18 @@ impl GuardedStream {
         Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the session behind the stream is over"))
     }
 
-    /// Ends the watch for this request and reports.
-    pub(super) fn disarm(&self) -> HeadReport {
+    /// The other end.
+    pub(super) fn peer(&self) -> &Peer {
+        self.slot.peer()
+    }
+
+    /// Ends the watch for this request; `judge` gets to see what it saw.
+    pub(super) fn judged<T>(&self, judge: impl FnOnce(HeadReportView<'_>) -> T) -> T {
         let mut head = self.head.lock();
         head.armed = false;
-        head.timer = None;
         // A body that came along with the head is judged with it.
         let chunk = head.chunks.is_broken().then_some(HeadFault::BadChunk);
-        HeadReport { fault: head.scanner.fault().or(chunk), target: head.scanner.target().to_vec() }
+        judge(HeadReportView { fault: head.scanner.fault().or(chunk), target: head.scanner.target() })
     }
 
     /// Whether the request's body was found not to be one while it was read.
@@ -142,11 +164,12 @@ impl GuardedStream {
         self.head.lock().chunks.is_broken()
     }
 
-    /// Begins the watch for the next request.
-    pub(super) fn arm(&self) {
+    /// Begins the watch for the next request; the last one ended `now`.
+    pub(super) fn arm(&self, now: Instant) {
         let mut head = self.head.lock();
         head.armed = true;
-        head.timer = None;
+        head.due = None;
+        head.idle_since = Some(now);
         head.ended = false;
         head.scanner.reset();
         head.chunks.stop();
@@ -160,14 +183,28 @@ impl fmt::Debug for GuardedStream {
 }
 
 impl HeadWatch {
-    /// Polls the deadline; it runs from the head's first byte on.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.scanner.has_begun() {
+    /// Polls the deadline of whatever is waited for: the rest of a head, or a next one. A client that has not asked
+    /// for anything yet is the framework's to wait for.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Overdue> {
+        let (begun, patience) = (self.scanner.has_begun(), self.patience);
+        let Some(due) = self.due.or_else(|| match self.idle_since {
+            _ if begun => Some(Instant::now() + patience.head),
+            since => since.map(|since| since + patience.idle),
+        }) else {
             return Poll::Pending;
+        };
+        self.due = begun.then_some(due);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() > due {
+            timer.as_mut().reset(due);
         }
-        let deadline = self.deadline;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + deadline)));
-        timer.as_mut().poll(cx)
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline() >= due {
+                return Poll::Ready(if begun { Overdue::Head } else { Overdue::Idle });
+            }
+            timer.as_mut().reset(due);
+        }
+        Poll::Pending
     }
 
     /// The head was judged, and the parser asks for more of it: it forgives more than we do, or would not ask. It is told
@@ -230,10 +267,13 @@ impl AsyncRead for GuardedStream {
                 head.look(buf, before);
                 Poll::Ready(Ok(()))
             }
-            Poll::Pending => {
-                ready!(head.poll_deadline(cx));
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request's head took too long")))
-            }
+            Poll::Pending => match ready!(head.poll_deadline(cx)) {
+                Overdue::Head => {
+                    Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request's head took too long")))
+                }
+                // To the framework as if the client had closed it, which is no fault either.
+                Overdue::Idle => Poll::Ready(Ok(())),
+            },
         }
     }
 }

@@ -4,7 +4,7 @@
 //! accepts bare line feeds. Each of these is a place where two programs read two different requests out of the same
 //! bytes, which is how a request is smuggled past the one that judges. So we look first, and refuse.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 /// Why a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +144,16 @@ impl HeadScanner {
     /// Looks at the next bytes. Whatever follows the head's end belongs to the body; it is not looked at, and returned.
     pub fn feed<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
         while !self.done && !bytes.is_empty() {
+            // Heads mostly arrive in one piece, and then nothing of them needs to be kept for later.
+            let stop = memchr3(b'\n', b'\r', 0, bytes);
+            if let Some(end) = stop.filter(|_| self.is_between_lines())
+                && bytes.get(end..end + 2) == Some(b"\r\n")
+            {
+                let (line, rest) = bytes.split_at(end + 2);
+                bytes = rest;
+                self.whole_line(line);
+                continue;
+            }
             let Some(end) = memchr(b'\n', bytes) else {
                 self.keep(bytes);
                 self.count(bytes.len());
@@ -158,6 +168,25 @@ impl HeadScanner {
             }
         }
         bytes
+    }
+
+    /// Whether a header line begins here.
+    fn is_between_lines(&self) -> bool {
+        !self.in_first_line && self.partial.is_empty() && !self.after_return
+    }
+
+    /// A header line with its end, and nothing but its end in it that could be taken for one.
+    fn whole_line(&mut self, line: &[u8]) {
+        self.count(line.len());
+        if self.done {
+            return;
+        }
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if line == b"\r" {
+            return self.end_head();
+        }
+        let kept = line.get(..KEPT_LINE).unwrap_or(line);
+        self.end_field(kept, kept.len() < line.len());
     }
 
     fn count(&mut self, bytes: usize) {
@@ -198,49 +227,60 @@ impl HeadScanner {
             return self.fail(HeadFault::BadLineEnd);
         }
         if self.partial == b"\r" {
-            self.done = true;
-            let both = self.transfer_encodings > 0 && self.content_lengths > 0;
-            if both || self.transfer_encodings > 1 || (self.transfer_encodings > 0 && !self.line.ends_with(b"1.1")) {
-                self.fail(HeadFault::BadTransferEncoding);
-            } else if self.content_lengths > 1 {
-                self.fail(HeadFault::BadContentLength);
-            }
-            return;
+            return self.end_head();
         }
+        let partial = std::mem::take(&mut self.partial);
+        let cut = std::mem::take(&mut self.cut);
+        self.end_field(&partial, cut);
+        self.partial = partial;
+        self.partial.clear();
+    }
+
+    fn end_head(&mut self) {
+        self.done = true;
+        let both = self.transfer_encodings > 0 && self.content_lengths > 0;
+        if both || self.transfer_encodings > 1 || (self.transfer_encodings > 0 && !self.line.ends_with(b"1.1")) {
+            self.fail(HeadFault::BadTransferEncoding);
+        } else if self.content_lengths > 1 {
+            self.fail(HeadFault::BadContentLength);
+        }
+    }
+
+    /// Judges a field by its beginning; `cut` if there is more of it than is shown.
+    fn end_field(&mut self, line: &[u8], cut: bool) {
         self.fields += 1;
         if self.fields > self.limits.fields {
             return self.fail(HeadFault::TooManyFields);
         }
-        self.judge_field();
-        self.partial.clear();
-        self.cut = false;
-    }
-
-    fn judge_request_line(&mut self) {
-        let spaces = self.line.iter().filter(|byte| **byte == b' ').count();
-        let ends = self.line.ends_with(b" HTTP/1.1") || self.line.ends_with(b" HTTP/1.0");
-        if spaces != 2 || !ends || memchr2(b'\r', 0, &self.line).is_some() || self.line.first() == Some(&b' ') {
-            return self.fail_at_end(HeadFault::BadRequestLine);
-        }
-        if self.target().len() > self.limits.target {
-            self.fail_at_end(HeadFault::TargetTooLong);
-        }
-    }
-
-    fn judge_field(&mut self) {
-        let Some(colon) = memchr(b':', &self.partial) else { return };
-        let (name, value) = self.partial.split_at(colon);
-        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        let Some(colon) = memchr(b':', line) else { return };
+        let (name, value) = line.split_at(colon);
+        let value = || value.get(1..).unwrap_or_default().trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             self.content_lengths += 1;
-            if self.cut || value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+            let value = value();
+            if cut || value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
                 self.fail_at_end(HeadFault::BadContentLength);
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.transfer_encodings += 1;
-            if self.cut || !value.eq_ignore_ascii_case(b"chunked") {
+            if cut || !value().eq_ignore_ascii_case(b"chunked") {
                 self.fail_at_end(HeadFault::BadTransferEncoding);
             }
+        }
+    }
+
+    /// Method, target and version, one space between them (RFC 9112, 3).
+    fn judge_request_line(&mut self) {
+        let line = self.line.as_slice();
+        let words = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0"));
+        let space = words.and_then(|words| memchr(b' ', words)).filter(|space| *space > 0);
+        let (Some(words), Some(space)) = (words, space) else { return self.fail_at_end(HeadFault::BadRequestLine) };
+        let target = words.get(space + 1..).unwrap_or_default();
+        if memchr(b' ', target).is_some() || memchr2(b'\r', 0, words).is_some() {
+            return self.fail_at_end(HeadFault::BadRequestLine);
+        }
+        if target.len() > self.limits.target {
+            self.fail_at_end(HeadFault::TargetTooLong);
         }
     }
 

@@ -1,18 +1,28 @@
 //! What an upstream gets to read: everything a client may not say is taken away, then ours is put there, in one call
 //! that may run again on a retry and leaves the same result.
 
-use http::{HeaderName, HeaderValue, header};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::context::Context;
 use crate::auth::Permit;
-use crate::identity::headers::{Forwarding, Reserved};
+use crate::identity::headers::{Forwarding, HeaderSet, Reserved};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
-use crate::web::cookie::{CookieNames, CookieUpstream, is_own_cookie, sanitize_upstream_set_cookie, strip_cookies};
+use crate::web::cookie::{CookieNames, CookieUpstream, sanitize_upstream_set_cookie, strip_cookies};
 
 /// Fields that end at us besides those the framework removes (RFC 9110, 7.6.1).
 const HOP_BY_HOP: &[&str] = &["keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"];
+
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How many headers we write beside those that say who is there.
+const OURS: usize = 4;
 
 /// What is removed and written on every request, compiled at start.
 pub(super) struct HeaderRules {
@@ -29,6 +39,7 @@ impl HeaderRules {
     ///
     /// If a reserved name survived in any spelling that a back end folds to the same variable, a client could write
     /// its own identity (security G). The names are therefore judged folded, on every route, anonymous ones too.
+    ///
     pub(super) fn prepare(
         &self,
         upstream: &mut RequestHeader,
@@ -37,39 +48,51 @@ impl HeaderRules {
         target: &NormalTarget,
         metrics: &Metrics,
     ) -> pingora::Result<()> {
-        let hop = self.forwarded_for(upstream, context);
-        let proto = self.forwarded_proto(upstream, context);
-        self.strip(upstream, permit, metrics);
+        let spelled = permit.route().preserve_header_case.then(|| upstream.clone());
+        let mut parts = take_parts(upstream);
+        self.rewrite(&mut parts.headers, context, permit, metrics);
+        *upstream = RequestHeader::from(parts);
         if upstream.raw_path() != target.as_str().as_bytes() {
             upstream.set_raw_path(target.as_str().as_bytes())?;
         }
-        match strip_cookies(&upstream.headers, |name| is_own_cookie(name, &self.cookies)) {
-            CookieUpstream::Unchanged => {}
-            CookieUpstream::Joined(value) => upstream.insert_header(header::COOKIE, value)?,
-            CookieUpstream::Nothing => {
-                upstream.remove_header(&header::COOKIE);
-            }
-        }
-        let host = self.authority(upstream, context);
-        upstream.insert_header("x-forwarded-host", host.clone())?;
-        if upstream.headers.get(header::HOST) != Some(&host) {
-            upstream.insert_header(header::HOST, host)?;
-        }
-        upstream.insert_header("x-forwarded-proto", proto)?;
-        upstream.insert_header("x-forwarded-for", hop)?;
-        upstream.insert_header("x-request-id", context.request_id.as_str())?;
-        if let Some(identity) = permit.identity_headers() {
-            for (name, value) in identity.iter() {
-                upstream.insert_header(name.clone(), value.clone())?;
-            }
+        if let Some(sent) = spelled {
+            *upstream = self.spell_as(&sent, upstream)?;
         }
         Ok(())
     }
 
-    fn strip(&self, upstream: &mut RequestHeader, permit: &Permit, metrics: &Metrics) {
+    fn rewrite(&self, headers: &mut HeaderMap, context: &Context, permit: &Permit, metrics: &Metrics) {
+        let hop = self.forwarded_for(headers, context);
+        let proto = self.forwarded_proto(headers, context);
+        self.strip(headers, permit, metrics);
+        match strip_cookies(headers, &self.cookies) {
+            CookieUpstream::Unchanged => {}
+            CookieUpstream::Joined(value) => {
+                headers.insert(header::COOKIE, value);
+            }
+            CookieUpstream::Nothing => {
+                headers.remove(header::COOKIE);
+            }
+        }
+        let identity = permit.identity_headers();
+        headers.reserve(OURS + identity.map_or(0, HeaderSet::len));
+        let host = self.authority(headers, context);
+        if headers.get(header::HOST) != Some(&host) {
+            headers.insert(header::HOST, host.clone());
+        }
+        headers.insert(X_FORWARDED_HOST.clone(), host);
+        headers.insert(X_FORWARDED_PROTO.clone(), proto);
+        headers.insert(X_FORWARDED_FOR.clone(), hop);
+        headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
+        for (name, value) in identity.into_iter().flat_map(HeaderSet::iter) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+
+    fn strip(&self, headers: &mut HeaderMap, permit: &Permit, metrics: &Metrics) {
         let mut doomed: Vec<HeaderName> = Vec::new();
         let mut identity = 0;
-        for name in upstream.headers.keys() {
+        for name in headers.keys() {
             if self.reserved.covers(name) {
                 identity += 1;
                 doomed.push(name.clone());
@@ -81,17 +104,17 @@ impl HeaderRules {
             metrics.headers_removed.inc_by(identity);
         }
         for name in &doomed {
-            upstream.remove_header(name);
+            headers.remove(name);
         }
         if !permit.route().pass_authorization {
-            upstream.remove_header(&header::AUTHORIZATION);
+            headers.remove(header::AUTHORIZATION);
         }
     }
 
     /// The host that was judged, with the port people reach us by if the client named one. An app that builds links from
     /// `Host` must not send anybody to a port that a client made up.
-    fn authority(&self, upstream: &RequestHeader, context: &Context) -> HeaderValue {
-        let said = upstream.headers.get(header::HOST);
+    fn authority(&self, headers: &HeaderMap, context: &Context) -> HeaderValue {
+        let said = headers.get(header::HOST);
         let rest = said.and_then(|said| said.as_bytes().strip_prefix(context.host.as_bytes()));
         match (said, rest) {
             (Some(said), Some(rest)) if rest.is_empty() || rest == self.port.as_bytes() => said.clone(),
@@ -101,27 +124,41 @@ impl HeaderRules {
     }
 
     /// The client's address; behind a trusted proxy, what that proxy said with the proxy itself appended.
-    fn forwarded_for(&self, upstream: &RequestHeader, context: &Context) -> HeaderValue {
-        let peer = context.peer.to_string();
-        let mut chain = String::new();
-        if context.behind_proxy {
-            // Several fields are one list (RFC 9110, 5.3).
-            for before in upstream.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()) {
-                chain.push_str(before);
-                chain.push_str(", ");
-            }
+    fn forwarded_for(&self, headers: &HeaderMap, context: &Context) -> HeaderValue {
+        if !context.behind_proxy {
+            return context.peer.text();
         }
-        chain.push_str(&peer);
+        // Several fields are one list (RFC 9110, 5.3).
+        let mut chain = String::new();
+        for hops in headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
+            chain.push_str(hops);
+            chain.push_str(", ");
+        }
+        chain.push_str(&context.peer.address().to_string());
         HeaderValue::try_from(chain).unwrap_or(HeaderValue::from_static("unknown"))
     }
 
-    fn forwarded_proto(&self, upstream: &RequestHeader, context: &Context) -> HeaderValue {
-        let said = upstream.headers.get("x-forwarded-proto").map(HeaderValue::as_bytes);
-        match said {
-            Some(b"https") if context.behind_proxy => HeaderValue::from_static("https"),
-            Some(b"http") if context.behind_proxy => HeaderValue::from_static("http"),
-            _ => HeaderValue::from_static(self.scheme),
+    fn forwarded_proto(&self, headers: &HeaderMap, context: &Context) -> HeaderValue {
+        let said = || headers.get(&X_FORWARDED_PROTO).map(HeaderValue::as_bytes);
+        HeaderValue::from_static(match context.behind_proxy.then(said).flatten() {
+            Some(b"https") => "https",
+            Some(b"http") => "http",
+            _ => self.scheme,
+        })
+    }
+
+    /// The same request with the client's own names as `sent` spelled them. Ours stay as they are.
+    fn spell_as(&self, sent: &RequestHeader, ready: &RequestHeader) -> pingora::Result<RequestHeader> {
+        let mut spelled = RequestHeader::build(ready.method.clone(), ready.raw_path(), Some(ready.headers.len()))?;
+        spelled.set_version(ready.version);
+        for (name, value) in &ready.headers {
+            let ours = self.reserved.covers(name) || Forwarding::covers(name);
+            let same = |theirs: &[u8]| !ours && theirs.eq_ignore_ascii_case(name.as_str().as_bytes());
+            let mut names = sent.case_header_iter().map(|(theirs, _)| theirs.as_slice());
+            let spelling = names.find(|theirs| same(theirs)).unwrap_or(name.as_str().as_bytes());
+            spelled.append_header(Bytes::copy_from_slice(spelling), value.clone())?;
         }
+        Ok(spelled)
     }
 
     /// Takes from an upstream's answer every cookie that would be one of ours: an app must not be able to sign anybody
@@ -139,5 +176,20 @@ impl HeaderRules {
             response.append_header(header::SET_COOKIE, value)?;
         }
         Ok(())
+    }
+}
+
+fn take_parts(header: &mut RequestHeader) -> Parts {
+    let hollow = RequestHeader::from(http::Request::new(()).into_parts().0);
+    Parts::from(std::mem::replace(header, hollow))
+}
+
+/// Forgets how the client spelled header names: they go out in lower case, which means the same (RFC 9110, 5.1).
+///
+/// The framework keeps a second map with the spelling of every name. Each copy of the head carries it along, and each
+/// header that is written pays for it several times over.
+pub(super) fn forget_spelling(header: &mut RequestHeader) {
+    if header.has_case() {
+        *header = RequestHeader::from(take_parts(header));
     }
 }

@@ -14,7 +14,8 @@ use pingora::protocols::Stream;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 
 use super::adapt::TrustedProxies;
-use super::guarded_stream::GuardedStream;
+use super::context::Peer;
+use super::guarded_stream::{GuardedStream, Patience};
 use super::head::HeadLimits;
 use super::unreadable::Unreadable;
 use crate::telemetry::Metrics;
@@ -26,6 +27,8 @@ pub struct ListenerLimits {
     pub head: HeadLimits,
     /// Time for a whole head, from its first byte. Default 10 s.
     pub head_deadline: Duration,
+    /// How long an idle client connection is kept. Default 75 s.
+    pub keepalive: Duration,
     /// Open connections in total. Default 20,000.
     pub connections: usize,
     /// Open connections per client address; trusted proxies, which speak for many clients, are not counted. Default
@@ -70,8 +73,9 @@ impl Connections {
         Arc::new(Self { limits, trusted, metrics, open: Mutex::default() })
     }
 
-    /// A place for one more connection of `client`, or none.
-    fn admit(self: &Arc<Self>, client: IpAddr) -> Option<ConnectionSlot> {
+    /// A place for one more connection of `peer`, or none.
+    fn admit(self: &Arc<Self>, peer: Peer) -> Option<ConnectionSlot> {
+        let client = peer.address();
         let owner = one_client(client);
         let mut open = self.open.lock();
         let refused = if open.total >= self.limits.connections {
@@ -91,7 +95,7 @@ impl Connections {
         open.total += 1;
         *open.by_client.entry(owner).or_insert(0) += 1;
         self.metrics.connections.inc();
-        Some(ConnectionSlot { connections: Arc::clone(self), client })
+        Some(ConnectionSlot { connections: Arc::clone(self), peer })
     }
 
     /// How many are open now.
@@ -113,19 +117,19 @@ fn one_client(address: IpAddr) -> IpAddr {
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     connections: Arc<Connections>,
-    client: IpAddr,
+    peer: Peer,
 }
 
 impl ConnectionSlot {
     /// Whose connection it is.
-    pub(super) fn client(&self) -> IpAddr {
-        self.client
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let owner = one_client(self.client);
+        let owner = one_client(self.peer.address());
         let mut open = self.connections.open.lock();
         open.total = open.total.saturating_sub(1);
         if let Some(count) = open.by_client.get_mut(&owner) {
@@ -150,11 +154,12 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let peer =
             stream.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
-        let client = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-        let slot = self.connections.admit(client)?;
+        let peer = peer.map_or_else(Peer::default, |peer| Peer::new(peer.ip()));
+        let slot = self.connections.admit(peer)?;
         let limits = &self.connections.limits;
         let unreadable = Arc::clone(&self.unreadable);
-        let guarded = GuardedStream::new(stream, limits.head, limits.head_deadline, unreadable, slot);
+        let patience = Patience { head: limits.head_deadline, idle: limits.keepalive };
+        let guarded = GuardedStream::new(stream, limits.head, patience, unreadable, slot);
         self.inner.process_new(Box::new(guarded), shutdown).await
     }
 

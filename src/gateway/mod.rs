@@ -33,8 +33,6 @@ pub struct GatewaySettings {
     pub limits: ListenerLimits,
     /// Largest `Cookie`, in bytes. Default 16 KiB.
     pub max_cookie_bytes: usize,
-    /// How long an idle client connection is kept. Default 75 s.
-    pub keepalive: Duration,
     /// Longest silence of a client that owes us a body. Default 60 s.
     pub client_read_timeout: Duration,
     /// How fast a client must send a body.

@@ -17,9 +17,8 @@ use tracing::{info, warn};
 
 use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
-use super::context::{Context, RequestId};
-use super::head::HeadReportView;
-use super::headers::HeaderRules;
+use super::context::{Context, Peer, RequestId};
+use super::headers::{HeaderRules, forget_spelling};
 use super::upstream::WEBSOCKET_IDLE;
 use super::{GatewaySettings, guarded_stream, reply};
 use crate::auth::{Decision, Permit, Refusal, RelyingParty};
@@ -60,16 +59,20 @@ impl Gateway {
 
     /// Limits of the connection for this request, then who asks for what. Sync, no I/O.
     fn admit(&self, session: &mut Session, context: &mut Context) -> Result<(), Untranslatable> {
-        let report = session.stream().and_then(guarded_stream::of).map(guarded_stream::GuardedStream::disarm);
-        if let Some(peer) = session.client_addr().and_then(|peer| peer.as_inet()) {
-            context.peer = peer.ip().to_canonical();
+        let watch = session.stream().and_then(guarded_stream::of);
+        if let Some(watch) = watch {
+            context.peer = watch.peer().clone();
+        } else if let Some(peer) = session.client_addr().and_then(|peer| peer.as_inet()) {
+            context.peer = Peer::new(peer.ip());
         }
-        let (client, behind_proxy) = self.settings.trusted_proxies.client(context.peer, &session.req_header().headers);
+        let header = session.req_header();
+        let (client, behind_proxy) = self.settings.trusted_proxies.client(context.peer.address(), &header.headers);
         context.client = client;
         context.behind_proxy = behind_proxy;
-        let header = session.req_header();
-        let seen = report.as_ref().map(|report| HeadReportView { fault: report.fault, target: &report.target });
-        let address = address(header, seen)?;
+        let address = match watch {
+            Some(watch) => watch.judged(|seen| address(header, Some(seen))),
+            None => address(header, None),
+        }?;
         // Where the connection is not watched (HTTP/2), nobody has looked yet.
         if address.target.as_str().len() > self.settings.limits.head.target {
             return Err(Untranslatable { refusal: Refusal::TargetTooLong, reason: "target_too_long" });
@@ -140,20 +143,16 @@ fn view<'a>(session: &'a Session, context: &'a Context, target: &'a NormalTarget
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = Context;
+    /// Boxed: the framework's own state, which holds it, is copied for each request.
+    type CTX = Box<Context>;
 
     fn new_ctx(&self) -> Self::CTX {
-        Context::new(RequestId::next(&self.ids))
+        Box::new(Context::new(RequestId::next(&self.ids)))
     }
 
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> Result<()> {
-        // The framework forgets its keep-alive limit with each request that it reads; that it will not keep the connection
-        // at all (HTTP/1.0, `Connection: close`) it remembers.
-        if session.get_keepalive().is_some() {
-            session.set_keepalive(Some(self.settings.keepalive.as_secs()));
-        }
+    async fn early_request_filter(&self, session: &mut Session, context: &mut Box<Context>) -> Result<()> {
         session.set_read_timeout(Some(self.settings.client_read_timeout));
         session.set_write_timeout(Some(self.settings.client_write_timeout));
         if let Err(fault) = self.admit(session, context) {
@@ -167,7 +166,7 @@ impl ProxyHttp for Gateway {
         Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, context: &mut Box<Context>) -> Result<bool> {
         if let Some(refused) = context.early.take() {
             reply::write(session, refused).await?;
             return Ok(true);
@@ -175,7 +174,7 @@ impl ProxyHttp for Gateway {
         let Some(target) = context.target.take() else {
             return Err(Error::explain(ErrorType::InternalError, "a request without a target was let in"));
         };
-        let decision = self.party.decide(&view(session, context, &target), SystemTime::now()).await;
+        let decision = self.party.decide(&view(session, context, &target), context.received_at).await;
         let decision = match decision {
             Decision::Forward(permit) if self.too_large(session, permit.route().max_body) => {
                 let view = view(session, context, &target);
@@ -191,6 +190,9 @@ impl ProxyHttp for Gateway {
                 Ok(true)
             }
             Decision::Forward(permit) => {
+                if !permit.route().preserve_header_case {
+                    forget_spelling(session.req_header_mut());
+                }
                 context.outcome = permit.outcome();
                 context.permit = Some(permit);
                 Ok(false)
@@ -199,7 +201,7 @@ impl ProxyHttp for Gateway {
     }
 
     /// No permit, no upstream.
-    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Box<Context>) -> Result<Box<HttpPeer>> {
         let no_permit = || Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream");
         let route = context.permit.as_ref().map(Permit::route).ok_or_else(no_permit)?;
         let peer = self.peers.get(route.index).and_then(Option::as_ref).ok_or_else(no_permit)?;
@@ -214,7 +216,7 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         upstream: &mut RequestHeader,
-        context: &mut Context,
+        context: &mut Box<Context>,
     ) -> Result<()> {
         let (Some(permit), Some(target)) = (&context.permit, &context.target) else {
             return Err(Error::explain(ErrorType::InternalError, "a request without a permit was about to be sent"));
@@ -227,7 +229,7 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        context: &mut Context,
+        context: &mut Box<Context>,
     ) -> Result<()> {
         if session.was_upgraded() {
             return Ok(());
@@ -256,7 +258,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        context: &mut Context,
+        context: &mut Box<Context>,
     ) -> Result<()> {
         self.announce_stop(session);
         // The framework refuses a switch of protocols that only one side asked for, but passes one that nobody asked
@@ -281,11 +283,11 @@ impl ProxyHttp for Gateway {
         self.rules.clean_response(response, &self.metrics)
     }
 
-    fn suppress_error_log(&self, _session: &Session, _context: &Context, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _context: &Box<Context>, _error: &Error) -> bool {
         true
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Box<Context>) -> FailToProxy {
         let refusal = match (error.etype(), error.esource()) {
             (ErrorType::HTTPStatus(413), _) => Refusal::BodyTooLarge,
             (ErrorType::HTTPStatus(408), _) => Refusal::ClientTooSlow,
@@ -319,13 +321,14 @@ impl ProxyHttp for Gateway {
         FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false }
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Context) {
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, context: &mut Box<Context>) {
         self.metrics.requests.of(context.outcome).inc();
-        let took: Duration = context.started.elapsed();
+        let now = Instant::now();
+        let took = now.duration_since(context.started);
         self.metrics.request_seconds.observe(took.as_secs_f64());
         if let Some(log) = &self.access_log {
             log.say(Line {
-                at: SystemTime::now(),
+                at: context.received_at + took,
                 request_id: context.request_id,
                 client: context.client,
                 method: session.req_header().method.clone(),
@@ -338,7 +341,7 @@ impl ProxyHttp for Gateway {
             });
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
-            stream.arm();
+            stream.arm(now.into());
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, header};
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 /// Most cookies that [`cookies_with_prefix`] shows, so that a client cannot make us work through thousands.
 pub const MAX_LISTED: usize = 32;
@@ -33,9 +33,26 @@ impl Default for CookieNames {
     }
 }
 
-/// Whether this is the exact name of one of our cookies. Other spellings are somebody else's (F03).
-pub fn is_own_cookie(name: &str, names: &CookieNames) -> bool {
-    name == names.session || name.starts_with(&names.attempt_prefix)
+/// Whether this pair has the exact name of one of our cookies. Other spellings are somebody else's (F03).
+fn is_own(pair: &[u8], names: &CookieNames) -> bool {
+    let pair = pair.trim_ascii_start();
+    let after = pair.strip_prefix(names.session.as_bytes()).map(<[u8]>::trim_ascii_start);
+    after.is_some_and(|after| matches!(after.first(), None | Some(b'=')))
+        || pair.starts_with(names.attempt_prefix.as_bytes())
+}
+
+/// What stands between the semicolons of a `Cookie` field, white space and all.
+fn pairs(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let (pair, after) = match memchr(b';', all) {
+            Some(end) => (all.get(..end)?, all.get(end + 1..)),
+            None => (all, None),
+        };
+        rest = after;
+        Some(pair)
+    })
 }
 
 /// The value of the cookie with exactly this name.
@@ -45,13 +62,10 @@ pub fn is_own_cookie(name: &str, names: &CookieNames) -> bool {
 pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut found: Option<&[u8]> = None;
     for field in headers.get_all(header::COOKIE) {
-        let field = field.as_bytes();
-        let mut from = 0;
-        // Search for the name and look around it: measured at a quarter of the time of splitting.
-        while let Some(offset) = field.get(from..).and_then(|rest| memmem::find(rest, name.as_bytes())) {
-            let start = from + offset;
-            from = start + name.len().max(1);
-            let Some(value) = value_at(field, start, name.len()) else { continue };
+        for pair in pairs(field.as_bytes()) {
+            let after = pair.trim_ascii_start().strip_prefix(name.as_bytes());
+            let Some(value) = after.and_then(|after| after.strip_prefix(b"=")) else { continue };
+            let value = value.trim_ascii();
             if found.is_some_and(|other| other != value) {
                 return None;
             }
@@ -61,24 +75,13 @@ pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     str::from_utf8(found?).ok()
 }
 
-/// The value of the cookie whose name stands at `start`, if a whole name stands there.
-fn value_at(field: &[u8], start: usize, length: usize) -> Option<&[u8]> {
-    let before = field.get(..start)?.trim_ascii_end();
-    if !before.is_empty() && !before.ends_with(b";") {
-        return None;
-    }
-    let value = field.get(start + length..)?.strip_prefix(b"=")?;
-    value.get(..memchr(b';', value).unwrap_or(value.len())).map(<[u8]>::trim_ascii)
-}
-
 /// Cookies whose name begins with `prefix`, as (whole name, value); at most [`MAX_LISTED`] of them.
 pub fn cookies_with_prefix<'a>(headers: &'a HeaderMap, prefix: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let pairs =
-        headers.get_all(header::COOKIE).into_iter().flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
-    let named = pairs.filter_map(move |pair| {
-        let (name, value) = str::from_utf8(pair).ok()?.trim_ascii().split_once('=')?;
-        name.starts_with(prefix).then_some((name, value))
-    });
+    let named =
+        headers.get_all(header::COOKIE).into_iter().flat_map(|field| pairs(field.as_bytes())).filter_map(move |pair| {
+            let (name, value) = str::from_utf8(pair).ok()?.trim_ascii().split_once('=')?;
+            name.starts_with(prefix).then_some((name, value))
+        });
     named.take(MAX_LISTED)
 }
 
@@ -97,21 +100,17 @@ pub enum CookieUpstream {
 /// fields to one, which is all that an HTTP/1 upstream may be sent (RFC 9113, 8.2.3).
 ///
 /// A session id that reached the app could be read back from its logs and used (F28).
-pub fn strip_cookies(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> CookieUpstream {
-    let own = |pair: &[u8]| {
-        let name = pair.get(..memchr(b'=', pair).unwrap_or(pair.len())).unwrap_or_default();
-        str::from_utf8(name.trim_ascii()).is_ok_and(&is_ours)
-    };
+pub fn strip_cookies(headers: &HeaderMap, names: &CookieNames) -> CookieUpstream {
     let fields = headers.get_all(header::COOKIE);
     let several = fields.iter().nth(1).is_some();
-    if !several && !fields.iter().any(|field| field.as_bytes().split(|byte| *byte == b';').any(own)) {
+    if !several && !fields.iter().any(|field| pairs(field.as_bytes()).any(|pair| is_own(pair, names))) {
         return CookieUpstream::Unchanged;
     }
     let length = fields.iter().map(|field| field.len() + 2).sum();
     let mut joined: Vec<u8> = Vec::with_capacity(length);
     for field in fields {
         let mut first_of_field = true;
-        for pair in field.as_bytes().split(|byte| *byte == b';').filter(|pair| !own(pair)) {
+        for pair in pairs(field.as_bytes()).filter(|pair| !is_own(pair, names)) {
             // Within a field each cookie keeps the white space it came with; between fields it is `; `.
             let pair = if first_of_field { pair.trim_ascii_start() } else { pair };
             if !joined.is_empty() {

@@ -95,7 +95,7 @@ fn a_whole_route_is_read_as_it_is_meant() {
     let text = route(
         "    path: /app\n    name: app\n    identity_headers:\n      preset: [x-auth-request, remote-user]\n      map:\n        X-Name: { claim: name, encoding: base64url }\n        X-User: sub\n    \
          require:\n      acr: [a3]\n      claims: { groups: [staff, editors], verified: 'true' }\n      email_domains: [Example.com]\n    websocket: true\n    max_body: 10MB\n    \
-         pass_authorization: true\n    timeouts: { connect: 1s, read: 1h }\n",
+         pass_authorization: true\n    preserve_header_case: true\n    timeouts: { connect: 1s, read: 1h }\n",
     );
     let (config, warnings) = Machine::new().read_config(&text).unwrap();
     let route = &config.routes[0];
@@ -111,6 +111,7 @@ fn a_whole_route_is_read_as_it_is_meant() {
     assert_eq!(claims["groups"], ["staff", "editors"]);
     assert_eq!(claims["verified"], ["true"]);
     assert_eq!((route.websocket, route.pass_authorization, route.max_body), (true, true, 10_000_000));
+    assert!(route.preserve_header_case);
     assert_eq!((route.upstream.connect_timeout.as_secs(), route.upstream.read_timeout.as_secs()), (1, 3600));
     let keys: BTreeSet<_> = warnings.iter().map(|w| w.key.as_str()).collect();
     assert!(keys.contains("routes[0].require.acr") && keys.contains("routes[0].require.email_domains"), "{keys:?}");

@@ -24,6 +24,7 @@ fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         identity_headers: Default::default(),
         max_body: 1 << 20,
         pass_authorization: false,
+        preserve_header_case: false,
         websocket: false,
     }
 }

@@ -321,6 +321,31 @@ async fn a_bearer_token_passes_only_where_the_operator_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn names_keep_their_spelling_where_an_app_minds() {
+    let routes = "  - { host: localhost, path: /new, access: session, upstream: 'UPSTREAM' }\n  \
+                  - { host: localhost, path: /old, access: session, upstream: 'UPSTREAM', preserve_header_case: true }\n";
+    let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
+    let cookie = signed_in(&rig).await;
+    let lines = format!("{cookie}X-wItH-cAsE: 1\r\nX-With-Case: 2\r\nX-ZenKey-Sub: {FORGED}\r\nUser-Agent: Old\r\n");
+    let mut told = Vec::new();
+    for (path, spelled) in [
+        ("/new/%61?b", ["x-with-case: 1", "x-with-case: 2", "user-agent: Old"]),
+        ("/old/%61?b", ["X-wItH-cAsE: 1", "X-wItH-cAsE: 2", "User-Agent: Old"]),
+    ] {
+        let before = rig.upstream.raw().len();
+        assert_eq!(exchange(rig.address, get(path, &lines).as_bytes()).await.status(), 200, "{path}");
+        let raw = String::from_utf8_lossy(&rig.upstream.raw()[before..]).into_owned();
+        for line in spelled {
+            assert!(raw.contains(&format!("\r\n{line}\r\n")), "{line}: {raw}");
+        }
+        assert!(raw.contains("/a?b HTTP/1.1\r\n") && raw.contains("\r\nx-zenkey-sub: "), "{raw}");
+        assert!(!raw.contains(FORGED) && !raw.contains("__Host-gw"), "{raw}");
+        told.push(known(&rig.upstream.last()).into_iter().collect::<std::collections::BTreeSet<_>>());
+    }
+    assert_eq!(told[0], told[1], "but for their spelling the two are the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_reserved_names_is_refused_or_removed() {
     // G19
     let rig = Rig::start().await;

@@ -1,5 +1,7 @@
 //! The composition root: configuration in, a running gateway out. The only place where concrete types meet.
 
+mod shared_keys;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use self::shared_keys::SharedKeys;
 use crate::auth::{AuthSettings, Parts, RelyingParty};
 use crate::config::{Config, StoreChoice};
 use crate::gateway::head::HeadLimits;
@@ -15,7 +18,7 @@ use crate::gateway::{
     BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
 };
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
-use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, Provider};
+use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider};
 use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
 use crate::route::{RouteFault, RouteTable};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
@@ -158,6 +161,12 @@ fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
     })
 }
 
+/// Where keys of token issuers outlive a restart, if not in a file of ours: where sessions do.
+fn key_memory(config: &Config, store: &Arc<dyn RecordStore>, keys: &SealKeys) -> Option<Arc<dyn KeyMemory>> {
+    let shared = matches!(config.sessions.store, StoreChoice::Redis { .. }) && keys.has_primary();
+    shared.then(|| Arc::new(SharedKeys::new(Arc::clone(store), Sealer::new(keys.clone()))) as Arc<dyn KeyMemory>)
+}
+
 impl App {
     /// Starts a gateway on the current runtime.
     ///
@@ -175,7 +184,11 @@ impl App {
     pub async fn start_on(sockets: Sockets, config: Config) -> Result<Self, StartError> {
         let compiled = compile(&config).map_err(StartError::Config)?;
         let store = open_store(&config)?;
-        let federation = Arc::new(Federation::new(config.provider.clone())?);
+        let federation = Arc::new(Federation::with_memory(
+            config.provider.clone(),
+            key_memory(&config, &store, &compiled.seal_keys),
+        )?);
+        federation.recall_token_keys(SystemTime::now()).await;
         let metrics = Arc::new(Metrics::new());
         let (stats, events) = (Arc::clone(federation.stats()), Arc::clone(federation.stats()));
         metrics.show_provider(move || stats.exchanges(), move || events.events());

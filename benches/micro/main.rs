@@ -11,6 +11,7 @@ mod common;
 #[allow(dead_code, reason = "shared with a bench that needs more of it")]
 #[path = "../side_by_side/seed.rs"]
 mod seed;
+mod tokens;
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -19,11 +20,12 @@ use std::time::{Duration, Instant, SystemTime};
 use common::{median, spread};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use zengate::config::Config;
-use zengate::identity::headers::{HeaderPlan, Reserved};
-use zengate::route::RouteTable;
+use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings, Reserved};
 use zengate::route::path::NormalTarget;
-use zengate::secret::SystemEntropy;
+use zengate::route::{RouteSettings, RouteTable};
+use zengate::secret::{SecretString, SystemEntropy};
 use zengate::session::cache::{CacheLimits, SessionCache};
+use zengate::session::key::from_client_secret;
 use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::store::StoreError;
 use zengate::session::{Session, SessionId};
@@ -68,7 +70,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let seeds = seed::sessions(SESSIONS, "http://127.0.0.1:4193").expect("sessions");
-    let sealer = Sealer::new(SealKeys::default());
+    let own = from_client_secret(&SecretString::new(seed::CLIENT_SECRET));
+    let sealer = Sealer::new(SealKeys::new(Some(own), Vec::new()));
     let first = SessionId::parse(&seeds[0].cookie).expect("an id");
     let session = sealer.open_session(&first, &seeds[0].record).expect("a session");
     let cache: SessionCache<Session, StoreError> = SessionCache::new(CacheLimits::default());
@@ -95,11 +98,26 @@ fn main() -> ExitCode {
         RouteTable::compile(routes).unwrap_or_else(|faults| panic!("{faults:?}"))
     };
     let (one, hundred) = (table(1), table(100));
+    let hosts: Vec<RouteSettings> = (0..1_000)
+        .map(|number| RouteSettings { host: format!("app-{number:03}.example.com"), ..config.routes[0].clone() })
+        .collect();
+    let thousand = RouteTable::compile(hosts).unwrap_or_else(|faults| panic!("{faults:?}"));
     let plan = HeaderPlan::compile(&config.routes[0].identity_headers).unwrap_or_else(|faults| panic!("{faults:?}"));
     let reserved = Reserved::build(std::iter::once(&plan));
     let fields: Vec<HeaderName> = NAMES.iter().map(|name| HeaderName::from_static(name)).collect();
     let [first_route, target] = [&b"/app-000/wiki/page?id=1"[..], b"/app-050/wiki/page?id=1"]
         .map(|target| NormalTarget::parse(target).expect("a target"));
+
+    let rule = |(place, claim): (usize, &&str)| HeaderRule {
+        name: format!("X-Bench-{place}"),
+        claim: (*claim).to_owned(),
+        encoding: Encoding::Percent,
+    };
+    let map = ["sub", "iss", "name", "email", "phone_number", "acr", "amr", "mccmnc"].iter().enumerate().map(rule);
+    let eight = HeaderPlan::compile(&IdentityHeaderSettings { presets: Vec::new(), map: map.collect() })
+        .unwrap_or_else(|faults| panic!("{faults:?}"));
+    let identity = eight.render(session.identity());
+    let (rs256, es256) = (tokens::Signed::rs256(), tokens::Signed::es256());
 
     let mut steps: Vec<Step<'_>> = Vec::new();
     let mut step = |name, run: Box<dyn FnMut()>| steps.push(Step { name, run, count: 1, nanos: Vec::new() });
@@ -134,6 +152,12 @@ fn main() -> ExitCode {
         }),
     );
     step(
+        "RouteTable::find, 1,000 hosts of one route",
+        Box::new(|| {
+            black_box(thousand.find(black_box("app-500.example.com"), &first_route));
+        }),
+    );
+    step(
         "Reserved::covers, 15 names",
         Box::new(|| {
             black_box(fields.iter().filter(|name| reserved.covers(black_box(name))).count());
@@ -145,8 +169,26 @@ fn main() -> ExitCode {
             black_box(strip_cookies(black_box(&headers), &names));
         }),
     );
+    step(
+        "HeaderSet, 8 headers for one request",
+        Box::new(|| {
+            for (name, value) in identity.iter() {
+                black_box((name.clone(), value));
+            }
+        }),
+    );
+    step("HeaderPlan::render, 8 headers", Box::new(|| drop(black_box(eight.render(black_box(session.identity()))))));
     step("seal a session", Box::new(|| drop(black_box(sealer.seal_session(&first, &session, &SystemEntropy)))));
     step("open a session", Box::new(|| drop(black_box(sealer.open_session(&first, &seeds[0].record)))));
+
+    step("access token RS256, unseen", Box::new(|| rs256.unseen()));
+    step("RS256 signature, as the JWT library checks it", Box::new(|| rs256.by_library()));
+    step("RS256 signature, key parsed each time", Box::new(|| rs256.parsed_each_time()));
+    step("RS256 signature, key parsed before", Box::new(|| rs256.parsed_before()));
+    step("access token ES256, unseen", Box::new(|| es256.unseen()));
+    step("ES256 signature, as the JWT library checks it", Box::new(|| es256.by_library()));
+    step("ES256 signature, key parsed each time", Box::new(|| es256.parsed_each_time()));
+    step("ES256 signature, key parsed before", Box::new(|| es256.parsed_before()));
 
     for step in &mut steps {
         while time(step) < BATCH {

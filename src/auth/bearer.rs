@@ -16,7 +16,7 @@ use super::authorization::Presented;
 use super::failures::FailureBudget;
 use super::refusal::Refusal;
 use crate::identity::Identity;
-use crate::identity::headers::HeaderSet;
+use crate::identity::headers::{HeaderSet, render_all};
 use crate::oidc::access_token::{
     AccessTokenError, AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
 };
@@ -231,9 +231,9 @@ impl RelyingParty {
         };
         let plausible = unverified.check(expect, now).map_err(refused)?;
         let (verified, keys) = self.verified(&plausible, &issuer.issuer, &key, view, now).await?;
-        let identity = Identity::from_access_token(&verified);
+        let (identity, headers) = render_all(&self.plans, &Identity::from_access_token(&verified));
         let live = Arc::new(LiveToken {
-            headers: self.plans.iter().map(|plan| plan.render(&identity)).collect(),
+            headers,
             identity,
             scopes: verified.scopes().to_vec(),
             expires: verified.expires(),

@@ -115,7 +115,7 @@ impl RelyingParty {
     /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
     /// usable for its owner (B04).
     async fn not_this_browsers(self: &Arc<Self>, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
-        if let Visitor::SignedIn(_) = self.session_of(view, Look::Use, now).await
+        if let Visitor::SignedIn(..) = self.session_of(view, Look::Use, now).await
             && let Some(return_to) = self.attempts().return_note(state, now).await
             && let Ok(location) = HeaderValue::try_from(return_to.location())
         {

@@ -19,9 +19,9 @@ use crate::identity::headers::HeaderSet;
 use crate::route::path::MAX_RETURN;
 use crate::route::path::ReturnTo;
 use crate::route::{Access, Found, Route};
-use crate::session::SessionId;
 use crate::session::hot::{Freshness, Hot};
 use crate::session::store::{Kind, StoreError};
+use crate::session::{SessionId, StoreKey};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_page};
@@ -49,7 +49,8 @@ pub struct Permit {
 #[derive(Debug, Clone)]
 pub(super) enum Holder {
     Nobody,
-    Session(Arc<Hot<LiveSession>>),
+    /// And where its record lies.
+    Session(Arc<Hot<LiveSession>>, StoreKey),
     Token(Arc<LiveToken>),
 }
 
@@ -63,7 +64,7 @@ impl Permit {
     pub fn identity_headers(&self) -> Option<&HeaderSet> {
         match &self.holder {
             Holder::Nobody => None,
-            Holder::Session(live) => live.value().headers.get(self.plan),
+            Holder::Session(live, _) => live.value().headers.get(self.plan),
             Holder::Token(live) => live.headers(self.plan),
         }
     }
@@ -72,7 +73,7 @@ impl Permit {
     pub fn outcome(&self) -> RequestOutcome {
         match self.holder {
             Holder::Nobody => RequestOutcome::Anonymous,
-            Holder::Session(_) => RequestOutcome::Session,
+            Holder::Session(..) => RequestOutcome::Session,
             Holder::Token(_) => RequestOutcome::Bearer,
         }
     }
@@ -101,7 +102,7 @@ pub(super) enum Look {
 /// What the session cookie led to.
 pub(super) enum Visitor {
     /// Signed in.
-    SignedIn(Arc<Hot<LiveSession>>),
+    SignedIn(Arc<Hot<LiveSession>>, StoreKey),
     /// No cookie of ours.
     NoCookie,
     /// A cookie that leads nowhere: wrong, over, signed out, or not openable. All look alike from outside (R09).
@@ -175,8 +176,8 @@ impl RelyingParty {
         now: SystemTime,
     ) -> Result<Holder, Reply> {
         match self.session_of(view, Look::Use, now).await {
-            Visitor::SignedIn(live) => match route.require.check(live.value().session.identity()) {
-                Ok(()) => Ok(Holder::Session(live)),
+            Visitor::SignedIn(live, key) => match route.require.check(live.value().session.identity()) {
+                Ok(()) => Ok(Holder::Session(live, key)),
                 Err(unmet) => {
                     info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
                     Err(self.refusal(Refusal::PolicyUnmet, view))
@@ -195,14 +196,14 @@ impl RelyingParty {
         let key = id.store_key();
         if let Some(hot) = self.cache.get(&key) {
             match hot.freshness(now, &self.settings.cache_policy) {
-                Freshness::Fresh => return self.serve(hot, &id, look, now).await,
+                Freshness::Fresh => return self.serve(hot, &id, key, look, now).await,
                 Freshness::Revalidate => {
                     if hot.claim_check(now, &self.settings.cache_policy) {
                         let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
                         let id = id.clone();
                         tokio::spawn(async move { party.revalidate(hot, id, look, now).await });
                     }
-                    return self.serve(hot, &id, look, now).await;
+                    return self.serve(hot, &id, key, look, now).await;
                 }
                 Freshness::Recheck => return self.load(id, Some(hot), look, now).await,
                 Freshness::Stale => {}
@@ -217,6 +218,7 @@ impl RelyingParty {
         self: &Arc<Self>,
         hot: Arc<Hot<LiveSession>>,
         id: &SessionId,
+        key: StoreKey,
         look: Look,
         now: SystemTime,
     ) -> Visitor {
@@ -224,7 +226,7 @@ impl RelyingParty {
             if look == Look::Use {
                 hot.touch(now);
             }
-            return Visitor::SignedIn(hot);
+            return Visitor::SignedIn(hot, key);
         }
         self.load(id.clone(), None, look, now).await
     }
@@ -243,7 +245,7 @@ impl RelyingParty {
         let fetch = || async move {
             let Some(record) = party.store.get(Kind::Session, key, now).await? else { return Ok(None) };
             match party.sealer.open_session(&asked, &record) {
-                Ok(session) => Ok(Some(party.enliven(key, session))),
+                Ok(session) => Ok(Some(party.enliven(session))),
                 Err(reason) => {
                     warn!(reason = %reason, code = "session_corrupt", "A session record could not be opened");
                     Ok(None)
@@ -261,7 +263,7 @@ impl RelyingParty {
                         tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
                     }
                 }
-                ("store", Visitor::SignedIn(hot))
+                ("store", Visitor::SignedIn(hot, key))
             }
             Ok(Some(_)) => {
                 self.cache.remove(&key);
@@ -276,7 +278,7 @@ impl RelyingParty {
                         if look == Look::Use {
                             hot.touch(now);
                         }
-                        ("grace", Visitor::SignedIn(hot))
+                        ("grace", Visitor::SignedIn(hot, key))
                     }
                     _ => ("error", Visitor::StoreDown),
                 }
@@ -300,7 +302,7 @@ impl RelyingParty {
     /// Writes down that the session is in use; whether it was still there.
     async fn tell_use(&self, hot: &Hot<LiveSession>, id: &SessionId, now: SystemTime) -> Result<bool, StoreError> {
         let mut seen = hot.value().session.clone();
-        seen.last_seen = seen.last_seen.max(hot.last_used());
+        seen.seen(seen.last_seen().max(hot.last_used()));
         let record = self.sealer.seal_session(id, &seen, &*self.entropy);
         let keep = seen.keep_for(now, &self.settings.lifetimes);
         self.store.replace(Kind::Session, id.store_key(), &record, keep, now).await

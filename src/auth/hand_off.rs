@@ -74,7 +74,7 @@ impl RelyingParty {
         visitor: &Visitor,
         now: SystemTime,
     ) -> Option<Reply> {
-        let Visitor::SignedIn(live) = visitor else { return None };
+        let Visitor::SignedIn(live, _) = visitor else { return None };
         let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse)?;
         let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
         Some(handed.unwrap_or_else(|refusal| self.refusal(refusal, view)))
@@ -132,8 +132,8 @@ impl RelyingParty {
             return Err(Refusal::AttemptUnknown);
         }
         let mut session = self.sealer.open_session(&ticket_id, &ticket.session).map_err(|_| Refusal::AttemptUnknown)?;
-        session.parent = Some(StoreKey(ticket.parent));
-        session.last_seen = now;
+        session.handed_over_from(StoreKey(ticket.parent));
+        session.seen(now);
         Ok(session)
     }
 

@@ -31,7 +31,7 @@ pub use binding::MAX_LIVE;
 pub use decide::{Decision, Permit};
 pub use refusal::{Refusal, Words};
 
-use crate::identity::headers::{HeaderPlan, HeaderSet};
+use crate::identity::headers::{HeaderPlan, HeaderSet, render_all};
 use crate::provider::{IssuerSettings, Provider};
 use crate::route::RouteTable;
 use crate::route::path::ReturnPolicy;
@@ -40,7 +40,7 @@ use crate::session::cache::SessionCache;
 use crate::session::hot::{CachePolicy, LastSeen};
 use crate::session::seal::Sealer;
 use crate::session::store::RecordStore;
-use crate::session::{Lifetimes, Session, StoreKey};
+use crate::session::{Lifetimes, Session};
 use crate::telemetry::Metrics;
 use crate::web::cookie::CookieNames;
 
@@ -88,15 +88,16 @@ pub struct AuthSettings {
 /// signed-in request formats nothing.
 #[derive(Debug)]
 pub struct LiveSession {
-    key: StoreKey,
     session: Session,
     headers: Box<[HeaderSet]>,
 }
 
 impl LiveSession {
-    /// Where its record lies.
-    pub fn key(&self) -> StoreKey {
-        self.key
+    /// Renders the headers of every plan for `session`, once.
+    pub fn new(mut session: Session, plans: &[HeaderPlan]) -> Self {
+        let (identity, headers) = render_all(plans, session.identity());
+        session.share(identity);
+        Self { session, headers }
     }
 
     /// The session.
@@ -107,7 +108,7 @@ impl LiveSession {
 
 impl LastSeen for LiveSession {
     fn last_seen(&self) -> std::time::SystemTime {
-        self.session.last_seen
+        self.session.last_seen()
     }
 }
 
@@ -217,10 +218,8 @@ impl RelyingParty {
         attempt::Attempts { store: &*self.store, sealer: &self.sealer, lifetime: self.settings.lifetimes.attempt }
     }
 
-    /// Renders the headers of every plan for `session`, once.
-    fn enliven(&self, key: StoreKey, session: Session) -> LiveSession {
-        let headers = self.plans.iter().map(|plan| plan.render(session.identity())).collect();
-        LiveSession { key, session, headers }
+    fn enliven(&self, session: Session) -> LiveSession {
+        LiveSession::new(session, &self.plans)
     }
 }
 

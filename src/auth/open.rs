@@ -86,7 +86,7 @@ impl RelyingParty {
         if let Some(old) = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse) {
             self.end_family(old.store_key(), now).await;
         }
-        if let Some(parent) = session.parent {
+        if let Some(parent) = session.parent() {
             // Uses are written to the session's record, not here: this one lives as long as a session ever can.
             let (child, keep) = (id.store_key(), self.settings.lifetimes.absolute);
             let put = self.store.put(Kind::Session, handed_to(parent, view.host), &child.0, keep, now).await;
@@ -97,7 +97,7 @@ impl RelyingParty {
                 return Err(Refusal::StoreUnavailable);
             }
         }
-        self.cache.insert(id.store_key(), self.enliven(id.store_key(), session.clone()), now);
+        self.cache.insert(id.store_key(), self.enliven(session.clone()), now);
         let cookie = set_cookie(&self.settings.cookies.session, id.to_text().expose(), None);
         Ok((id, cookie))
     }

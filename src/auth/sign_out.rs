@@ -85,16 +85,16 @@ impl RelyingParty {
             },
         };
         if let Some(session) = &known {
-            let who = session.identity().parts();
+            let who = session.identity();
             info!(
                 request_id,
                 outcome = "signed_out",
-                issuer = %who.issuer,
-                subject = %pseudonym(who.issuer.as_str(), who.subject.as_str()),
+                issuer = %who.issuer(),
+                subject = %pseudonym(who.issuer(), who.subject()),
                 "A person signed out"
             );
         }
-        let parent = known.and_then(|session| session.parent);
+        let parent = known.and_then(|session| session.parent());
         let own = self.end_family(key, now).await;
         let parents = match parent {
             Some(parent) => self.end_family(parent, now).await,

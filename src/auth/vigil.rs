@@ -18,12 +18,11 @@ impl RelyingParty {
     /// Whether the session or token behind `permit` still stands at `now`. A token ends by its own word. For a session it asks the store at most once a second for all streams
     /// of a session; while the store is away, sessions in memory go on for their grace.
     pub async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
-        let opened = match permit.holder() {
+        let (opened, key) = match permit.holder() {
             Holder::Nobody => return true,
-            Holder::Session(opened) => opened,
+            Holder::Session(opened, key) => (opened, *key),
             Holder::Token(token) => return token.is_live(now),
         };
-        let key = opened.value().key();
         // The copy at hand may have been replaced since the stream was opened, and hears of no use any more.
         let hot = self.cache.get(&key).unwrap_or_else(|| Arc::clone(opened));
         let is_live = hot.value().session().is_live(now, hot.last_used(), &self.settings.lifetimes);

@@ -75,7 +75,7 @@ impl RelyingParty {
 
     async fn who(self: &Arc<Self>, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
         let live = match self.session_of(view, Look::Peek, now).await {
-            Visitor::SignedIn(live) => live,
+            Visitor::SignedIn(live, _) => live,
             Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
             visitor @ (Visitor::NoCookie | Visitor::DeadCookie) => {
                 let start = format!("{}{}/start", self.origin_of(view.host), self.settings.prefix);
@@ -87,7 +87,7 @@ impl RelyingParty {
             }
         };
         let session = live.value().session();
-        let last_used = session.last_seen.max(live.last_used());
+        let last_used = session.last_seen().max(live.last_used());
         let parts = session.identity().parts();
         let body = if endpoint == Endpoint::UserInfo {
             let mut body = Map::new();
@@ -102,7 +102,7 @@ impl RelyingParty {
         } else {
             let lifetimes = &self.settings.lifetimes;
             let left = |until: SystemTime| until.duration_since(now).unwrap_or(Duration::ZERO).as_secs();
-            let absolute = left(session.created + lifetimes.absolute);
+            let absolute = left(session.created() + lifetimes.absolute);
             json!({
                 "authenticated": true,
                 "acr": parts.acr,

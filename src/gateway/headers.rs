@@ -85,7 +85,7 @@ impl HeaderRules {
         headers.insert(X_FORWARDED_FOR.clone(), hop);
         headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
         for (name, value) in identity.into_iter().flat_map(HeaderSet::iter) {
-            headers.insert(name.clone(), value.clone());
+            headers.insert(name.clone(), value);
         }
     }
 

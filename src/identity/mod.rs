@@ -6,10 +6,14 @@
 //! make one.
 
 pub mod headers;
+mod packed;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 pub use crate::oidc::claims::ClaimValue;
+pub use packed::{ClaimRef, Texts};
 use serde::{Deserialize, Serialize};
 
 /// The parts an [`Identity`] is made of; plain data, without any claim to be true.
@@ -33,8 +37,16 @@ pub struct IdentityParts {
 }
 
 /// A verified person. Private inside; see the module's page for its three birth places.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity(IdentityParts);
+///
+/// Kept packed (`packed.rs`); cloning shares it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Identity(Bytes);
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Identity").field(&self.parts()).finish()
+    }
+}
 
 impl Identity {
     /// Birth place one: the end of a sign-in. `token` is the proof; `claims` come from a userinfo answer whose `sub`
@@ -55,7 +67,7 @@ impl Identity {
         for (name, value) in token.claims() {
             all.insert(name.clone(), value.clone());
         }
-        Self(IdentityParts {
+        Self::restore(IdentityParts {
             issuer: token.issuer().to_owned(),
             subject: token.subject().to_owned(),
             mccmnc,
@@ -69,7 +81,7 @@ impl Identity {
     /// Birth place two: an access token that came with this very request. It names whoever the issuer named in it, a
     /// person or a program, for as long as the token lives; nothing of it is stored.
     pub fn from_access_token(token: &crate::oidc::access_token::VerifiedAccessToken) -> Self {
-        Self(IdentityParts {
+        Self::restore(IdentityParts {
             issuer: token.issuer().to_owned(),
             subject: token.subject().to_owned(),
             mccmnc: None,
@@ -82,11 +94,61 @@ impl Identity {
 
     /// Birth place three: a session record that the store sealed and has just opened again.
     pub(crate) fn restore(parts: IdentityParts) -> Self {
-        Self(parts)
+        // Copied, not cut to size: allocators leave a block that is cut as large as it was.
+        Self(Bytes::copy_from_slice(&packed::pack(&parts)))
     }
 
-    /// The parts, for the store to seal and for headers to be built from.
-    pub fn parts(&self) -> &IdentityParts {
+    /// The parts, unpacked: for the store to seal, and wherever a copy does not matter.
+    pub fn parts(&self) -> IdentityParts {
+        self.head().unpack()
+    }
+
+    /// See [`IdentityParts::issuer`].
+    pub fn issuer(&self) -> &str {
+        self.head().issuer
+    }
+
+    /// See [`IdentityParts::subject`].
+    pub fn subject(&self) -> &str {
+        self.head().subject
+    }
+
+    /// See [`IdentityParts::mccmnc`].
+    pub fn mccmnc(&self) -> Option<&str> {
+        self.head().mccmnc
+    }
+
+    /// See [`IdentityParts::acr`].
+    pub fn acr(&self) -> Option<&str> {
+        self.head().acr
+    }
+
+    /// See [`IdentityParts::amr`].
+    pub fn amr(&self) -> Texts<'_> {
+        self.head().amr
+    }
+
+    /// See [`IdentityParts::auth_time`].
+    pub fn auth_time(&self) -> Option<i64> {
+        self.head().auth_time
+    }
+
+    /// One of [`IdentityParts::claims`].
+    pub fn claim(&self, name: &str) -> Option<ClaimRef<'_>> {
+        self.head().claim(name)
+    }
+
+    /// As it lies in memory.
+    fn packed(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The same identity at the beginning of `memory`, where a copy of [`Identity::packed`] lies.
+    fn moved_to(&self, memory: &Bytes) -> Self {
+        if memory.starts_with(&self.0) { Self(memory.slice(..self.0.len())) } else { self.clone() }
+    }
+
+    fn head(&self) -> packed::Head<'_> {
+        packed::Head::read(&self.0)
     }
 }

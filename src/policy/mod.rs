@@ -7,7 +7,7 @@ mod tests;
 
 use thiserror::Error;
 
-use crate::identity::{ClaimValue, Identity, IdentityParts};
+use crate::identity::{ClaimRef, Identity};
 use crate::oidc::acr;
 
 /// Demands of one route; the default demands nothing.
@@ -40,16 +40,15 @@ pub enum Unmet {
 impl Requirement {
     /// Whether `identity` may use the route. Asked on every request, so that a changed requirement counts at once.
     pub fn check(&self, identity: &Identity) -> Result<(), Unmet> {
-        let parts = identity.parts();
-        let acr = |reached: &String| self.acr.iter().any(|asked| acr::is_met(reached, asked));
-        if !self.acr.is_empty() && !parts.acr.as_ref().is_some_and(acr) {
+        let acr = |reached: &str| self.acr.iter().any(|asked| acr::is_met(reached, asked));
+        if !self.acr.is_empty() && !identity.acr().is_some_and(acr) {
             return Err(Unmet::Acr);
         }
-        if !self.claims.iter().all(|(name, values)| values.iter().any(|value| says(parts, name, value))) {
+        if !self.claims.iter().all(|(name, values)| values.iter().any(|value| says(identity, name, value))) {
             return Err(Unmet::Claim);
         }
         if !self.email_domains.is_empty() {
-            let domain = verified_email_domain(parts).ok_or(Unmet::EmailDomain)?;
+            let domain = verified_email_domain(identity).ok_or(Unmet::EmailDomain)?;
             if !self.email_domains.iter().any(|accepted| accepted.eq_ignore_ascii_case(domain)) {
                 return Err(Unmet::EmailDomain);
             }
@@ -60,19 +59,19 @@ impl Requirement {
 
 /// Whether the identity says `name` = `value`. The verified parts are never looked up among the claims, where a
 /// userinfo answer could have put an `acr` or a `sub` of its own.
-fn says(parts: &IdentityParts, name: &str, value: &str) -> bool {
+fn says(identity: &Identity, name: &str, value: &str) -> bool {
     match name {
-        "acr" => parts.acr.as_deref() == Some(value),
-        "amr" => parts.amr.iter().any(|method| method == value),
-        "auth_time" => parts.auth_time.is_some_and(|seconds| seconds.to_string() == value),
-        "iss" => parts.issuer == value,
-        "mccmnc" => parts.mccmnc.as_deref() == Some(value),
-        "sub" => parts.subject == value,
-        _ => match parts.claims.get(name) {
-            Some(ClaimValue::Bool(found)) => value == if *found { "true" } else { "false" },
-            Some(ClaimValue::Integer(found)) => found.to_string() == value,
-            Some(ClaimValue::List(list)) => list.iter().any(|element| element == value),
-            Some(ClaimValue::Text(found)) => found == value,
+        "acr" => identity.acr() == Some(value),
+        "amr" => identity.amr().any(|method| method == value),
+        "auth_time" => identity.auth_time().is_some_and(|seconds| seconds.to_string() == value),
+        "iss" => identity.issuer() == value,
+        "mccmnc" => identity.mccmnc() == Some(value),
+        "sub" => identity.subject() == value,
+        _ => match identity.claim(name) {
+            Some(ClaimRef::Bool(found)) => value == if found { "true" } else { "false" },
+            Some(ClaimRef::Integer(found)) => found.to_string() == value,
+            Some(ClaimRef::List(mut list)) => list.any(|element| element == value),
+            Some(ClaimRef::Text(found)) => found == value,
             None => false,
         },
     }
@@ -83,11 +82,11 @@ fn says(parts: &IdentityParts, name: &str, value: &str) -> bool {
 ///
 /// An address is read strictly, because lenient readings differ: in `victim@corp.test@evil.test` some see one domain,
 /// some the other (CVE-2026-40574). Exactly one `@`, printable ASCII, no quoting, no comments, no white space.
-fn verified_email_domain(parts: &IdentityParts) -> Option<&str> {
-    if parts.claims.get("email_verified") != Some(&ClaimValue::Bool(true)) {
+fn verified_email_domain(identity: &Identity) -> Option<&str> {
+    if identity.claim("email_verified") != Some(ClaimRef::Bool(true)) {
         return None;
     }
-    let Some(ClaimValue::Text(email)) = parts.claims.get("email") else { return None };
+    let Some(ClaimRef::Text(email)) = identity.claim("email") else { return None };
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"(),:;<>[\\]".contains(&byte);
     let (local, domain) = email.split_once('@')?;
     let sound = email.bytes().all(plain) && !local.is_empty() && !domain.is_empty() && !domain.contains('@');

@@ -1,4 +1,5 @@
 use super::*;
+use crate::identity::{ClaimValue, IdentityParts};
 
 fn parts() -> IdentityParts {
     IdentityParts {

@@ -17,7 +17,8 @@ use super::stats::ProviderStats;
 use super::token_issuers::TokenIssuers;
 use super::trust::TrustList;
 use super::{
-    Carrier, CodeGrant, Discovery, FederationSettings, Provider, ProviderError, ProviderSettings, Tokens, UserInfo,
+    Carrier, CodeGrant, Discovery, FederationSettings, KeyMemory, Provider, ProviderError, ProviderSettings, Tokens,
+    UserInfo,
 };
 use crate::oidc::jwks::KeySet;
 use crate::oidc::token::{self, TokenErrorCode, TokenFault, TokenResponse};
@@ -39,6 +40,11 @@ pub struct Federation {
 impl Federation {
     /// Builds the client and empty caches; nothing is fetched yet.
     pub fn new(settings: ProviderSettings) -> Result<Self, ClientError> {
+        Self::with_memory(settings, None)
+    }
+
+    /// As [`Federation::new`]; the key sets of token issuers outlive a restart in `memory`.
+    pub fn with_memory(settings: ProviderSettings, memory: Option<Arc<dyn KeyMemory>>) -> Result<Self, ClientError> {
         let client = Arc::new(HttpClient::new(&settings)?);
         let stats = Arc::new(ProviderStats::default());
         let trust = Arc::new(TrustList::new(&settings.federation));
@@ -46,7 +52,7 @@ impl Federation {
         Ok(Self {
             configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
             gates: trust.issuers().map(|issuer| (issuer.to_owned(), Gate::new(settings.total_timeout))).collect(),
-            token_issuers: TokenIssuers::new(client.clone(), keys.clone(), &settings, stats.clone()),
+            token_issuers: TokenIssuers::new(client.clone(), keys.clone(), &settings, stats.clone(), memory),
             keys,
             client,
             settings,
@@ -73,6 +79,11 @@ impl Federation {
             self.keys(&carrier, None, now).await?;
         }
         Ok(())
+    }
+
+    /// Takes up the keys of token issuers that were kept before a restart, as far as they may still be used.
+    pub async fn recall_token_keys(&self, now: SystemTime) {
+        self.token_issuers.recall(now).await;
     }
 
     /// Keeps the keys of all issuers of access tokens at hand, for ever; spawn it once. Dropping the future ends it.

@@ -1,13 +1,16 @@
-//! Last good key sets of token issuers, kept through a restart in one small file.
+//! Last good key sets of token issuers, kept through a restart.
 //!
 //! Without it a gateway that is restarted while an issuer is away refuses every caller until the issuer is back, though
-//! it knew the keys a moment ago. What lies in the file is public, and believed no more than an answer of the network:
-//! it is parsed anew, its place is checked against the trust list, and it ages as if there had been no restart.
+//! it knew the keys a moment ago. What is kept is public; that it is what we kept is for the memory to see to: a file of
+//! ours, or a record that only gateways with our key can have sealed. It is parsed anew, its place is checked against
+//! the trust list, and it ages as if there had been no restart.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -26,37 +29,72 @@ pub(super) struct Remembered {
     pub(super) document: String,
 }
 
-/// The file.
-#[derive(Debug, Clone)]
-pub(super) struct KeyMemory(pub(super) PathBuf);
+/// Where key sets outlive a restart. Whoever could write there in our name could let anybody in as anybody, so an
+/// implementation gives back nothing but what this gateway, or one with the same key, has kept.
+#[async_trait]
+pub trait KeyMemory: Send + Sync {
+    /// What was kept last; `None` if nothing was.
+    async fn recall(&self) -> Result<Option<Vec<u8>>, String>;
 
-impl KeyMemory {
-    /// What was kept; nothing if there is no file, or none of ours.
-    pub(super) fn recall(&self) -> Vec<Remembered> {
-        let read = || {
-            let mut text = Vec::new();
-            fs::File::open(&self.0)?.take(LARGEST).read_to_end(&mut text)?;
-            serde_json::from_slice(&text).map_err(io::Error::from)
-        };
-        match read() {
-            Ok(kept) => kept,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                tracing::warn!(%error, "The key sets kept from before the restart cannot be read");
-                Vec::new()
-            }
+    /// Replaces what was kept: whole, or not at all. It need not be kept for longer than `useful`.
+    async fn keep(&self, kept: Vec<u8>, useful: Duration) -> Result<(), String>;
+}
+
+/// What was kept; nothing if there is nothing, or nothing of ours.
+pub(super) async fn recall(memory: &dyn KeyMemory) -> Vec<Remembered> {
+    let parse = |kept: Vec<u8>| serde_json::from_slice(&kept).map_err(|error| error.to_string());
+    match memory.recall().await.and_then(|kept| kept.map_or(Ok(Vec::new()), parse)) {
+        Ok(kept) => kept,
+        Err(error) => {
+            tracing::warn!(%error, "The key sets kept from before the restart cannot be read");
+            Vec::new()
+        }
+    }
+}
+
+/// Keeps `all` in the place of what was kept.
+pub(super) async fn keep(memory: &dyn KeyMemory, all: &[Remembered], useful: Duration) {
+    let written = serde_json::to_vec(all).map_err(|error| error.to_string());
+    let kept = match written {
+        Ok(text) => memory.keep(text, useful).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
+        tracing::warn!(%error, "Key sets cannot be kept for after a restart");
+    }
+}
+
+/// A file beside the one that sessions are in.
+#[derive(Debug, Clone)]
+pub(super) struct FileMemory(pub(super) PathBuf);
+
+#[async_trait]
+impl KeyMemory for FileMemory {
+    async fn recall(&self) -> Result<Option<Vec<u8>>, String> {
+        let mut text = Vec::new();
+        // Once, at start, and small: not worth a thread.
+        match fs::File::open(&self.0).and_then(|file| file.take(LARGEST).read_to_end(&mut text)) {
+            Ok(_) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
         }
     }
 
-    /// Replaces what was kept: whole, or not at all.
-    pub(super) fn keep(&self, all: &[Remembered]) -> io::Result<()> {
-        let mut fresh = self.0.clone().into_os_string();
-        fresh.push(".new");
-        let fresh = PathBuf::from(fresh);
-        let mut file = fs::File::create(&fresh)?;
-        file.write_all(&serde_json::to_vec(all)?)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.0)
+    async fn keep(&self, kept: Vec<u8>, _useful: Duration) -> Result<(), String> {
+        let path = self.0.clone();
+        let write = move || {
+            let mut fresh = path.clone().into_os_string();
+            fresh.push(".new");
+            let fresh = PathBuf::from(fresh);
+            let mut file = fs::File::create(&fresh)?;
+            file.write_all(&kept)?;
+            file.sync_all()?;
+            fs::rename(&fresh, &path)
+        };
+        match tokio::task::spawn_blocking(write).await {
+            Ok(written) => written.map_err(|error: io::Error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -64,22 +102,22 @@ impl KeyMemory {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_was_kept_is_recalled_and_what_is_no_memory_is_nothing() {
+    #[tokio::test]
+    async fn what_was_kept_is_recalled_and_what_is_no_memory_is_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let memory = KeyMemory(dir.path().join("keys.json"));
-        assert_eq!(memory.recall(), []);
+        let memory = FileMemory(dir.path().join("keys.json"));
+        assert_eq!(recall(&memory).await, []);
         let kept = Remembered {
             issuer: "https://a.test".into(),
             jwks_uri: Url::parse("https://a.test/jwks").unwrap(),
             fetched: 7,
             document: "{\"keys\":[]}".into(),
         };
-        memory.keep(std::slice::from_ref(&kept)).unwrap();
-        assert_eq!(memory.recall(), [kept]);
+        keep(&memory, std::slice::from_ref(&kept), Duration::ZERO).await;
+        assert_eq!(recall(&memory).await, [kept]);
         for odd in ["", "{}", "[{}]", "[1]", "\0"] {
             fs::write(&memory.0, odd).unwrap();
-            assert_eq!(memory.recall(), [], "{odd:?}");
+            assert_eq!(recall(&memory).await, [], "{odd:?}");
         }
     }
 }

@@ -16,6 +16,7 @@ mod trust;
 
 pub use client::{ClientError, HttpClient};
 pub use federation::Federation;
+pub use key_memory::KeyMemory;
 pub use key_store::KeyStore;
 pub use stats::{Counter, Exchanges, ProviderStats};
 
@@ -81,7 +82,8 @@ pub struct ProviderSettings {
     pub federation: FederationSettings,
     /// Issuers of access tokens, each once.
     pub token_issuers: Vec<TokenIssuerSettings>,
-    /// File in which their last good key sets outlive a restart; `None`: they do not.
+    /// File in which their last good key sets outlive a restart; `None`: they do not, unless the federation is given
+    /// another [`KeyMemory`].
     pub key_memory: Option<PathBuf>,
     /// Our client id.
     pub client_id: String,

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use url::Url;
 
 use super::client::HttpClient;
-use super::key_memory::{KeyMemory, Remembered};
+use super::key_memory::{self, FileMemory, KeyMemory, Remembered};
 use super::key_store::KeyStore;
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
@@ -31,7 +31,9 @@ pub(super) struct TokenIssuers {
     configurations: Arc<Configurations>,
     keys: Arc<KeyStore>,
     all: Vec<TokenIssuer>,
-    memory: Option<KeyMemory>,
+    trust: Arc<TrustList>,
+    memory: Option<Arc<dyn KeyMemory>>,
+    useful: Duration,
 }
 
 struct TokenIssuer {
@@ -48,6 +50,7 @@ impl TokenIssuers {
         keys: Arc<KeyStore>,
         settings: &ProviderSettings,
         stats: Arc<ProviderStats>,
+        memory: Option<Arc<dyn KeyMemory>>,
     ) -> Self {
         let trust = Arc::new(TrustList::of_token_issuers(&settings.token_issuers));
         let all = settings.token_issuers.iter().map(|settings| TokenIssuer {
@@ -56,21 +59,21 @@ impl TokenIssuers {
             uri: ArcSwapOption::from_pointee(settings.jwks_uri.clone()),
             failed: AtomicU64::new(0),
         });
-        let memory = settings.key_memory.clone().filter(|_| !settings.token_issuers.is_empty()).map(KeyMemory);
+        let file = || settings.key_memory.clone().map(|path| Arc::new(FileMemory(path)) as Arc<dyn KeyMemory>);
+        let memory = memory.or_else(file).filter(|_| !settings.token_issuers.is_empty());
         let configurations = Configurations::new(client, Arc::clone(&trust), settings, stats);
-        let this = Self { all: all.collect(), configurations, keys, memory };
-        this.recall(&trust, SystemTime::now());
-        this
+        Self { all: all.collect(), configurations, keys, trust, memory, useful: settings.jwks_max_stale }
     }
 
     /// Takes up what was kept before a restart, as far as the configuration of today still trusts it.
-    fn recall(&self, trust: &TrustList, now: SystemTime) {
-        for kept in self.memory.iter().flat_map(KeyMemory::recall) {
+    pub(super) async fn recall(&self, now: SystemTime) {
+        let Some(memory) = &self.memory else { return };
+        for kept in key_memory::recall(&**memory).await {
             let Some(issuer) = self.find(&kept.issuer) else { continue };
             let uri = issuer.uri.load_full();
             let fits = match &uri {
                 Some(uri) => **uri == kept.jwks_uri,
-                None => trust.allows_keys(&kept.issuer, &kept.jwks_uri),
+                None => self.trust.allows_keys(&kept.issuer, &kept.jwks_uri),
             };
             let fetched = UNIX_EPOCH.checked_add(Duration::from_secs(kept.fetched));
             if let Some(fetched) = fetched.filter(|_| fits) {
@@ -82,7 +85,7 @@ impl TokenIssuers {
 
     /// Keeps what is at hand for after a restart, if it is newer than what was kept last.
     async fn keep(&self, last: &mut Vec<Remembered>) {
-        let Some(memory) = self.memory.clone() else { return };
+        let Some(memory) = &self.memory else { return };
         let all = self.all.iter().filter_map(|issuer| {
             let uri = issuer.uri.load_full()?;
             let (document, fetched) = self.keys.document(&issuer.issuer, &uri)?;
@@ -94,10 +97,7 @@ impl TokenIssuers {
             return;
         }
         last.clone_from(&all);
-        let kept = tokio::task::spawn_blocking(move || memory.keep(&all)).await;
-        if let Ok(Err(error)) = kept {
-            tracing::warn!(%error, "Key sets cannot be kept for after a restart");
-        }
+        key_memory::keep(&**memory, &all, self.useful).await;
     }
 
     /// The keys of `issuer`, if they are at hand and not too old.

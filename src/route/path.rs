@@ -9,6 +9,7 @@ mod return_to;
 #[cfg(test)]
 pub(in crate::route) mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use memchr::memchr;
@@ -122,14 +123,9 @@ impl NormalTarget {
         self.is_covered_by(prefix.trim_end_matches('/').as_bytes(), Reading::Loosest)
     }
 
-    /// Whether `prefix` (percent-decoded, without a trailing slash) covers this path by whole segments. The path is
-    /// compared decoded: `/a%40b` and `/a@b` are the same file to every app, so they are the same route here.
+    /// Whether `prefix` (percent-decoded, without a trailing slash) covers this path by whole segments.
     pub(in crate::route) fn is_covered_by(&self, prefix: &[u8], reading: Reading) -> bool {
-        let path = self.path().as_bytes();
-        if reading == Reading::Plain && memchr(b'%', path).is_none() {
-            return path.strip_prefix(prefix).is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'));
-        }
-        let mut units = Units { path, reading };
+        let mut units = Units { path: self.path().as_bytes(), reading };
         let begins = prefix.iter().all(|expected| match (units.next(), reading) {
             (Some(found), Reading::Loosest) => found.eq_ignore_ascii_case(expected),
             (found, _) => found == Some(*expected),
@@ -143,9 +139,14 @@ impl NormalTarget {
         memchr(b';', path.as_bytes()).is_some() || path.contains("%3B")
     }
 
-    /// The path as bytes, percent-decoded once.
-    pub(in crate::route) fn decoded_path(&self) -> Vec<u8> {
-        Units { path: self.path().as_bytes(), reading: Reading::Plain }.collect()
+    /// The path in `reading`, its first `most` bytes: what routes are compared with. Decoded, because `/a%40b` and
+    /// `/a@b` are the same file to every app, so they are the same route here.
+    pub(in crate::route) fn decoded_path(&self, reading: Reading, most: usize) -> Cow<'_, [u8]> {
+        let path = self.path().as_bytes();
+        if reading == Reading::Plain && memchr(b'%', path).is_none() {
+            return Cow::Borrowed(path.get(..most).unwrap_or(path));
+        }
+        Cow::Owned(Units { path, reading }.take(most).collect())
     }
 }
 

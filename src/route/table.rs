@@ -4,6 +4,7 @@
 //! for the few must not open `/admin` by it (Q07). What no route covers is not found, and what is not found is
 //! refused (H18).
 
+mod prefixes;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use self::prefixes::Prefixes;
 use super::RouteSettings;
 use super::path::{NormalTarget, Reading, TargetFault};
 
@@ -93,8 +95,7 @@ pub enum Found<'a> {
 #[derive(Debug)]
 pub struct RouteTable {
     routes: Box<[Arc<Route>]>,
-    /// For each host its routes, longest path first.
-    hosts: HashMap<Box<str>, Box<[Arc<Route>]>>,
+    hosts: HashMap<Box<str>, Prefixes>,
 }
 
 impl RouteTable {
@@ -130,11 +131,8 @@ impl RouteTable {
         for route in &routes {
             hosts.entry(route.host.as_str().into()).or_default().push(Arc::clone(route));
         }
-        let ordered = |(host, mut routes): (_, Vec<Arc<Route>>)| {
-            routes.sort_by(|a, b| b.prefix.len().cmp(&a.prefix.len()).then_with(|| a.prefix.cmp(&b.prefix)));
-            (host, routes.into_boxed_slice())
-        };
-        Ok(Self { routes: routes.into(), hosts: hosts.into_iter().map(ordered).collect() })
+        let hosts = hosts.into_iter().map(|(host, routes)| (host, Prefixes::new(routes))).collect();
+        Ok(Self { routes: routes.into(), hosts })
     }
 
     /// The route of a request. `host` is lower case, without port and trailing dot, as in
@@ -147,7 +145,7 @@ impl RouteTable {
         let Some(routes) = self.hosts.get(host) else {
             return Found::UnknownHost;
         };
-        let by = |reading| routes.iter().find(|route| target.is_covered_by(&route.prefix, reading));
+        let by = |reading| routes.find(&target.decoded_path(reading, routes.reach()));
         let found = by(Reading::Plain);
         if target.has_parameters() && by(Reading::WithoutParameters).map(|r| r.index) != found.map(|r| r.index) {
             return Found::NoRoute;
@@ -174,20 +172,20 @@ impl RouteTable {
     pub fn effective_table(&self) -> String {
         let mut hosts: Vec<_> = self.hosts.iter().collect();
         hosts.sort_by_key(|(host, _)| *host);
-        let places = hosts.iter().flat_map(|(_, routes)| routes.iter());
+        let places = hosts.iter().flat_map(|(_, routes)| routes.routes());
         let width = places.map(|route| route.host.len() + route.path.len()).max().unwrap_or_default();
         let accesses = self.routes.iter().map(|route| route.access.as_str().len());
         let access_width = accesses.max().unwrap_or_default();
         let mut table = String::new();
         for (host, routes) in hosts {
-            for route in routes {
+            for route in routes.routes() {
                 let place = format!("{host}{}", route.path);
                 let upstream = format!("{}:{}", route.upstream.host, route.upstream.port);
                 let access = route.access.as_str();
                 // Writing into a String cannot fail.
                 let _ = writeln!(table, "{place:width$}  {access:access_width$}  {upstream}  ({})", route.name);
             }
-            let open = routes.iter().any(|route| route.prefix.is_empty());
+            let open = routes.routes().any(|route| route.prefix.is_empty());
             let _ = if open { Ok(()) } else { writeln!(table, "{:width$}  refused", format!("{host}/")) };
         }
         table
@@ -203,7 +201,7 @@ fn compile_route(mut settings: RouteSettings, index: usize, reserved_prefix: &st
     if target.is_under(reserved_prefix) {
         return Err(RouteFault::Reserved { index });
     }
-    let mut prefix = target.decoded_path();
+    let mut prefix = target.decoded_path(Reading::Plain, usize::MAX).into_owned();
     if prefix.last() == Some(&b'/') {
         prefix.pop();
     }

@@ -40,7 +40,7 @@ use super::{StoreKey, millis};
 /// Bounds of a [`SessionCache`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Sessions kept in process; the least useful one makes room. Default 100,000 (about 60 MiB).
+    /// Sessions kept in process; the least useful one makes room. Default 100,000 (about 50 MiB).
     pub sessions: usize,
     /// Loads from the store under way at once for ids this node does not know; more wait a moment for their turn and
     /// are then refused. Sessions that are only checked again have as many places of their own. Default 256.

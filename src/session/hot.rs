@@ -16,7 +16,7 @@ pub trait LastSeen {
 
 impl LastSeen for Session {
     fn last_seen(&self) -> SystemTime {
-        self.last_seen
+        Session::last_seen(self)
     }
 }
 

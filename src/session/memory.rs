@@ -15,6 +15,7 @@ pub struct MemoryStore {
     limits: Limits,
     sessions: Mutex<Shelf>,
     attempts: Mutex<Shelf>,
+    keys: Mutex<Shelf>,
 }
 
 /// The records of one kind, and which of them end first: a full shelf finds out in no more than a few steps whether
@@ -67,7 +68,7 @@ impl Shelf {
 impl MemoryStore {
     /// An empty store.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, sessions: Mutex::default(), attempts: Mutex::default() }
+        Self { limits, sessions: Mutex::default(), attempts: Mutex::default(), keys: Mutex::default() }
     }
 
     /// How many records of `kind` are kept, those that are over but not yet swept included.
@@ -79,6 +80,7 @@ impl MemoryStore {
         match kind {
             Kind::Session => &self.sessions,
             Kind::Attempt => &self.attempts,
+            Kind::Keys => &self.keys,
         }
     }
 }

@@ -89,22 +89,19 @@ impl Default for Lifetimes {
     }
 }
 
-/// A person who is signed in.
+/// A person who is signed in. Times are kept as records have them, in milliseconds: half the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     identity: Identity,
-    /// When the sign-in ended well.
-    pub created: SystemTime,
-    /// When the session was last used, as far as the store knows (written at most once per touch interval).
-    pub last_seen: SystemTime,
-    /// The session on another of our hosts that this one was handed over from; signing out here ends both.
-    pub parent: Option<StoreKey>,
+    created: u64,
+    last_seen: u64,
+    parent: Option<Box<StoreKey>>,
 }
 
 impl Session {
     /// Opens a session for `identity` at `now`.
     pub fn open(identity: Identity, now: SystemTime) -> Self {
-        Self { identity, created: now, last_seen: now, parent: None }
+        Self { identity, created: millis(now), last_seen: millis(now), parent: None }
     }
 
     /// Restores a session from the parts a store kept; only `seal.rs` calls it.
@@ -114,7 +111,40 @@ impl Session {
         last_seen: SystemTime,
         parent: Option<StoreKey>,
     ) -> Self {
-        Self { identity: Identity::restore(parts), created, last_seen, parent }
+        let (created, last_seen) = (millis(created), millis(last_seen));
+        Self { identity: Identity::restore(parts), created, last_seen, parent: parent.map(Box::new) }
+    }
+
+    /// When the sign-in ended well.
+    pub fn created(&self) -> SystemTime {
+        from_millis(self.created).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// When the session was last used, as far as the store knows (written at most once per touch interval).
+    pub fn last_seen(&self) -> SystemTime {
+        from_millis(self.last_seen).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// It was used at `now`.
+    pub fn seen(&mut self, now: SystemTime) {
+        self.last_seen = millis(now);
+    }
+
+    /// The session on another of our hosts that this one was handed over from; signing out here ends both.
+    pub fn parent(&self) -> Option<StoreKey> {
+        self.parent.as_deref().copied()
+    }
+
+    /// This one was handed over from `parent`.
+    pub fn handed_over_from(&mut self, parent: StoreKey) {
+        self.parent = Some(Box::new(parent));
+    }
+
+    /// Takes the very same identity from where it shares memory with others; another one is not taken.
+    pub fn share(&mut self, same: Identity) {
+        if same == self.identity {
+            self.identity = same;
+        }
     }
 
     /// Whose session it is.
@@ -128,7 +158,7 @@ impl Session {
     /// Ages are compared, never sums: no clock and no configured length can overflow. A clock that was set back makes
     /// an age zero, so nobody is signed out by it.
     pub fn is_live(&self, now: SystemTime, last_used: SystemTime, lifetimes: &Lifetimes) -> bool {
-        age(self.created, now) < lifetimes.absolute && age(last_used.max(self.last_seen), now) < lifetimes.idle
+        age(self.created(), now) < lifetimes.absolute && age(last_used.max(self.last_seen()), now) < lifetimes.idle
     }
 
     /// How long a store must keep the record if it is written at `now`: until the session's absolute end, or the idle
@@ -138,7 +168,7 @@ impl Session {
     /// session in use would end early. It is not a longer life: [`Session::is_live`] decides that.
     pub fn keep_for(&self, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
         let unused = lifetimes.idle.saturating_add(lifetimes.idle / 4);
-        lifetimes.absolute.saturating_sub(age(self.created, now)).min(unused)
+        lifetimes.absolute.saturating_sub(age(self.created(), now)).min(unused)
     }
 }
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::key::key_id;
 use super::store::Kind;
-use super::{Session, SessionId, StoreKey, from_millis, millis};
+use super::{Session, SessionId, StoreKey, from_millis};
 use crate::identity::IdentityParts;
 use crate::secret::{self, Entropy, SecretBytes, derive_key};
 
@@ -105,9 +105,9 @@ impl Sealer {
     pub fn seal_session(&self, id: &SessionId, session: &Session, entropy: &dyn Entropy) -> Vec<u8> {
         let record = SessionRecord {
             parts: session.identity.parts(),
-            created: millis(session.created),
-            last_seen: millis(session.last_seen),
-            parent: session.parent.map(|key| key.0),
+            created: session.created,
+            last_seen: session.last_seen,
+            parent: session.parent().map(|key| key.0),
         };
         // Strings, integers and lists always serialise; if ever not, an empty plaintext opens as `Corrupt`.
         let plaintext = Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default());
@@ -176,9 +176,9 @@ fn aad(kind: Kind, id: [u8; 4], key: StoreKey) -> Vec<u8> {
 /// The content of a session record. A field that a later version adds is ignored by this one; a field that changes its
 /// meaning needs a new [`VERSION`].
 #[derive(Serialize)]
-struct SessionRecord<'a> {
+struct SessionRecord {
     #[serde(rename = "who")]
-    parts: &'a IdentityParts,
+    parts: IdentityParts,
     created: u64,
     #[serde(rename = "seen")]
     last_seen: u64,

@@ -17,17 +17,20 @@ pub enum Kind {
     Session,
     /// A sign-in that is under way.
     Attempt,
+    /// What the gateways of one store keep for each other: key sets of token issuers.
+    Keys,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 2] = [Kind::Session, Kind::Attempt];
+    pub const ALL: [Kind; 3] = [Kind::Session, Kind::Attempt, Kind::Keys];
 
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Session => "session",
             Kind::Attempt => "attempt",
+            Kind::Keys => "keys",
         }
     }
 }
@@ -63,11 +66,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Records of [`Kind::Keys`]: only gateways write them, each the same one.
+    const KEYS: u64 = 16;
+
     /// The bound of one kind.
     pub fn of(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Session => self.sessions,
             Kind::Attempt => self.attempts,
+            Kind::Keys => Self::KEYS,
         }
     }
 }

@@ -4,16 +4,19 @@
 //! whole, and counted.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use memchr::memmem;
 
 use super::Encoding;
 use super::plan::HeaderPlan;
-use crate::identity::{ClaimValue, Identity};
+use crate::identity::packed::{Reader, put_length};
+use crate::identity::{ClaimRef, Identity, Texts};
 
 /// Longest value in bytes, as written (C30).
 pub const MAX_VALUE: usize = 4 * 1024;
@@ -36,7 +39,7 @@ pub(super) enum Source {
 /// A value before it is encoded.
 enum Found<'a> {
     Text(Cow<'a, str>),
-    List(&'a [String]),
+    List(Texts<'a>),
 }
 
 impl Source {
@@ -55,112 +58,155 @@ impl Source {
     }
 
     fn find<'a>(&self, identity: &'a Identity) -> Option<Found<'a>> {
-        let parts = identity.parts();
-        let text = |text: &'a String| Found::Text(Cow::Borrowed(text.as_str()));
+        let text = |text: &'a str| Found::Text(Cow::Borrowed(text));
         match self {
-            Self::Acr => parts.acr.as_ref().map(text),
-            Self::Amr => Some(Found::List(&parts.amr)),
-            Self::AuthTime => parts.auth_time.map(|seconds| Found::Text(seconds.to_string().into())),
-            Self::Issuer => Some(text(&parts.issuer)),
-            Self::Mccmnc => parts.mccmnc.as_ref().map(text),
-            Self::Subject => Some(text(&parts.subject)),
-            Self::Claim(name) => Some(match parts.claims.get(name)? {
-                ClaimValue::Bool(value) => Found::Text(if *value { "true" } else { "false" }.into()),
-                ClaimValue::Integer(value) => Found::Text(value.to_string().into()),
-                ClaimValue::List(list) => Found::List(list),
-                ClaimValue::Text(value) => text(value),
+            Self::Acr => identity.acr().map(text),
+            Self::Amr => Some(Found::List(identity.amr())),
+            Self::AuthTime => identity.auth_time().map(|seconds| Found::Text(seconds.to_string().into())),
+            Self::Issuer => Some(text(identity.issuer())),
+            Self::Mccmnc => identity.mccmnc().map(text),
+            Self::Subject => Some(text(identity.subject())),
+            Self::Claim(name) => Some(match identity.claim(name)? {
+                ClaimRef::Bool(value) => Found::Text(if value { "true" } else { "false" }.into()),
+                ClaimRef::Integer(value) => Found::Text(value.to_string().into()),
+                ClaimRef::List(list) => Found::List(list),
+                ClaimRef::Text(value) => text(value),
             }),
         }
     }
 }
 
-/// The identity headers of one session. Cloning shares them; all values lie in one piece of memory.
-#[derive(Debug, Clone, Default)]
-pub struct HeaderSet(Arc<Written>);
-
-#[derive(Debug, Default)]
-struct Written {
+/// The identity headers of one session. Cloning shares them.
+///
+/// Names are the plan's; values lie in one piece of memory with the identity and the values of other plans, and a value
+/// that reads as the identity has it is not written a second time. A [`HeaderValue`] of its own for each would weigh
+/// more than what it says.
+#[derive(Clone, Default)]
+pub struct HeaderSet {
     names: Arc<[HeaderName]>,
-    /// Place in `names`, and the value.
-    values: Box<[(u16, HeaderValue)]>,
-    omitted: usize,
+    /// Identity, values, and at the end where which value lies: see [`END`].
+    written: Bytes,
+}
+
+impl fmt::Debug for HeaderSet {
+    /// Names only (R01).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Behind the values of a set: for each its place in the plan, its length and where it begins (see `packed.rs`); then
+/// how many there are, how many were left out, and where the first of them stands, in eight bytes.
+const END: usize = 8;
+
+/// Renders the headers of every plan for one identity, and gives the identity back as it lies beside them.
+pub fn render_all(plans: &[HeaderPlan], identity: &Identity) -> (Identity, Box<[HeaderSet]>) {
+    let mut written = identity.packed().to_vec();
+    let mut ends = Vec::with_capacity(plans.len());
+    for plan in plans {
+        render(plan, identity, &mut written);
+        ends.push(written.len());
+    }
+    // Copied, not cut to size: allocators leave a block that is cut as large as it was.
+    let written = Bytes::copy_from_slice(&written);
+    let sets = plans.iter().zip(ends);
+    let sets = sets.map(|(plan, end)| HeaderSet { names: Arc::clone(&plan.names), written: written.slice(..end) });
+    (identity.moved_to(&written), sets.collect())
+}
+
+/// Appends values and entries of one plan.
+fn render(plan: &HeaderPlan, identity: &Identity, written: &mut Vec<u8>) {
+    let mut entries = Vec::with_capacity(plan.rules.len());
+    let (mut size, mut omitted) = (0, 0_u16);
+    let mut text = Vec::new();
+    for (place, (rule, name)) in plan.rules.iter().zip(plan.names.iter()).enumerate() {
+        let Some(value) = rule.source.find(identity) else { continue };
+        text.clear();
+        let sound = write(value, rule.encoding, &mut text);
+        if sound && text.is_empty() {
+            continue; // An empty claim says nothing; an empty header might.
+        }
+        let line = name.as_str().len() + text.len() + 4;
+        // Encoded text is visible ASCII and spaces; what is not would be left out here.
+        let fits = text.len() <= MAX_VALUE && size + line <= MAX_SET && HeaderValue::from_bytes(&text).is_ok();
+        let known = memmem::find(written, &text).filter(|_| sound && fits);
+        let start = known.unwrap_or(written.len());
+        if !sound || !fits {
+            omitted = omitted.saturating_add(1);
+            continue;
+        }
+        size += line;
+        if known.is_none() {
+            written.extend_from_slice(&text);
+        }
+        entries.push([place, text.len(), start]);
+    }
+    let first = u32::try_from(written.len()).unwrap_or(u32::MAX);
+    entries.as_flattened().iter().for_each(|number| put_length(written, *number));
+    // More rules than a route may have headers would be left out.
+    written.extend(u16::try_from(entries.len()).unwrap_or(0).to_le_bytes());
+    written.extend(omitted.to_le_bytes());
+    written.extend(first.to_le_bytes());
 }
 
 impl HeaderSet {
     pub(super) fn render(plan: &HeaderPlan, identity: &Identity) -> Self {
-        let mut text = Vec::new();
-        let mut spans = Vec::with_capacity(plan.rules.len());
-        let mut size = 0;
-        let mut omitted = 0;
-        for (place, (rule, name)) in plan.rules.iter().zip(plan.names.iter()).enumerate() {
-            let Some(value) = rule.source.find(identity) else { continue };
-            let start = text.len();
-            let sound = write(&value, rule.encoding, &mut text);
-            let length = text.len() - start;
-            let line = name.as_str().len() + length + 4;
-            if sound && length == 0 {
-                continue; // An empty claim says nothing; an empty header might.
-            }
-            match u16::try_from(place) {
-                Ok(place) if sound && length <= MAX_VALUE && size + line <= MAX_SET => {
-                    size += line;
-                    spans.push((place, start..text.len()));
-                }
-                _ => {
-                    text.truncate(start);
-                    omitted += 1;
-                }
-            }
-        }
-        let text = Bytes::from(text.into_boxed_slice());
-        let mut values = Vec::with_capacity(spans.len());
-        for (place, span) in spans {
-            // Encoded text is visible ASCII and spaces; what is not would be left out here.
-            match HeaderValue::from_maybe_shared(text.slice(span)) {
-                Ok(mut value) => {
-                    value.set_sensitive(true);
-                    values.push((place, value));
-                }
-                Err(_) => omitted += 1,
-            }
-        }
-        Self(Arc::new(Written { names: Arc::clone(&plan.names), values: values.into(), omitted }))
+        let (_, sets) = render_all(std::slice::from_ref(plan), identity);
+        sets.into_iter().next().unwrap_or_default()
     }
 
-    /// Names and values in the plan's order. Values are marked sensitive, so that no log prints them.
-    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.0.values.iter().filter_map(|(place, value)| Some((self.0.names.get(usize::from(*place))?, value)))
+    /// Names and values in the plan's order. Values share the memory of the set, and are marked sensitive, so that no
+    /// log prints them.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, HeaderValue)> {
+        let (count, _, first) = self.end();
+        let mut entries = Reader(self.written.get(first..).unwrap_or_default());
+        (0..count).filter_map(move |_| {
+            let (place, length, start) = (entries.length()?, entries.length()?, entries.length()?);
+            let span = start..start.checked_add(length).filter(|end| *end <= first)?;
+            let mut value = HeaderValue::from_maybe_shared(self.written.slice(span)).ok()?;
+            value.set_sensitive(true);
+            Some((self.names.get(place)?, value))
+        })
     }
 
     /// How many headers there are.
     pub fn len(&self) -> usize {
-        self.0.values.len()
+        self.end().0
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.values.is_empty()
+        self.len() == 0
     }
 
     /// How many values the identity has that could not be written: too long, or not ASCII where only ASCII may stand.
     pub fn omitted(&self) -> usize {
-        self.0.omitted
+        self.end().1
+    }
+
+    /// How many values there are, how many were left out, and where it says where the first lies.
+    fn end(&self) -> (usize, usize, usize) {
+        let Some(&[c0, c1, o0, o1, f0, f1, f2, f3]) = self.written.last_chunk::<END>() else { return (0, 0, 0) };
+        let number = |bytes| usize::from(u16::from_le_bytes(bytes));
+        let first = usize::try_from(u32::from_le_bytes([f0, f1, f2, f3])).unwrap_or(usize::MAX);
+        (number([c0, c1]), number([o0, o1]), first)
     }
 }
 
 /// Appends a value; `false` if this encoding has no form for it, in which case what was appended is to be dropped.
-fn write(value: &Found<'_>, encoding: Encoding, out: &mut Vec<u8>) -> bool {
+fn write(value: Found<'_>, encoding: Encoding, out: &mut Vec<u8>) -> bool {
     match (value, encoding) {
-        (Found::Text(text), Encoding::Base64Url) => out.extend_from_slice(URL_SAFE_NO_PAD.encode(&**text).as_bytes()),
-        (Found::Text(text), _) => return write_plain(text, encoding, false, out),
+        (Found::Text(text), Encoding::Base64Url) => {
+            out.extend_from_slice(URL_SAFE_NO_PAD.encode(text.as_bytes()).as_bytes())
+        }
+        (Found::Text(text), _) => return write_plain(&text, encoding, false, out),
         (Found::List(list), Encoding::Base64Url) => {
-            let escaped =
-                list.iter().filter(|element| !element.is_empty()).map(|e| e.replace('%', "%25").replace(',', "%2C"));
+            let escaped = list.filter(|element| !element.is_empty()).map(|e| e.replace('%', "%25").replace(',', "%2C"));
             out.extend_from_slice(URL_SAFE_NO_PAD.encode(escaped.collect::<Vec<_>>().join(",")).as_bytes());
         }
         (Found::List(list), _) => {
             let start = out.len();
-            for element in list.iter().filter(|element| !element.is_empty()) {
+            for element in list.filter(|element| !element.is_empty()) {
                 if out.len() > start {
                     out.push(b',');
                 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::*;
 use crate::identity::{ClaimValue, Identity, IdentityParts};
@@ -221,12 +221,58 @@ fn a_set_is_shared_and_shows_nothing_to_a_log() {
     let again = set.clone();
     let pointers = |set: &HeaderSet| set.iter().map(|(_, value)| value.as_bytes().as_ptr()).collect::<Vec<_>>();
     assert_eq!(pointers(&set), pointers(&again));
-    let values: Vec<_> = set.iter().map(|(_, value)| value.as_bytes()).collect();
-    let contiguous = values.windows(2).all(|pair| pair[0].as_ptr_range().end == pair[1].as_ptr());
-    assert!(contiguous, "one piece of memory");
     assert!(set.iter().all(|(_, value)| value.is_sensitive()));
     assert!(!format!("{set:?}").contains("canary"));
     assert_eq!(HeaderSet::default().iter().count(), 0);
+}
+
+#[test]
+fn identity_and_values_lie_in_one_piece_of_memory_and_no_text_lies_there_twice() {
+    let mut full = with_claim("email", text("person@corp.test"));
+    full.claims.insert("name".to_owned(), text("Åsa Öst"));
+    full.claims.insert("groups".to_owned(), ClaimValue::List(vec!["a,b".to_owned(), "c".to_owned()]));
+    let plans = [
+        plan(&[Preset::Zenkey], &[]),
+        plan(&[], &[]),
+        plan(&[Preset::XAuthRequest, Preset::RemoteUser], &[("X-Auth-Acr", "acr")]),
+    ];
+    let bare = Identity::restore(full);
+    let (identity, sets) = render_all(&plans, &bare);
+    assert_eq!(identity, bare);
+    let memory = identity.subject().as_ptr() as usize - 64..identity.subject().as_ptr() as usize + 512;
+    for (set, plan) in sets.iter().zip(&plans) {
+        let alone = plan.render(&bare);
+        let all = |set: &HeaderSet| -> Vec<(HeaderName, HeaderValue)> {
+            set.iter().map(|(name, value)| (name.clone(), value)).collect()
+        };
+        assert_eq!(all(set), all(&alone), "the same as rendered alone");
+        assert_eq!(set.len(), all(set).len());
+        assert!(set.iter().all(|(_, value)| memory.contains(&(value.as_bytes().as_ptr() as usize))));
+    }
+    let place = |set: usize, name: &str| {
+        let (_, value) = sets[set].iter().find(|(found, _)| found.as_str() == name).unwrap();
+        value.as_bytes().as_ptr()
+    };
+    assert_eq!(place(0, "x-zenkey-sub"), identity.subject().as_ptr());
+    assert_eq!(place(2, "remote-user"), identity.subject().as_ptr());
+    assert_eq!(place(0, "x-zenkey-name"), place(2, "remote-name"), "encoded once for all plans");
+    assert_eq!(sets.iter().map(HeaderSet::len).collect::<Vec<_>>(), [8, 0, 8]);
+}
+
+#[test]
+fn values_of_the_largest_identity_are_found_behind_it() {
+    let mut large = parts();
+    for number in 0..63 {
+        large.claims.insert(format!("claim-{number:02}"), text(&"x".repeat(4096)));
+    }
+    large.claims.insert("zuletzt".to_owned(), text("Åsa, 100%"));
+    let map = [("X-Auth-Sub", "sub"), ("X-Auth-Last", "zuletzt"), ("X-Auth-Acr", "acr"), ("X-Auth-Long", "claim-62")];
+    let plan = plan(&[], &map);
+    let expected =
+        ["x-auth-sub: mccmnc-1", "x-auth-last: %C3%85sa, 100%25", "x-auth-acr: a3"].map(str::to_owned).to_vec();
+    let shown = shown(&plan, large);
+    assert_eq!(shown[..3], expected);
+    assert_eq!(shown[3].len(), "x-auth-long: ".len() + 4096);
 }
 
 #[test]

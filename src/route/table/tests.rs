@@ -297,3 +297,73 @@ fn no_spelling_carries_a_guest_into_a_protected_path() {
     }
     assert!(open > 5_000 && shut > 500, "{open} {shut}");
 }
+
+/// How routes of a host were found before prefixes were gathered by length: one after another, the longest first.
+fn one_by_one<'a>(table: &'a RouteTable, host: &str, target: &NormalTarget) -> Option<&'a Arc<Route>> {
+    let mut routes: Vec<_> = table.routes().iter().filter(|route| route.host == host).collect();
+    routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
+    let by = |reading| routes.iter().find(|route| target.is_covered_by(&route.prefix, reading)).copied();
+    let found = by(Reading::Plain);
+    let same = by(Reading::WithoutParameters).map(|route| route.index) == found.map(|route| route.index);
+    found.filter(|_| same || !target.has_parameters())
+}
+
+/// A path of a few segments, most of which begin alike.
+fn some_path(dice: &mut Dice, segments: &[&str]) -> String {
+    (0..dice.below(5)).map(|_| format!("/{}", segments[dice.below(segments.len())])).collect()
+}
+
+#[test]
+fn a_look_up_by_length_finds_what_asking_route_by_route_finds() {
+    // H08 H09
+    const SEGMENTS: &[&str] = &["a", "aa", "b", "a-b", "a%40b", "a@b", "A", "admin", "%c3%a4", "a%2Cb"];
+    const ASKED: &[&str] = &["a", "aa", "b", "a@b", "%61", "a%40b", "a;x", "b;a", "admin%3Bx", "%C3%A4", "aaa", "a,b"];
+    let mut dice = Dice(11);
+    let (mut found, mut refused) = (0, 0);
+    for _ in 0..300 {
+        let count = 1 + dice.below(60);
+        let mut settings: Vec<RouteSettings> = Vec::new();
+        for _ in 0..count {
+            let host = ["a.test", "b.test"][dice.below(2)];
+            let path = match some_path(&mut dice, SEGMENTS) {
+                path if path.is_empty() => "/".to_owned(),
+                path => path,
+            };
+            settings.push(route(host, &path, Access::Session));
+        }
+        // Of two with one meaning the first stays.
+        let table = loop {
+            match RouteTable::compile(settings.clone()) {
+                Ok(table) => break table,
+                Err(faults) => {
+                    for fault in faults.iter().rev() {
+                        let RouteFault::Duplicate { second, .. } = fault else { panic!("{fault}") };
+                        settings.remove(*second);
+                    }
+                }
+            }
+        };
+        for turn in 0..300 {
+            let raw = match turn % 3 {
+                0 => suspicious_target(&mut dice),
+                1 => some_path(&mut dice, ASKED) + "?x=/a",
+                _ => some_path(&mut dice, SEGMENTS) + "/",
+            };
+            let Ok(target) = NormalTarget::parse(raw.as_bytes()) else { continue };
+            for host in ["a.test", "b.test"] {
+                let expected = one_by_one(&table, host, &target).map(|route| route.index);
+                let got = match table.find(host, &target) {
+                    Found::Route(route) => Some(route.index),
+                    Found::NoRoute => None,
+                    Found::UnknownHost => {
+                        assert!(!table.serves(host));
+                        None
+                    }
+                };
+                assert_eq!(got, expected, "{target:?} of {host} among {settings:#?}");
+                *(if got.is_some() { &mut found } else { &mut refused }) += 1;
+            }
+        }
+    }
+    assert!(found > 30_000 && refused > 10_000, "{found} {refused}");
+}

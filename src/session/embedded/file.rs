@@ -17,9 +17,6 @@ use crate::session::store::{Kind, StoreError};
 const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("zengate");
 const FORMAT: u64 = 1;
 
-/// Pages kept in memory.
-const CACHE_BYTES: usize = 64 << 20;
-
 /// Why the file cannot be used. The caller names the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EmbeddedError {
@@ -64,19 +61,20 @@ impl From<redb::Error> for EmbeddedError {
     }
 }
 
-/// Opens or makes the file at `path` and sees to it that its tables are there.
-pub(super) fn open(path: &Path) -> Result<Database, EmbeddedError> {
+/// Opens or makes the file at `path` and sees to it that its tables are there. `cache` bytes of its pages are kept in
+/// memory.
+pub(super) fn open(path: &Path, cache: usize) -> Result<Database, EmbeddedError> {
     let file = open_private(path)?;
-    build(FileBackend::new(file).map_err(redb::Error::from)?)
+    build(FileBackend::new(file).map_err(redb::Error::from)?, cache)
 }
 
 /// A database over `backend`, with our tables.
-pub(super) fn build(backend: impl redb::StorageBackend) -> Result<Database, EmbeddedError> {
+pub(super) fn build(backend: impl redb::StorageBackend, cache: usize) -> Result<Database, EmbeddedError> {
     // The reader promises to report damage, and its own page admits that some forms may panic. A damaged file must end
     // in a sentence that an operator can act on, whichever it is.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let database = Builder::new()
-            .set_cache_size(CACHE_BYTES)
+            .set_cache_size(cache)
             .set_check_integrity_on_open(true)
             .create_with_backend(backend)
             .map_err(redb::Error::from)?;

@@ -286,7 +286,7 @@ async fn a_full_disk_fails_writes_and_is_forgotten_once_it_has_room() {
         let (path, broken) = (path.clone(), Arc::clone(&broken));
         move || {
             let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
-            file::build(Disk { file: FileBackend::new(file).unwrap(), broken: Arc::clone(&broken) })
+            file::build(Disk { file: FileBackend::new(file).unwrap(), broken: Arc::clone(&broken) }, PAGE_CACHE)
         }
     });
     let store = EmbeddedStore::with_opener(opener, Limits::default()).unwrap();

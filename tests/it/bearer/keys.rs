@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{A, Api};
 use crate::support::raw;
+use crate::support::redis::Redis;
 
 // E01, E07
 #[tokio::test]
@@ -142,12 +143,7 @@ async fn the_last_good_keys_outlive_a_restart_where_sessions_do() {
             assert!(Instant::now() < deadline, "the keys are kept");
             tokio::task::yield_now().await;
         }
-        for carrier in api.rig.simulator.carriers() {
-            carrier.set(|rules| {
-                rules.status.insert("jwks".into(), 500);
-                rules.status.insert("metadata".into(), 500);
-            });
-        }
+        silence(&api);
         api.rig.restart().await;
         assert_eq!(api.call("/api", &token).await.status.as_u16(), status);
         if status == 200 {
@@ -155,6 +151,60 @@ async fn the_last_good_keys_outlive_a_restart_where_sessions_do() {
             api.refuses("/api", &format!("{body}.AAAA")).await;
         }
     }
+}
+
+/// Takes the issuers away: neither keys nor the place where they are can be had.
+fn silence(api: &Api) {
+    for carrier in api.rig.simulator.carriers() {
+        carrier.set(|rules| {
+            rules.status.insert("jwks".into(), 500);
+            rules.status.insert("metadata".into(), 500);
+        });
+    }
+}
+
+// E05, TM7
+#[tokio::test]
+async fn the_last_good_keys_outlive_a_restart_in_redis_and_nobody_else_can_put_keys_there() {
+    let Some(redis) = Redis::start("key sets kept in Redis through a restart") else { return };
+    let mut api = Api::on("", &redis.sessions()).await;
+    let token = api.token(json!({})).await;
+    api.passes("/api", &token).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let name = loop {
+        if let Some(name) = redis.keys("zengate:keys:").pop() {
+            break name;
+        }
+        assert!(Instant::now() < deadline, "the keys are kept");
+        tokio::task::yield_now().await;
+    };
+    let honest: Vec<u8> = redis.ask(&[b"GET", &name]);
+    let tangent = api.client.open(api.rig.simulator.carrier("tangent").unwrap().jwks_uri()).await;
+    assert!(tangent.body.contains("\"keys\""), "{}", tangent.body);
+    silence(&api);
+    api.rig.restart().await;
+    api.passes("/api", &token).await;
+    let (body, _) = token.rsplit_once('.').unwrap();
+    api.refuses("/api", &format!("{body}.AAAA")).await;
+
+    // Whoever can write to Redis says that another's keys are aurora's: as plain as our file, and in an envelope.
+    let forged = api.sign("tangent", json!({"typ": "at+jwt"}), api.claims(A)).await;
+    let issuer = api.issuer("aurora");
+    let planted = json!([{
+        "issuer": issuer, "jwks_uri": api.rig.simulator.carrier("aurora").unwrap().jwks_uri(), "fetched": super::now(), "document": tangent.body,
+    }])
+    .to_string();
+    let enveloped = [&honest[..17], planted.as_bytes()].concat();
+    for record in [planted.as_bytes(), &enveloped] {
+        let _: String = redis.ask(&[b"SET", &name, record]);
+        api.rig.restart().await;
+        assert_eq!(api.call("/api", &forged).await.status, 503, "no keys are better than anybody's");
+        assert_eq!(api.call("/api", &token).await.status, 503);
+    }
+    let _: String = redis.ask(&[b"SET", &name, &honest]);
+    api.rig.restart().await;
+    api.passes("/api", &token).await;
+    api.refuses("/api", &forged).await;
 }
 
 // E06

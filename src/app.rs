@@ -161,10 +161,13 @@ fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
     })
 }
 
-/// Where keys of token issuers outlive a restart, if not in a file of ours: where sessions do.
+/// Where keys of token issuers outlive a restart, if not in a file of ours: where sessions do. Sealed with the primary
+/// key and no other: the provider knows the client secret, from which the last of them is made, and is not to vouch for
+/// other issuers where the operator set a key.
 fn key_memory(config: &Config, store: &Arc<dyn RecordStore>, keys: &SealKeys) -> Option<Arc<dyn KeyMemory>> {
     let shared = matches!(config.sessions.store, StoreChoice::Redis { .. }) && keys.has_primary();
-    shared.then(|| Arc::new(SharedKeys::new(Arc::clone(store), Sealer::new(keys.clone()))) as Arc<dyn KeyMemory>)
+    shared
+        .then(|| Arc::new(SharedKeys::new(Arc::clone(store), Sealer::new(keys.primary_alone()))) as Arc<dyn KeyMemory>)
 }
 
 impl App {

@@ -17,6 +17,9 @@ use url::Url;
 /// Largest file that is read.
 const LARGEST: u64 = 32 << 20;
 
+/// Most issuers that are kept.
+const MOST: usize = 256;
+
 /// One issuer's key set as it was fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +53,25 @@ pub(super) async fn recall(memory: &dyn KeyMemory) -> Vec<Remembered> {
             Vec::new()
         }
     }
+}
+
+/// What is to be kept: `ours`, and of what was `kept` whatever is newer than ours or of another issuer. Other gateways
+/// keep theirs in the same place, and one that could not reach an issuer must not put an older set over a newer: the
+/// newer may lack a key that was withdrawn. Times are seconds since 1970; what is from the future or older than
+/// `useful` goes.
+pub(super) fn merged(ours: Vec<Remembered>, kept: Vec<Remembered>, now: u64, useful: Duration) -> Vec<Remembered> {
+    let mut all = ours;
+    let sound = |kept: &Remembered| now.checked_sub(kept.fetched).is_some_and(|age| age <= useful.as_secs());
+    for kept in kept.into_iter().filter(sound) {
+        let room = all.len() < MOST;
+        match all.iter_mut().find(|one| one.issuer == kept.issuer) {
+            Some(one) if one.fetched >= kept.fetched => {}
+            Some(one) => *one = kept,
+            None if room => all.push(kept),
+            None => {}
+        }
+    }
+    all
 }
 
 /// Keeps `all` in the place of what was kept.
@@ -101,6 +123,25 @@ impl KeyMemory for FileMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // E05, TM7
+    #[test]
+    fn an_older_set_is_not_kept_in_the_place_of_a_newer() {
+        let of = |issuer: &str, fetched| Remembered {
+            issuer: issuer.into(),
+            jwks_uri: Url::parse("https://a.test/jwks").unwrap(),
+            fetched,
+            document: format!("{issuer} {fetched}"),
+        };
+        let hour = Duration::from_secs(3600);
+        let merged = |ours: &[Remembered], kept: &[Remembered]| merged(ours.to_vec(), kept.to_vec(), 10_000, hour);
+        assert_eq!(merged(&[of("a", 9000)], &[of("a", 8000)]), [of("a", 9000)]);
+        assert_eq!(merged(&[of("a", 8000)], &[of("a", 9000)]), [of("a", 9000)]);
+        assert_eq!(merged(&[of("a", 9000)], &[of("b", 7000)]), [of("a", 9000), of("b", 7000)]);
+        // A clock that runs ahead cannot keep its set there, and what is too old is of no use to anybody.
+        assert_eq!(merged(&[of("a", 9000)], &[of("a", 10_001), of("b", 6399), of("c", u64::MAX)]), [of("a", 9000)]);
+        assert_eq!(merged(&[], &[of("b", 6400)]), [of("b", 6400)]);
+    }
 
     #[tokio::test]
     async fn what_was_kept_is_recalled_and_what_is_no_memory_is_nothing() {

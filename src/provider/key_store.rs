@@ -128,17 +128,17 @@ impl KeyStore {
         Some((loaded.document.clone()?, loaded.fetched))
     }
 
-    /// Puts a set there that was fetched before a restart. It counts as what it is: a set of that age; one from the
-    /// future, or too old to be used, is none.
-    pub(super) fn recall(&self, issuer: &str, uri: &Url, document: &str, fetched: SystemTime, now: SystemTime) {
+    /// Puts a set there that was fetched before a restart; whether it was taken up. It counts as what it is: a set of
+    /// that age; one from the future, or too old to be used, is none.
+    pub(super) fn recall(&self, issuer: &str, uri: &Url, document: &str, fetched: SystemTime, now: SystemTime) -> bool {
         let usable = now.duration_since(fetched).is_ok_and(|age| age <= self.max_stale);
         let keys = KeySet::parse(document.as_bytes()).ok().filter(|keys| usable && keys.alarming() == 0);
+        let Some(keys) = keys.filter(|keys| !keys.is_empty()) else { return false };
         let entry = self.entry(issuer, uri, now);
-        if let Some(keys) = keys.filter(|keys| !keys.is_empty())
-            && entry.loaded.load().is_none()
-        {
+        if entry.loaded.load().is_none() {
             entry.loaded.store(Some(Arc::new(Loaded::new(keys, document.as_bytes(), fetched))));
         }
+        true
     }
 
     /// Refreshes every set that is about to grow old, and forgets those nobody has used for `jwks_max_stale`.

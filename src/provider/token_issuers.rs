@@ -76,15 +76,18 @@ impl TokenIssuers {
                 None => self.trust.allows_keys(&kept.issuer, &kept.jwks_uri),
             };
             let fetched = UNIX_EPOCH.checked_add(Duration::from_secs(kept.fetched));
-            if let Some(fetched) = fetched.filter(|_| fits) {
-                self.keys.recall(&kept.issuer, &kept.jwks_uri, &kept.document, fetched, now);
+            // What is too old to be used does not say where newer keys are either: the address may have changed hands.
+            if let Some(fetched) = fetched.filter(|_| fits)
+                && self.keys.recall(&kept.issuer, &kept.jwks_uri, &kept.document, fetched, now)
+            {
                 issuer.uri.store(Some(Arc::new(kept.jwks_uri)));
             }
         }
     }
 
-    /// Keeps what is at hand for after a restart, if it is newer than what was kept last.
-    async fn keep(&self, last: &mut Vec<Remembered>) {
+    /// Keeps what is at hand for after a restart, if it is newer than what was kept last. What others have kept in the
+    /// same place stays, where it is newer than ours or of issuers that are not ours.
+    async fn keep(&self, last: &mut Vec<Remembered>, now: SystemTime) {
         let Some(memory) = &self.memory else { return };
         let all = self.all.iter().filter_map(|issuer| {
             let uri = issuer.uri.load_full()?;
@@ -97,6 +100,7 @@ impl TokenIssuers {
             return;
         }
         last.clone_from(&all);
+        let all = key_memory::merged(all, key_memory::recall(&**memory).await, seconds(now), self.useful);
         key_memory::keep(&**memory, &all, self.useful).await;
     }
 
@@ -170,7 +174,7 @@ impl TokenIssuers {
         while !self.all.is_empty() {
             tick.tick().await;
             self.look(SystemTime::now()).await;
-            self.keep(&mut kept).await;
+            self.keep(&mut kept, SystemTime::now()).await;
         }
     }
 

@@ -61,6 +61,12 @@ impl SealKeys {
         Self { primary, accepted }
     }
 
+    /// The primary key alone, for records that must not outlive a change of it.
+    #[must_use]
+    pub fn primary_alone(&self) -> Self {
+        Self { primary: self.primary.clone(), accepted: Vec::new() }
+    }
+
     /// Whether new records carry an operator key. Config asks, to warn when a shared store has none.
     pub fn has_primary(&self) -> bool {
         self.primary.is_some()

@@ -331,8 +331,9 @@ async fn a_set_from_before_a_restart_is_as_old_as_it_is_and_holds_public_keys_on
     let recalled = |document: &str, fetched: u64, now: u64| {
         let issuer = format!("https://{fetched}.{now}.{}.test", document.len());
         let uri = Url::parse(&format!("{issuer}/jwks")).unwrap();
-        store.recall(&issuer, &uri, document, at(fetched), at(now));
-        store.at_hand(&issuer, &uri, at(now)).is_some_and(|keys| keys.has_kid("old"))
+        let taken = store.recall(&issuer, &uri, document, at(fetched), at(now));
+        assert_eq!(store.at_hand(&issuer, &uri, at(now)).is_some_and(|keys| keys.has_kid("old")), taken);
+        taken
     };
     let good = key_set(&["old"]).to_string();
     let private = good.replacen("\"kid\"", "\"d\":\"AQAB\",\"kid\"", 1);

@@ -3,6 +3,7 @@
 //! A request hands over what it owns anyway and goes on; a thread of its own formats and writes, many lines at a time.
 //! If lines come faster than they can be written, lines are lost and counted, never requests delayed.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -131,7 +132,9 @@ impl Stamp {
         let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         if self.text.is_empty() || self.second != since.as_secs() {
             self.second = since.as_secs();
-            self.text = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string();
+            self.text.clear();
+            // A clock beyond the year 9999 has no such form; then only the fraction is written.
+            let _no_form = write!(self.text, "{}", humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since));
         }
         out.extend_from_slice(self.text.trim_end_matches('Z').as_bytes());
         let (micros, mut digits) = (since.subsec_micros(), *b".000000Z");

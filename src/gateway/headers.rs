@@ -13,8 +13,12 @@ use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 use crate::web::cookie::{CookieNames, CookieUpstream, sanitize_upstream_set_cookie, strip_cookies};
 
-/// Fields that end at us besides those the framework removes (RFC 9110, 7.6.1).
-const HOP_BY_HOP: &[&str] = &["keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"];
+/// Whether a field ends at us, besides those the framework removes (RFC 9110, 7.6.1).
+fn ends_here(name: &HeaderName) -> bool {
+    // These are compared as numbers, and most names are: text is only looked at if it is as long as one of the others.
+    [header::PROXY_AUTHORIZATION, header::TE, header::TRAILER].contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -96,7 +100,7 @@ impl HeaderRules {
             if self.reserved.covers(name) {
                 identity += 1;
                 doomed.push(name.clone());
-            } else if Forwarding::covers(name) || HOP_BY_HOP.contains(&name.as_str()) {
+            } else if Forwarding::covers(name) || ends_here(name) {
                 doomed.push(name.clone());
             }
         }

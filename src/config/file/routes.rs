@@ -49,8 +49,9 @@ pub(crate) struct RouteFile {
     /// Pass the client's own `Authorization` header on. Where tokens are taken, the app then holds the caller's token.
     #[schemars(extend("default" = false))]
     pub(crate) pass_authorization: Option<bool>,
-    /// Pass header names on as the client spelled them, for an app that minds. Without it they go out in lower case, as
-    /// from any HTTP/2 client, which costs less. Our own are in lower case either way.
+    /// Pass header names on as the client spelled them, for an app that minds. Without it they go out in lower case (but
+    /// for a few such as `Host` and `Content-Type`), as from any HTTP/2 client, which costs less. The names of identity
+    /// and forwarding headers are in lower case either way.
     #[schemars(extend("default" = false))]
     pub(crate) preserve_header_case: Option<bool>,
     /// How long the upstream may take.

@@ -99,6 +99,7 @@ pub const FORWARDING: &[&str] = &[
     "x-real-ip",
     "x-remote-addr",
     "x-remote-ip",
+    "x-request-id",
     "x-rewrite-url",
     "x-scheme",
     "x-ssl-client-",

@@ -241,11 +241,15 @@ impl RelyingParty {
         now: SystemTime,
     ) -> Visitor {
         let key = id.store_key();
-        let (party, asked) = (Arc::clone(self), id.clone());
+        let (party, asked, known) = (Arc::clone(self), id.clone(), copy.clone());
         let fetch = || async move {
             let Some(record) = party.store.get(Kind::Session, key, now).await? else { return Ok(None) };
+            // Between two pages of a person mostly nothing has changed: what was opened and rendered is good still.
+            if let Some(known) = known.filter(|known| known.value().is_from(&record)) {
+                return Ok(Some(known.value().clone()));
+            }
             match party.sealer.open_session(&asked, &record) {
-                Ok(session) => Ok(Some(party.enliven(session))),
+                Ok(session) => Ok(Some(party.enliven(session, &record))),
                 Err(reason) => {
                     warn!(reason = %reason, code = "session_corrupt", "A session record could not be opened");
                     Ok(None)

@@ -35,7 +35,7 @@ use crate::identity::headers::{HeaderPlan, HeaderSet, render_all};
 use crate::provider::{IssuerSettings, Provider};
 use crate::route::RouteTable;
 use crate::route::path::ReturnPolicy;
-use crate::secret::Entropy;
+use crate::secret::{Entropy, sha256};
 use crate::session::cache::SessionCache;
 use crate::session::hot::{CachePolicy, LastSeen};
 use crate::session::seal::Sealer;
@@ -86,18 +86,33 @@ pub struct AuthSettings {
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
 /// signed-in request formats nothing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LiveSession {
     session: Session,
     headers: Box<[HeaderSet]>,
+    record: Fingerprint,
+}
+
+/// Half of the SHA-256 of a sealed record.
+type Fingerprint = [u8; 16];
+
+fn fingerprint(record: &[u8]) -> Fingerprint {
+    sha256(record).first_chunk().copied().unwrap_or_default()
 }
 
 impl LiveSession {
-    /// Renders the headers of every plan for `session`, once.
-    pub fn new(mut session: Session, plans: &[HeaderPlan]) -> Self {
+    /// Renders the headers of every plan for `session`, once. `record` is what it was read from, or sealed into.
+    pub fn new(mut session: Session, record: &[u8], plans: &[HeaderPlan]) -> Self {
         let (identity, headers) = render_all(plans, session.identity());
         session.share(identity);
-        Self { session, headers }
+        Self { session, headers, record: fingerprint(record) }
+    }
+
+    /// Whether `record` is, byte for byte, the one this session was read from: then there is nothing in it to be read
+    /// that is not here. If another record could pass for it, whoever writes to the store could keep alive what a
+    /// replica has changed; hence a hash that nobody can find a second text for.
+    fn is_from(&self, record: &[u8]) -> bool {
+        self.record == fingerprint(record)
     }
 
     /// The session.
@@ -218,8 +233,8 @@ impl RelyingParty {
         attempt::Attempts { store: &*self.store, sealer: &self.sealer, lifetime: self.settings.lifetimes.attempt }
     }
 
-    fn enliven(&self, session: Session) -> LiveSession {
-        LiveSession::new(session, &self.plans)
+    fn enliven(&self, session: Session, record: &[u8]) -> LiveSession {
+        LiveSession::new(session, record, &self.plans)
     }
 }
 

@@ -97,7 +97,7 @@ impl RelyingParty {
                 return Err(Refusal::StoreUnavailable);
             }
         }
-        self.cache.insert(id.store_key(), self.enliven(session.clone()), now);
+        self.cache.insert(id.store_key(), self.enliven(session.clone(), &record), now);
         let cookie = set_cookie(&self.settings.cookies.session, id.to_text().expose(), None);
         Ok((id, cookie))
     }

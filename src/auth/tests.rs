@@ -16,10 +16,11 @@ use crate::oidc::jwks::KeySet;
 use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, UserInfo};
 use crate::route::path::NormalTarget;
 use crate::secret::{SecretString, SystemEntropy};
+use crate::session::SessionId;
 use crate::session::cache::CacheLimits;
 use crate::session::memory::MemoryStore;
 use crate::session::seal::SealKeys;
-use crate::session::store::Limits;
+use crate::session::store::{Kind, Limits};
 use crate::web::{Reply, RequestView};
 
 use std::time::SystemTime;
@@ -184,6 +185,12 @@ impl Story {
             Decision::Answer(reply) => reply,
             Decision::Forward(_) => panic!("{url} was passed on"),
         }
+    }
+
+    /// Where in memory the identity headers of a request's session lie; `None` if it is not passed on.
+    async fn headers_lie_at(&mut self, url: &str) -> Option<usize> {
+        let Decision::Forward(permit) = self.ask(Method::GET, url).await else { return None };
+        permit.identity_headers().and_then(|set| set.iter().next()).map(|(_, value)| value.as_bytes().as_ptr().addr())
     }
 
     async fn passes(&mut self, url: &str) -> bool {
@@ -355,4 +362,46 @@ async fn a_handed_over_session_does_not_outlive_its_sign_in() {
     assert!(story.passes("https://second.example/app").await);
     story.now = begun + absolute;
     assert!(!story.passes("https://second.example/app").await);
+}
+
+// F05, F07, F08
+#[tokio::test]
+async fn a_record_that_did_not_change_is_not_read_again_and_any_other_is() {
+    let mut story = Story::begin();
+    story.sign_in().await;
+    let (_, _, cookie) = story.jar.iter().find(|(_, name, _)| name == "__Host-gw").unwrap();
+    let id = SessionId::parse(cookie).unwrap();
+    let lies_at = story.headers_lie_at("https://apps.example/app").await;
+    assert!(lies_at.is_some());
+    // Beyond the time a copy is trusted unasked, and within that after which a use is written down.
+    story.wait(Duration::from_secs(5));
+    assert_eq!(story.headers_lie_at("https://apps.example/app").await, lies_at);
+
+    // Another replica wrote down a use.
+    let (party, key, now) = (Arc::clone(&story.party), id.store_key(), story.now);
+    let get = || async { party.store.get(Kind::Session, key, now).await.unwrap().unwrap() };
+    let put = async |record: &[u8]| party.store.put(Kind::Session, key, record, MINUTE, now).await.unwrap();
+    let honest = get().await;
+    let mut session = party.sealer.open_session(&id, &honest).unwrap();
+    session.seen(now);
+    put(&party.sealer.seal_session(&id, &session, &SystemEntropy)).await;
+    story.wait(Duration::from_secs(5));
+    let anew = story.headers_lie_at("https://apps.example/app").await;
+    assert!(anew.is_some() && anew != lies_at);
+    assert_eq!(party.cache.get(&key).unwrap().value().session().last_seen(), now);
+
+    // Somebody turned a bit, or put the record of another session there.
+    let mut bent = get().await.to_vec();
+    *bent.last_mut().unwrap() ^= 1;
+    let other = SessionId::generate(&SystemEntropy);
+    for forged in [bent, party.sealer.seal_session(&other, &session, &SystemEntropy)] {
+        put(&forged).await;
+        story.wait(Duration::from_secs(5));
+        let jar = story.jar.clone();
+        assert_eq!(story.headers_lie_at("https://apps.example/app").await, None);
+        story.jar = jar;
+        put(&honest).await;
+        story.wait(Duration::from_secs(5));
+        assert!(story.headers_lie_at("https://apps.example/app").await.is_some());
+    }
 }

@@ -97,11 +97,12 @@ fn versions() -> Vec<(String, String)> {
             continue;
         }
         let version = find(program, peers).and_then(|path| {
-            let said = Command::new(path).arg(flag).output().ok()?;
+            let said = Command::new(&path).arg(flag).output().ok()?;
             let said = [said.stdout, said.stderr].concat();
             let said = String::from_utf8_lossy(&said).into_owned();
             let line = said.lines().find(|line| line.bytes().any(|byte| byte.is_ascii_digit()))?;
-            Some(line.trim().to_owned())
+            // Some say where they lie, which is nobody's business.
+            Some(line.replace(&path.display().to_string(), program).trim().to_owned())
         });
         versions.push(((*program).to_owned(), version.unwrap_or_else(|| "NOT INSTALLED".to_owned())));
     }

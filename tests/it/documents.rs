@@ -107,3 +107,22 @@ fn each_error_ends_as_the_page_says() {
     }
     assert_eq!(told, known);
 }
+
+#[test]
+fn every_metric_stands_on_its_page_and_no_other() {
+    let source = fs::read_to_string(root().join("src/telemetry/metrics.rs")).unwrap();
+    let named = source.split('"').filter(|word| word.starts_with("zengate_") && !word.contains(['{', ' ']));
+    let named: BTreeSet<&str> = named.collect();
+    let page = page("METRICS.md");
+    let told = rows(&page).filter_map(|row| row[0].trim().strip_prefix('`')?.strip_suffix('`'));
+    let told: BTreeSet<&str> = told.filter(|word| word.starts_with("zengate_")).collect();
+    assert!(named.len() > 10, "{named:?}");
+    assert_eq!(named, told);
+
+    let source = fs::read_to_string(root().join("src/provider/stats.rs")).unwrap();
+    let events = source.split("pub fn events").nth(1).unwrap().split('"').skip(1).step_by(2);
+    let events: BTreeSet<&str> = events.collect();
+    let told = page.split("Events of").nth(1).unwrap().split("## ").next().unwrap();
+    let told: BTreeSet<&str> = rows(told).flat_map(|row| quoted(row[0]).collect::<Vec<_>>()).collect();
+    assert_eq!(events, told);
+}

@@ -33,6 +33,12 @@ async fn drip(connection: &mut Connection, bytes: &[u8], pause: Duration) -> (Du
     (start.elapsed(), read)
 }
 
+/// For `time` nothing is heard on the connection, not even its end.
+async fn stays_open(connection: &mut Connection, time: Duration) {
+    let heard = tokio::time::timeout(time, connection.0.readable()).await;
+    assert!(heard.is_err(), "the connection spoke or ended: {heard:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dripping_head_is_cut_at_its_deadline() {
     // L01: further bytes do not stop the clock
@@ -231,6 +237,24 @@ async fn an_idle_connection_ends_after_its_time() {
     let mut connection = Connection::open(rig.address).await;
     assert_eq!(connection.exchange(get("/app", "")).await.status(), 401);
     assert_eq!(connection.rest(Duration::from_secs(5)).await, b"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deadline_of_a_head_that_came_in_time_cuts_nothing_later() {
+    // L01: head and idle time share one timer, and the earlier deadline is still set when the later one counts
+    let rig = rig("  header_deadline: 1s\n  keepalive: 4s\n").await;
+    let mut connection = Connection::open(rig.address).await;
+    for _ in 0..2 {
+        let request = get("/public", "");
+        let (begin, end) = request.split_at(20);
+        connection.send(begin).await;
+        stays_open(&mut connection, Duration::from_millis(300)).await;
+        assert_eq!(connection.exchange(end).await.status(), 200);
+        // Idle for longer than a head may take.
+        stays_open(&mut connection, Duration::from_millis(1500)).await;
+    }
+    assert_eq!(connection.exchange(get("/public", "")).await.status(), 200);
+    assert_eq!(rig.upstream.count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,13 @@
-//! What the benches share: parts that run as processes of their own, and a small client.
+//! What the benches share: parts that run as processes of their own, a small client, and sessions without sign-ins.
+
+#![allow(dead_code, reason = "no bench needs all of it")]
 
 pub mod bare;
 pub mod client;
 pub mod origin;
 pub mod process;
 pub mod role;
+pub mod seed;
 
 /// The middle value.
 pub fn median(values: &[f64]) -> f64 {

@@ -1,7 +1,8 @@
 //! A process that is measured, with all it started: what the kernel counted for it, and its end.
 
 use std::fs;
-use std::process::{Child, ChildStdin, Command};
+use std::io::Write as _;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to end when it is asked to.
@@ -18,14 +19,12 @@ impl Process {
         Self { child }
     }
 
-    /// Keeps its input open for as long as it is wanted.
-    #[allow(dead_code, reason = "one bench needs it, the other does not")]
-    pub fn keep_open(&mut self, stdin: ChildStdin) {
-        self.child.stdin = Some(stdin);
+    /// Writes a line to its input.
+    pub fn tell(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().expect("a pipe"), "{line}").expect("the process listens");
     }
 
     /// Its id.
-    #[allow(dead_code, reason = "one bench needs it, the other does not")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -68,7 +67,6 @@ fn tasks(pid: u32) -> Vec<u32> {
     entries.into_iter().flatten().filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
-#[allow(dead_code, reason = "one bench weighs, the other does not")]
 impl Process {
     /// Memory that is the tree's own, pages that are shared counted by their share (PSS), in KiB.
     pub fn pss_kib(&self) -> u64 {
@@ -95,13 +93,17 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Asks first: a master process takes its workers along. Then ends each process of the tree, by its id.
+    /// Asks first: by the end of its input, if that is ours, or else by a signal, and a master process takes its workers
+    /// along. Then ends each process of the tree, by its id.
     fn drop(&mut self) {
         if !self.lives() {
             return;
         }
         let tree = self.tree();
-        signal("TERM", &tree[..1]);
+        match self.child.stdin.take() {
+            Some(input) => drop(input),
+            None => signal("TERM", &tree[..1]),
+        }
         let deadline = Instant::now() + PATIENCE;
         while self.lives() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 
 use super::process::Process;
 
@@ -12,7 +12,7 @@ pub struct Role {
     pub process: Process,
     /// What it said first: where it listens.
     pub address: String,
-    talk: (ChildStdin, BufReader<ChildStdout>),
+    output: BufReader<ChildStdout>,
 }
 
 /// Starts a part through `wrapper` (a program and its arguments, perhaps none) and waits until it says where it listens.
@@ -28,32 +28,27 @@ pub fn start(wrapper: &[String], arguments: &[&str]) -> Role {
     };
     command.arg("role").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("this program starts again");
-    let stdin = child.stdin.take().expect("a pipe");
-    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut role = Role { process: Process::new(child), address: String::new(), talk: (stdin, stdout) };
+    let output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut role = Role { process: Process::new(child), address: String::new(), output };
     role.address = role.line();
     role
 }
 
 impl Role {
     /// Tells it a line, and returns the line it says to it.
-    #[allow(dead_code, reason = "one bench talks to its parts, the other does not")]
     pub fn tell(&mut self, order: &str) -> String {
-        writeln!(self.talk.0, "{order}").expect("the part listens");
+        self.process.tell(order);
         self.line()
     }
 
     /// Its process alone, which goes on.
-    #[allow(dead_code, reason = "one bench needs it, the other does not")]
     pub fn into_process(self) -> Process {
-        let Self { mut process, talk: (stdin, _), .. } = self;
-        process.keep_open(stdin);
-        process
+        self.process
     }
 
     fn line(&mut self) -> String {
         let mut line = String::new();
-        self.talk.1.read_line(&mut line).expect("the part speaks");
+        self.output.read_line(&mut line).expect("the part speaks");
         line.trim().to_owned()
     }
 }

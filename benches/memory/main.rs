@@ -8,18 +8,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 
-#[allow(dead_code, reason = "shared with benches that need more of it")]
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code, reason = "shared with a bench that needs more of it")]
-#[path = "../side_by_side/seed.rs"]
-mod seed;
 mod store;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
+use common::seed;
 use zengate::auth::LiveSession;
 use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings};
 use zengate::secret::SecretString;

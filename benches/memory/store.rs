@@ -7,7 +7,8 @@ use zengate::session::StoreKey;
 use zengate::session::embedded::EmbeddedStore;
 use zengate::session::store::{Kind, Limits, RecordStore as _};
 
-use crate::{own_bytes, seed};
+use crate::common::seed;
+use crate::own_bytes;
 
 /// Page caches that are tried, in bytes.
 pub const CACHES: [usize; 6] = [0, 1 << 20, 4 << 20, 8 << 20, 16 << 20, 64 << 20];

@@ -1,6 +1,8 @@
 //! An access token, the key it is signed with, and the ways to check it: as the gateway does, the signature as the JWT
-//! library does it for the gateway, and the bare signature with a key parsed each time and with one parsed before.
+//! library does it for the gateway, and the bare signature with a key parsed each time and with one parsed before. And
+//! the set of keys it is looked for in.
 
+use std::hint::black_box;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -11,6 +13,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use criterion::Criterion;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Value, json};
 use zengate::oidc::access_token::{AccessTokenRule, UnverifiedAccessToken};
@@ -18,6 +21,48 @@ use zengate::oidc::jwks::KeySet;
 use zengate::secret::SecretString;
 
 const ISSUER: &str = "https://issuer.example.com";
+
+pub fn steps(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tokens");
+    for (name, signed) in [("RS256", Signed::rs256()), ("ES256", Signed::es256())] {
+        group.bench_function(format!("access token {name}, unseen"), |bencher| bencher.iter(|| signed.unseen()));
+        group.bench_function(format!("{name} signature, as the JWT library checks it"), |bencher| {
+            bencher.iter(|| signed.by_library());
+        });
+        group.bench_function(format!("{name} signature, key parsed each time"), |bencher| {
+            bencher.iter(|| signed.parsed_each_time());
+        });
+        group.bench_function(format!("{name} signature, key parsed before"), |bencher| {
+            bencher.iter(|| signed.parsed_before());
+        });
+    }
+    let document = key_set(16);
+    let keys = KeySet::parse(&document).expect("a key set");
+    group.bench_function("KeySet::parse, 16 keys", |bencher| bencher.iter(|| KeySet::parse(black_box(&document))));
+    group.bench_function("KeySet::has_kid, last of 16", |bencher| {
+        bencher.iter(|| keys.has_kid(black_box("key-15")));
+    });
+    group.bench_function("KeySet::has_kid, none of 16", |bencher| {
+        bencher.iter(|| keys.has_kid(black_box("key-99")));
+    });
+    group.finish();
+}
+
+/// A key set of different P-256 keys, `key-0` and on.
+fn key_set(count: usize) -> Vec<u8> {
+    let key = |number: usize| {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+        let mut jwk = p256_jwk(&pair);
+        jwk["kid"] = format!("key-{number}").into();
+        jwk
+    };
+    json!({ "keys": (0..count).map(key).collect::<Vec<_>>() }).to_string().into_bytes()
+}
+
+fn p256_jwk(pair: &EcdsaKeyPair) -> Value {
+    let [x, y] = [1..33, 33..65].map(|part| URL_SAFE_NO_PAD.encode(&pair.public_key().as_ref()[part]));
+    json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
+}
 
 /// See the module's page.
 pub struct Signed {
@@ -54,8 +99,7 @@ impl Signed {
     pub fn es256() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
         let point = pair.public_key().as_ref();
-        let [x, y] = [1..33, 33..65].map(|part| URL_SAFE_NO_PAD.encode(&point[part]));
-        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
+        let jwk = p256_jwk(&pair);
         let sign = |message: &[u8]| pair.sign(&SystemRandom::new(), message).expect("a signature").as_ref().to_vec();
         let unparsed = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point.to_vec());
         let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).expect("a key");

@@ -9,8 +9,8 @@ use zengate::session::redis::{RedisSettings, RedisStore};
 use zengate::session::store::{Kind, RecordStore as _};
 
 use crate::common::bare::runtime;
+use crate::common::seed::{self, Seed};
 use crate::scene::Scene;
-use crate::seed::{self, Seed};
 
 /// Below which name their records are, the same for every gateway of a run: a million are put there once.
 pub const PREFIX: &str = "scale:";

@@ -7,7 +7,6 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 
 mod aims;
-#[allow(dead_code, reason = "shared with benches that need more of it")]
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
@@ -31,9 +30,6 @@ mod rounds;
 #[allow(dead_code, reason = "shared with a bench that needs more of it")]
 #[path = "../side_by_side/scene.rs"]
 mod scene;
-#[allow(dead_code, reason = "shared with benches that need more of it")]
-#[path = "../side_by_side/seed.rs"]
-mod seed;
 mod sessions;
 mod start;
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use crate::common::client::connect;
 use crate::common::process::Process;
+use crate::common::seed;
 use crate::gate::{self, Plan};
 use crate::load::receive_any;
 use crate::options::Options;
 use crate::scene::{Scene, find, free_port};
-use crate::seed;
 
 pub const NAME: &str = "start";
 

@@ -23,7 +23,6 @@ mod proof;
 mod report;
 mod roles;
 mod scene;
-mod seed;
 mod tables;
 
 use std::process::ExitCode;

@@ -171,7 +171,7 @@ impl Scene {
     pub fn register(&self, redirect_uri: &str) -> (String, String) {
         self.clients.set(self.clients.get() + 1);
         let id = format!("ccid-bench{:010}", self.clients.get());
-        let secret = super::seed::CLIENT_SECRET.to_owned();
+        let secret = crate::common::seed::CLIENT_SECRET.to_owned();
         self.carriers.borrow_mut().tell(&format!("{id} {secret} {redirect_uri}"));
         (id, secret)
     }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use super::{Credential, Running, request};
+use crate::common::seed::{self, Seed};
 use crate::scene::{AUDIENCE, Helper, SCOPE, Scene, free_port};
-use crate::seed::{self, Seed};
 
 /// Where sessions are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -82,7 +82,7 @@ pub fn into_redis(url: &str, prefix: &str, seeds: &[Seed]) -> Result<(), String>
 }
 
 fn fill<S: RecordStore>(seeds: &[Seed], open: impl FnOnce() -> Result<S, String>) -> Result<(), String> {
-    crate::common::bare::runtime().block_on(async {
+    super::bare::runtime().block_on(async {
         let store = open()?;
         let (now, keep) = (SystemTime::now(), Lifetimes::default().absolute);
         for some in seeds.chunks(AT_ONCE) {

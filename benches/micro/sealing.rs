@@ -1,0 +1,44 @@
+//! A session's record, made and opened.
+
+use std::hint::black_box;
+
+use criterion::Criterion;
+use zengate::secret::{SecretString, SystemEntropy};
+use zengate::session::key::from_client_secret;
+use zengate::session::seal::{SealKeys, Sealer};
+use zengate::session::{Session, SessionId};
+
+use crate::common::seed::{self, Seed};
+
+pub fn steps(criterion: &mut Criterion) {
+    let (sealer, seeds) = (sealer(), seeds(1));
+    let id = SessionId::parse(&seeds[0].cookie).expect("an id");
+    let session = session();
+
+    let mut group = criterion.benchmark_group("sealing");
+    group.bench_function("seal a session", |bencher| {
+        bencher.iter(|| sealer.seal_session(black_box(&id), &session, &SystemEntropy));
+    });
+    group.bench_function("open a session", |bencher| {
+        bencher.iter(|| sealer.open_session(black_box(&id), &seeds[0].record));
+    });
+    group.finish();
+}
+
+/// Sessions as the store holds them.
+pub fn seeds(count: usize) -> Vec<Seed> {
+    seed::sessions(count, "http://127.0.0.1:4193").expect("sessions")
+}
+
+/// What opens them.
+pub fn sealer() -> Sealer {
+    let own = from_client_secret(&SecretString::new(seed::CLIENT_SECRET));
+    Sealer::new(SealKeys::new(Some(own), Vec::new()))
+}
+
+/// One of them, open.
+pub fn session() -> Session {
+    let seeds = seeds(1);
+    let id = SessionId::parse(&seeds[0].cookie).expect("an id");
+    sealer().open_session(&id, &seeds[0].record).expect("a session")
+}

@@ -9,7 +9,7 @@ use crate::gate::{self, Plan};
 use crate::load::Requests;
 use crate::options::Options;
 use crate::rounds::{self, BASE, Subject, Table};
-use crate::scene::Scene;
+use crate::stage::scene::Scene;
 
 pub const NAME: &str = "connections";
 

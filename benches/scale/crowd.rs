@@ -10,7 +10,7 @@ use zengate::session::store::{Kind, RecordStore as _};
 
 use crate::common::bare::runtime;
 use crate::common::seed::{self, Seed};
-use crate::scene::Scene;
+use crate::stage::scene::Scene;
 
 /// Below which name their records are, the same for every gateway of a run: a million are put there once.
 pub const PREFIX: &str = "scale:";

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::common::client;
 use crate::common::process::Process;
 use crate::crowd;
-use crate::scene::{Place, Scene, free_port};
+use crate::stage::scene::{Place, Scene, free_port};
 
 /// What headers may carry, over and over: as many and the same as side by side.
 const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "family_name", "phone_number"];

@@ -10,9 +10,6 @@ mod aims;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
-#[allow(dead_code, reason = "shared with a bench that needs more of it")]
-#[path = "../side_by_side/cores.rs"]
-mod cores;
 mod crowd;
 mod files;
 mod gate;
@@ -23,14 +20,11 @@ mod pace;
 mod places;
 mod plot;
 mod report;
-#[path = "../side_by_side/roles.rs"]
-mod roles;
 mod rotation;
 mod rounds;
-#[allow(dead_code, reason = "shared with a bench that needs more of it")]
-#[path = "../side_by_side/scene.rs"]
-mod scene;
 mod sessions;
+#[path = "../stage/mod.rs"]
+mod stage;
 mod start;
 
 use std::process::ExitCode;
@@ -40,7 +34,8 @@ use crowd::Crowd;
 use options::Options;
 use report::{Report, question};
 use rounds::BASE;
-use scene::Scene;
+use stage::roles;
+use stage::scene::Scene;
 
 /// The allocator of the product, for the bare proxy too.
 #[global_allocator]

@@ -8,8 +8,8 @@ use crate::gate::{self, Plan};
 use crate::load::Requests;
 use crate::options::Options;
 use crate::rounds::{self, BASE, Table};
-use crate::scene::Scene;
 use crate::sessions::subject;
+use crate::stage::scene::Scene;
 
 pub const HOSTS: &str = "hosts";
 pub const ROUTES: &str = "routes";

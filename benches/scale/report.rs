@@ -12,8 +12,8 @@ use crate::options::Options;
 use crate::plot::{Panel, Point, Series};
 use crate::rotation::{self, Manner, Run};
 use crate::rounds::{BASE, Row, Table};
-use crate::scene::Scene;
 use crate::sessions::{self, Held};
+use crate::stage::scene::Scene;
 use crate::start::{Starts, Weight};
 
 /// The text as it grows.

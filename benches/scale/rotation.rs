@@ -14,7 +14,7 @@ use crate::gate::{self, Plan, Target};
 use crate::keys::{Fetch, Relay};
 use crate::options::Options;
 use crate::pace::{Sample, pace};
-use crate::scene::Scene;
+use crate::stage::scene::Scene;
 
 pub const NAME: &str = "rotation";
 

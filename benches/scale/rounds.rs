@@ -7,7 +7,7 @@ use crate::common::{median, spread};
 use crate::gate::Target;
 use crate::load::{Lines, Requests};
 use crate::options::Options;
-use crate::scene::Scene;
+use crate::stage::scene::Scene;
 
 /// A figure that was taken while the core was faster or slower than usual by more than this is dropped.
 const DRIFT: f64 = 0.15;

@@ -10,7 +10,7 @@ use crate::common::seed;
 use crate::gate::{self, Plan};
 use crate::load::receive_any;
 use crate::options::Options;
-use crate::scene::{Scene, find, free_port};
+use crate::stage::scene::{Scene, find, free_port};
 
 pub const NAME: &str = "start";
 

@@ -3,7 +3,7 @@
 use crate::contenders::zengate::{Gate, Store, Tokens};
 use crate::contenders::{BASE, Credential, PEERS, Running, bare, request, zengate};
 use crate::options::Options;
-use crate::scene::Scene;
+use crate::stage::scene::Scene;
 
 /// What the load does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

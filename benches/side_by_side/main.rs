@@ -14,22 +14,22 @@ mod cases;
 #[path = "../common/mod.rs"]
 mod common;
 mod contenders;
-mod cores;
 mod figures;
 mod load;
 mod measure;
 mod options;
 mod proof;
 mod report;
-mod roles;
-mod scene;
+#[path = "../stage/mod.rs"]
+mod stage;
 mod tables;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use options::Options;
-use scene::Scene;
+use stage::roles;
+use stage::scene::Scene;
 
 /// The allocator of the product, for both contenders that this repository builds.
 #[global_allocator]

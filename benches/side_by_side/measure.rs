@@ -9,8 +9,8 @@ use crate::figures::{Figure, Kept, Sheet, percentile};
 use crate::load::{self, OPEN_CONNECTIONS, Requests};
 use crate::options::Options;
 use crate::proof;
-use crate::scene::Scene;
 use crate::seconds;
+use crate::stage::scene::Scene;
 
 /// The part of its own peak that the slowest contender must be able to take in the open loop.
 const BEARABLE: f64 = 0.8;

@@ -10,7 +10,7 @@ use crate::contenders::PEERS;
 use crate::load::OPEN_CONNECTIONS;
 use crate::measure::Table;
 use crate::options::Options;
-use crate::scene::{Scene, find};
+use crate::stage::scene::{Scene, find};
 use crate::{aims, seconds, tables};
 
 /// The text as it grows.

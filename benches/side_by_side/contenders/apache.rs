@@ -1,7 +1,7 @@
 //! Apache with mod_auth_openidc, from Debian's packages; its people sign in at the carrier that serves as plain issuer.
 
 use super::{APACHE, Running, program, signed_in};
-use crate::scene::{Helper, Scene, free_port};
+use crate::stage::scene::{Helper, Scene, free_port};
 
 /// Where Debian puts modules.
 const MODULES: &str = "/usr/lib/apache2/modules";

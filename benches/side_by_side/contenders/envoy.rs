@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Credential, ENVOY, Running, program, signed_in};
 use crate::common::process::Process;
-use crate::scene::{AUDIENCE, Place, Scene, free_port};
+use crate::stage::scene::{AUDIENCE, Place, Scene, free_port};
 
 const HTTP: &str = "type.googleapis.com/envoy.extensions.filters.http";
 

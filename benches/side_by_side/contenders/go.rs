@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{CADDY, OAUTH2_PROXY, Running, TRAEFIK, program, signed_in};
-use crate::scene::{Place, Scene, free_port};
+use crate::stage::scene::{Place, Scene, free_port};
 
 pub fn caddy(scene: &Scene, path: &str) -> Result<Running, String> {
     start_caddy(scene, path, "")

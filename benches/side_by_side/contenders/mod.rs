@@ -10,8 +10,8 @@ use std::process::Command;
 
 use crate::common::client;
 use crate::common::process::Process;
-use crate::roles::AUTHORIZED;
-use crate::scene::{Helper, Place, Scene};
+use crate::stage::roles::AUTHORIZED;
+use crate::stage::scene::{Helper, Place, Scene};
 
 /// What every ratio is to.
 pub const BASE: &str = "bare pingora";
@@ -199,5 +199,5 @@ pub const PEERS: &[Peer] = &[
 /// The path of a peer's program.
 fn program((names, _): (&[&str], &str)) -> Result<Command, String> {
     let (name, peers) = names.split_first().ok_or("no name")?;
-    crate::scene::need(name, peers).map(Command::new)
+    crate::stage::scene::need(name, peers).map(Command::new)
 }

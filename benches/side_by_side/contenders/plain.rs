@@ -1,7 +1,7 @@
 //! nginx and HAProxy, from Debian's packages.
 
 use super::{HAPROXY, NGINX, Running, program};
-use crate::scene::{Scene, free_port};
+use crate::stage::scene::{Scene, free_port};
 
 pub fn nginx(scene: &Scene, path: &str) -> Result<Running, String> {
     start_nginx(scene, path, "", "")

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{Credential, Running, request};
 use crate::common::seed::{self, Seed};
-use crate::scene::{AUDIENCE, Helper, SCOPE, Scene, free_port};
+use crate::stage::scene::{AUDIENCE, Helper, SCOPE, Scene, free_port};
 
 /// Where sessions are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

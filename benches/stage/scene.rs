@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::cores::{self, Ticks};
 use crate::common::client;
 use crate::common::process::Process;
 use crate::common::role::{self, Role};
-use crate::cores::{self, Ticks};
 use crate::options::Options;
 
 /// How long a contender may take to listen.

@@ -4,7 +4,7 @@ use std::fs;
 
 /// One core for the proxies, the others for load and app; nothing if there is only one.
 pub fn split() -> Option<(String, String)> {
-    crate::scene::find("taskset", &[])?;
+    super::scene::find("taskset", &[])?;
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim().to_owned();
     let cores: Vec<u32> = list

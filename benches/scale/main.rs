@@ -73,7 +73,7 @@ const PARTS: [&str; 6] =
     [sessions::NAME, connections::NAME, places::HOSTS, places::ROUTES, start::NAME, rotation::NAME];
 
 fn run(options: &Options) -> Result<(), String> {
-    let scene = Scene::set(options)?;
+    let scene = Scene::set(options.pin)?;
     let mut report = Report::new(&scene, options);
     let people = if options.wants(sessions::NAME) { options.sessions.iter().max().copied().unwrap_or(1) } else { 1 };
     eprintln!("== {people} people sign in");

@@ -73,7 +73,7 @@ fn compare(options: &Options) -> ExitCode {
         eprintln!("not finished after {} minutes; giving up", limit.as_secs() / 60);
         std::process::exit(1);
     });
-    let scene = match Scene::set(options) {
+    let scene = match Scene::set(options.pin) {
         Ok(scene) => scene,
         Err(why) => {
             eprintln!("{why}");

@@ -15,7 +15,6 @@ use super::cores::{self, Ticks};
 use crate::common::client;
 use crate::common::process::Process;
 use crate::common::role::{self, Role};
-use crate::options::Options;
 
 /// How long a contender may take to listen.
 const START: Duration = Duration::from_secs(20);
@@ -64,12 +63,12 @@ pub enum Helper {
 }
 
 impl Scene {
-    /// Starts what all contenders share.
-    pub fn set(options: &Options) -> Result<Self, String> {
+    /// Starts what all contenders share; `pin` gives the proxies a core of their own, if there is one to give.
+    pub fn set(pin: bool) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         // Servers that were started by root read their files as somebody else.
         open_to_all(dir.path())?;
-        let cores = if options.pin { cores::split() } else { None };
+        let cores = if pin { cores::split() } else { None };
         let mut base: Wrapper = Vec::new();
         if find("setpriv", &[]).is_some() {
             // Ends with this process, however that ends.

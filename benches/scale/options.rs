@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::stage::options::{Arguments, number, wanted};
+
 const HELP: &str = "\
 make scale ARGS='…'   or   cargo bench --bench scale -- …
   --part WORDS        only parts whose name holds one of these words, split by commas:
@@ -59,32 +61,24 @@ impl Options {
             limit: Duration::from_secs(60 * 60),
             pin: true,
         };
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().cloned().ok_or(format!("{argument} needs a value\n{HELP}"));
-            match argument.as_str() {
-                "--part" => {
-                    let words = value()?;
-                    let words = words.split(',').map(str::trim).filter(|word| !word.is_empty());
-                    options.parts = words.map(str::to_owned).collect();
-                }
-                "--rounds" => options.rounds = number(&value()?, 1..=100)?,
-                "--seconds" => options.span = Duration::from_millis(1000 * number::<u64>(&value()?, 1..=60)?),
-                "--sessions" => options.sessions = sizes(&value()?, 2_000_000)?,
-                "--connections" => options.connections = sizes(&value()?, 25_000)?,
-                "--hosts" => options.hosts = sizes(&value()?, 10_000)?,
-                "--routes" => options.routes = sizes(&value()?, 1_000)?,
-                "--starts" => options.starts = number(&value()?, 1..=1_000)?,
-                "--rate" => options.rate = number(&value()?, 100..=20_000)?,
-                "--rotation" => options.rotation = Duration::from_secs(number(&value()?, 10..=120)?),
-                "--out" => options.out = Some(PathBuf::from(value()?)),
-                "--plot" => options.plot = Some(PathBuf::from(value()?)),
-                "--limit" => options.limit = Duration::from_secs(60 * number::<u64>(&value()?, 1..=600)?),
+        let mut arguments = Arguments::new(arguments, HELP);
+        while let Some(option) = arguments.option()? {
+            match option {
+                "--part" => options.parts = arguments.words()?,
+                "--rounds" => options.rounds = arguments.number(1..=100)?,
+                "--seconds" => options.span = Duration::from_millis(1000 * arguments.number::<u64>(1..=60)?),
+                "--sessions" => options.sessions = sizes(arguments.value()?, 2_000_000)?,
+                "--connections" => options.connections = sizes(arguments.value()?, 25_000)?,
+                "--hosts" => options.hosts = sizes(arguments.value()?, 10_000)?,
+                "--routes" => options.routes = sizes(arguments.value()?, 1_000)?,
+                "--starts" => options.starts = arguments.number(1..=1_000)?,
+                "--rate" => options.rate = arguments.number(100..=20_000)?,
+                "--rotation" => options.rotation = Duration::from_secs(arguments.number(10..=120)?),
+                "--out" => options.out = Some(PathBuf::from(arguments.value()?)),
+                "--plot" => options.plot = Some(PathBuf::from(arguments.value()?)),
+                "--limit" => options.limit = Duration::from_secs(60 * arguments.number::<u64>(1..=600)?),
                 "--no-pin" => options.pin = false,
-                // What `cargo bench` adds by itself.
-                "--bench" => {}
-                "--help" | "-h" => return Err(HELP.to_owned()),
-                other => return Err(format!("{other} is not known\n{HELP}")),
+                _ => return Err(arguments.unknown()),
             }
         }
         Ok(options)
@@ -92,7 +86,7 @@ impl Options {
 
     /// Whether a part is wanted.
     pub fn wants(&self, part: &str) -> bool {
-        self.parts.is_empty() || self.parts.iter().any(|word| part.contains(word.as_str()))
+        wanted(&self.parts, part)
     }
 }
 
@@ -103,12 +97,4 @@ fn sizes(text: &str, most: usize) -> Result<Vec<usize>, String> {
     sizes.sort_unstable();
     sizes.dedup();
     Ok(sizes)
-}
-
-fn number<N: std::str::FromStr + PartialOrd + std::fmt::Display>(
-    text: &str,
-    range: std::ops::RangeInclusive<N>,
-) -> Result<N, String> {
-    let found = text.parse().ok().filter(|number| range.contains(number));
-    found.ok_or_else(|| format!("{text} is not a number from {} to {}", range.start(), range.end()))
 }

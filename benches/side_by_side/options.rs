@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::stage::options::{Arguments, wanted};
+
 const HELP: &str = "\
 make side-by-side ARGS='…'   or   cargo bench --bench side_by_side -- …
   --rounds N        rounds, each measures every contender once (5)
@@ -49,28 +51,25 @@ impl Options {
             pin: true,
             list: false,
         };
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().cloned().ok_or(format!("{argument} needs a value\n{HELP}"));
-            match argument.as_str() {
-                "--rounds" => options.rounds = number(&value()?, 1..=100)?,
+        let mut arguments = Arguments::new(arguments, HELP);
+        while let Some(option) = arguments.option()? {
+            match option {
+                "--rounds" => options.rounds = arguments.number(1..=100)?,
                 "--seconds" => {
-                    let seconds = value()?.parse::<f64>().ok().filter(|seconds| (0.1..=60.0).contains(seconds));
+                    let seconds = arguments.value()?.parse::<f64>().ok();
+                    let seconds = seconds.filter(|seconds| (0.1..=60.0).contains(seconds));
                     options.span = Duration::from_secs_f64(seconds.ok_or("--seconds: 0.1 to 60")?);
                 }
-                "--connections" => options.connections = number(&value()?, 4..=512)?,
-                "--rate" => options.rate = number(&value()?, 10..=20_000)?,
-                "--sessions" => options.sessions = number(&value()?, 1..=100_000)?,
-                "--case" => options.cases = words(&value()?),
-                "--only" => options.only = words(&value()?),
-                "--out" => options.out = Some(PathBuf::from(value()?)),
-                "--limit" => options.limit = Duration::from_secs(60 * number::<u64>(&value()?, 1..=600)?),
+                "--connections" => options.connections = arguments.number(4..=512)?,
+                "--rate" => options.rate = arguments.number(10..=20_000)?,
+                "--sessions" => options.sessions = arguments.number(1..=100_000)?,
+                "--case" => options.cases = arguments.words()?,
+                "--only" => options.only = arguments.words()?,
+                "--out" => options.out = Some(PathBuf::from(arguments.value()?)),
+                "--limit" => options.limit = Duration::from_secs(60 * arguments.number::<u64>(1..=600)?),
                 "--no-pin" => options.pin = false,
                 "--list" => options.list = true,
-                // What `cargo bench` adds by itself.
-                "--bench" => {}
-                "--help" | "-h" => return Err(HELP.to_owned()),
-                other => return Err(format!("{other} is not known\n{HELP}")),
+                _ => return Err(arguments.unknown()),
             }
         }
         Ok(options)
@@ -78,23 +77,11 @@ impl Options {
 
     /// Whether a case is wanted.
     pub fn wants_case(&self, name: &str) -> bool {
-        self.cases.is_empty() || self.cases.iter().any(|word| name.contains(word.as_str()))
+        wanted(&self.cases, name)
     }
 
     /// Whether a contender is wanted. Without the base there would be no ratio.
     pub fn wants(&self, name: &str) -> bool {
-        name == "bare pingora" || self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
+        name == "bare pingora" || wanted(&self.only, name)
     }
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-fn number<N: std::str::FromStr + PartialOrd + std::fmt::Display>(
-    text: &str,
-    range: std::ops::RangeInclusive<N>,
-) -> Result<N, String> {
-    let found = text.parse().ok().filter(|number| range.contains(number));
-    found.ok_or_else(|| format!("{text} is not a number from {} to {}", range.start(), range.end()))
 }

@@ -3,5 +3,6 @@
 #![allow(dead_code, reason = "no bench needs all of it")]
 
 pub mod cores;
+pub mod options;
 pub mod roles;
 pub mod scene;

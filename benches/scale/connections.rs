@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::crowd::Crowd;
 use crate::files;
-use crate::gate::{self, Plan};
+use crate::gate;
 use crate::load::Requests;
 use crate::options::Options;
 use crate::rounds::{self, BASE, Subject, Table};
+use crate::stage::gate::Plan;
 use crate::stage::scene::Scene;
 
 pub const NAME: &str = "connections";

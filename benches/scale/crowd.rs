@@ -36,7 +36,7 @@ impl Crowd {
     /// Puts `count` sessions into the scene's Redis.
     pub fn gather(scene: &Scene, count: usize) -> Result<Self, String> {
         let begin = Instant::now();
-        let url = SecretString::new(&redis_url(scene)?);
+        let url = SecretString::new(&scene.redis_url()?);
         let settings =
             RedisSettings { prefix: PREFIX.to_owned(), response_timeout: PATIENCE, ..RedisSettings::new(url) };
         let runtime = runtime();
@@ -79,9 +79,4 @@ async fn put(store: &RedisStore, seeds: &[Seed]) -> Result<(), String> {
         try_join_all(puts).await.map_err(|error| error.to_string())?;
     }
     Ok(())
-}
-
-/// The address of the scene's Redis.
-pub fn redis_url(scene: &Scene) -> Result<String, String> {
-    Ok(format!("redis://127.0.0.1:{}", scene.redis()?))
 }

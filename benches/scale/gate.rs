@@ -1,81 +1,27 @@
-//! The gateway: the very program that `cargo build` makes, with a configuration as an operator writes it.
-
-use std::fmt::Write as _;
-use std::process::Command;
+//! Whose requests are counted: gateways, mostly for the people in Redis, and the framework alone.
 
 use crate::common::client;
 use crate::common::process::Process;
 use crate::crowd;
+use crate::stage::gate::{HEADERS, Plan, Route, in_redis, serve};
 use crate::stage::scene::{Place, Scene, free_port};
-
-/// What headers may carry, over and over: as many and the same as side by side.
-const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "family_name", "phone_number"];
-
-/// What is different from gateway to gateway.
-pub struct Plan {
-    /// What stands below `sessions:`.
-    pub sessions: String,
-    /// The routes: host, path and access.
-    pub routes: Vec<(String, String, &'static str)>,
-    /// Further blocks of the file.
-    pub more: String,
-    /// Further lines below `provider:`.
-    pub provider: &'static str,
-}
 
 impl Plan {
     /// One route of `localhost` for people whose sessions are in Redis.
     pub fn on_redis(scene: &Scene) -> Result<Self, String> {
-        let sessions = format!("  store: {}\n  redis_prefix: \"{}\"\n", crowd::redis_url(scene)?, crowd::PREFIX);
         Ok(Self {
-            sessions,
-            routes: vec![("localhost".to_owned(), "/".to_owned(), "session")],
-            more: "threads: 1\n".to_owned(),
+            threads: Some(1),
             provider: "",
+            more: String::new(),
+            sessions: in_redis(&scene.redis_url()?, crowd::PREFIX),
+            routes: vec![route("localhost", "/")],
         })
     }
+}
 
-    /// The configuration for these ports.
-    pub fn config(&self, scene: &Scene, port: u16, admin: u16) -> String {
-        let (id, secret) = scene.register(&format!("http://localhost:{port}/oauth2/callback"));
-        let issuers: String = scene.issuers.iter().map(|issuer| format!("      - {issuer}\n")).collect();
-        let mut routes = String::new();
-        for (host, path, access) in &self.routes {
-            let _ = write!(
-                routes,
-                "  - host: {host}\n    path: {path}\n    access: {access}\n    upstream: http://{}\n",
-                scene.upstream.address
-            );
-            if *access == "session" {
-                routes.push_str("    identity_headers:\n      preset: []\n      map:\n");
-                for (number, claim) in CLAIMS.iter().enumerate() {
-                    let _ = writeln!(routes, "        X-Bench-{number:02}: {claim}");
-                }
-            }
-        }
-        format!(
-            "public_url: http://localhost:{port}
-listen: 127.0.0.1:{port}
-admin_listen: 127.0.0.1:{admin}
-{more}provider:
-  zenkey:
-    client_id: {id}
-    client_secret: {secret}
-    discovery_issuer: {discovery}
-    discovery_ui: {ui}
-    scopes: [openid, name, email]
-    trusted_issuers:
-{issuers}{provider}  allow_private_addresses: true
-sessions:
-{sessions}routes:
-{routes}",
-            more = self.more,
-            discovery = scene.discovery,
-            ui = scene.discovery_ui,
-            provider = self.provider,
-            sessions = self.sessions,
-        )
-    }
+/// A route for people who are signed in, with as many and the same headers as side by side.
+pub fn route(host: &str, path: &str) -> Route {
+    Route { host: host.to_owned(), path: path.to_owned(), access: "session".to_owned(), headers: Some(HEADERS) }
 }
 
 /// A proxy that is up.
@@ -88,32 +34,17 @@ pub struct Target {
     _place: Option<Place>,
 }
 
-/// The path of the program.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zengate");
-
 /// Starts a gateway.
 pub fn start(scene: &Scene, plan: &Plan) -> Result<Target, String> {
     let place = scene.place("zengate")?;
     let (port, admin) = (free_port()?, free_port()?);
-    let file = place.file("zengate.yaml", &plan.config(scene, port, admin))?;
-    check(&file)?;
-    let mut serve = Command::new(PROGRAM);
-    serve.args(["serve", "--config", &file]);
+    let file = plan.write(scene, &place, port, admin)?;
     Ok(Target {
-        process: scene.launch_quietly(serve, port)?,
+        process: serve(scene, &file, port)?,
         authority: format!("localhost:{port}"),
         admin: Some(format!("127.0.0.1:{admin}")),
         _place: Some(place),
     })
-}
-
-/// Whether the program takes its configuration.
-pub fn check(file: &str) -> Result<(), String> {
-    let checked = Command::new(PROGRAM).args(["check", "--config", file]).output().map_err(|e| e.to_string())?;
-    if checked.status.success() {
-        return Ok(());
-    }
-    Err(format!("the gateway refuses its configuration: {}", String::from_utf8_lossy(&checked.stderr)))
 }
 
 /// Starts the framework alone.

@@ -4,11 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::crowd::Crowd;
-use crate::gate::{self, Plan};
+use crate::gate;
 use crate::load::Requests;
 use crate::options::Options;
 use crate::rounds::{self, BASE, Table};
 use crate::sessions::subject;
+use crate::stage::gate::Plan;
 use crate::stage::scene::Scene;
 
 pub const HOSTS: &str = "hosts";
@@ -26,7 +27,7 @@ pub fn measure(name: &'static str, scene: &Scene, options: &Options, crowd: &Arc
             _ => ("localhost".to_owned(), format!("/app-{number:04}")),
         };
         let mut plan = Plan::on_redis(scene)?;
-        plan.routes = (0..size).map(place).map(|(host, path)| (host, path, "session")).collect();
+        plan.routes = (0..size).map(place).map(|(host, path)| gate::route(&host, &path)).collect();
         let gate = Rc::new(gate::start(scene, &plan)?);
         let asked = (0..size).map(place).map(|(host, path)| match name {
             HOSTS => (host, "/app-0000/1k".to_owned()),

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::common::client;
-use crate::gate::{self, Plan, Target};
+use crate::gate::{self, Target};
 use crate::keys::{Fetch, Relay};
 use crate::options::Options;
 use crate::pace::{Sample, pace};
+use crate::stage::gate::{Plan, Route, in_memory};
 use crate::stage::scene::Scene;
 
 pub const NAME: &str = "rotation";
@@ -97,15 +98,16 @@ pub fn measure(scene: &Scene, options: &Options) -> Result<Vec<Run>, String> {
 
 fn once(scene: &Scene, options: &Options, issuer: &Issuer, relay: &Relay, manner: Manner) -> Result<Run, String> {
     let plan = Plan {
-        sessions: "  store: memory\n".to_owned(),
-        routes: vec![("localhost".to_owned(), "/".to_owned(), "bearer")],
+        threads: Some(1),
+        // The shortest that may be configured: with the defaults such a run would take hours.
+        provider: "  jwks_refresh: 1m\n  jwks_cooldown: 1s\n",
         more: format!(
-            "threads: 1\nbearer:\n  issuers:\n    - issuer: {}\n      audiences: ['{AUDIENCE}']\n      \
+            "bearer:\n  issuers:\n    - issuer: {}\n      audiences: ['{AUDIENCE}']\n      \
              jwks_uri: http://{}/keys\n",
             issuer.name, relay.address
         ),
-        // The shortest that may be configured: with the defaults such a run would take hours.
-        provider: "  jwks_refresh: 1m\n  jwks_cooldown: 1s\n",
+        sessions: in_memory(),
+        routes: vec![Route { access: "bearer".to_owned(), headers: None, ..gate::route("localhost", "/") }],
     };
     let gate = gate::start(scene, &plan)?;
     let tokens: Result<Tokens, String> =

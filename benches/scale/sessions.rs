@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::crowd::Crowd;
-use crate::gate::{self, Plan, Target};
+use crate::gate::{self, Target};
 use crate::load::{Lines, Requests};
 use crate::options::Options;
 use crate::rounds::{self, BASE, Subject, Table};
+use crate::stage::gate::Plan;
 use crate::stage::scene::Scene;
 
 pub const NAME: &str = "sessions";

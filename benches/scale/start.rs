@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use crate::common::client::connect;
 use crate::common::process::Process;
 use crate::common::seed;
-use crate::gate::{self, Plan};
 use crate::load::receive_any;
 use crate::options::Options;
+use crate::stage::gate::{PROGRAM, Plan, embedded, in_memory};
 use crate::stage::scene::{Scene, find, free_port};
 
 pub const NAME: &str = "start";
@@ -60,14 +60,13 @@ fn once(scene: &Scene, starts: &mut Starts) -> Result<(), String> {
         let seeds = seed::sessions(1, scene.issuers.get(1).ok_or("no issuer")?)?;
         seed::into_embedded(&file, &seeds)?;
         cookie.clone_from(&seeds[0].cookie);
-        format!("  store: embedded\n  path: {}\n", file.display())
+        embedded(&file)
     } else {
-        "  store: memory\n".to_owned()
+        in_memory()
     };
     // As it is installed: threads as many as cores.
-    let plan = Plan { sessions, more: String::new(), ..Plan::on_redis(scene)? };
-    let file = place.file("zengate.yaml", &plan.config(scene, port, admin))?;
-    gate::check(&file)?;
+    let plan = Plan { sessions, threads: None, ..Plan::on_redis(scene)? };
+    let file = plan.write(scene, &place, port, admin)?;
     let request = format!(
         "GET /app/tiny HTTP/1.1\r\nHost: localhost:{port}\r\nAccept: */*\r\nCookie: __Host-gw={cookie}\r\n\r\n"
     );
@@ -109,7 +108,7 @@ fn wrapped(scene: &Scene, arguments: &[&str]) -> Command {
     if let Some(all) = &all {
         words.extend(["taskset", "-c", all]);
     }
-    words.push(gate::PROGRAM);
+    words.push(PROGRAM);
     words.extend(arguments);
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -118,10 +117,10 @@ fn wrapped(scene: &Scene, arguments: &[&str]) -> Command {
 
 /// How large the program is.
 pub fn weigh(scene: &Scene) -> Result<Weight, String> {
-    let built = fs::metadata(gate::PROGRAM).map_err(|error| error.to_string())?.len();
+    let built = fs::metadata(PROGRAM).map_err(|error| error.to_string())?.len();
     let place = scene.place("stripped")?;
     let copy = place.dir.join("zengate");
-    let stripped = Command::new("strip").arg("-o").arg(&copy).arg(gate::PROGRAM).status();
+    let stripped = Command::new("strip").arg("-o").arg(&copy).arg(PROGRAM).status();
     let stripped = stripped.is_ok_and(|status| status.success()).then(|| fs::metadata(&copy).ok()).flatten();
     Ok(Weight { built, stripped: stripped.map(|file| file.len()) })
 }

@@ -227,6 +227,11 @@ impl Scene {
         self.redis.as_ref().map(|(_, port)| *port).ok_or("redis-server is not installed".to_owned())
     }
 
+    /// The address of Redis.
+    pub fn redis_url(&self) -> Result<String, String> {
+        Ok(format!("redis://127.0.0.1:{}", self.redis()?))
+    }
+
     /// CPU time of a helper.
     pub fn helper_nanos(&self, helper: Helper) -> u64 {
         match helper {
@@ -283,7 +288,8 @@ pub fn free_port() -> Result<u16, String> {
     listener.map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-/// A program by name: in a variable, among what install.sh has put below target/peers, or on the usual paths.
+/// A program by name: in a variable, among what side_by_side/install.sh has put below target/peers, or on the usual
+/// paths.
 pub fn find(name: &str, peers: &[&str]) -> Option<PathBuf> {
     let variable = format!("{}_BIN", name.to_uppercase().replace('-', "_"));
     let given = std::env::var_os(variable).map(PathBuf::from);

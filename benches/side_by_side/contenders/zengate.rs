@@ -1,10 +1,10 @@
-//! The gateway itself: the very program that `cargo build` makes, with a configuration as an operator writes it.
+//! The gateway itself, configured in as many ways as there are questions, with its people signed in.
 
 use std::fmt::Write as _;
-use std::process::Command;
 
 use super::{Credential, Running, request};
 use crate::common::seed::{self, Seed};
+use crate::stage::gate::{HEADERS, Plan, Route, embedded, in_memory, in_redis, serve};
 use crate::stage::scene::{AUDIENCE, Helper, SCOPE, Scene, free_port};
 
 /// Where sessions are kept.
@@ -54,13 +54,10 @@ impl Default for Gate {
             tokens: None,
             routes: 1,
             hosts: 1,
-            headers: 8,
+            headers: HEADERS,
         }
     }
 }
-
-/// What headers may carry, over and over.
-const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "family_name", "phone_number"];
 
 /// Starts one, with its people signed in.
 pub fn start(scene: &Scene, path: &str, gate: &Gate) -> Result<Running, String> {
@@ -70,61 +67,35 @@ pub fn start(scene: &Scene, path: &str, gate: &Gate) -> Result<Running, String> 
     let issuer = scene.issuers.get(1).ok_or("no issuer")?;
     let seeds = seed::sessions(gate.sessions, issuer)?;
     let prefix = format!("bench-{port}:");
-    let (store, helper) = match gate.store {
-        Store::Memory => ("  store: memory\n".to_owned(), Helper::Nobody),
+    let (mut sessions, helper) = match gate.store {
+        Store::Memory => (in_memory(), Helper::Nobody),
         Store::Embedded => {
             let file = place.dir.join("sessions.redb");
             seed::into_embedded(&file, &seeds)?;
-            (format!("  store: embedded\n  path: {}\n", file.display()), Helper::Nobody)
+            (embedded(&file), Helper::Nobody)
         }
         Store::Redis => {
-            let url = format!("redis://127.0.0.1:{}", scene.redis()?);
+            let url = scene.redis_url()?;
             seed::into_redis(&url, &prefix, &seeds)?;
-            (format!("  store: {url}\n  redis_prefix: \"{prefix}\"\n"), Helper::Redis)
+            (in_redis(&url, &prefix), Helper::Redis)
         }
     };
-    let mut sessions = store;
     if let Some(cached) = gate.cached {
         let _ = writeln!(sessions, "  cache_entries: {cached}");
     }
     if let Some(revalidate) = gate.revalidate {
         let _ = writeln!(sessions, "  revalidate: {revalidate}");
     }
-    let (id, secret) = scene.register(&format!("http://{authority}/oauth2/callback"));
-    let issuers: String = scene.issuers.iter().map(|issuer| format!("      - {issuer}\n")).collect();
-    let config = format!(
-        "public_url: http://{authority}
-listen: 127.0.0.1:{port}
-admin_listen: 127.0.0.1:{admin}
-threads: 1
-provider:
-  zenkey:
-    client_id: {id}
-    client_secret: {secret}
-    discovery_issuer: {discovery}
-    discovery_ui: {ui}
-    scopes: [openid, name, email]
-    trusted_issuers:
-{issuers}  allow_private_addresses: true
-sign_in:
-  starts_per_minute: 0
-{bearer}sessions:
-{sessions}routes:
-{routes}",
-        discovery = scene.discovery,
-        ui = scene.discovery_ui,
-        bearer = gate.tokens.map_or(String::new(), |tokens| bearer(issuer, tokens)),
-        routes = routes(gate, &scene.upstream.address),
-    );
-    let file = place.file("zengate.yaml", &config)?;
-    let program = env!("CARGO_BIN_EXE_zengate");
-    let checked = Command::new(program).args(["check", "--config", &file]).output().map_err(|e| e.to_string())?;
-    if !checked.status.success() {
-        return Err(format!("refuses its configuration: {}", String::from_utf8_lossy(&checked.stderr)));
-    }
-    let mut serve = Command::new(program);
-    serve.args(["serve", "--config", &file]);
-    let process = scene.launch_quietly(serve, port)?;
+    let bearer = gate.tokens.map(|tokens| bearer(issuer, tokens)).unwrap_or_default();
+    let plan = Plan {
+        threads: Some(1),
+        provider: "",
+        more: format!("sign_in:\n  starts_per_minute: 0\n{bearer}"),
+        sessions,
+        routes: routes(gate),
+    };
+    let file = plan.write(scene, &place, port, admin)?;
+    let process = serve(scene, &file, port)?;
 
     let mut running = Running::open(vec![process], port, path);
     running.helper = helper;
@@ -152,24 +123,15 @@ fn bearer(issuer: &str, tokens: Tokens) -> String {
     format!("bearer:\n{room}  issuers:\n    - issuer: {issuer}\n      audiences: [{AUDIENCE}]\n")
 }
 
-fn routes(gate: &Gate, upstream: &str) -> String {
+fn routes(gate: &Gate) -> Vec<Route> {
     let access = match gate.tokens {
         Some(_) => format!("bearer\n    require: {{ scopes: [{SCOPE}] }}"),
         None => "session".to_owned(),
     };
-    let mut text = String::new();
+    let mut all = Vec::new();
     let mut route = |host: &str, path: &str| {
-        let _ = write!(
-            text,
-            "  - host: {host}\n    path: {path}\n    access: {access}\n    upstream: http://{upstream}\n    \
-             identity_headers:\n      preset: []\n"
-        );
-        if gate.headers > 0 {
-            text.push_str("      map:\n");
-        }
-        for number in 0..gate.headers {
-            let _ = writeln!(text, "        X-Bench-{number:02}: {}", CLAIMS[number % CLAIMS.len()]);
-        }
+        let (host, path) = (host.to_owned(), path.to_owned());
+        all.push(Route { host, path, access: access.clone(), headers: Some(gate.headers) });
     };
     if gate.routes == 1 {
         route("localhost", "/");
@@ -180,7 +142,7 @@ fn routes(gate: &Gate, upstream: &str) -> String {
     for number in (0..gate.hosts).filter(|_| gate.hosts > 1) {
         route(&format!("app-{number:04}.bench.example"), "/");
     }
-    text
+    all
 }
 
 fn requests(gate: &Gate, path: &str, authority: &str, seeds: &[Seed]) -> Vec<Vec<u8>> {

@@ -230,7 +230,7 @@ impl RelyingParty {
             skew: self.settings.skew,
         };
         let plausible = unverified.check(expect, now).map_err(refused)?;
-        let (verified, keys) = self.verified(&plausible, &issuer.issuer, &key, view, now).await?;
+        let (verified, keys) = Box::pin(self.verified(&plausible, &issuer.issuer, &key, view, now)).await?;
         let (identity, headers) = render_all(&self.plans, &Identity::from_access_token(&verified));
         let live = Arc::new(LiveToken {
             headers,

@@ -132,7 +132,7 @@ impl RelyingParty {
         let host_is_ours = view.host == self.public_host;
         if let Some(endpoint) = self.own_endpoint(view.target) {
             if host_is_ours || self.serves(view.host) {
-                return Decision::Answer(self.endpoint(endpoint, view, now).await);
+                return Decision::Answer(Box::pin(self.endpoint(endpoint, view, now)).await);
             }
             return self.refuse(Refusal::UnknownHost, view);
         }
@@ -194,41 +194,42 @@ impl RelyingParty {
         let Some(value) = find_cookie(view.headers, &self.settings.cookies.session) else { return Visitor::NoCookie };
         let Some(id) = SessionId::parse(value) else { return Visitor::DeadCookie };
         let key = id.store_key();
-        if let Some(hot) = self.cache.get(&key) {
-            match hot.freshness(now, &self.settings.cache_policy) {
-                Freshness::Fresh => return self.serve(hot, &id, key, look, now).await,
-                Freshness::Revalidate => {
-                    if hot.claim_check(now, &self.settings.cache_policy) {
-                        let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
-                        let id = id.clone();
-                        tokio::spawn(async move { party.revalidate(hot, id, look, now).await });
-                    }
-                    return self.serve(hot, &id, key, look, now).await;
-                }
-                Freshness::Recheck => return self.load(id, Some(hot), look, now).await,
-                Freshness::Stale => {}
-            }
+        match self.at_hand(&id, key, look, now) {
+            Ok(hot) => Visitor::SignedIn(hot, key),
+            // In a box, like everything that is rare: each request carries the room for what it might have to wait for.
+            Err(copy) => Box::pin(self.load(id, copy, look, now)).await,
         }
-        self.load(id, None, look, now).await
     }
 
-    /// A session at hand is used, if it is still within its lifetimes. One that seems idle may have been used on
-    /// another replica, so the store has the last word.
-    async fn serve(
+    /// The session from memory, if the copy there may be served. If not, the store is to be asked; the copy that may
+    /// stand in for its answer comes back.
+    fn at_hand(
         self: &Arc<Self>,
-        hot: Arc<Hot<LiveSession>>,
         id: &SessionId,
         key: StoreKey,
         look: Look,
         now: SystemTime,
-    ) -> Visitor {
-        if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) {
-            if look == Look::Use {
-                hot.touch(now);
+    ) -> Result<Arc<Hot<LiveSession>>, Option<Arc<Hot<LiveSession>>>> {
+        let hot = self.cache.get(&key).ok_or(None)?;
+        match hot.freshness(now, &self.settings.cache_policy) {
+            Freshness::Fresh => {}
+            Freshness::Revalidate => {
+                if hot.claim_check(now, &self.settings.cache_policy) {
+                    let (party, hot, id) = (Arc::clone(self), Arc::clone(&hot), id.clone());
+                    tokio::spawn(async move { party.revalidate(hot, id, look, now).await });
+                }
             }
-            return Visitor::SignedIn(hot, key);
+            Freshness::Recheck => return Err(Some(hot)),
+            Freshness::Stale => return Err(None),
         }
-        self.load(id.clone(), None, look, now).await
+        // One that seems idle may have been used on another replica: the store has the last word.
+        if !hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) {
+            return Err(None);
+        }
+        if look == Look::Use {
+            hot.touch(now);
+        }
+        Ok(hot)
     }
 
     /// The slow way: the session is not in memory, or its copy is too old to be served unasked. `copy` is what may

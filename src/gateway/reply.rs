@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use http::{Method, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -12,7 +13,12 @@ use crate::web::Reply;
 /// Largest request body that is read away so that the connection can be kept after an early answer.
 const DRAIN_AT_MOST: u64 = 64 * 1024;
 
-pub(super) async fn write(session: &mut Session, reply: Reply) -> pingora::Result<()> {
+/// Writes it. In a box: most requests never come here, and each would carry the room for it all the same.
+pub(super) fn write(session: &mut Session, reply: Reply) -> BoxFuture<'_, pingora::Result<()>> {
+    Box::pin(write_now(session, reply))
+}
+
+async fn write_now(session: &mut Session, reply: Reply) -> pingora::Result<()> {
     let head_only = session.req_header().method == Method::HEAD;
     let mut header = ResponseHeader::build(reply.status, Some(reply.headers.len() + 2))?;
     for (name, value) in reply.headers {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, header};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// Most cookies that [`cookies_with_prefix`] shows, so that a client cannot make us work through thousands.
 pub const MAX_LISTED: usize = 32;
@@ -43,15 +43,11 @@ fn is_own(pair: &[u8], names: &CookieNames) -> bool {
 
 /// What stands between the semicolons of a `Cookie` field, white space and all.
 fn pairs(field: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(field);
-    std::iter::from_fn(move || {
-        let all = rest?;
-        let (pair, after) = match memchr(b';', all) {
-            Some(end) => (all.get(..end)?, all.get(end + 1..)),
-            None => (all, None),
-        };
-        rest = after;
-        Some(pair)
+    let mut start = 0;
+    memchr_iter(b';', field).chain(std::iter::once(field.len())).filter_map(move |end| {
+        let pair = field.get(start..end);
+        start = end + 1;
+        pair
     })
 }
 
@@ -102,15 +98,16 @@ pub enum CookieUpstream {
 /// A session id that reached the app could be read back from its logs and used (F28).
 pub fn strip_cookies(headers: &HeaderMap, names: &CookieNames) -> CookieUpstream {
     let fields = headers.get_all(header::COOKIE);
-    let several = fields.iter().nth(1).is_some();
-    if !several && !fields.iter().any(|field| pairs(field.as_bytes()).any(|pair| is_own(pair, names))) {
-        return CookieUpstream::Unchanged;
-    }
-    let length = fields.iter().map(|field| field.len() + 2).sum();
-    let mut joined: Vec<u8> = Vec::with_capacity(length);
-    for field in fields {
+    let mut joined: Vec<u8> = Vec::with_capacity(fields.iter().map(|field| field.len() + 2).sum());
+    let (mut several, mut taken) = (false, false);
+    for (place, field) in fields.iter().enumerate() {
+        several |= place > 0;
         let mut first_of_field = true;
-        for pair in pairs(field.as_bytes()).filter(|pair| !is_own(pair, names)) {
+        for pair in pairs(field.as_bytes()) {
+            if is_own(pair, names) {
+                taken = true;
+                continue;
+            }
             // Within a field each cookie keeps the white space it came with; between fields it is `; `.
             let pair = if first_of_field { pair.trim_ascii_start() } else { pair };
             if !joined.is_empty() {
@@ -119,6 +116,9 @@ pub fn strip_cookies(headers: &HeaderMap, names: &CookieNames) -> CookieUpstream
             joined.extend_from_slice(pair);
             first_of_field = false;
         }
+    }
+    if !several && !taken {
+        return CookieUpstream::Unchanged;
     }
     if joined.trim_ascii().is_empty() {
         return CookieUpstream::Nothing;

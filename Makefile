@@ -2,6 +2,7 @@
 #   make demo   build, then start simulated carriers, a sample app and the gateway; prints one address to open
 #   make test   build, then every test
 #   make bench, make side-by-side, make scale   measure (benches/README.md)
+#   make release   build what is shipped (docs/PERFORMANCE.md)
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
 
 CARGO ?= cargo
@@ -9,11 +10,11 @@ BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
-.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers scale need-build \
+.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers scale release need-build \
   need-count need-test help
 
 help:
-	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+	@sed -n '1,7s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked
@@ -43,6 +44,10 @@ side-by-side: need-build
 # The same with more of everything: make scale ARGS='--part sessions --rounds 3'. Draws the picture with PLOT=docs/scale.svg.
 scale: need-test
 	$(CARGO) bench --locked --bench scale -- --out target/scale.md --plot $(or $(PLOT),target/scale.svg) $(ARGS)
+
+# The program as it is shipped, built by what a load has taught the compiler: target/trained/zengate.
+release: need-build
+	sh deploy/release.sh
 
 # What it can be compared with, as far as packages give it.
 side-by-side-peers:

@@ -1,5 +1,6 @@
 //! Part: from the start of the program to its first answer; what it weighs when nobody comes.
 
+use std::ffi::OsString;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use crate::common::process::Process;
 use crate::common::seed;
 use crate::load::receive_any;
 use crate::options::Options;
-use crate::stage::gate::{PROGRAM, Plan, embedded, in_memory};
+use crate::stage::gate::{self, Plan, embedded, in_memory};
 use crate::stage::scene::{Scene, find, free_port};
 
 pub const NAME: &str = "start";
@@ -100,27 +101,26 @@ fn once(scene: &Scene, starts: &mut Starts) -> Result<(), String> {
 
 /// The program on all cores, ending with this one. What starts it costs a moment, which is counted too.
 fn wrapped(scene: &Scene, arguments: &[&str]) -> Command {
-    let mut words: Vec<&str> = Vec::new();
+    let mut words: Vec<OsString> = Vec::new();
     if find("setpriv", &[]).is_some() {
-        words.extend(["setpriv", "--pdeathsig", "TERM"]);
+        words.extend(["setpriv", "--pdeathsig", "TERM"].map(OsString::from));
     }
-    let all = scene.cores.as_ref().map(|(proxies, others)| format!("{proxies},{others}"));
-    if let Some(all) = &all {
-        words.extend(["taskset", "-c", all]);
+    if let Some((proxies, others)) = &scene.cores {
+        words.extend(["taskset".into(), "-c".into(), format!("{proxies},{others}").into()]);
     }
-    words.push(PROGRAM);
-    words.extend(arguments);
-    let mut command = Command::new(words[0]);
+    words.push(gate::program().into());
+    words.extend(arguments.iter().map(OsString::from));
+    let mut command = Command::new(&words[0]);
     command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
 /// How large the program is.
 pub fn weigh(scene: &Scene) -> Result<Weight, String> {
-    let built = fs::metadata(PROGRAM).map_err(|error| error.to_string())?.len();
+    let built = fs::metadata(gate::program()).map_err(|error| error.to_string())?.len();
     let place = scene.place("stripped")?;
     let copy = place.dir.join("zengate");
-    let stripped = Command::new("strip").arg("-o").arg(&copy).arg(PROGRAM).status();
+    let stripped = Command::new("strip").arg("-o").arg(&copy).arg(gate::program()).status();
     let stripped = stripped.is_ok_and(|status| status.success()).then(|| fs::metadata(&copy).ok()).flatten();
     Ok(Weight { built, stripped: stripped.map(|file| file.len()) })
 }

@@ -10,6 +10,7 @@ use crate::contenders::PEERS;
 use crate::load::OPEN_CONNECTIONS;
 use crate::measure::Table;
 use crate::options::Options;
+use crate::stage::gate;
 use crate::stage::scene::{Scene, find};
 use crate::{aims, seconds, tables};
 
@@ -86,8 +87,9 @@ fn loads() -> String {
 
 /// What each program says about itself.
 fn versions() -> Vec<(String, String)> {
+    let other = std::env::var_os(gate::GIVEN).map(|_| format!(", another build ({})", gate::GIVEN));
     let mut versions = vec![
-        ("zengate".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("zengate".to_owned(), format!("{}{}", env!("CARGO_PKG_VERSION"), other.unwrap_or_default())),
         ("pingora".to_owned(), "as in Cargo.lock, same profile and allocator as zengate".to_owned()),
     ];
     let asked = PEERS.iter().map(|peer| peer.program).chain([(&["redis-server"][..], "--version")]);

@@ -1,14 +1,19 @@
 //! The gateway: the very program that `cargo build` makes, with a configuration as an operator writes it.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::scene::{Place, Scene};
 use crate::common::process::Process;
 
-/// The path of the program.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_zengate");
+/// The path of the program: what the bench was built with, or that in `ZENGATE_BIN`.
+pub fn program() -> PathBuf {
+    std::env::var_os(GIVEN).map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_zengate")), PathBuf::from)
+}
+
+/// Where a program of another build is named.
+pub const GIVEN: &str = "ZENGATE_BIN";
 
 /// What headers may carry, over and over.
 const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "family_name", "phone_number"];
@@ -58,7 +63,7 @@ impl Plan {
     /// Writes the configuration of a gateway at these ports and has the program check it; returns its path.
     pub fn write(&self, scene: &Scene, place: &Place, port: u16, admin: u16) -> Result<String, String> {
         let file = place.file("zengate.yaml", &self.config(scene, port, admin))?;
-        let checked = Command::new(PROGRAM).args(["check", "--config", &file]).output().map_err(|e| e.to_string())?;
+        let checked = Command::new(program()).args(["check", "--config", &file]).output().map_err(|e| e.to_string())?;
         if !checked.status.success() {
             let why = String::from_utf8_lossy(&checked.stderr);
             return Err(format!("the gateway refuses its configuration: {why}"));
@@ -114,7 +119,7 @@ impl Route {
 
 /// Starts the program with the configuration at `file` and waits until `port` answers.
 pub fn serve(scene: &Scene, file: &str, port: u16) -> Result<Process, String> {
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(program());
     command.args(["serve", "--config", file]);
     scene.launch_quietly(command, port)
 }

@@ -257,7 +257,8 @@ impl RelyingParty {
                 }
             }
         };
-        let (from, visitor) = match self.cache.load(key, now, fetch).await {
+        let lookups = &self.metrics.session_lookups;
+        let (count, visitor) = match self.cache.load(key, now, fetch).await {
             Ok(Some(hot)) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
                 if look == Look::Use {
                     hot.touch(now);
@@ -268,13 +269,13 @@ impl RelyingParty {
                         tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
                     }
                 }
-                ("store", Visitor::SignedIn(hot, key))
+                (&lookups.store, Visitor::SignedIn(hot, key))
             }
             Ok(Some(_)) => {
                 self.cache.remove(&key);
-                ("none", Visitor::DeadCookie)
+                (&lookups.none, Visitor::DeadCookie)
             }
-            Ok(None) => ("none", Visitor::DeadCookie),
+            Ok(None) => (&lookups.none, Visitor::DeadCookie),
             Err(error) => {
                 self.metrics.store_errors.inc();
                 warn!(reason = %error, "The session store did not answer");
@@ -283,13 +284,13 @@ impl RelyingParty {
                         if look == Look::Use {
                             hot.touch(now);
                         }
-                        ("grace", Visitor::SignedIn(hot, key))
+                        (&lookups.grace, Visitor::SignedIn(hot, key))
                     }
-                    _ => ("error", Visitor::StoreDown),
+                    _ => (&lookups.error, Visitor::StoreDown),
                 }
             }
         };
-        self.metrics.session_lookups.with_label_values(&[from]).inc();
+        count.inc();
         visitor
     }
 

@@ -16,8 +16,8 @@ pub struct Metrics {
     pub sign_ins: IntCounterVec,
     /// `zengate_refusals_total{code}`: refusals by their documented code.
     pub refusals: IntCounterVec,
-    /// `zengate_session_lookups_total{from}`: `store`, `none`, `grace` (the store was away, a copy served), `error`.
-    pub session_lookups: IntCounterVec,
+    /// `zengate_session_lookups_total{from}`: sessions that the store was asked for.
+    pub session_lookups: LookupCounters,
     /// `zengate_bearer_tokens_total{outcome}`: access tokens that were not in memory: `verified`, `refused` (without a
     /// signature having been looked at), `forged` (with), `limited`, `no_keys`.
     pub bearer_tokens: IntCounterVec,
@@ -81,6 +81,19 @@ impl RequestCounters {
     }
 }
 
+/// Handles of `zengate_session_lookups_total`, one a label.
+#[derive(Debug, Clone)]
+pub struct LookupCounters {
+    /// The store had it.
+    pub store: IntCounter,
+    /// There is no such session.
+    pub none: IntCounter,
+    /// The store was away, and a copy was served.
+    pub grace: IntCounter,
+    /// The store was away, and there was no copy.
+    pub error: IntCounter,
+}
+
 impl Metrics {
     /// A fresh registry; each gateway in a process has its own.
     #[expect(clippy::expect_used, reason = "names and labels are constants; a clash is found by the first test run")]
@@ -104,6 +117,13 @@ impl Metrics {
             answered: requests.with_label_values(&["answered"]),
             upstream_failed: requests.with_label_values(&["upstream_failed"]),
         };
+        let lookups = counters("zengate_session_lookups_total", "Session look-ups by where they ended", "from");
+        let session_lookups = LookupCounters {
+            store: lookups.with_label_values(&["store"]),
+            none: lookups.with_label_values(&["none"]),
+            grace: lookups.with_label_values(&["grace"]),
+            error: lookups.with_label_values(&["error"]),
+        };
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
         let request_seconds =
             HistogramOpts::new("zengate_request_seconds", "Time from request header to end of answer");
@@ -117,7 +137,7 @@ impl Metrics {
             request_seconds,
             sign_ins: counters("zengate_sign_ins_total", "Sign-ins by how they ended", "outcome"),
             refusals: counters("zengate_refusals_total", "Refusals by code", "code"),
-            session_lookups: counters("zengate_session_lookups_total", "Session look-ups by where they ended", "from"),
+            session_lookups,
             bearer_tokens: counters("zengate_bearer_tokens_total", "Access tokens that were judged", "outcome"),
             store_errors: counter("zengate_store_errors_total", "Session store calls that failed"),
             headers_removed: counter(

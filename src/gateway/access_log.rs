@@ -26,6 +26,10 @@ const QUEUE: usize = 8192;
 /// thread would cost the request more than everything else in this file.
 const EVERY: Duration = Duration::from_millis(25);
 
+/// Lines after which the writer lets others have its core. Where it shares one with requests, those would else wait for
+/// all lines of a pause: half a millisecond's worth at 40,000 requests a second.
+const BREATH: u64 = 32;
+
 /// What a line says. Never a query: codes and tokens travel there (R02).
 pub(super) struct Line {
     pub(super) at: SystemTime,
@@ -97,6 +101,9 @@ fn write_all(lines: &Receiver<Line>, format: LogFormat, written: &AtomicU64) {
                 Err(TryRecvError::Disconnected) => break false,
             }
             count += 1;
+            if count % BREATH == 0 {
+                std::thread::yield_now();
+            }
             if buffer.len() > 60 * 1024 {
                 flush(&mut buffer);
             }

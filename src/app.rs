@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use self::shared_keys::SharedKeys;
 use crate::auth::{AuthSettings, Parts, RelyingParty};
-use crate::config::{Config, StoreChoice};
+use crate::config::{Config, SessionSettings, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
     BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
@@ -293,16 +293,25 @@ fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
         issuers,
         userinfo: config.provider.userinfo,
         lifetimes: sessions.lifetimes.clone(),
-        cache_policy: CachePolicy {
-            revalidate: sessions.revalidate,
-            grace: sessions.grace,
-            ..CachePolicy::for_lifetimes(&sessions.lifetimes)
-        },
+        cache_policy: cache_policy(sessions),
         return_policy,
         cookies: CookieNames::default(),
         starts_per_minute: config.sign_in.starts_per_minute,
         max_attempts: max_attempts(config),
         bearer: config.bearer.clone(),
+    }
+}
+
+fn cache_policy(sessions: &SessionSettings) -> CachePolicy {
+    let policy = CachePolicy {
+        revalidate: sessions.revalidate,
+        grace: sessions.grace,
+        ..CachePolicy::for_lifetimes(&sessions.lifetimes)
+    };
+    match sessions.store {
+        StoreChoice::Redis { .. } => policy,
+        // A file that is open here is locked for everybody else.
+        StoreChoice::Embedded { .. } | StoreChoice::Memory => policy.without_company(),
     }
 }
 

@@ -45,6 +45,13 @@ impl CachePolicy {
             touch: Duration::from_secs(60).min(lifetimes.idle / 4),
         }
     }
+
+    /// The same for a store that nobody but this process writes to. Whatever ends a session there has ended its copy
+    /// here before, so a copy is compared with its record only when a use is written down anyway.
+    #[must_use]
+    pub fn without_company(self) -> Self {
+        Self { revalidate: self.revalidate.max(self.touch), ..self }
+    }
 }
 
 impl Default for CachePolicy {
@@ -207,6 +214,24 @@ mod tests {
         assert_eq!((at(60_000), at(u64::MAX / 2)), (Freshness::Stale, Freshness::Stale));
         hot.confirm(after(60_000));
         assert_eq!(at(60_999), Freshness::Fresh);
+    }
+
+    // F05, F07: what nobody else can end need not be asked about; uses are still written down in time.
+    #[test]
+    fn a_store_without_company_is_asked_when_a_use_is_written_down() {
+        for idle in [60, 1800] {
+            let lifetimes = Lifetimes { idle: Duration::from_secs(idle), ..Lifetimes::default() };
+            let policy = CachePolicy::for_lifetimes(&lifetimes).without_company();
+            let hot = Hot::new(seen_at(noon()), noon());
+            let touch = u64::try_from(policy.touch.as_millis()).unwrap();
+            assert_eq!(hot.freshness(after(touch - 1), &policy), Freshness::Fresh);
+            assert!(!hot.claim_touch(after(touch - 1), &policy));
+            assert_ne!(hot.freshness(after(touch), &policy), Freshness::Fresh);
+            assert!(hot.claim_touch(after(touch), &policy));
+            assert!(2 * policy.touch < lifetimes.idle, "the store hears of a session before it drops it");
+        }
+        let slower = CachePolicy { revalidate: Duration::from_secs(300), ..CachePolicy::default() };
+        assert_eq!(slower.clone().without_company(), slower, "what was configured may be longer");
     }
 
     // F07: no history of uses makes a copy older than two seconds serve without the store having been asked.

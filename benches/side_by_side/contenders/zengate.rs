@@ -32,8 +32,6 @@ pub struct Gate {
     pub sessions: usize,
     /// Sessions held in process, if not the default.
     pub cached: Option<usize>,
-    /// How long a session is served without a question to the store, if not the default.
-    pub revalidate: Option<&'static str>,
     /// Routes that take access tokens instead of sessions.
     pub tokens: Option<Tokens>,
     /// Routes on the one host; requests take turns.
@@ -46,16 +44,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            store: Store::Embedded,
-            sessions: 1,
-            cached: None,
-            revalidate: None,
-            tokens: None,
-            routes: 1,
-            hosts: 1,
-            headers: HEADERS,
-        }
+        Self { store: Store::Embedded, sessions: 1, cached: None, tokens: None, routes: 1, hosts: 1, headers: HEADERS }
     }
 }
 
@@ -82,9 +71,6 @@ pub fn start(scene: &Scene, path: &str, gate: &Gate) -> Result<Running, String> 
     };
     if let Some(cached) = gate.cached {
         let _ = writeln!(sessions, "  cache_entries: {cached}");
-    }
-    if let Some(revalidate) = gate.revalidate {
-        let _ = writeln!(sessions, "  revalidate: {revalidate}");
     }
     let bearer = gate.tokens.map(|tokens| bearer(issuer, tokens)).unwrap_or_default();
     let plan = Plan {

@@ -1,8 +1,10 @@
 //! Which headers a route's upstream gets, compiled once at start: every name valid, ours to set, and unlike the others.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::HeaderName;
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::render::{HeaderSet, Source};
@@ -188,7 +190,18 @@ fn checked_name(name: &str) -> Result<HeaderName, HeaderFault> {
     if taken || folded.bytes().all(|byte| byte == b'_') || (Forwarding::touches(&folded) && !is_preset(&folded)) {
         return Err(HeaderFault::Forbidden { name: name.to_owned() });
     }
-    Ok(parsed)
+    Ok(lasting(&parsed))
+}
+
+/// The same name, kept for as long as the process lives, once however many routes use it: every request clones the
+/// names it writes, and of one that lasts nobody counts the clones.
+fn lasting(name: &HeaderName) -> HeaderName {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock();
+    let known = names.get(name.as_str()).copied();
+    let text = known.unwrap_or_else(|| Box::leak(name.as_str().into()));
+    names.insert(text);
+    HeaderName::from_static(text)
 }
 
 impl Preset {

@@ -4,8 +4,10 @@
 //! carry are left out. Nothing here is trusted by being here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Most claims that are kept.
@@ -43,7 +45,7 @@ const PROTOCOL: [&str; 22] = [
 ];
 
 /// A claim that was vouched for, kept in the shapes that headers can carry. Nested objects are not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ClaimValue {
     /// A JSON boolean.
@@ -54,6 +56,53 @@ pub enum ClaimValue {
     Text(String),
     /// An array of strings, such as `groups` or `amr`.
     List(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for ClaimValue {
+    /// By the shape that is there. Each session that is opened brings several: to try one shape after the other, as
+    /// serde would, makes an error message for each that does not fit.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Shape)
+    }
+}
+
+/// Reads a [`ClaimValue`] of whichever shape.
+struct Shape;
+
+impl<'de> Visitor<'de> for Shape {
+    type Value = ClaimValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean, an integer, a string or a list of strings")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<ClaimValue, E> {
+        Ok(ClaimValue::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<ClaimValue, E> {
+        Ok(ClaimValue::Integer(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<ClaimValue, E> {
+        i64::try_from(value).map(ClaimValue::Integer).map_err(|_| E::custom("an integer beyond 63 bits"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<ClaimValue, E> {
+        Ok(ClaimValue::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<ClaimValue, E> {
+        Ok(ClaimValue::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ClaimValue, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(ClaimValue::List(list))
+    }
 }
 
 /// Keeps claims in the order in which they are offered until [`MAX_CLAIMS`] are there; the first of a name stays.
@@ -119,6 +168,18 @@ mod tests {
         assert_eq!(read(&json!(true)), Some(ClaimValue::Bool(true)));
         for other in [json!(null), json!({"value": "x"}), json!([1]), json!(["a", null]), json!(1.5), json!(u64::MAX)] {
             assert_eq!(read(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_record_holds_the_same_shapes_and_no_other() {
+        for text in [r#""é\"\n""#, r#"["a","b"]"#, "[]", "-7", "9223372036854775807", "true", "false"] {
+            let value: ClaimValue = serde_json::from_str(text).unwrap();
+            assert_eq!(Some(&value), read(&serde_json::from_str(text).unwrap()).as_ref(), "{text}");
+            assert_eq!(serde_json::from_str::<ClaimValue>(&serde_json::to_string(&value).unwrap()).unwrap(), value);
+        }
+        for text in ["null", "{}", "[1]", r#"["a",null]"#, r#"[["a"]]"#, "1.5", "9223372036854775808"] {
+            assert!(serde_json::from_str::<ClaimValue>(text).is_err(), "{text}");
         }
     }
 

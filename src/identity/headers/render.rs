@@ -5,17 +5,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use memchr::memmem;
 
 use super::Encoding;
 use super::plan::HeaderPlan;
-use crate::identity::packed::{Reader, put_length};
+use crate::identity::packed::{Head, Reader, put_length};
 use crate::identity::{ClaimRef, Identity, Texts};
 
 /// Longest value in bytes, as written (C30).
@@ -57,15 +57,15 @@ impl Source {
         }
     }
 
-    fn find<'a>(&self, identity: &'a Identity) -> Option<Found<'a>> {
+    fn find<'a>(&self, identity: &Head<'a>) -> Option<Found<'a>> {
         let text = |text: &'a str| Found::Text(Cow::Borrowed(text));
         match self {
-            Self::Acr => identity.acr().map(text),
-            Self::Amr => Some(Found::List(identity.amr())),
-            Self::AuthTime => identity.auth_time().map(|seconds| Found::Text(seconds.to_string().into())),
-            Self::Issuer => Some(text(identity.issuer())),
-            Self::Mccmnc => identity.mccmnc().map(text),
-            Self::Subject => Some(text(identity.subject())),
+            Self::Acr => identity.acr.map(text),
+            Self::Amr => Some(Found::List(identity.amr.clone())),
+            Self::AuthTime => identity.auth_time.map(|seconds| Found::Text(seconds.to_string().into())),
+            Self::Issuer => Some(text(identity.issuer)),
+            Self::Mccmnc => identity.mccmnc.map(text),
+            Self::Subject => Some(text(identity.subject)),
             Self::Claim(name) => Some(match identity.claim(name)? {
                 ClaimRef::Bool(value) => Found::Text(if value { "true" } else { "false" }.into()),
                 ClaimRef::Integer(value) => Found::Text(value.to_string().into()),
@@ -101,12 +101,14 @@ const END: usize = 8;
 
 /// Renders the headers of every plan for one identity, and gives the identity back as it lies beside them.
 pub fn render_all(plans: &[HeaderPlan], identity: &Identity) -> (Identity, Box<[HeaderSet]>) {
-    let mut written = identity.packed().to_vec();
+    let head = identity.head();
+    let mut memory = Memory { identity: identity.packed(), written: identity.packed().to_vec(), values: Vec::new() };
     let mut ends = Vec::with_capacity(plans.len());
     for plan in plans {
-        render(plan, identity, &mut written);
-        ends.push(written.len());
+        render(plan, &head, &mut memory);
+        ends.push(memory.written.len());
     }
+    let written = memory.written;
     // Copied, not cut to size: allocators leave a block that is cut as large as it was.
     let written = Bytes::copy_from_slice(&written);
     let sets = plans.iter().zip(ends);
@@ -114,13 +116,41 @@ pub fn render_all(plans: &[HeaderPlan], identity: &Identity) -> (Identity, Box<[
     (identity.moved_to(&written), sets.collect())
 }
 
+/// The one piece of memory while it grows.
+struct Memory<'a> {
+    /// The identity as it lies elsewhere; a copy of it is the beginning of `written`.
+    identity: &'a [u8],
+    written: Vec<u8>,
+    /// Where values lie that the identity does not hold as they are.
+    values: Vec<Range<usize>>,
+}
+
+impl Memory<'_> {
+    /// Where `value` lies, which is `of` if the identity holds it as it is. Written if it lies nowhere yet.
+    fn place(&mut self, value: &[u8], of: Option<&str>) -> usize {
+        let known = of.and_then(|of| {
+            let start = of.as_ptr().addr().checked_sub(self.identity.as_ptr().addr())?;
+            Some(start..start.checked_add(of.len())?)
+        });
+        let mut places = known.iter().chain(&self.values);
+        if let Some(place) = places.find(|place| self.written.get((*place).clone()) == Some(value)) {
+            return place.start;
+        }
+        let start = self.written.len();
+        self.written.extend_from_slice(value);
+        self.values.push(start..self.written.len());
+        start
+    }
+}
+
 /// Appends values and entries of one plan.
-fn render(plan: &HeaderPlan, identity: &Identity, written: &mut Vec<u8>) {
+fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>) {
     let mut entries = Vec::with_capacity(plan.rules.len());
     let (mut size, mut omitted) = (0, 0_u16);
     let mut text = Vec::new();
     for (place, (rule, name)) in plan.rules.iter().zip(plan.names.iter()).enumerate() {
         let Some(value) = rule.source.find(identity) else { continue };
+        let of = if let Found::Text(Cow::Borrowed(of)) = &value { Some(*of) } else { None };
         text.clear();
         let sound = write(value, rule.encoding, &mut text);
         if sound && text.is_empty() {
@@ -129,18 +159,14 @@ fn render(plan: &HeaderPlan, identity: &Identity, written: &mut Vec<u8>) {
         let line = name.as_str().len() + text.len() + 4;
         // Encoded text is visible ASCII and spaces; what is not would be left out here.
         let fits = text.len() <= MAX_VALUE && size + line <= MAX_SET && HeaderValue::from_bytes(&text).is_ok();
-        let known = memmem::find(written, &text).filter(|_| sound && fits);
-        let start = known.unwrap_or(written.len());
         if !sound || !fits {
             omitted = omitted.saturating_add(1);
             continue;
         }
         size += line;
-        if known.is_none() {
-            written.extend_from_slice(&text);
-        }
-        entries.push([place, text.len(), start]);
+        entries.push([place, text.len(), memory.place(&text, of)]);
     }
+    let written = &mut memory.written;
     let first = u32::try_from(written.len()).unwrap_or(u32::MAX);
     entries.as_flattened().iter().for_each(|number| put_length(written, *number));
     // More rules than a route may have headers would be left out.

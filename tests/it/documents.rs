@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use http::StatusCode;
 use zengate::auth::Refusal;
 use zengate::zenkey::error::CarrierError;
 
@@ -106,6 +107,25 @@ fn each_error_ends_as_the_page_says() {
         }
     }
     assert_eq!(told, known);
+}
+
+#[test]
+fn every_refusal_stands_on_its_page_with_its_status_and_no_other() {
+    let source = fs::read_to_string(root().join("src/auth/refusal/words.rs")).unwrap();
+    let status = |constant: &str| {
+        let words = |reason: &str| reason.to_ascii_uppercase().replace([' ', '-'], "_");
+        let mut all = (400..600).filter_map(|number| StatusCode::from_u16(number).ok());
+        all.find(|status| status.canonical_reason().is_some_and(|reason| words(reason) == constant)).unwrap()
+    };
+    let named = source.split("words(").filter_map(|call| {
+        let (constant, rest) = call.trim_start().strip_prefix("S::")?.split_once(',')?;
+        Some((rest.split('"').nth(1)?.to_owned(), status(constant).as_u16().to_string()))
+    });
+    let named: BTreeSet<(String, String)> = named.collect();
+    let page = page("REFUSALS.md");
+    let told = rows(&page).filter_map(|row| Some((quoted(row[0]).next()?.to_owned(), row[1].trim().to_owned())));
+    assert!(named.len() > 40, "{named:?}");
+    assert_eq!(told.collect::<BTreeSet<_>>(), named);
 }
 
 #[test]

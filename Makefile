@@ -2,7 +2,7 @@
 #   make demo   build, then start simulated carriers, a sample app and the gateway; prints one address to open
 #   make test   build, then every test
 #   make bench, make side-by-side, make scale   measure (benches/README.md)
-#   make release   build what is shipped (docs/PERFORMANCE.md)
+#   make release   a release build that a load has trained (docs/PERFORMANCE.md)
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
 
 CARGO ?= cargo
@@ -10,8 +10,8 @@ BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
-.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers scale release need-build \
-  need-count need-test help
+.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
+  release need-build need-count need-test help
 
 help:
 	@sed -n '1,7s/^# \{0,1\}//p' Makefile
@@ -45,9 +45,13 @@ side-by-side: need-build
 scale: need-test
 	$(CARGO) bench --locked --bench scale -- --out target/scale.md --plot $(or $(PLOT),target/scale.svg) $(ARGS)
 
-# The program as it is shipped, built by what a load has taught the compiler: target/trained/zengate.
+# A release build laid out by where a load spent its time: target/trained/zengate.
 release: need-build
-	sh deploy/release.sh
+	sh deploy/trained.sh release
+
+# Side by side with the gateway and bare pingora built that way.
+side-by-side-trained: need-build
+	sh deploy/trained.sh bench --out $(CURDIR)/target/side-by-side-trained.md $(ARGS)
 
 # What it can be compared with, as far as packages give it.
 side-by-side-peers:

@@ -1,12 +1,14 @@
 #!/bin/sh
-# release.sh [DIR]: builds the program as it is shipped, trained: once with counters, then loaded as benches/side_by_side
-# loads it, then again with what was counted, so that the compiler knows which way requests go. Leaves it as DIR/zengate
-# (target/trained/zengate). Takes three builds and two minutes of load.
+# Builds the program twice: first with counters, then, when a load has run through it, again with what was counted, so
+# that the compiler knows which way requests go. The load is benches/side_by_side, one short round.
+#
+#   trained.sh release         a release build: target/trained/zengate, beside the counts it was made from; 15 minutes
+#   trained.sh bench OPTIONS   measures side by side, the gateway and bare pingora both built this way; 20 minutes more
+#
+# The same counts, sources and compiler make the same program; counts of two runs differ. Keep release.profdata.
 set -eu
 cd "$(dirname "$0")/.."
-dir=${1:-target/trained}
-mkdir -p "$dir"
-dir=$(cd "$dir" && pwd)
+dir=$PWD/target/trained
 
 said() { rustc -vV | sed -n "s/^$1: //p"; }
 host=$(said host)
@@ -22,17 +24,46 @@ done
     exit 1
 }
 
-# With --target, so that build scripts and macros are built as always. Without the simulated carriers: they are for
-# trying out.
-build() {
-    RUSTFLAGS=$1 cargo build --release --locked --no-default-features --target "$host" --target-dir "$dir/build-$2"
+# with FLAG DIRECTORY CARGO ARGUMENTS: cargo with one more flag of the compiler. With --target, build scripts and macros
+# are built as always.
+with() {
+    flag=$1 place=$dir/$2 order=$3
+    shift 3
+    RUSTFLAGS="${RUSTFLAGS:-} $flag" cargo "$order" --locked --target "$host" --target-dir "$place" "$@"
 }
 
-rm -rf "$dir/counts"
-build "-Cprofile-generate=$dir/counts" counting
-ZENGATE_BIN="$dir/build-counting/$host/release/zengate" \
-    cargo bench --locked --bench side_by_side -- --only zengate --rounds 1 --seconds 1 --no-pin
-"$merge" merge -o "$dir/zengate.profdata" "$dir/counts"
-build "-Cprofile-use=$dir/zengate.profdata" trained
-cp "$dir/build-trained/$host/release/zengate" "$dir/zengate"
-ls -l "$dir/zengate"
+# load CARGO ARGUMENTS: runs the load.
+load() { "$@" --only zengate --rounds 1 --seconds 1 --no-pin; }
+
+learn() { "$merge" merge -o "$dir/$1.profdata" "$dir/$1-counts"; }
+
+mkdir -p "$dir"
+case ${1:-} in
+release)
+    # What lies there was made from other counts.
+    rm -rf "$dir/release-counts" "$dir/release"
+    # Without the simulated carriers: they are for trying out.
+    with "-Cprofile-generate=$dir/release-counts" release-counting build --release --no-default-features
+    ZENGATE_BIN=$dir/release-counting/$host/release/zengate
+    export ZENGATE_BIN
+    load cargo bench --locked --bench side_by_side --
+    learn release
+    with "-Cprofile-use=$dir/release.profdata" release build --release --no-default-features
+    cp "$dir/release/$host/release/zengate" "$dir/zengate"
+    ls -l "$dir/zengate"
+    ;;
+bench)
+    shift
+    unset ZENGATE_BIN
+    rm -rf "$dir/bench-counts" "$dir/bench"
+    load with "-Cprofile-generate=$dir/bench-counts" bench-counting bench --bench side_by_side --
+    learn bench
+    with "-Cprofile-use=$dir/bench.profdata" bench bench --bench side_by_side --no-run
+    ln -sfn "$PWD/target/peers" "$dir/bench/$host/peers"
+    with "-Cprofile-use=$dir/bench.profdata" bench bench --bench side_by_side -- "$@"
+    ;;
+*)
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac

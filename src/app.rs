@@ -310,7 +310,7 @@ fn cache_policy(sessions: &SessionSettings) -> CachePolicy {
     };
     match sessions.store {
         StoreChoice::Redis { .. } => policy,
-        // A file that is open here is locked for everybody else.
+        // The file is locked while it is open here.
         StoreChoice::Embedded { .. } | StoreChoice::Memory => policy.without_company(),
     }
 }

@@ -211,14 +211,10 @@ impl RelyingParty {
         now: SystemTime,
     ) -> Result<Arc<Hot<LiveSession>>, Option<Arc<Hot<LiveSession>>>> {
         let hot = self.cache.get(&key).ok_or(None)?;
-        match hot.freshness(now, &self.settings.cache_policy) {
-            Freshness::Fresh => {}
-            Freshness::Revalidate => {
-                if hot.claim_check(now, &self.settings.cache_policy) {
-                    let (party, hot, id) = (Arc::clone(self), Arc::clone(&hot), id.clone());
-                    tokio::spawn(async move { party.revalidate(hot, id, look, now).await });
-                }
-            }
+        let policy = &self.settings.cache_policy;
+        let freshness = hot.freshness(now, policy);
+        match freshness {
+            Freshness::Fresh | Freshness::Revalidate => {}
             Freshness::Recheck => return Err(Some(hot)),
             Freshness::Stale => return Err(None),
         }
@@ -228,6 +224,14 @@ impl RelyingParty {
         }
         if look == Look::Use {
             hot.touch(now);
+        }
+        // However fresh the copy is: the store drops a session of whose uses it does not hear (F05).
+        if look == Look::Use && hot.claim_touch(now, policy) {
+            let (party, hot, id) = (Arc::clone(self), Arc::clone(&hot), id.clone());
+            tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
+        } else if freshness == Freshness::Revalidate && hot.claim_check(now, policy) {
+            let (party, hot, id) = (Arc::clone(self), Arc::clone(&hot), id.clone());
+            tokio::spawn(async move { party.learn(&hot, &id, party.ask_about(&id, now).await, now) });
         }
         Ok(hot)
     }
@@ -294,15 +298,10 @@ impl RelyingParty {
         visitor
     }
 
-    /// Asks the store, behind the request's back, whether a hot session is still there, and tells it now and then
-    /// that the session is in use. An answer that does not come changes nothing: nobody is signed out by an outage.
-    async fn revalidate(self: Arc<Self>, hot: Arc<Hot<LiveSession>>, id: SessionId, look: Look, now: SystemTime) {
-        let answer = if look == Look::Use && hot.claim_touch(now, &self.settings.cache_policy) {
-            self.tell_use(&hot, &id, now).await
-        } else {
-            self.store.get(Kind::Session, id.store_key(), now).await.map(|record| record.is_some())
-        };
-        self.learn(&hot, &id, answer, now);
+    /// Whether the store still has a session that is at hand. An answer that does not come changes nothing: nobody is
+    /// signed out by an outage.
+    async fn ask_about(&self, id: &SessionId, now: SystemTime) -> Result<bool, StoreError> {
+        self.store.get(Kind::Session, id.store_key(), now).await.map(|record| record.is_some())
     }
 
     /// Writes down that the session is in use; whether it was still there.

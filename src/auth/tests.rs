@@ -110,6 +110,10 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
+        Self::with(|policy| policy)
+    }
+
+    fn with(policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Self {
         let (config, _) = Config::parse(CONFIG, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
         let lifetimes = Lifetimes::default();
         let routes = Arc::new(RouteTable::compile_beside("/oauth2", config.routes.clone()).unwrap());
@@ -129,7 +133,7 @@ impl Story {
                 accept_at_jwt_typ: false,
             }],
             userinfo: false,
-            cache_policy: CachePolicy::for_lifetimes(&lifetimes),
+            cache_policy: policy(CachePolicy::for_lifetimes(&lifetimes)),
             lifetimes,
             return_policy: ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap(),
             cookies: CookieNames::default(),
@@ -362,6 +366,29 @@ async fn a_handed_over_session_does_not_outlive_its_sign_in() {
     assert!(story.passes("https://second.example/app").await);
     story.now = begun + absolute;
     assert!(!story.passes("https://second.example/app").await);
+}
+
+// F05: a stream that is watched keeps the copy of its session fresh; the store must hear of the person's uses all the same.
+#[tokio::test]
+async fn whoever_works_beside_an_open_stream_stays_signed_in() {
+    for policy in [|policy| policy, CachePolicy::without_company] {
+        let mut story = Story::with(policy);
+        story.sign_in().await;
+        let Decision::Forward(permit) = story.ask(Method::GET, "https://apps.example/app").await else { panic!() };
+        for second in 1..=2 * 45 * 60 {
+            story.wait(Duration::from_millis(500));
+            assert!(story.party.still_stands(&permit, story.now).await, "{second} half seconds");
+            if second % 50 == 0 {
+                assert!(story.passes("https://apps.example/app").await);
+                // What was begun behind the request's back.
+                tokio::task::yield_now().await;
+            }
+        }
+        story.wait(29 * MINUTE);
+        assert!(story.passes("https://apps.example/app").await, "used less than the idle time ago");
+        story.wait(31 * MINUTE);
+        assert!(!story.party.still_stands(&permit, story.now).await, "a stream is no use");
+    }
 }
 
 // F05, F07, F08

@@ -15,8 +15,9 @@ use crate::session::hot::Freshness;
 use crate::session::store::Kind;
 
 impl RelyingParty {
-    /// Whether the session or token behind `permit` still stands at `now`. A token ends by its own word. For a session it asks the store at most once a second for all streams
-    /// of a session; while the store is away, sessions in memory go on for their grace.
+    /// Whether the session or token behind `permit` still stands at `now`. A token ends by its own word. For a session
+    /// the store is asked when its copy is not fresh any more, once for all streams of a session; while the store is
+    /// away, sessions in memory go on for their grace.
     pub async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
         let (opened, key) = match permit.holder() {
             Holder::Nobody => return true,

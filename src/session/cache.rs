@@ -4,9 +4,10 @@
 //!
 //! One SHA-256 of the cookie value (80–100 ns), one sharded map lookup under a read lock that no request holds across
 //! anything (30–150 ns, performance.md section 4), one `Arc` count up and down, two atomic loads. No await is taken, the
-//! store is not asked, nothing is copied. About once a second one request of a session starts a background check (see
-//! `hot.rs`), and about once a minute one writes "last seen". A request whose session was not used here for two seconds
-//! or more waits for one round trip to the store, as does the first one after a restart.
+//! store is not asked, nothing is copied. About once a minute one request of a session has "last seen" written. Where
+//! other gateways write to the store as well, about one a second starts a background check (see `hot.rs`), and a request
+//! whose session was not used here for two seconds or more waits for one round trip to the store, as does the first one
+//! after a restart.
 //!
 //! # A miss
 //!

@@ -26,7 +26,7 @@ pub struct CachePolicy {
     /// A copy younger than this is served without a question. Default 1 second.
     pub revalidate: Duration,
     /// A copy of this age or more is served only after the store was asked: the longest that a session ended elsewhere
-    /// goes on here while the store answers. Default 2 seconds (security.md F07).
+    /// goes on here while the store answers, unless `revalidate` is longer. Default 2 seconds (security.md F07).
     pub revoked_within: Duration,
     /// How long a copy is served while the store does *not* answer. Default 60 seconds (security.md M01).
     pub grace: Duration,
@@ -47,10 +47,12 @@ impl CachePolicy {
     }
 
     /// The same for a store that nobody but this process writes to. Whatever ends a session there has ended its copy
-    /// here before, so a copy is compared with its record only when a use is written down anyway.
+    /// here before, so nothing is waited for: a copy goes on for its grace, and from half of that on is compared with its
+    /// record behind the request's back, which shows whether the store still answers.
     #[must_use]
     pub fn without_company(self) -> Self {
-        Self { revalidate: self.revalidate.max(self.touch), ..self }
+        let half = self.touch.min(self.grace / 2);
+        Self { revalidate: self.revalidate.max(half), revoked_within: self.revoked_within.max(self.grace), ..self }
     }
 }
 
@@ -179,7 +181,7 @@ fn age_of(loaded: u64, now: u64, policy: &CachePolicy) -> Option<Duration> {
     if now >= loaded {
         return Some(Duration::from_millis(now - loaded));
     }
-    (Duration::from_millis(loaded - now) < policy.revalidate).then_some(Duration::ZERO)
+    (loaded - now < SAME_USE && Duration::from_millis(loaded - now) < policy.revalidate).then_some(Duration::ZERO)
 }
 
 /// Compare-and-swap of the time of the last claim: true for one caller within `every`. A clock that was set back does
@@ -216,22 +218,20 @@ mod tests {
         assert_eq!(at(60_999), Freshness::Fresh);
     }
 
-    // F05, F07: what nobody else can end need not be asked about; uses are still written down in time.
+    // F07, M01: what nobody else can end need not be waited for; if the store fails, the grace is what it is elsewhere.
     #[test]
-    fn a_store_without_company_is_asked_when_a_use_is_written_down() {
-        for idle in [60, 1800] {
-            let lifetimes = Lifetimes { idle: Duration::from_secs(idle), ..Lifetimes::default() };
-            let policy = CachePolicy::for_lifetimes(&lifetimes).without_company();
-            let hot = Hot::new(seen_at(noon()), noon());
-            let touch = u64::try_from(policy.touch.as_millis()).unwrap();
-            assert_eq!(hot.freshness(after(touch - 1), &policy), Freshness::Fresh);
-            assert!(!hot.claim_touch(after(touch - 1), &policy));
-            assert_ne!(hot.freshness(after(touch), &policy), Freshness::Fresh);
-            assert!(hot.claim_touch(after(touch), &policy));
-            assert!(2 * policy.touch < lifetimes.idle, "the store hears of a session before it drops it");
-        }
-        let slower = CachePolicy { revalidate: Duration::from_secs(300), ..CachePolicy::default() };
-        assert_eq!(slower.clone().without_company(), slower, "what was configured may be longer");
+    fn a_store_without_company_is_waited_for_only_when_the_grace_is_over() {
+        let hot = Hot::new(seen_at(noon()), noon());
+        let at = |millis, policy: &CachePolicy| hot.freshness(after(millis), policy);
+        let alone = CachePolicy::default().without_company();
+        assert_eq!((at(0, &alone), at(29_999, &alone)), (Freshness::Fresh, Freshness::Fresh));
+        assert_eq!((at(30_000, &alone), at(59_999, &alone)), (Freshness::Revalidate, Freshness::Revalidate));
+        assert_eq!(at(60_000, &alone), Freshness::Stale);
+        let short = CachePolicy { grace: Duration::from_secs(5), ..CachePolicy::default() }.without_company();
+        assert_eq!((at(2_499, &short), at(2_500, &short)), (Freshness::Fresh, Freshness::Revalidate));
+        assert_eq!((at(4_999, &short), at(5_000, &short)), (Freshness::Revalidate, Freshness::Stale));
+        let slower = CachePolicy { revalidate: Duration::from_secs(300), ..CachePolicy::default() }.without_company();
+        assert_eq!(at(299_999, &slower), Freshness::Fresh, "what was configured may be longer");
     }
 
     // F07: no history of uses makes a copy older than two seconds serve without the store having been asked.

@@ -181,8 +181,8 @@ pub(crate) struct SessionsFile {
     #[schemars(extend("default" = 100_000), range(min = 1, max = 100_000_000))]
     pub(crate) cache_entries: Option<u64>,
     /// A session in memory is compared with Redis this often. A session that was ended at another gateway lives on at
-    /// most this long, or two seconds if that is longer. An embedded store has no other gateway: there it is once a
-    /// minute, and a session ends at once.
+    /// most this long, or two seconds if that is longer. An embedded store has no other gateway: there a session ends at
+    /// once, and its record is only looked at behind the requests' back.
     #[schemars(extend("default" = "1s", "x-max" = "5m"))]
     pub(crate) revalidate: Time,
     /// Sessions in memory stay good this long while the store cannot be reached.

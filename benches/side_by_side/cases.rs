@@ -63,10 +63,10 @@ pub fn all(options: &Options) -> Vec<Case> {
         },
         Case {
             name: "many",
-            question: "Each request is another person's, of `--sessions` whom the gateway has met. By default as many as that fit into \
-                       the process, but not quite all of any such number; with room for twice as many, all are there. In Redis, to \
-                       which other gateways write as well, a session that nobody used for two seconds is asked for again, so above \
-                       some 2 × requests/s of them that row is mostly Redis.",
+            question: "Each request is another person's, of `--sessions` whom the gateway has met: by default it holds 100,000, and \
+                       once with room for twice as many as there are. In Redis, to which other gateways write as well, a session \
+                       that nobody used for two seconds is asked for again, so above some 2 × requests/s of them that row is \
+                       mostly Redis.",
             doing: Doing::Requests,
             expect: 200,
             timed: Timed::Given,

@@ -333,3 +333,29 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
         access_log: config.log.access.then_some(config.log.format),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    // F07: which of the two a store is, the configuration says.
+    #[test]
+    fn a_store_that_other_gateways_write_to_is_waited_for_after_two_seconds_and_no_other() {
+        for (store, waited_for) in
+            [("redis://127.0.0.1:6379", 2), ("memory", 60), ("file:///var/lib/zengate/x.redb", 60)]
+        {
+            let text = format!(
+                "public_url: https://apps.example
+provider: {{ oidc: {{ issuer: 'https://issuer.example', client_id: a, client_secret: s }} }}
+sessions: {{ store: '{store}' }}
+routes:
+  - {{ host: apps.example, access: session, upstream: 'http://127.0.0.1:1' }}
+"
+            );
+            let config = Config::parse(&text, "app.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}")).0;
+            assert_eq!(cache_policy(&config.sessions).revoked_within, Duration::from_secs(waited_for), "{store}");
+        }
+    }
+}

@@ -368,6 +368,23 @@ async fn a_handed_over_session_does_not_outlive_its_sign_in() {
     assert!(!story.passes("https://second.example/app").await);
 }
 
+// F07: a store that others write to is asked again after two seconds, one's own is not.
+#[tokio::test]
+async fn only_a_store_that_others_write_to_is_waited_for() {
+    for (shared, asked) in [(true, 1), (false, 0)] {
+        let mut story = Story::with(|policy| if shared { policy } else { policy.without_company() });
+        story.sign_in().await;
+        story.wait(Duration::from_millis(1900));
+        assert!(story.passes("https://apps.example/app").await);
+        assert_eq!(story.party.metrics.session_lookups.store.get(), 0);
+        // What that request began behind its back has confirmed the copy of a store that others write to.
+        tokio::task::yield_now().await;
+        story.wait(Duration::from_millis(2000));
+        assert!(story.passes("https://apps.example/app").await);
+        assert_eq!(story.party.metrics.session_lookups.store.get(), asked);
+    }
+}
+
 // F05: a stream that is watched keeps the copy of its session fresh; the store must hear of the person's uses all the same.
 #[tokio::test]
 async fn whoever_works_beside_an_open_stream_stays_signed_in() {

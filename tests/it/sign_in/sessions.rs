@@ -1,7 +1,6 @@
 //! F: a session is one secret in one cookie, and worth nothing in any other form or place.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -145,24 +144,6 @@ async fn a_cookie_that_leads_nowhere_is_taken_away_and_costs_one_question() {
         good.open(rig.url(path)).await;
         assert_eq!(good.cookies("localhost")[SESSION], id, "the twin keeps its cookie at {path}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_others_write_to_is_asked_again_after_two_seconds_and_ones_own_is_not() {
-    // F07
-    let Some(redis) = Redis::start("asking the store again") else { return };
-    let asked = async |choices: Choices| {
-        let rig = Rig::with(choices).await;
-        let browser = signed_in(&rig).await;
-        tokio::time::sleep(Duration::from_millis(2100)).await;
-        assert_eq!(browser.open(rig.url("/app")).await.status, 200);
-        let metrics = rig.admin("/metrics").await.body;
-        let count =
-            metrics.lines().find_map(|line| line.strip_prefix("zengate_session_lookups_total{from=\"store\"} "));
-        count.unwrap().parse::<u64>().unwrap()
-    };
-    let shared = Choices { sessions: redis.sessions(), ..Choices::default() };
-    assert_eq!(tokio::join!(asked(shared), asked(Choices::default())), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

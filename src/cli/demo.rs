@@ -78,6 +78,7 @@ fn simulated(port: u16) -> SimulatorSettings {
             carriers: [port + 3, port + 4, port + 5],
             app: port + 6,
         },
+        relays: None,
         clients: vec![
             Client::with_secret(CLIENT_ID, CLIENT_SECRET)
                 .named("Harbour wiki")

@@ -17,18 +17,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Bound {
     listener: TcpListener,
     address: SocketAddr,
+    named: SocketAddr,
 }
 
 impl Bound {
-    pub(super) async fn loopback(port: u16) -> std::io::Result<Self> {
+    /// Listens on `port`. `relay` is the port that the part says it has, where something stands in front of it.
+    pub(super) async fn loopback(port: u16, relay: Option<u16>) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+        let named = relay.map_or(address, |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        Ok(Self { listener, address, named })
     }
 
     /// `http://127.0.0.1:port`, without a slash at the end.
     pub(super) fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.named)
+    }
+
+    /// The port it really listens on.
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     pub(super) fn serve(self, router: Router) -> Serving {

@@ -9,6 +9,9 @@ use parking_lot::RwLock;
 pub struct SimulatorSettings {
     /// The ports to listen on.
     pub ports: Ports,
+    /// Where a relay stands in front of every part: the relay's ports. Each part then tells these as its own address,
+    /// and [`Simulator::listening`](super::Simulator::listening) says where the relay finds it.
+    pub relays: Option<Ports>,
     /// The clients known to the discovery service and to every carrier.
     pub clients: Vec<Client>,
     /// Make every carrier's key right away, in the background, instead of when it is first needed.

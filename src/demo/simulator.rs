@@ -8,7 +8,7 @@ use super::discovery::{self, Discovery, DiscoveryHandle};
 use super::discovery_ui::{self, DiscoveryUi, DiscoveryUiHandle};
 use super::profile::BRANDS;
 use super::server::{Bound, Serving};
-use super::settings::{Client, Registry, SimulatorSettings};
+use super::settings::{Client, Ports, Registry, SimulatorSettings};
 
 /// A running simulation. Dropping it stops every part; [`Simulator::shutdown`] does so politely.
 ///
@@ -21,21 +21,32 @@ pub struct Simulator {
     ui: DiscoveryUiHandle,
     carriers: Vec<CarrierHandle>,
     app: String,
+    listening: Ports,
     servings: Vec<Serving>,
 }
 
 impl Simulator {
     /// Binds every port and answers on all of them, or on none.
     pub async fn start(settings: SimulatorSettings) -> std::io::Result<Self> {
-        let ports = settings.ports;
-        let discovery_bound = Bound::loopback(ports.discovery_issuer).await?;
-        let ui_bound = Bound::loopback(ports.discovery_ui).await?;
-        let app_bound = Bound::loopback(ports.app).await?;
+        let (ports, relays) = (settings.ports, settings.relays);
+        let relay = |of: fn(&Ports) -> u16| relays.as_ref().map(of);
+        let discovery_bound = Bound::loopback(ports.discovery_issuer, relay(|ports| ports.discovery_issuer)).await?;
+        let ui_bound = Bound::loopback(ports.discovery_ui, relay(|ports| ports.discovery_ui)).await?;
+        let app_bound = Bound::loopback(ports.app, relay(|ports| ports.app)).await?;
+        let mut listening = Ports {
+            discovery_issuer: discovery_bound.port(),
+            discovery_ui: ui_bound.port(),
+            carriers: [0; 3],
+            app: app_bound.port(),
+        };
         let registry = Registry::new(settings.clients);
         let mut carriers = Vec::new();
         let mut carrier_bounds = Vec::new();
-        for (brand, port) in BRANDS.iter().zip(ports.carriers) {
-            let bound = Bound::loopback(port).await?;
+        let relays = relays.map_or([None; 3], |relays| relays.carriers.map(Some));
+        let places = ports.carriers.into_iter().zip(relays).zip(&mut listening.carriers);
+        for (brand, ((port, relay), listening)) in BRANDS.iter().zip(places) {
+            let bound = Bound::loopback(port, relay).await?;
+            *listening = bound.port();
             let carrier = Carrier::new(brand, bound.origin(), registry.clone());
             carriers.push(Arc::new(carrier));
             carrier_bounds.push(bound);
@@ -67,8 +78,14 @@ impl Simulator {
             ui: DiscoveryUiHandle(ui),
             carriers: carriers.into_iter().map(CarrierHandle).collect(),
             app,
+            listening,
             servings,
         })
+    }
+
+    /// The ports that the parts listen on. They differ from those that the parts tell only behind relays.
+    pub fn listening(&self) -> Ports {
+        self.listening
     }
 
     /// The origin of the discovery issuer; `/.well-known/openid_configuration` is below it.

@@ -14,3 +14,4 @@ mod proxy;
 mod rows;
 mod sign_in;
 mod support;
+mod traces;

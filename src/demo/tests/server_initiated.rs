@@ -30,7 +30,7 @@ impl Desk {
         let world = World::new().await;
         let key = SigningKey::generate().await.unwrap();
         let inbox = Inbox::default();
-        let bound = Bound::loopback(0).await.unwrap();
+        let bound = Bound::loopback(0, None).await.unwrap();
         let notification_uri = format!("{}/oauth2/notify", bound.origin());
         let router = axum::Router::new().route("/oauth2/notify", post(receive)).with_state(Arc::clone(&inbox));
         let keys = json!({ "keys": [key.to_jwk()] });

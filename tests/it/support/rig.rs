@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use zengate::app::{App, StartError};
 use zengate::config::Config;
-use zengate::demo::{Client, Simulator, SimulatorSettings};
+use zengate::demo::{Client, Ports, Simulator, SimulatorSettings};
 use zengate::gateway::Sockets;
 use zengate::session::embedded::EmbeddedError;
 
@@ -35,6 +35,8 @@ pub struct Choices {
     pub top: String,
     /// Aurora alone, as a plain OpenID Connect issuer, with these further keys, four spaces in front of each line.
     pub plain: Option<String>,
+    /// The ports of the relays in front of the simulated parts, if there are any.
+    pub relays: Option<Ports>,
 }
 
 impl Default for Choices {
@@ -48,6 +50,7 @@ impl Default for Choices {
             routes: String::new(),
             top: String::new(),
             plain: None,
+            relays: None,
         }
     }
 }
@@ -78,7 +81,9 @@ impl Rig {
     /// A rig of one's own.
     pub async fn with(choices: Choices) -> Self {
         super::init();
-        let simulator = Simulator::start(SimulatorSettings::default()).await.unwrap();
+        let simulator = Simulator::start(SimulatorSettings { relays: choices.relays, ..SimulatorSettings::default() })
+            .await
+            .unwrap();
         let upstream = Upstream::start().await;
         let dir = tempfile::tempdir().unwrap();
         let dir_path = dir.path().to_str().unwrap().to_owned();
@@ -93,7 +98,7 @@ impl Rig {
 
     /// The configuration text this rig runs on.
     pub fn config_text(&self) -> String {
-        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain } = &self.choices;
+        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain, relays: _ } = &self.choices;
         let upstream = self.upstream.address;
         let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
         let provider = match plain {

@@ -58,7 +58,7 @@ routes:
         ui = simulator.discovery_ui(),
     );
     let config = Config::parse(&text, "bench.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}")).0;
-    zengate::telemetry::log::init(&config.log);
+    zengate::telemetry::log::init(&config.log).expect("a thread for the log");
     let app = App::start_on(sockets, config).await.expect("the gateway starts");
     role::say(app.address());
     std::future::pending::<()>().await;

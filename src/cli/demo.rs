@@ -30,7 +30,9 @@ pub(super) fn run(port: u16) -> ExitCode {
         Ok((config, _)) => config,
         Err(faults) => return fail(faults),
     };
-    log::init(&config.log);
+    if let Err(error) = log::init(&config.log) {
+        return fail(format!("no thread for the log: {error}"));
+    }
     let runtime = match serve::runtime(None) {
         Ok(runtime) => runtime,
         Err(error) => return fail(format!("no threads to run on: {error}")),

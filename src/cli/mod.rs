@@ -8,8 +8,14 @@ mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::writer;
+
+/// How long the end of the process waits for whoever reads the log.
+const LOG_PATIENCE: Duration = Duration::from_secs(1);
 
 const ABOUT: &str = "Reverse-proxy authentication gateway: signs people in through their mobile carrier (ZenKey) or any \
 OpenID Connect issuer, in front of unmodified web apps.";
@@ -88,7 +94,13 @@ enum Command {
 pub fn main() -> ExitCode {
     // The first thing of all: the framework would otherwise choose another cryptography provider for the process.
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match Cli::parse().command {
+    let code = run(Cli::parse().command);
+    writer::flush(LOG_PATIENCE);
+    code
+}
+
+fn run(command: Command) -> ExitCode {
+    match command {
         Command::Serve(file) => serve::run(&file.config),
         Command::Check { config, schema } => check::run(config.as_deref(), schema),
         Command::Health { address, live } => health::run(&address, live),
@@ -101,8 +113,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says why and fails.
+/// Says why and fails. What was logged before stands before it.
 pub(crate) fn fail(why: impl std::fmt::Display) -> ExitCode {
+    writer::flush(LOG_PATIENCE);
     eprintln!("zengate: {why}");
     ExitCode::FAILURE
 }

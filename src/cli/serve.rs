@@ -19,7 +19,9 @@ pub(super) fn run(path: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    log::init(&config.log);
+    if let Err(error) = log::init(&config.log) {
+        return fail(format!("no thread for the log: {error}"));
+    }
     for warning in &warnings {
         warn!("{}", warning.line(&config.origin.file));
     }

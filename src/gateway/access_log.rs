@@ -1,13 +1,11 @@
 //! One line a request, written off the request's path.
 //!
-//! A request hands over what it owns anyway and goes on; a thread of its own formats and writes, many lines at a time.
-//! If lines come faster than they can be written, lines are lost and counted, never requests delayed.
+//! A request hands over what it owns anyway and goes on; the thread that writes the log (telemetry/writer.rs) formats the
+//! line too. If lines come faster than they can be written, lines are lost and counted, never requests delayed.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, SystemTime};
 
@@ -16,15 +14,11 @@ use http::Method;
 use super::context::RequestId;
 use crate::auth::Permit;
 use crate::route::path::NormalTarget;
-use crate::telemetry::Metrics;
 use crate::telemetry::log::LogFormat;
+use crate::telemetry::writer::{self, Drained, LogWriter, Source};
 
 /// Lines that may wait. At 100,000 requests a second this is the pause of two rounds.
 const QUEUE: usize = 8192;
-
-/// How often waiting lines are written. The writer sleeps in between instead of being woken by each request: waking a
-/// thread would cost the request more than everything else in this file.
-const EVERY: Duration = Duration::from_millis(25);
 
 /// Lines after which the writer lets others have its core. Where it shares one with requests, those would else wait for
 /// all lines of a pause: half a millisecond's worth at 40,000 requests a second.
@@ -44,85 +38,54 @@ pub(super) struct Line {
     pub(super) took: Duration,
 }
 
-/// The way to the writer.
+/// The way to the thread that writes.
 pub(super) struct AccessLog {
     queue: SyncSender<Line>,
-    handed: AtomicU64,
-    written: Arc<AtomicU64>,
-    metrics: Arc<Metrics>,
+    writer: &'static LogWriter,
 }
 
 impl AccessLog {
-    /// Starts the writer; it writes to standard error, as all logging does.
+    /// Lines of requests go to standard error from now on, as all logging does.
     ///
     /// # Errors
     /// If the system has no thread to give.
-    pub(super) fn start(format: LogFormat, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+    pub(super) fn start(format: LogFormat) -> std::io::Result<Self> {
         let (queue, lines) = sync_channel(QUEUE);
-        let written = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&written);
-        let writer = std::thread::Builder::new().name("zengate-access".to_owned());
-        writer.spawn(move || write_all(&lines, format, &count))?;
-        Ok(Self { queue, handed: AtomicU64::new(0), written, metrics })
+        let writer = writer::stderr()?;
+        writer.attach(Box::new(Lines { lines, format, stamp: Stamp::default() }));
+        Ok(Self { queue, writer })
     }
 
     /// Hands a line over, or counts it as lost.
     pub(super) fn say(&self, line: Line) {
-        match self.queue.try_send(line) {
-            Ok(()) => {
-                self.handed.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(_) => self.metrics.log_lines_lost.inc(),
+        if self.queue.try_send(line).is_err() {
+            self.writer.lose(1);
         }
-    }
-
-    /// Waits until everything that was handed over is written, for at most `patience`: before the process ends.
-    pub(super) async fn drain(&self, patience: Duration) {
-        let handed = self.handed.load(Ordering::Relaxed);
-        let mut tick = tokio::time::interval(Duration::from_millis(5));
-        let written = async {
-            while self.written.load(Ordering::Acquire) < handed {
-                tick.tick().await;
-            }
-        };
-        let _out_of_patience = tokio::time::timeout(patience, written).await;
     }
 }
 
-fn write_all(lines: &Receiver<Line>, format: LogFormat, written: &AtomicU64) {
-    let mut buffer = Vec::with_capacity(64 * 1024);
-    let mut stamp = Stamp::default();
-    loop {
-        let mut count = 0;
-        let open = loop {
-            match lines.try_recv() {
-                Ok(line) => line.write(format, &mut stamp, &mut buffer),
-                Err(TryRecvError::Empty) => break true,
-                Err(TryRecvError::Disconnected) => break false,
+/// Where lines wait until they are written.
+struct Lines {
+    lines: Receiver<Line>,
+    format: LogFormat,
+    stamp: Stamp,
+}
+
+impl Source for Lines {
+    fn drain(&mut self, out: &mut Vec<u8>, most: usize) -> Drained {
+        let mut count = 0_u64;
+        while out.len() <= most {
+            match self.lines.try_recv() {
+                Ok(line) => line.write(self.format, &mut self.stamp, out),
+                Err(TryRecvError::Empty) => return Drained::Empty,
+                Err(TryRecvError::Disconnected) => return Drained::Ended,
             }
             count += 1;
-            if count % BREATH == 0 {
+            if count.is_multiple_of(BREATH) {
                 std::thread::yield_now();
             }
-            if buffer.len() > 60 * 1024 {
-                flush(&mut buffer);
-            }
-        };
-        flush(&mut buffer);
-        written.fetch_add(count, Ordering::Release);
-        if !open {
-            return;
         }
-        std::thread::sleep(EVERY);
-    }
-}
-
-/// Whole lines at a time, so that no other line of the log is ever cut in two.
-fn flush(buffer: &mut Vec<u8>) {
-    if !buffer.is_empty() {
-        // Nobody is left to be told that standard error is gone.
-        let _closed = std::io::stderr().lock().write_all(buffer);
-        buffer.clear();
+        Drained::More
     }
 }
 
@@ -238,6 +201,8 @@ fn address(address: IpAddr, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
     use super::*;
 
     fn line(host: &str, target: &str) -> Line {
@@ -295,12 +260,25 @@ mod tests {
 
     #[test]
     fn lines_that_cannot_be_kept_are_counted() {
-        let metrics = Arc::new(Metrics::new());
         let (queue, _nobody_reads) = sync_channel(1);
-        let log =
-            AccessLog { queue, handed: AtomicU64::new(0), written: Arc::default(), metrics: Arc::clone(&metrics) };
+        let writer: &'static LogWriter = Box::leak(Box::new(LogWriter::start(std::io::sink()).unwrap().0));
+        let log = AccessLog { queue, writer };
         log.say(line("a", "/"));
         log.say(line("b", "/"));
-        assert_eq!(metrics.log_lines_lost.get(), 1);
+        assert_eq!(writer.lost(), 1);
+    }
+
+    #[test]
+    fn lines_are_handed_on_in_pieces_until_nobody_can_add_to_them() {
+        let (queue, lines) = sync_channel(100);
+        let mut lines = Lines { lines, format: LogFormat::Json, stamp: Stamp::default() };
+        (0..100).for_each(|_| queue.try_send(line("a", "/")).unwrap());
+        let mut out = Vec::new();
+        assert_eq!(lines.drain(&mut out, 1000), Drained::More);
+        assert!(out.len() > 1000 && out.ends_with(b"\n"), "{}", out.len());
+        assert_eq!(lines.drain(&mut out, usize::MAX), Drained::Empty);
+        assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 100);
+        drop(queue);
+        assert_eq!(lines.drain(&mut out, usize::MAX), Drained::Ended);
     }
 }

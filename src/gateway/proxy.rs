@@ -45,7 +45,7 @@ pub(super) struct Gateway {
     /// Set when the gateway begins to stop.
     pub(super) draining: Arc<AtomicBool>,
     /// `None` if requests get no line.
-    pub(super) access_log: Option<Arc<AccessLog>>,
+    pub(super) access_log: Option<AccessLog>,
 }
 
 impl Gateway {

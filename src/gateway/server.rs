@@ -56,7 +56,6 @@ pub struct RunningGateway {
     stop_public: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
     services: Vec<JoinHandle<()>>,
-    access_log: Option<Arc<AccessLog>>,
 }
 
 /// An address that cannot be bound.
@@ -108,8 +107,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
     let unreadable = Arc::new(Unreadable { ids: Arc::clone(&ids), metrics: Arc::clone(&metrics) });
 
-    let access_log = settings.access_log.map(|format| AccessLog::start(format, Arc::clone(&metrics))).transpose()?;
-    let access_log = access_log.map(Arc::new);
+    let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let scheme = if party.settings().public_url.scheme() == "https" { "https" } else { "http" };
     let port = party.settings().public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let cookies = party.settings().cookies.clone();
@@ -121,7 +119,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
         metrics: Arc::clone(&metrics),
         ids,
         draining: Arc::clone(&draining),
-        access_log: access_log.clone(),
+        access_log,
     };
     let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);
@@ -142,7 +140,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
         tokio::spawn(async move { public.start_service(public_fds, public_watch, 1).await }),
         tokio::spawn(async move { private.start_service(Some(fds), admin_watch, 1).await }),
     ];
-    Ok(RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services, access_log })
+    Ok(RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services })
 }
 
 impl RunningGateway {
@@ -160,9 +158,6 @@ impl RunningGateway {
         for service in self.services {
             let patience = Duration::from_secs(1);
             let _ended_or_cut = tokio::time::timeout(patience, service).await;
-        }
-        if let Some(log) = self.access_log {
-            log.drain(Duration::from_secs(1)).await;
         }
         cut
     }

@@ -1,12 +1,13 @@
 //! Log lines: JSON for machines, plain for people; the framework's own chatter kept to what an operator can act on.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::flood::Flood;
+use super::writer::{self, LogWriter};
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,8 +65,13 @@ impl Default for LogSettings {
     }
 }
 
-/// Starts logging to standard error, once a process; a second call changes nothing.
-pub fn init(settings: &LogSettings) {
+/// Starts logging to standard error, once a process; a second call changes nothing. Whoever logs never waits for it
+/// (writer.rs).
+///
+/// # Errors
+/// If the system has no thread or no descriptor to give.
+pub fn init(settings: &LogSettings) -> io::Result<()> {
+    let writer = writer::stderr()?;
     // The framework logs every scanner's broken handshake and every aborted client as an error. What matters of it
     // reaches the log through our own lines, with a request id.
     let quiet = "pingora_core=warn,pingora_proxy=off,pingora_core::services::listening=off,hyper=warn,reqwest=warn";
@@ -80,7 +86,7 @@ pub fn init(settings: &LogSettings) {
                     .flatten_event(true)
                     .with_current_span(false)
                     .with_span_list(false)
-                    .with_writer(std::io::stderr),
+                    .with_writer(move || Line(writer)),
             )
             .try_init(),
         LogFormat::Human => registry
@@ -88,10 +94,25 @@ pub fn init(settings: &LogSettings) {
                 tracing_subscriber::fmt::layer()
                     .with_target(false)
                     .with_ansi(std::io::stderr().is_terminal())
-                    .with_writer(std::io::stderr),
+                    .with_writer(move || Line(writer)),
             )
             .try_init(),
     };
+    Ok(())
+}
+
+/// One line on its way: the formatter writes each in one piece.
+struct Line(&'static LogWriter);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.offer(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A short pseudonym of a subject for log lines: the same person gives the same word, nobody can read the person back

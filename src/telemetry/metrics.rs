@@ -1,7 +1,8 @@
 //! Every number the gateway counts. Labels come from our own closed sets: never a subject, a path, a host the client
 //! named, a key id or an issuer from a token (an attacker could otherwise fill the memory of whoever scrapes us).
 
-use super::elsewhere::{self, Count};
+use super::external_counters::{self, Count};
+use super::writer;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 /// The registry and its handles, resolved once at start.
@@ -35,8 +36,6 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// `zengate_return_refused_total`: return addresses that were not ours to send anybody to.
     pub return_refused: IntCounter,
-    /// `zengate_log_lines_lost_total`: access log lines that came faster than they could be written.
-    pub log_lines_lost: IntCounter,
     /// `zengate_log_lines_left_out_total`: lines about refusals that came too fast to be all written.
     pub log_lines_left_out: IntCounter,
     /// `zengate_limit_hits_total{limit}`: requests refused for their size or pace, by the limit that cut them.
@@ -129,6 +128,9 @@ impl Metrics {
             HistogramOpts::new("zengate_request_seconds", "Time from request header to end of answer");
         let request_seconds = Histogram::with_opts(request_seconds.buckets(buckets)).expect("valid buckets");
         registry.register(Box::new(request_seconds.clone())).expect("a metric name used once");
+        // The log is the process's, whichever gateway in it is asked.
+        let (name, help) = ("zengate_log_lines_lost_total", "Log lines that could not be written in time");
+        external_counters::show(&registry, name, help, &[], || vec![(&[], writer::lost())]);
         let connections = IntGauge::new("zengate_connections", "Open connections on the public listener");
         let connections = connections.expect("a valid metric name");
         registry.register(Box::new(connections.clone())).expect("a metric name used once");
@@ -156,7 +158,6 @@ impl Metrics {
             ),
             panics: counter("zengate_panics_total", "Requests that ended in a panic"),
             return_refused: counter("zengate_return_refused_total", "Return addresses that were refused"),
-            log_lines_lost: counter("zengate_log_lines_lost_total", "Access log lines that could not be kept"),
             log_lines_left_out: counter(
                 "zengate_log_lines_left_out_total",
                 "Lines about refusals left out of the log because they came too fast",
@@ -174,9 +175,21 @@ impl Metrics {
         events: impl Fn() -> Vec<Count> + Send + Sync + 'static,
     ) {
         let name = "zengate_provider_exchanges_total";
-        elsewhere::show(&self.registry, name, "Requests to carriers and issuers", &["exchange", "outcome"], exchanges);
+        external_counters::show(
+            &self.registry,
+            name,
+            "Requests to carriers and issuers",
+            &["exchange", "outcome"],
+            exchanges,
+        );
         let name = "zengate_provider_events_total";
-        elsewhere::show(&self.registry, name, "What was noticed about carriers and issuers", &["event"], events);
+        external_counters::show(
+            &self.registry,
+            name,
+            "What was noticed about carriers and issuers",
+            &["event"],
+            events,
+        );
     }
 
     /// The text exposition format.

@@ -1,10 +1,11 @@
 //! Ground: what the operator can see. Metrics with bounded labels, logs as sentences with fields.
 
-mod elsewhere;
+mod external_counters;
 pub mod flood;
 pub mod log;
 pub mod metrics;
 pub mod panics;
+pub mod writer;
 
-pub use elsewhere::Count;
+pub use external_counters::Count;
 pub use metrics::Metrics;

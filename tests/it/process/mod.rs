@@ -4,6 +4,7 @@ mod admin;
 mod boot;
 mod logs;
 mod shutdown;
+mod stalled_log;
 
 /// A secret that must never be shown.
 const CANARY: &str = "canary-client-secret-4711";

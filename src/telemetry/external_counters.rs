@@ -8,15 +8,15 @@ use prometheus::{IntCounterVec, Opts, Registry};
 /// One number: the values of its labels, in the order of their names, and how often it happened since start.
 pub type Count = (&'static [&'static str], u64);
 
-/// Counters that are read from somewhere.
-struct Elsewhere<R> {
+/// Counters that another room keeps.
+struct ExternalCounters<R> {
     counters: IntCounterVec,
     read: R,
     /// Two who ask at once would write into each other's numbers.
     one_at_a_time: Mutex<()>,
 }
 
-impl<R: Fn() -> Vec<Count> + Send + Sync> Collector for Elsewhere<R> {
+impl<R: Fn() -> Vec<Count> + Send + Sync> Collector for ExternalCounters<R> {
     fn desc(&self) -> Vec<&Desc> {
         self.counters.desc()
     }
@@ -40,6 +40,6 @@ where
     R: Fn() -> Vec<Count> + Send + Sync + 'static,
 {
     let counters = IntCounterVec::new(Opts::new(name, help), labels).expect("a valid metric name");
-    let elsewhere = Elsewhere { counters, read, one_at_a_time: Mutex::new(()) };
-    registry.register(Box::new(elsewhere)).expect("a metric name used once");
+    let collector = ExternalCounters { counters, read, one_at_a_time: Mutex::new(()) };
+    registry.register(Box::new(collector)).expect("a metric name used once");
 }

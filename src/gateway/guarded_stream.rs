@@ -28,16 +28,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::chunks::ChunkScanner;
 use super::context::Peer;
+use super::framework_error::FrameworkErrorReplacement;
 use super::head::{HeadFault, HeadLimits, HeadReportView, HeadScanner};
 use super::listener::ConnectionSlot;
-use super::unreadable::Unreadable;
 
 /// The watched connection.
 pub(super) struct GuardedStream {
     inner: Stream,
     head: Mutex<HeadWatch>,
-    unreadable: Arc<Unreadable>,
-    stand_in: Option<StandIn>,
+    replacement: Arc<FrameworkErrorReplacement>,
+    our_answer: Option<OurAnswer>,
     /// Ends when the stream must.
     vigil: Mutex<Option<Vigil>>,
     slot: ConnectionSlot,
@@ -47,7 +47,7 @@ pub(super) struct GuardedStream {
 pub(super) type Vigil = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Our answer to a head that could not be read, on its way out.
-struct StandIn {
+struct OurAnswer {
     answer: Vec<u8>,
     written: usize,
 }
@@ -90,7 +90,7 @@ impl GuardedStream {
         inner: Stream,
         limits: HeadLimits,
         patience: Patience,
-        unreadable: Arc<Unreadable>,
+        replacement: Arc<FrameworkErrorReplacement>,
         slot: ConnectionSlot,
     ) -> Self {
         let watch = HeadWatch {
@@ -103,23 +103,23 @@ impl GuardedStream {
             timer: None,
             ended: false,
         };
-        Self { inner, head: Mutex::new(watch), unreadable, stand_in: None, vigil: Mutex::new(None), slot }
+        Self { inner, head: Mutex::new(watch), replacement, our_answer: None, vigil: Mutex::new(None), slot }
     }
 
     /// Whether `theirs` is what the framework says of a head that it could not read; then our words are made ready.
-    fn stands_in_for(&mut self, theirs: &[u8]) -> bool {
+    fn replaces(&mut self, theirs: &[u8]) -> bool {
         let head = self.head.get_mut();
-        if self.stand_in.is_none() && head.armed && head.scanner.has_begun() {
+        if self.our_answer.is_none() && head.armed && head.scanner.has_begun() {
             let (fault, line) = (head.scanner.fault(), head.scanner.request_line());
-            let answer = self.unreadable.answer(self.slot.peer().address(), fault, line, theirs);
-            self.stand_in = Some(StandIn { answer, written: 0 });
+            let answer = self.replacement.answer(self.slot.peer().address(), fault, line, theirs);
+            self.our_answer = Some(OurAnswer { answer, written: 0 });
         }
-        self.stand_in.is_some()
+        self.our_answer.is_some()
     }
 
     /// Writes our words; theirs are taken for written once ours are.
-    fn poll_stand_in(&mut self, cx: &mut Context<'_>, theirs: usize) -> Poll<io::Result<usize>> {
-        if let Some(StandIn { answer, written }) = &mut self.stand_in {
+    fn poll_our_answer(&mut self, cx: &mut Context<'_>, theirs: usize) -> Poll<io::Result<usize>> {
+        if let Some(OurAnswer { answer, written }) = &mut self.our_answer {
             while let Some(rest) = answer.get(*written..).filter(|rest| !rest.is_empty()) {
                 match ready!(Pin::new(&mut self.inner).poll_write(cx, rest))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -282,8 +282,8 @@ impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.poll_vigil(cx)?;
-        if this.stands_in_for(buf) {
-            return this.poll_stand_in(cx, buf.len());
+        if this.replaces(buf) {
+            return this.poll_our_answer(cx, buf.len());
         }
         Pin::new(&mut this.inner).poll_write(cx, buf)
     }
@@ -302,8 +302,8 @@ impl AsyncWrite for GuardedStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.stands_in_for(bufs.first().map_or(&[], |buf| buf)) {
-            return this.poll_stand_in(cx, bufs.iter().map(|buf| buf.len()).sum());
+        if this.replaces(bufs.first().map_or(&[], |buf| buf)) {
+            return this.poll_our_answer(cx, bufs.iter().map(|buf| buf.len()).sum());
         }
         Pin::new(&mut this.inner).poll_write_vectored(cx, bufs)
     }

@@ -15,9 +15,9 @@ use pingora::server::{Fds, ListenFds, ShutdownWatch};
 
 use super::adapt::TrustedProxies;
 use super::context::Peer;
+use super::framework_error::FrameworkErrorReplacement;
 use super::guarded_stream::{GuardedStream, Patience};
 use super::head::HeadLimits;
-use super::unreadable::Unreadable;
 use crate::telemetry::Metrics;
 
 /// Limits of the public listener.
@@ -146,7 +146,7 @@ impl Drop for ConnectionSlot {
 pub(super) struct GuardedApp<A> {
     pub(super) inner: Arc<A>,
     pub(super) connections: Arc<Connections>,
-    pub(super) unreadable: Arc<Unreadable>,
+    pub(super) replacement: Arc<FrameworkErrorReplacement>,
 }
 
 #[async_trait]
@@ -157,9 +157,9 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
         let peer = peer.map_or_else(Peer::default, |peer| Peer::new(peer.ip()));
         let slot = self.connections.admit(peer)?;
         let limits = &self.connections.limits;
-        let unreadable = Arc::clone(&self.unreadable);
+        let replacement = Arc::clone(&self.replacement);
         let patience = Patience { head: limits.head_deadline, idle: limits.keepalive };
-        let guarded = GuardedStream::new(stream, limits.head, patience, unreadable, slot);
+        let guarded = GuardedStream::new(stream, limits.head, patience, replacement, slot);
         self.inner.process_new(Box::new(guarded), shutdown).await
     }
 

@@ -7,6 +7,7 @@ mod admin;
 mod body_rate;
 mod chunks;
 mod context;
+mod framework_error;
 mod guarded_stream;
 pub mod head;
 mod headers;
@@ -14,7 +15,6 @@ mod listener;
 mod proxy;
 mod reply;
 mod server;
-mod unreadable;
 mod upstream;
 
 use std::time::Duration;

@@ -18,10 +18,10 @@ use tokio::task::JoinHandle;
 
 use super::access_log::AccessLog;
 use super::admin::Admin;
+use super::framework_error::FrameworkErrorReplacement;
 use super::headers::HeaderRules;
 use super::listener::{Connections, GuardedApp, bind, hand_over};
 use super::proxy::Gateway;
-use super::unreadable::Unreadable;
 use super::{GatewaySettings, upstream};
 use crate::auth::RelyingParty;
 use crate::identity::headers::Reserved;
@@ -105,7 +105,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let mut seed = [0; 8];
     entropy.fill(&mut seed);
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
-    let unreadable = Arc::new(Unreadable { ids: Arc::clone(&ids), metrics: Arc::clone(&metrics) });
+    let replacement = Arc::new(FrameworkErrorReplacement { ids: Arc::clone(&ids), metrics: Arc::clone(&metrics) });
 
     let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let scheme = if party.settings().public_url.scheme() == "https" { "https" } else { "http" };
@@ -126,7 +126,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(75));
     proxy.server_options = Some(options);
-    let app = GuardedApp { inner: Arc::new(proxy), connections: Arc::clone(&connections), unreadable };
+    let app = GuardedApp { inner: Arc::new(proxy), connections: Arc::clone(&connections), replacement };
     let mut public = Service::new("public".to_owned(), app);
     public.add_tcp(&address.to_string());
     let admin = Admin { party, metrics, draining: Arc::clone(&draining) };

@@ -20,12 +20,12 @@ use crate::telemetry::metrics::RequestOutcome;
 
 /// Where such answers come from; one for all connections.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub(super) struct FrameworkErrorReplacement {
     pub(super) ids: Arc<AtomicU64>,
     pub(super) metrics: Arc<Metrics>,
 }
 
-impl Unreadable {
+impl FrameworkErrorReplacement {
     /// The whole answer, with the end of the connection announced. `instead_of` is what the framework wanted to say:
     /// its date is kept.
     pub(super) fn answer(
@@ -78,10 +78,10 @@ mod tests {
 
     #[test]
     fn the_answer_is_one_of_ours_and_ends_the_connection() {
-        let unreadable = Unreadable { ids: Arc::default(), metrics: Arc::default() };
+        let replacement = FrameworkErrorReplacement { ids: Arc::default(), metrics: Arc::default() };
         let client = IpAddr::from([127, 0, 0, 1]);
         let theirs = b"HTTP/1.1 400 Bad Request\r\nServer: Them\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
-        let say = |fault, line: &[u8]| String::from_utf8(unreadable.answer(client, fault, line, theirs)).unwrap();
+        let say = |fault, line: &[u8]| String::from_utf8(replacement.answer(client, fault, line, theirs)).unwrap();
         let text = say(None, b"GET / HTTP/1.1");
         assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{text}");
         assert!(text.contains("\r\nconnection: close\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n{"), "{text}");
@@ -89,6 +89,6 @@ mod tests {
         assert!(say(None, b"CONNECT a:1 HTTP/1.1").starts_with("HTTP/1.1 405 "));
         assert!(say(Some(HeadFault::TooManyFields), b"GET / HTTP/1.1").starts_with("HTTP/1.1 431 "));
         assert!(say(Some(HeadFault::TargetTooLong), b"GET /").starts_with("HTTP/1.1 414 "));
-        assert_eq!(unreadable.metrics.limit_hits.with_label_values(&["too_many_fields"]).get(), 1);
+        assert_eq!(replacement.metrics.limit_hits.with_label_values(&["too_many_fields"]).get(), 1);
     }
 }

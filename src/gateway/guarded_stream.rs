@@ -12,7 +12,6 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -24,13 +23,14 @@ use pingora::protocols::{
     UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::chunks::ChunkScanner;
+use super::connections::ConnectionSlot;
 use super::context::Peer;
 use super::framework_error::FrameworkErrorReplacement;
 use super::head::{HeadFault, HeadLimits, HeadReportView, HeadScanner};
-use super::listener::ConnectionSlot;
+use super::head_watch::{HeadWatch, Overdue, Patience};
 
 /// The watched connection.
 pub(super) struct GuardedStream {
@@ -50,39 +50,6 @@ pub(super) type Vigil = Pin<Box<dyn Future<Output = ()> + Send>>;
 struct OurAnswer {
     answer: Vec<u8>,
     written: usize,
-}
-
-struct HeadWatch {
-    scanner: HeadScanner,
-    chunks: ChunkScanner,
-    armed: bool,
-    patience: Patience,
-    /// When the wait at hand must end; unknown until somebody has to wait.
-    due: Option<Instant>,
-    /// When the last request ended; `None` before the first.
-    idle_since: Option<Instant>,
-    /// One timer for all waits of the connection. It may be set for an earlier time than is due: it is only set anew
-    /// when it goes off, or is late, because setting it costs more than all else here.
-    timer: Option<Pin<Box<Sleep>>>,
-    /// The parser was told that a refused head ends.
-    ended: bool,
-}
-
-/// How long a connection may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    /// For a whole head, from its first byte.
-    pub(super) head: Duration,
-    /// From the end of a request to the first byte of the next.
-    pub(super) idle: Duration,
-}
-
-/// What a connection that waited too long was doing.
-enum Overdue {
-    /// It sent a head.
-    Head,
-    /// Nothing.
-    Idle,
 }
 
 impl GuardedStream {
@@ -180,68 +147,6 @@ impl fmt::Debug for GuardedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedStream").field("inner", &self.inner).finish_non_exhaustive()
     }
-}
-
-impl HeadWatch {
-    /// Polls the deadline of whatever is waited for: the rest of a head, or a next one. A client that has not asked
-    /// for anything yet is the framework's to wait for.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Overdue> {
-        let (begun, patience) = (self.scanner.has_begun(), self.patience);
-        let Some(due) = self.due.or_else(|| match self.idle_since {
-            _ if begun => Some(Instant::now() + patience.head),
-            since => since.map(|since| since + patience.idle),
-        }) else {
-            return Poll::Pending;
-        };
-        self.due = begun.then_some(due);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() > due {
-            timer.as_mut().reset(due);
-        }
-        while timer.as_mut().poll(cx).is_ready() {
-            if timer.deadline() >= due {
-                return Poll::Ready(if begun { Overdue::Head } else { Overdue::Idle });
-            }
-            timer.as_mut().reset(due);
-        }
-        Poll::Pending
-    }
-
-    /// The head was judged, and the parser asks for more of it: it forgives more than we do, or would not ask. It is told
-    /// that the head ends here, once, so that the refusal can be written; after that there is nothing more to read. If it
-    /// were given more, one bare line feed would switch off both the deadline and the limit (L01, L03).
-    fn end(&mut self, buf: &mut ReadBuf<'_>) -> io::Result<()> {
-        const END: &[u8] = b"\r\n\r\n";
-        if std::mem::replace(&mut self.ended, true) || buf.remaining() < END.len() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the request's head was refused"));
-        }
-        buf.put_slice(END);
-        Ok(())
-    }
-
-    /// Looks at what was just read; a head over its limit is cut and ended for the parser.
-    fn look(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
-        let in_line = self.scanner.in_request_line();
-        let fresh = buf.filled().get(before..).unwrap_or_default();
-        let rest = self.scanner.feed(fresh);
-        if self.scanner.is_done() && self.scanner.is_chunked() {
-            self.chunks.begin();
-            self.chunks.feed(rest);
-        }
-        let over = matches!(self.scanner.fault(), Some(HeadFault::TooLarge | HeadFault::TargetTooLong));
-        if over && !ends_head(fresh) {
-            let ending: &[u8] =
-                if in_line && self.scanner.in_request_line() { b" HTTP/1.1\r\nhost:x\r\n\r\n" } else { b"x:x\r\n\r\n" };
-            buf.set_filled(before);
-            if buf.remaining() >= ending.len() {
-                buf.put_slice(ending);
-            }
-        }
-    }
-}
-
-fn ends_head(bytes: &[u8]) -> bool {
-    memchr::memmem::find(bytes, b"\r\n\r\n").is_some()
 }
 
 impl AsyncRead for GuardedStream {

@@ -6,10 +6,12 @@ mod adapt;
 mod admin;
 mod body_rate;
 mod chunks;
+mod connections;
 mod context;
 mod framework_error;
 mod guarded_stream;
 pub mod head;
+mod head_watch;
 mod headers;
 mod listener;
 mod proxy;
@@ -23,7 +25,7 @@ use crate::telemetry::log::LogFormat;
 
 pub use adapt::TrustedProxies;
 pub use body_rate::BodyRate;
-pub use listener::ListenerLimits;
+pub use connections::ListenerLimits;
 pub use server::{BindFault, GatewayParts, RunningGateway, Sockets, start};
 
 /// Settings of the gateway.

@@ -18,9 +18,10 @@ use tokio::task::JoinHandle;
 
 use super::access_log::AccessLog;
 use super::admin::Admin;
+use super::connections::Connections;
 use super::framework_error::FrameworkErrorReplacement;
 use super::headers::HeaderRules;
-use super::listener::{Connections, GuardedApp, bind, hand_over};
+use super::listener::{GuardedApp, bind, hand_over};
 use super::proxy::Gateway;
 use super::{GatewaySettings, upstream};
 use crate::auth::RelyingParty;

@@ -11,16 +11,13 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::shared_keys::SharedKeys;
-use crate::auth::{AuthSettings, Parts, RelyingParty};
+use crate::auth::{Parts, RelyingParty};
 use crate::config::{Config, SessionSettings, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
     BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
 };
-use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider};
-use crate::route::path::{ReturnPolicy, ReturnPolicyFault};
-use crate::route::{RouteFault, RouteTable};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::embedded::{EmbeddedError, EmbeddedStore};
@@ -30,6 +27,7 @@ use crate::session::memory::MemoryStore;
 use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
 use crate::session::seal::{SealKeys, Sealer};
 use crate::session::store::{Limits, RecordStore};
+use crate::snapshot::{AuthSettings, Snapshot, SnapshotFault};
 use crate::telemetry::Metrics;
 use crate::web::cookie::CookieNames;
 
@@ -73,11 +71,7 @@ pub struct App {
 
 /// The parts of a configuration that were compiled.
 struct Compiled {
-    routes: RouteTable,
-    plans: Vec<HeaderPlan>,
-    plan_of_route: Vec<usize>,
-    reserved: Reserved,
-    return_policy: ReturnPolicy,
+    snapshot: Snapshot,
     seal_keys: SealKeys,
 }
 
@@ -88,44 +82,13 @@ pub fn faults(config: &Config) -> Vec<String> {
 
 fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
     let mut faults = Vec::new();
-    let mut plans: Vec<(IdentityHeaderSettings, HeaderPlan)> = Vec::new();
-    let mut plan_of_route = Vec::new();
-    for (index, route) in config.routes.iter().enumerate() {
-        let known = plans.iter().position(|(settings, _)| *settings == route.identity_headers);
-        let place = known.unwrap_or(plans.len());
-        if known.is_none() {
-            match HeaderPlan::compile(&route.identity_headers) {
-                Ok(plan) => plans.push((route.identity_headers.clone(), plan)),
-                Err(wrong) => {
-                    faults.extend(
-                        wrong.iter().map(|fault: &HeaderFault| format!("routes[{index}].identity_headers: {fault}")),
-                    );
-                    continue;
-                }
-            }
-        }
-        plan_of_route.push(place);
-    }
-    let plans: Vec<_> = plans.into_iter().map(|(_, plan)| plan).collect();
-    let routes = RouteTable::compile_beside(&config.prefix, config.routes.clone());
-    let routes = routes.map_err(|wrong| faults.extend(wrong.iter().map(RouteFault::to_string)));
-    let return_policy = ReturnPolicy::new(&config.prefix, return_origins(config));
-    let return_policy = return_policy.map_err(|wrong| {
-        faults.extend(wrong.iter().map(|f: &ReturnPolicyFault| format!("sign_in.return_origins: {f}")))
-    });
+    let snapshot = Snapshot::compile(auth_settings(config), config.routes.clone());
+    let snapshot = snapshot.map_err(|wrong| faults.extend(wrong.iter().map(SnapshotFault::to_string)));
     let seal_keys = seal_keys(config).map_err(|fault| faults.push(format!("sessions.keys: {fault}")));
-    match (routes, return_policy, seal_keys) {
-        (Ok(routes), Ok(return_policy), Ok(seal_keys)) if faults.is_empty() => {
-            let reserved = Reserved::build(plans.iter());
-            Ok(Compiled { routes, plans, plan_of_route, reserved, return_policy, seal_keys })
-        }
+    match (snapshot, seal_keys) {
+        (Ok(snapshot), Ok(seal_keys)) => Ok(Compiled { snapshot, seal_keys }),
         _ => Err(faults),
     }
-}
-
-/// Whoever signed in may be sent to the origins the operator listed, and to nothing else.
-fn return_origins(config: &Config) -> Vec<String> {
-    config.sign_in.return_origins.clone()
 }
 
 /// The operator's keys, and behind them one that every replica of this gateway has anyway.
@@ -196,13 +159,10 @@ impl App {
         let (stats, events) = (Arc::clone(federation.stats()), Arc::clone(federation.stats()));
         metrics.show_provider(move || stats.exchanges(), move || events.events());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let routes = Arc::new(compiled.routes);
+        let snapshot = Arc::new(compiled.snapshot);
         let provider: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
         let party = Arc::new(RelyingParty::new(Parts {
-            settings: auth_settings(&config, compiled.return_policy),
-            routes: Arc::clone(&routes),
-            plans: compiled.plans,
-            plan_of_route: compiled.plan_of_route,
+            snapshot,
             provider,
             store: Arc::clone(&store),
             sealer: Sealer::new(compiled.seal_keys),
@@ -210,14 +170,7 @@ impl App {
             entropy: Arc::clone(&entropy),
             metrics: Arc::clone(&metrics),
         }));
-        let parts = GatewayParts {
-            settings: gateway_settings(&config),
-            party,
-            routes,
-            reserved: compiled.reserved,
-            metrics: Arc::clone(&metrics),
-            entropy,
-        };
+        let parts = GatewayParts { settings: gateway_settings(&config), party, metrics: Arc::clone(&metrics), entropy };
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
@@ -275,7 +228,7 @@ async fn sweep(store: Arc<dyn RecordStore>) {
     }
 }
 
-fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
+pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
     let (discovery_ui, issuers): (_, Vec<IssuerSettings>) = match &config.provider.federation {
         FederationSettings::Zenkey { discovery_ui, trusted, .. } => (Some(discovery_ui.clone()), trusted.clone()),
         FederationSettings::Oidc { issuer } => (None, vec![issuer.clone()]),
@@ -294,7 +247,8 @@ fn auth_settings(config: &Config, return_policy: ReturnPolicy) -> AuthSettings {
         userinfo: config.provider.userinfo,
         lifetimes: sessions.lifetimes.clone(),
         cache_policy: cache_policy(sessions),
-        return_policy,
+        // Whoever signed in may be sent to the origins the operator listed, and to nothing else.
+        return_origins: config.sign_in.return_origins.clone(),
         cookies: CookieNames::default(),
         starts_per_minute: config.sign_in.starts_per_minute,
         max_attempts: max_attempts(config),

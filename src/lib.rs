@@ -7,13 +7,14 @@
 //!
 //! | floor | room | what it is |
 //! |---|---|---|
-//! | 11 | [`cli`] | the door: arguments and exit codes |
-//! | 10 | `demo` | simulated ZenKey services and a sample app (feature `demo`) |
-//! | 9 | [`app`] | the composition root: where concrete types meet |
-//! | 8 | [`config`] | a file of text becomes each room's settings; all faults at once |
-//! | 7 | [`gateway`] | sockets and HTTP; the proxy framework lives here and nowhere else |
-//! | 6 | [`auth`] | the story: may this request pass, how a person signs in, how they leave |
-//! | 5 | [`session`] | what we remember, sealed |
+//! | 12 | [`cli`] | the door: arguments and exit codes |
+//! | 11 | `demo` | simulated ZenKey services and a sample app (feature `demo`) |
+//! | 10 | [`app`] | the composition root: where concrete types meet |
+//! | 9 | [`config`] | a file of text becomes each room's settings; all faults at once |
+//! | 8 | [`gateway`] | sockets and HTTP; the proxy framework lives here and nowhere else |
+//! | 7 | [`auth`] | the story: may this request pass, how a person signs in, how they leave |
+//! | 6 | [`snapshot`] | one configuration, compiled: each route with all that it needs at run time |
+//! | 5 | [`session`] [`upstream`] | what we remember, sealed; where requests go |
 //! | 4 | [`provider`] [`identity`] [`zenkey`] [`policy`] | whom we ask, whom we name, what carriers add, what a route demands |
 //! | 3 | [`oidc`] | the law: pure, no I/O, no clock |
 //! | 2 | [`route`] [`web`] | vocabulary: hosts, paths, replies, cookies, pages |
@@ -39,6 +40,8 @@ pub mod provider;
 pub mod route;
 pub mod secret;
 pub mod session;
+pub mod snapshot;
 pub mod telemetry;
+pub mod upstream;
 pub mod web;
 pub mod zenkey;

@@ -13,57 +13,32 @@ use tracing::{info, warn};
 
 use super::RelyingParty;
 use super::authorization::Presented;
+use super::decide::Holder;
 use super::failures::FailureBudget;
 use super::refusal::Refusal;
 use crate::identity::Identity;
-use crate::identity::headers::{HeaderSet, render_all};
+use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::oidc::access_token::{
     AccessTokenError, AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
 };
 use crate::oidc::jwks::KeySet;
 use crate::provider::ProviderError;
-use crate::route::{Route, RouteTable};
-use crate::secret::{Entropy, SecretString, sha256, sha256_of};
+use crate::secret::{Entropy, SecretString, sha256_of};
 use crate::session::cache::bounded::Bounded;
+use crate::snapshot::{BearerIssuer, BearerSettings, CompiledRoute, Snapshot};
 use crate::web::{Reply, RequestView};
 
 /// Forged tokens remembered, so that one that is sent again and again costs one signature.
 const MOST_FORGED: usize = 10_000;
-
-/// What the operator says about access tokens.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BearerSettings {
-    /// Issuers, each once.
-    pub issuers: Vec<BearerIssuer>,
-    /// Good tokens kept in memory. Default 100 000.
-    pub cache_entries: usize,
-    /// Forged tokens that one client may send in a minute. Default 60.
-    pub failures_per_minute: u32,
-}
-
-/// An issuer of access tokens, and which of its tokens are for us.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BearerIssuer {
-    /// Exact issuer string.
-    pub issuer: String,
-    /// Names of our APIs, one of which a token must name; never empty (K05).
-    pub audiences: Vec<String>,
-    /// Audiences that may stand beside ours.
-    pub trusted_audiences: Vec<String>,
-    /// Signature algorithms. Default `RS256` alone.
-    pub algorithms: Vec<String>,
-    /// Accept tokens whose `typ` is missing or `JWT`. Default no.
-    pub accept_untyped: bool,
-}
 
 /// A good token as it lies in memory, the header values of every plan already rendered.
 #[derive(Debug)]
 pub(super) struct LiveToken {
     identity: Identity,
     scopes: Vec<String>,
-    headers: Box<[HeaderSet]>,
+    headers: RenderedHeaders,
     expires: SystemTime,
-    issuer: usize,
+    issuer: Arc<BearerIssuer>,
     /// The key set that it was verified with.
     keys: Weak<KeySet>,
 }
@@ -73,8 +48,10 @@ impl LiveToken {
         &self.identity
     }
 
-    pub(super) fn headers(&self, plan: usize) -> Option<&HeaderSet> {
-        self.headers.get(plan)
+    /// The headers that `plan` writes. They are rendered here only for a token that was judged under an earlier
+    /// configuration.
+    fn headers(&self, plan: &HeaderPlan) -> HeaderSet {
+        self.headers.of(plan).cloned().unwrap_or_else(|| plan.render(&self.identity))
     }
 
     /// Whether its end is still to come (K10).
@@ -90,48 +67,23 @@ impl LiveToken {
 
 /// Everything that is kept between two requests with tokens.
 pub(super) struct Bearer {
-    /// By route.
-    rules: Vec<RouteRule>,
-    /// Drawn at start, part of every key: what one configuration found good means nothing to another, and nobody can
-    /// compute which tokens meet in a bucket.
-    generation: [u8; 32],
+    /// Random, drawn at start, part of every key: an attacker cannot construct tokens that meet in one bucket.
+    salt: [u8; 32],
     verified: Bounded<[u8; 32], Arc<LiveToken>>,
     forged: Bounded<[u8; 32], Weak<KeySet>>,
     failures: FailureBudget,
 }
 
-/// Which tokens one route takes.
-struct RouteRule {
-    /// The audiences that count here, for each issuer.
-    audiences: Vec<Vec<String>>,
-    /// SHA-256 of everything the configuration says about a token on this route. Routes that say the same share what
-    /// was found good; a token for one API is never taken for one for another (K09, CVE-2026-33496).
-    digest: [u8; 32],
-}
-
 impl Bearer {
-    pub(super) fn new(settings: &BearerSettings, routes: &RouteTable, entropy: &dyn Entropy) -> Self {
-        let mut generation = [0; 32];
-        entropy.fill(&mut generation);
+    pub(super) fn new(settings: &BearerSettings, entropy: &dyn Entropy) -> Self {
+        let mut salt = [0; 32];
+        entropy.fill(&mut salt);
         Self {
-            rules: routes.routes().iter().map(|route| RouteRule::of(&settings.issuers, route)).collect(),
-            generation,
+            salt,
             verified: Bounded::new(settings.cache_entries),
             forged: Bounded::new(MOST_FORGED),
             failures: FailureBudget::new(settings.failures_per_minute),
         }
-    }
-}
-
-impl RouteRule {
-    fn of(issuers: &[BearerIssuer], route: &Route) -> Self {
-        let narrowed = &route.token.audiences;
-        let counts = |audience: &&String| narrowed.is_empty() || narrowed.contains(audience);
-        let audiences: Vec<Vec<String>> =
-            issuers.iter().map(|issuer| issuer.audiences.iter().filter(counts).cloned().collect()).collect();
-        // `Debug` quotes and escapes every text: two rules that differ are written differently.
-        let digest = sha256(format!("{issuers:?} {audiences:?}").as_bytes());
-        Self { audiences, digest }
     }
 }
 
@@ -140,12 +92,13 @@ impl RelyingParty {
     pub(super) async fn by_token(
         &self,
         presented: Presented<'_>,
-        route: &Route,
+        route: &CompiledRoute,
+        snapshot: &Snapshot,
         view: &RequestView<'_>,
         now: SystemTime,
-    ) -> Result<Arc<LiveToken>, Reply> {
+    ) -> Result<Holder, Reply> {
         let live = match presented {
-            Presented::Token(token) => self.caller(token, route, view, now).await,
+            Presented::Token(token) => self.caller(token, route, snapshot, view, now).await,
             Presented::Malformed => Err(Refusal::TokenInvalid),
             Presented::Nothing => Err(Refusal::TokenMissing),
             Presented::Several => Err(Refusal::SeveralCredentials),
@@ -153,7 +106,10 @@ impl RelyingParty {
         let refusal = match live {
             Ok(live) => match route.require.check(live.identity()) {
                 _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing,
-                Ok(()) => return Ok(live),
+                Ok(()) => {
+                    let headers = live.headers(route.headers());
+                    return Ok(Holder::Token(live, headers));
+                }
                 Err(unmet) => {
                     info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Token good, route demands more");
                     Refusal::PolicyUnmet
@@ -192,7 +148,8 @@ impl RelyingParty {
     async fn caller(
         &self,
         token: &str,
-        route: &Route,
+        route: &CompiledRoute,
+        snapshot: &Snapshot,
         view: &RequestView<'_>,
         now: SystemTime,
     ) -> Result<Arc<LiveToken>, Refusal> {
@@ -201,43 +158,42 @@ impl RelyingParty {
             self.metrics.bearer_tokens.with_label_values(&["refused"]).inc();
             Refusal::TokenInvalid
         };
-        // A route without a rule takes no token.
-        let rule = self.bearer.rules.get(route.index).ok_or(Refusal::TokenInvalid)?;
+        let rule = route.tokens();
         if token.len() > MAX_BYTES {
             return Err(refused(AccessTokenError::TooLarge));
         }
-        let key = sha256_of(&[&self.bearer.generation, &rule.digest, token.as_bytes()]);
+        let key = sha256_of(&[&self.bearer.salt, rule.digest(), token.as_bytes()]);
         if let Some(live) = self.bearer.verified.get(&key) {
             if !live.is_live(now) {
                 self.bearer.verified.remove(&key);
                 return Err(refused(AccessTokenError::Expired));
             }
-            let issuer = self.settings.bearer.issuers.get(live.issuer).map_or("", |issuer| issuer.issuer.as_str());
-            if self.provider.token_keys_at_hand(issuer, now).is_some_and(|keys| is_same(&live.keys, &keys)) {
+            if self.provider.token_keys_at_hand(&live.issuer.issuer, now).is_some_and(|keys| is_same(&live.keys, &keys))
+            {
                 return Ok(live);
             }
         }
         let unverified = UnverifiedAccessToken::parse(&SecretString::new(token)).map_err(refused)?;
-        let issuers = self.settings.bearer.issuers.iter().zip(&rule.audiences).enumerate();
-        let mut known = issuers.filter(|(_, (issuer, _))| issuer.issuer == unverified.claimed_issuer());
-        let (place, (issuer, audiences)) = known.next().ok_or_else(|| refused(AccessTokenError::IssuerMismatch))?;
+        let known = rule.issuer(unverified.claimed_issuer());
+        let known = known.ok_or_else(|| refused(AccessTokenError::IssuerMismatch))?;
+        let issuer = &known.settings;
         let expect = AccessTokenRule {
             issuer: &issuer.issuer,
-            audiences,
+            audiences: &known.audiences,
             trusted_audiences: &issuer.trusted_audiences,
             algorithms: &issuer.algorithms,
             accept_untyped: issuer.accept_untyped,
-            skew: self.settings.skew,
+            skew: snapshot.settings().skew,
         };
         let plausible = unverified.check(expect, now).map_err(refused)?;
         let (verified, keys) = Box::pin(self.verified(&plausible, &issuer.issuer, &key, view, now)).await?;
-        let (identity, headers) = render_all(&self.plans, &Identity::from_access_token(&verified));
+        let (identity, headers) = render_all(snapshot.plans(), &Identity::from_access_token(&verified));
         let live = Arc::new(LiveToken {
             headers,
             identity,
             scopes: verified.scopes().to_vec(),
             expires: verified.expires(),
-            issuer: place,
+            issuer: Arc::clone(issuer),
             keys: Arc::downgrade(&keys),
         });
         self.metrics.bearer_tokens.with_label_values(&["verified"]).inc();

@@ -236,9 +236,10 @@ impl RelyingParty {
                 return Ok(Ending::Onward(onward));
             }
         };
+        let snapshot = self.snapshot();
         let grant = CodeGrant {
             code: &code,
-            redirect_uri: &self.redirect_uri,
+            redirect_uri: snapshot.redirect_uri(),
             code_verifier: &code_verifier,
             correlation_id: &attempt.correlation_id,
         };

@@ -10,7 +10,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use crate::route::Route;
+use crate::route::RouteSettings;
 use crate::web::{Reply, RequestView};
 
 /// Longest list of header names that a preflight may ask for.
@@ -18,7 +18,7 @@ const LONGEST_LIST: usize = 1024;
 
 /// Answers a preflight for an origin of the route. A browser sends one without credentials, so it could never pass
 /// where any are asked for; for other origins it is an ordinary request without credentials.
-pub(super) fn preflight(view: &RequestView<'_>, route: &Route) -> Option<Reply> {
+pub(super) fn preflight(view: &RequestView<'_>, route: &RouteSettings) -> Option<Reply> {
     if *view.method != Method::OPTIONS {
         return None;
     }
@@ -42,7 +42,7 @@ pub(super) fn preflight(view: &RequestView<'_>, route: &Route) -> Option<Reply> 
 }
 
 /// Lets an origin of the route read one of our own answers. Redirects stay as they are: nobody follows them by script.
-pub(super) fn expose(mut reply: Reply, view: &RequestView<'_>, route: &Route) -> Reply {
+pub(super) fn expose(mut reply: Reply, view: &RequestView<'_>, route: &RouteSettings) -> Reply {
     if route.cors_origins.is_empty() || reply.status.is_redirection() {
         return reply;
     }
@@ -56,7 +56,7 @@ pub(super) fn expose(mut reply: Reply, view: &RequestView<'_>, route: &Route) ->
     reply
 }
 
-fn known_origin<'a>(view: &RequestView<'a>, route: &Route) -> Option<&'a HeaderValue> {
+fn known_origin<'a>(view: &RequestView<'a>, route: &RouteSettings) -> Option<&'a HeaderValue> {
     let origin = only(view, &ORIGIN)??;
     route.cors_origins.iter().any(|known| known.as_bytes() == origin.as_bytes()).then_some(origin)
 }

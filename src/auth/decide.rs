@@ -18,10 +18,11 @@ use super::{LiveSession, RelyingParty, cors};
 use crate::identity::headers::HeaderSet;
 use crate::route::path::MAX_RETURN;
 use crate::route::path::ReturnTo;
-use crate::route::{Access, Found, Route};
+use crate::route::{Access, Found};
 use crate::session::hot::{Freshness, Hot};
 use crate::session::store::{Kind, StoreError};
 use crate::session::{SessionId, StoreKey};
+use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_page};
@@ -40,23 +41,22 @@ pub enum Decision {
 /// gateway has no peer to connect to.
 #[derive(Debug, Clone)]
 pub struct Permit {
-    route: Arc<Route>,
+    route: Arc<CompiledRoute>,
     holder: Holder,
-    plan: usize,
 }
 
 /// As whom a request passes.
 #[derive(Debug, Clone)]
 pub(super) enum Holder {
     Nobody,
-    /// And where its record lies.
-    Session(Arc<Hot<LiveSession>>, StoreKey),
-    Token(Arc<LiveToken>),
+    /// With the headers that the route's upstream gets, and where the session's record lies.
+    Session(Arc<Hot<LiveSession>>, HeaderSet, StoreKey),
+    Token(Arc<LiveToken>, HeaderSet),
 }
 
 impl Permit {
     /// The route.
-    pub fn route(&self) -> &Arc<Route> {
+    pub fn route(&self) -> &Arc<CompiledRoute> {
         &self.route
     }
 
@@ -64,8 +64,7 @@ impl Permit {
     pub fn identity_headers(&self) -> Option<&HeaderSet> {
         match &self.holder {
             Holder::Nobody => None,
-            Holder::Session(live, _) => live.value().headers.get(self.plan),
-            Holder::Token(live) => live.headers(self.plan),
+            Holder::Session(_, headers, _) | Holder::Token(_, headers) => Some(headers),
         }
     }
 
@@ -74,7 +73,7 @@ impl Permit {
         match self.holder {
             Holder::Nobody => RequestOutcome::Anonymous,
             Holder::Session(..) => RequestOutcome::Session,
-            Holder::Token(_) => RequestOutcome::Bearer,
+            Holder::Token(..) => RequestOutcome::Bearer,
         }
     }
 
@@ -128,30 +127,29 @@ fn start_for(start: &str, target: &str) -> String {
 
 impl RelyingParty {
     /// Decides one request. Runs once per request, never on a retry.
-    pub async fn decide(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Decision {
-        let host_is_ours = view.host == self.public_host;
+    pub async fn decide(self: &Arc<Self>, snapshot: &Snapshot, view: &RequestView<'_>, now: SystemTime) -> Decision {
+        let host_is_ours = view.host == snapshot.public_host();
         if let Some(endpoint) = self.own_endpoint(view.target) {
-            if host_is_ours || self.serves(view.host) {
+            if snapshot.serves(view.host) {
                 return Decision::Answer(Box::pin(self.endpoint(endpoint, view, now)).await);
             }
             return self.refuse(Refusal::UnknownHost, view);
         }
-        let route = match self.routes.find(view.host, view.target) {
+        let route = match snapshot.find(view.host, view.target) {
             Found::Route(route) => route,
             Found::NoRoute => return self.refuse(Refusal::NoRoute, view),
             Found::UnknownHost if host_is_ours => return self.refuse(Refusal::NoRoute, view),
             Found::UnknownHost => return self.refuse(Refusal::UnknownHost, view),
         };
-        let plan = self.plan_of_route.get(route.index).copied().unwrap_or(usize::MAX);
         if route.access == Access::Anonymous {
-            return Decision::Forward(Permit { route: Arc::clone(route), holder: Holder::Nobody, plan });
+            return Decision::Forward(Permit { route: Arc::clone(route), holder: Holder::Nobody });
         }
         if let Some(reply) = cors::preflight(view, route) {
             return Decision::Answer(reply);
         }
         let holder = match route.access {
             Access::Anonymous => Ok(Holder::Nobody),
-            Access::Bearer => self.by_token(presented(view.headers), route, view, now).await.map(Holder::Token),
+            Access::Bearer => self.by_token(presented(view.headers), route, snapshot, view, now).await,
             Access::Session => self.by_session(route, view, now).await,
             Access::SessionOrBearer => match presented(view.headers) {
                 Presented::Nothing => self.by_session(route, view, now).await.map_err(|mut reply| {
@@ -160,24 +158,27 @@ impl RelyingParty {
                     }
                     reply
                 }),
-                there => self.by_token(there, route, view, now).await.map(Holder::Token),
+                there => self.by_token(there, route, snapshot, view, now).await,
             },
         };
         match holder {
-            Ok(holder) => Decision::Forward(Permit { route: Arc::clone(route), holder, plan }),
+            Ok(holder) => Decision::Forward(Permit { route: Arc::clone(route), holder }),
             Err(reply) => Decision::Answer(cors::expose(reply, view, route)),
         }
     }
 
     async fn by_session(
         self: &Arc<Self>,
-        route: &Route,
+        route: &CompiledRoute,
         view: &RequestView<'_>,
         now: SystemTime,
     ) -> Result<Holder, Reply> {
         match self.session_of(view, Look::Use, now).await {
             Visitor::SignedIn(live, key) => match route.require.check(live.value().session.identity()) {
-                Ok(()) => Ok(Holder::Session(live, key)),
+                Ok(()) => {
+                    let headers = live.value().headers(route.headers());
+                    Ok(Holder::Session(live, headers, key))
+                }
                 Err(unmet) => {
                     info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
                     Err(self.refusal(Refusal::PolicyUnmet, view))
@@ -348,7 +349,7 @@ impl RelyingParty {
                 StatusCode::UNAUTHORIZED,
                 "unauthenticated",
                 view.request_id,
-                Some(&format!("{}{start}", self.origin_of(view.host))),
+                Some(&format!("{}{start}", self.snapshot.load().origin_of(view.host))),
             )
         };
         if clear {

@@ -51,7 +51,8 @@ impl RelyingParty {
             Ok(remembered) => remembered,
             Err(refusal) => return self.refusal(refusal, view),
         };
-        let start = format!("{}{}/start", self.origin_of(&self.public_host), self.settings.prefix);
+        let snapshot = self.snapshot();
+        let start = format!("{}{}/start", snapshot.origin_of(snapshot.public_host()), self.settings.prefix);
         match with_query(&start, &[("hand_off", &state), ("host", view.host)]) {
             Some(to) => self.redirect_out(Departure { to, cookies }),
             None => self.refusal(Refusal::NotFound, view),
@@ -62,7 +63,8 @@ impl RelyingParty {
     pub(super) fn asked_hand_off(&self, view: &RequestView<'_>) -> Option<HandOff> {
         let state = query_value(view, "hand_off")?;
         let host = query_value(view, "host")?;
-        let known = host != self.public_host && self.serves(&host) && State::parse(&state).is_some();
+        let snapshot = self.snapshot.load();
+        let known = host != snapshot.public_host() && snapshot.serves(&host) && State::parse(&state).is_some();
         known.then_some(HandOff { host, state })
     }
 
@@ -101,7 +103,7 @@ impl RelyingParty {
         let record = self.sealer.seal(Kind::Attempt, key, ticket_id.secret().expose(), &body, &*self.entropy);
         let put = self.store.put(Kind::Attempt, key, &record, TICKET_LIFETIME, now).await;
         put.map_err(|error| self.store_refusal(view, &error))?;
-        let callback = format!("{}{}/callback", self.origin_of(&hand_off.host), self.settings.prefix);
+        let callback = format!("{}{}/callback", self.snapshot.load().origin_of(&hand_off.host), self.settings.prefix);
         let pairs = [("state", hand_off.state.as_str()), ("ticket", ticket_id.to_text().expose())]
             .map(|(name, value)| (name, value.to_owned()));
         let pairs = [(pairs[0].0, pairs[0].1.as_str()), (pairs[1].0, pairs[1].1.as_str())];

@@ -59,7 +59,7 @@ impl RelyingParty {
         // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
         if let Err(wait) = self.meter.take(view.client, now) {
             self.metrics.limit_hits.with_label_values(&["starts_per_minute"]).inc();
-            let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, &self.settings.return_policy).ok());
+            let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, self.snapshot.load().return_policy()).ok());
             return self.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
         }
         // Once, for all that depends on it: a made-up cookie costs one question to the store (F04).
@@ -83,7 +83,7 @@ impl RelyingParty {
             return self.refusal(Refusal::CookieLost, view);
         }
         let return_to = self.return_to(wanted);
-        if view.host != self.public_host {
+        if view.host != self.snapshot.load().public_host() {
             return self.start_elsewhere(view, return_to, now).await;
         }
         let hand_off = match self.asked_hand_off(view) {
@@ -115,7 +115,7 @@ impl RelyingParty {
     /// Where to go afterwards; what is not ours to send anybody to becomes the start page.
     pub(super) fn return_to(&self, wanted: Option<&str>) -> ReturnTo {
         let Some(wanted) = wanted else { return ReturnTo::home() };
-        ReturnTo::parse(wanted, &self.settings.return_policy).unwrap_or_else(|fault| {
+        ReturnTo::parse(wanted, self.snapshot.load().return_policy()).unwrap_or_else(|fault| {
             self.metrics.return_refused.inc();
             info!(code = "redirect_rejected", reason = %fault, "A return address was refused; the start page is used");
             ReturnTo::home()
@@ -153,7 +153,8 @@ impl RelyingParty {
         let ui = ui.as_ref().or(self.settings.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
         let (cookies, state) = self.remember(from, &attempt, now).await?;
         let anew = attempt.recoveries > 0;
-        let to = zenkey::discovery::ui_url(ui, &self.settings.client_id, &self.redirect_uri, &state, anew);
+        let snapshot = self.snapshot.load();
+        let to = zenkey::discovery::ui_url(ui, &self.settings.client_id, snapshot.redirect_uri(), &state, anew);
         Ok(Departure { to, cookies })
     }
 
@@ -180,7 +181,7 @@ impl RelyingParty {
         let to = AuthorizationRequest {
             endpoint: &endpoint,
             client_id: &self.settings.client_id,
-            redirect_uri: &self.redirect_uri,
+            redirect_uri: self.snapshot.load().redirect_uri(),
             scopes: &self.settings.scopes,
             state: &state,
             nonce: &nonce,

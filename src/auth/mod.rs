@@ -21,75 +21,32 @@ mod under_way;
 mod vigil;
 mod who;
 
+use std::borrow::Borrow;
 use std::sync::Arc;
-use std::time::Duration;
 
-use url::Url;
+use arc_swap::ArcSwap;
 
-pub use bearer::{BearerIssuer, BearerSettings};
 pub use binding::MAX_LIVE;
 pub use decide::{Decision, Permit};
 pub use refusal::{Refusal, Words};
 
-use crate::identity::headers::{HeaderPlan, HeaderSet, render_all};
-use crate::provider::{IssuerSettings, Provider};
-use crate::route::RouteTable;
-use crate::route::path::ReturnPolicy;
+use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
+use crate::provider::Provider;
 use crate::secret::{Entropy, sha256};
+use crate::session::Session;
 use crate::session::cache::SessionCache;
-use crate::session::hot::{CachePolicy, LastSeen};
+use crate::session::hot::LastSeen;
 use crate::session::seal::Sealer;
 use crate::session::store::RecordStore;
-use crate::session::{Lifetimes, Session};
+use crate::snapshot::{AuthSettings, Snapshot};
 use crate::telemetry::Metrics;
-use crate::web::cookie::CookieNames;
-
-/// What the story needs to know from the operator.
-#[derive(Debug, Clone)]
-pub struct AuthSettings {
-    /// Origin people reach us by, without a trailing slash: `https://apps.example.com`. Its host is where signing in
-    /// happens; the redirect URI is always built from it, never from what a client sent (A16).
-    pub public_url: Url,
-    /// Prefix of our own addresses. Default `/oauth2`.
-    pub prefix: String,
-    /// Our client id.
-    pub client_id: String,
-    /// Scopes of the authorization request; `openid` is among them.
-    pub scopes: Vec<String>,
-    /// Authentication contexts to ask for, in order of preference; sent explicitly (dossier 20, row 11).
-    pub acr_values: Vec<String>,
-    /// Whether a sign-in that reached none of `acr_values` is refused.
-    pub require_acr: bool,
-    /// Clock skew allowed between us and issuers. Default 60 s.
-    pub skew: Duration,
-    /// The carrier discovery UI; `None` for one fixed issuer.
-    pub discovery_ui: Option<Url>,
-    /// Trusted issuers.
-    pub issuers: Vec<IssuerSettings>,
-    /// Whether attributes are fetched from userinfo.
-    pub userinfo: bool,
-    /// Lifetimes.
-    pub lifetimes: Lifetimes,
-    /// When cached sessions are looked at again.
-    pub cache_policy: CachePolicy,
-    /// Where people may be sent after signing in or out.
-    pub return_policy: ReturnPolicy,
-    /// Names of our cookies.
-    pub cookies: CookieNames,
-    /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
-    pub starts_per_minute: u32,
-    /// Sign-ins that may be under way at once, as far as this process knows. Default 100,000.
-    pub max_attempts: u64,
-    /// Whose access tokens are accepted.
-    pub bearer: BearerSettings,
-}
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
 /// signed-in request formats nothing.
 #[derive(Debug, Clone)]
 pub struct LiveSession {
     session: Session,
-    headers: Box<[HeaderSet]>,
+    headers: RenderedHeaders,
     record: Fingerprint,
 }
 
@@ -102,7 +59,7 @@ fn fingerprint(record: &[u8]) -> Fingerprint {
 
 impl LiveSession {
     /// Renders the headers of every plan for `session`, once. `record` is what it was read from, or sealed into.
-    pub fn new(mut session: Session, record: &[u8], plans: &[HeaderPlan]) -> Self {
+    pub fn new<P: Borrow<HeaderPlan>>(mut session: Session, record: &[u8], plans: &[P]) -> Self {
         let (identity, headers) = render_all(plans, session.identity());
         session.share(identity);
         Self { session, headers, record: fingerprint(record) }
@@ -119,6 +76,12 @@ impl LiveSession {
     pub fn session(&self) -> &Session {
         &self.session
     }
+
+    /// The headers that `plan` writes. They are rendered here only for a session that was loaded under an earlier
+    /// configuration.
+    fn headers(&self, plan: &HeaderPlan) -> HeaderSet {
+        self.headers.of(plan).cloned().unwrap_or_else(|| plan.render(self.session.identity()))
+    }
 }
 
 impl LastSeen for LiveSession {
@@ -129,10 +92,8 @@ impl LastSeen for LiveSession {
 
 /// The Relying Party: everything the sign-in story stands on.
 pub struct RelyingParty {
-    settings: AuthSettings,
-    routes: Arc<RouteTable>,
-    plans: Vec<HeaderPlan>,
-    plan_of_route: Vec<usize>,
+    settings: Arc<AuthSettings>,
+    snapshot: ArcSwap<Snapshot>,
     provider: Arc<dyn Provider>,
     store: Arc<dyn RecordStore>,
     sealer: Sealer,
@@ -142,20 +103,12 @@ pub struct RelyingParty {
     meter: meter::Meter,
     under_way: under_way::UnderWay,
     bearer: bearer::Bearer,
-    public_host: String,
-    redirect_uri: String,
 }
 
 /// The parts a [`RelyingParty`] is built from.
 pub struct Parts {
-    /// Settings.
-    pub settings: AuthSettings,
-    /// Routes.
-    pub routes: Arc<RouteTable>,
-    /// Header plans, each different one once.
-    pub plans: Vec<HeaderPlan>,
-    /// For each route, by its index, which plan it uses.
-    pub plan_of_route: Vec<usize>,
+    /// The configuration.
+    pub snapshot: Arc<Snapshot>,
     /// The way to issuers.
     pub provider: Arc<dyn Provider>,
     /// Where records are kept.
@@ -173,11 +126,9 @@ pub struct Parts {
 impl RelyingParty {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { settings, routes, plans, plan_of_route, provider, store, sealer, cache, entropy, metrics } = parts;
-        let public_host = settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase();
-        let origin = settings.public_url.origin().ascii_serialization();
-        let redirect_uri = format!("{origin}{}/callback", settings.prefix);
-        let bearer = bearer::Bearer::new(&settings.bearer, &routes, &*entropy);
+        let Parts { snapshot, provider, store, sealer, cache, entropy, metrics } = parts;
+        let settings = Arc::clone(snapshot.settings());
+        let bearer = bearer::Bearer::new(&settings.bearer, &*entropy);
         Self {
             meter: meter::Meter::new(settings.starts_per_minute),
             under_way: under_way::UnderWay::new(
@@ -185,9 +136,7 @@ impl RelyingParty {
                 attempt::remembered_for(settings.lifetimes.attempt),
             ),
             settings,
-            routes,
-            plans,
-            plan_of_route,
+            snapshot: ArcSwap::new(snapshot),
             provider,
             store,
             sealer,
@@ -195,14 +144,12 @@ impl RelyingParty {
             entropy,
             metrics,
             bearer,
-            public_host,
-            redirect_uri,
         }
     }
 
-    /// The settings.
-    pub fn settings(&self) -> &AuthSettings {
-        &self.settings
+    /// The configuration that is in force. A request loads it once and goes by it to its end.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
     }
 
     /// The session store, for readiness.
@@ -210,31 +157,12 @@ impl RelyingParty {
         &self.store
     }
 
-    /// The redirect URI registered with every carrier.
-    pub fn redirect_uri(&self) -> &str {
-        &self.redirect_uri
-    }
-
-    /// The origin of one of our hosts: scheme and port of the public URL, that host.
-    fn origin_of(&self, host: &str) -> String {
-        let url = &self.settings.public_url;
-        match url.port() {
-            Some(port) => format!("{}://{host}:{port}", url.scheme()),
-            None => format!("{}://{host}", url.scheme()),
-        }
-    }
-
-    /// Whether `host` is one of ours.
-    fn serves(&self, host: &str) -> bool {
-        host == self.public_host || self.routes.serves(host)
-    }
-
     fn attempts(&self) -> attempt::Attempts<'_> {
         attempt::Attempts { store: &*self.store, sealer: &self.sealer, lifetime: self.settings.lifetimes.attempt }
     }
 
     fn enliven(&self, session: Session, record: &[u8]) -> LiveSession {
-        LiveSession::new(session, record, &self.plans)
+        LiveSession::new(session, record, self.snapshot.load().plans())
     }
 }
 

@@ -110,7 +110,8 @@ impl RelyingParty {
     /// Ends a session and all that were handed over from it to our other hosts: whoever leaves the house has left every
     /// room. Whether the store heard all of it.
     pub(super) async fn end_family(&self, key: StoreKey, now: SystemTime) -> bool {
-        let others = self.routes.hosts().filter(|host| *host != self.public_host);
+        let snapshot = self.snapshot();
+        let others = snapshot.hosts().filter(|host| *host != snapshot.public_host());
         let children = others.map(|host| self.end_child(handed_to(key, host), now));
         let (children, own) = tokio::join!(join_all(children), self.end_key(key, now));
         own && children.into_iter().all(|heard| heard)

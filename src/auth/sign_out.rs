@@ -115,7 +115,7 @@ impl RelyingParty {
             (Some(site), None) => site == "same-origin",
             (Some(site), Some("null")) => site == "same-origin",
             (site, Some(origin)) => {
-                origin == self.origin_of(view.host) && site.is_none_or(|site| site == "same-origin")
+                origin == self.snapshot.load().origin_of(view.host) && site.is_none_or(|site| site == "same-origin")
             }
             (None, None) => false,
         }

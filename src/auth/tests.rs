@@ -8,22 +8,26 @@ use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Method};
 use parking_lot::Mutex;
 use serde_json::json;
+use url::Url;
 
 use super::*;
 use crate::config::Config;
 use crate::oidc::forge::{self, RSA};
 use crate::oidc::jwks::KeySet;
-use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, UserInfo};
+use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens, UserInfo};
 use crate::route::path::NormalTarget;
 use crate::secret::{SecretString, SystemEntropy};
-use crate::session::SessionId;
 use crate::session::cache::CacheLimits;
+use crate::session::hot::CachePolicy;
 use crate::session::memory::MemoryStore;
 use crate::session::seal::SealKeys;
 use crate::session::store::{Kind, Limits};
+use crate::session::{Lifetimes, SessionId};
+use crate::snapshot::BearerSettings;
+use crate::web::cookie::CookieNames;
 use crate::web::{Reply, RequestView};
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const CARRIER: &str = "https://carrier.example";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -100,9 +104,42 @@ impl Provider for Fake {
     }
 }
 
+/// `text`, compiled.
+fn snapshot(text: &str, policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Snapshot {
+    let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+    let lifetimes = Lifetimes::default();
+    let settings = AuthSettings {
+        public_url: config.public_url.clone(),
+        prefix: "/oauth2".to_owned(),
+        client_id: "ccid-a".to_owned(),
+        scopes: vec!["openid".to_owned()],
+        acr_values: vec!["a1".to_owned()],
+        require_acr: true,
+        skew: MINUTE,
+        discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),
+        issuers: vec![IssuerSettings {
+            issuer: CARRIER.to_owned(),
+            allowed_hosts: Vec::new(),
+            algorithms: vec!["RS256".to_owned()],
+            accept_at_jwt_typ: false,
+        }],
+        userinfo: false,
+        cache_policy: policy(CachePolicy::for_lifetimes(&lifetimes)),
+        lifetimes,
+        return_origins: Vec::new(),
+        cookies: CookieNames::default(),
+        starts_per_minute: 60,
+        max_attempts: 100_000,
+        bearer: BearerSettings::default(),
+    };
+    Snapshot::compile(settings, config.routes).unwrap()
+}
+
 /// A gateway's story, and a browser that knows how to keep cookies of two hosts.
 struct Story {
     party: Arc<RelyingParty>,
+    /// Another configuration than the one it began with.
+    snapshot: Option<Arc<Snapshot>>,
     provider: Arc<Fake>,
     now: SystemTime,
     jar: Vec<(&'static str, String, String)>,
@@ -114,39 +151,10 @@ impl Story {
     }
 
     fn with(policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Self {
-        let (config, _) = Config::parse(CONFIG, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
-        let lifetimes = Lifetimes::default();
-        let routes = Arc::new(RouteTable::compile_beside("/oauth2", config.routes.clone()).unwrap());
-        let settings = AuthSettings {
-            public_url: config.public_url.clone(),
-            prefix: "/oauth2".to_owned(),
-            client_id: "ccid-a".to_owned(),
-            scopes: vec!["openid".to_owned()],
-            acr_values: vec!["a1".to_owned()],
-            require_acr: true,
-            skew: MINUTE,
-            discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),
-            issuers: vec![IssuerSettings {
-                issuer: CARRIER.to_owned(),
-                allowed_hosts: Vec::new(),
-                algorithms: vec!["RS256".to_owned()],
-                accept_at_jwt_typ: false,
-            }],
-            userinfo: false,
-            cache_policy: policy(CachePolicy::for_lifetimes(&lifetimes)),
-            lifetimes,
-            return_policy: ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap(),
-            cookies: CookieNames::default(),
-            starts_per_minute: 60,
-            max_attempts: 100_000,
-            bearer: BearerSettings::default(),
-        };
+        let snapshot = Arc::new(snapshot(CONFIG, policy));
         let provider = Arc::new(Fake::default());
         let party = Arc::new(RelyingParty::new(Parts {
-            settings,
-            plan_of_route: vec![0; routes.routes().len()],
-            plans: vec![HeaderPlan::compile(&config.routes[0].identity_headers).unwrap()],
-            routes,
+            snapshot,
             provider: Arc::clone(&provider) as Arc<dyn Provider>,
             store: Arc::new(MemoryStore::new(Limits::default())),
             sealer: Sealer::new(SealKeys::default()),
@@ -154,7 +162,13 @@ impl Story {
             entropy: Arc::new(SystemEntropy),
             metrics: Arc::new(Metrics::new()),
         }));
-        Self { party, provider, now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000), jar: Vec::new() }
+        Self {
+            party,
+            snapshot: None,
+            provider,
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
+            jar: Vec::new(),
+        }
     }
 
     async fn ask(&mut self, method: Method, url: &str) -> Decision {
@@ -170,7 +184,8 @@ impl Story {
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
         let view = RequestView { method: &method, host, target: &target, headers: &headers, client, request_id: "r" };
         *self.provider.now.lock() = Some(self.now);
-        let decision = self.party.decide(&view, self.now).await;
+        let snapshot = self.snapshot.clone().unwrap_or_else(|| self.party.snapshot());
+        let decision = self.party.decide(&snapshot, &view, self.now).await;
         if let Decision::Answer(reply) = &decision {
             for (_, cookie) in reply.headers.iter().filter(|(name, _)| *name == SET_COOKIE) {
                 let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
@@ -284,6 +299,26 @@ async fn a_sign_in_nobody_remembers_any_more_is_unknown() {
     story.wait(2 * Lifetimes::default().attempt);
     let reply = story.get(&back).await;
     assert!(String::from_utf8_lossy(&reply.body).contains("login_unknown"));
+}
+
+// RB13: were headers found by a number in a list beside the routes, the second configuration's route would be told
+// what the first one's was, or nothing.
+#[tokio::test]
+async fn a_person_who_signed_in_under_another_configuration_is_told_by_the_headers_of_this_one() {
+    let mut story = Story::begin();
+    story.sign_in().await;
+    let names = async |story: &mut Story| {
+        let Decision::Forward(permit) = story.ask(Method::GET, "https://apps.example/app").await else { panic!() };
+        let set = permit.identity_headers().unwrap();
+        set.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect::<Vec<_>>()
+    };
+    let before = names(&mut story).await;
+    assert!(before.iter().any(|header| header == "x-zenkey-sub: somebody"), "{before:?}");
+    let text = CONFIG.replace("access: session,", "access: session, identity_headers: { preset: remote-user },");
+    story.snapshot = Some(Arc::new(snapshot(&text, |policy| policy)));
+    assert_eq!(names(&mut story).await, ["remote-user: somebody"]);
+    story.snapshot = None;
+    assert_eq!(names(&mut story).await, before);
 }
 
 // F05

@@ -21,8 +21,8 @@ impl RelyingParty {
     pub async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
         let (opened, key) = match permit.holder() {
             Holder::Nobody => return true,
-            Holder::Session(opened, key) => (opened, *key),
-            Holder::Token(token) => return token.is_live(now),
+            Holder::Session(opened, _, key) => (opened, *key),
+            Holder::Token(token, _) => return token.is_live(now),
         };
         // The copy at hand may have been replaced since the stream was opened, and hears of no use any more.
         let hot = self.cache.get(&key).unwrap_or_else(|| Arc::clone(opened));

@@ -78,7 +78,7 @@ impl RelyingParty {
             Visitor::SignedIn(live, _) => live,
             Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
             visitor @ (Visitor::NoCookie | Visitor::DeadCookie) => {
-                let start = format!("{}{}/start", self.origin_of(view.host), self.settings.prefix);
+                let start = format!("{}{}/start", self.snapshot.load().origin_of(view.host), self.settings.prefix);
                 let mut reply = error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
                 if matches!(visitor, Visitor::DeadCookie) {
                     reply.add_cookie(clear_cookie(&self.settings.cookies.session));

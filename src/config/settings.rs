@@ -8,12 +8,12 @@ use url::Url;
 
 use super::fault::Place;
 use super::secret_ref::SecretSource;
-use crate::auth::BearerSettings;
 use crate::provider::ProviderSettings;
 use crate::route::RouteSettings;
 use crate::route::network::Network;
 use crate::secret::SecretString;
 use crate::session::Lifetimes;
+use crate::snapshot::BearerSettings;
 use crate::telemetry::log::LogSettings;
 
 /// The whole configuration.

@@ -1,6 +1,7 @@
 //! What one request carries from phase to phase.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
@@ -9,6 +10,7 @@ use http::HeaderValue;
 use super::body_rate::BodyPace;
 use crate::auth::Permit;
 use crate::route::path::NormalTarget;
+use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::Reply;
 
@@ -80,6 +82,8 @@ pub(super) struct Context {
     /// The same moment by the clock on the wall: what every decision about this request goes by.
     pub(super) received_at: SystemTime,
     pub(super) request_id: RequestId,
+    /// The configuration that this request goes by, to its end.
+    pub(super) snapshot: Arc<Snapshot>,
     /// The other end of the connection.
     pub(super) peer: Peer,
     /// The client, after the trusted-proxy rule.
@@ -103,11 +107,12 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(request_id: RequestId) -> Self {
+    pub(super) fn new(request_id: RequestId, snapshot: Arc<Snapshot>) -> Self {
         Self {
             started: Instant::now(),
             received_at: SystemTime::now(),
             request_id,
+            snapshot,
             peer: Peer::default(),
             client: IpAddr::from([0, 0, 0, 0]),
             behind_proxy: false,

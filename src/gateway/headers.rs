@@ -10,6 +10,7 @@ use super::context::Context;
 use crate::auth::Permit;
 use crate::identity::headers::{Forwarding, HeaderSet, Reserved};
 use crate::route::path::NormalTarget;
+use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
 use crate::web::cookie::{CookieNames, CookieUpstream, sanitize_upstream_set_cookie, strip_cookies};
 
@@ -28,17 +29,27 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How many headers we write beside those that say who is there.
 const OURS: usize = 4;
 
-/// What is removed and written on every request, compiled at start.
-pub(super) struct HeaderRules {
-    pub(super) reserved: Reserved,
-    pub(super) cookies: CookieNames,
+/// What is removed and written on every request, as the configuration says it.
+pub(super) struct HeaderRules<'a> {
+    reserved: &'a Reserved,
+    cookies: &'a CookieNames,
     /// `http` or `https`: how people reach us, from the public URL.
-    pub(super) scheme: &'static str,
+    scheme: &'static str,
     /// `:port` of the public URL; empty for the scheme's own.
-    pub(super) port: String,
+    port: &'a str,
 }
 
-impl HeaderRules {
+impl<'a> HeaderRules<'a> {
+    /// The rules of a configuration.
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        Self {
+            reserved: snapshot.reserved(),
+            cookies: &snapshot.settings().cookies,
+            scheme: snapshot.scheme(),
+            port: snapshot.port(),
+        }
+    }
+
     /// Strips, then injects.
     ///
     /// If a reserved name survived in any spelling that a back end folds to the same variable, a client could write
@@ -69,7 +80,7 @@ impl HeaderRules {
         let hop = self.forwarded_for(headers, context);
         let proto = self.forwarded_proto(headers, context);
         self.strip(headers, permit, metrics);
-        match strip_cookies(headers, &self.cookies) {
+        match strip_cookies(headers, self.cookies) {
             CookieUpstream::Unchanged => {}
             CookieUpstream::Joined(value) => {
                 headers.insert(header::COOKIE, value);
@@ -169,11 +180,11 @@ impl HeaderRules {
     /// in or out, or to fix the session of a later visitor.
     pub(super) fn clean_response(&self, response: &mut ResponseHeader, metrics: &Metrics) -> pingora::Result<()> {
         let cookies = response.headers.get_all(header::SET_COOKIE);
-        if !cookies.iter().any(|value| sanitize_upstream_set_cookie(value, &self.cookies)) {
+        if !cookies.iter().any(|value| sanitize_upstream_set_cookie(value, self.cookies)) {
             return Ok(());
         }
         let (ours, theirs): (Vec<_>, Vec<_>) =
-            cookies.iter().cloned().partition(|value| sanitize_upstream_set_cookie(value, &self.cookies));
+            cookies.iter().cloned().partition(|value| sanitize_upstream_set_cookie(value, self.cookies));
         metrics.upstream_cookies_dropped.inc_by(u64::try_from(ours.len()).unwrap_or(0));
         response.remove_header(&header::SET_COOKIE);
         for value in theirs {

@@ -14,10 +14,10 @@ pub mod head;
 mod head_watch;
 mod headers;
 mod listener;
+mod peer;
 mod proxy;
 mod reply;
 mod server;
-mod upstream;
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
 use super::context::{Context, Peer, RequestId};
 use super::headers::{HeaderRules, forget_spelling};
-use super::upstream::WEBSOCKET_IDLE;
+use super::peer::{WEBSOCKET_IDLE, peer_of};
 use super::{GatewaySettings, guarded_stream, reply};
 use crate::auth::{Decision, Permit, Refusal, RelyingParty};
 use crate::route::path::NormalTarget;
@@ -37,8 +37,6 @@ const VIGIL: Duration = Duration::from_millis(900);
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
     pub(super) party: Arc<RelyingParty>,
-    pub(super) peers: Vec<Option<HttpPeer>>,
-    pub(super) rules: HeaderRules,
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ids: Arc<AtomicU64>,
@@ -147,7 +145,7 @@ impl ProxyHttp for Gateway {
     type CTX = Box<Context>;
 
     fn new_ctx(&self) -> Self::CTX {
-        Box::new(Context::new(RequestId::next(&self.ids)))
+        Box::new(Context::new(RequestId::next(&self.ids), self.party.snapshot()))
     }
 
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
@@ -174,11 +172,12 @@ impl ProxyHttp for Gateway {
         let Some(target) = context.target.take() else {
             return Err(Error::explain(ErrorType::InternalError, "a request without a target was let in"));
         };
-        let decision = self.party.decide(&view(session, context, &target), context.received_at).await;
+        let decision =
+            self.party.decide(&context.snapshot, &view(session, context, &target), context.received_at).await;
         let decision = match decision {
             Decision::Forward(permit) if self.too_large(session, permit.route().max_body) => {
                 let view = view(session, context, &target);
-                Decision::Answer(Refusal::BodyTooLarge.reply(&view, self.party.settings().prefix.as_str()).closing())
+                Decision::Answer(Refusal::BodyTooLarge.reply(&view, &context.snapshot.settings().prefix).closing())
             }
             decision => decision,
         };
@@ -204,12 +203,7 @@ impl ProxyHttp for Gateway {
     async fn upstream_peer(&self, session: &mut Session, context: &mut Box<Context>) -> Result<Box<HttpPeer>> {
         let no_permit = || Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream");
         let route = context.permit.as_ref().map(Permit::route).ok_or_else(no_permit)?;
-        let peer = self.peers.get(route.index).and_then(Option::as_ref).ok_or_else(no_permit)?;
-        let mut peer = Box::new(peer.clone());
-        if route.websocket && session.is_upgrade_req() {
-            peer.options.read_timeout = Some(WEBSOCKET_IDLE);
-        }
-        Ok(peer)
+        Ok(peer_of(route.upstream(), route.websocket && session.is_upgrade_req()))
     }
 
     async fn upstream_request_filter(
@@ -221,7 +215,7 @@ impl ProxyHttp for Gateway {
         let (Some(permit), Some(target)) = (&context.permit, &context.target) else {
             return Err(Error::explain(ErrorType::InternalError, "a request without a permit was about to be sent"));
         };
-        self.rules.prepare(upstream, context, permit, target, &self.metrics)
+        HeaderRules::of(&context.snapshot).prepare(upstream, context, permit, target, &self.metrics)
     }
 
     async fn request_body_filter(
@@ -280,7 +274,7 @@ impl ProxyHttp for Gateway {
             error.as_up();
             return Err(error);
         }
-        self.rules.clean_response(response, &self.metrics)
+        HeaderRules::of(&context.snapshot).clean_response(response, &self.metrics)
     }
 
     fn suppress_error_log(&self, _session: &Session, _context: &Box<Context>, _error: &Error) -> bool {
@@ -311,7 +305,7 @@ impl ProxyHttp for Gateway {
         warn!(request_id = context.request_id.as_str(), route, code = refusal.words().code, reason = %error.etype().as_str(), "Request failed");
         if session.response_written().is_none() {
             let answer = match &context.target {
-                Some(target) => refusal.reply(&view(session, context, target), &self.party.settings().prefix),
+                Some(target) => refusal.reply(&view(session, context, target), &context.snapshot.settings().prefix),
                 None => refusal.unjudged_reply(context.request_id.as_str(), false),
             };
             if reply::write(session, answer.closing()).await.is_err() {

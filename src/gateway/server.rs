@@ -16,17 +16,14 @@ use pingora::services::listening::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::GatewaySettings;
 use super::access_log::AccessLog;
 use super::admin::Admin;
 use super::connections::Connections;
 use super::framework_error::FrameworkErrorReplacement;
-use super::headers::HeaderRules;
 use super::listener::{GuardedApp, bind, hand_over};
 use super::proxy::Gateway;
-use super::{GatewaySettings, upstream};
 use crate::auth::RelyingParty;
-use crate::identity::headers::Reserved;
-use crate::route::RouteTable;
 use crate::secret::Entropy;
 use crate::telemetry::Metrics;
 
@@ -36,10 +33,6 @@ pub struct GatewayParts {
     pub settings: GatewaySettings,
     /// The story.
     pub party: Arc<RelyingParty>,
-    /// Routes.
-    pub routes: Arc<RouteTable>,
-    /// Names that clients may not send.
-    pub reserved: Reserved,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Dice, for the start of the request ids.
@@ -97,7 +90,7 @@ impl Sockets {
 /// # Errors
 /// If the system has no thread for the access log.
 pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway> {
-    let GatewayParts { settings, party, routes, reserved, metrics, entropy } = parts;
+    let GatewayParts { settings, party, metrics, entropy } = parts;
     let Sockets { public: (address, public), private: (admin_address, private) } = sockets;
     let fds = hand_over([(address, public), (admin_address, private)]);
     let trusted = settings.trusted_proxies.clone();
@@ -109,13 +102,8 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let replacement = Arc::new(FrameworkErrorReplacement { ids: Arc::clone(&ids), metrics: Arc::clone(&metrics) });
 
     let access_log = settings.access_log.map(AccessLog::start).transpose()?;
-    let scheme = if party.settings().public_url.scheme() == "https" { "https" } else { "http" };
-    let port = party.settings().public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    let cookies = party.settings().cookies.clone();
     let gateway = Gateway {
         party: Arc::clone(&party),
-        peers: routes.routes().iter().map(|route| upstream::peer_of(route)).collect(),
-        rules: HeaderRules { reserved, cookies, scheme, port },
         settings,
         metrics: Arc::clone(&metrics),
         ids,

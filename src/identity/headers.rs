@@ -14,7 +14,7 @@ mod reserved;
 mod tests;
 
 pub use plan::{HeaderFault, HeaderPlan};
-pub use render::{HeaderSet, MAX_SET, MAX_VALUE, render_all};
+pub use render::{HeaderSet, MAX_SET, MAX_VALUE, RenderedHeaders, render_all};
 pub use reserved::{FORWARDING, Forwarding, Reserved};
 
 /// A family of headers that apps already know.

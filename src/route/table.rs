@@ -9,7 +9,6 @@ mod prefixes;
 mod tests;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -80,22 +79,29 @@ impl Deref for Route {
     }
 }
 
+impl AsRef<Route> for Route {
+    fn as_ref(&self) -> &Route {
+        self
+    }
+}
+
 /// The answer to "whose request is this?".
-#[derive(Debug, Clone, Copy)]
-pub enum Found<'a> {
+#[derive(Debug)]
+pub enum Found<'a, R = Route> {
     /// This route judges it.
-    Route(&'a Arc<Route>),
+    Route(&'a Arc<R>),
     /// The host is ours, but no route covers the path, or two do, depending on how one reads it: 403.
     NoRoute,
     /// Nobody configured this host: 421, there is no default (H14).
     UnknownHost,
 }
 
-/// Routes by host. Immutable; a reload compiles another one.
+/// Routes by host. Immutable; a reload compiles another one. `R` is what a route is to whoever asks: its place and
+/// settings alone, or with all that is compiled from them.
 #[derive(Debug)]
-pub struct RouteTable {
-    routes: Box<[Arc<Route>]>,
-    hosts: HashMap<Box<str>, Prefixes>,
+pub struct RouteTable<R = Route> {
+    routes: Box<[Arc<R>]>,
+    hosts: HashMap<Box<str>, Prefixes<R>>,
 }
 
 impl RouteTable {
@@ -106,9 +112,21 @@ impl RouteTable {
 
     /// Compiles routes beside another reserved prefix.
     pub fn compile_beside(reserved_prefix: &str, settings: Vec<RouteSettings>) -> Result<Self, Vec<RouteFault>> {
+        let settings = settings.into_iter().map(|settings| (settings, ())).collect();
+        Self::compile_with(reserved_prefix, settings, |route, ()| route)
+    }
+}
+
+impl<R: AsRef<Route>> RouteTable<R> {
+    /// Compiles routes, each with what belongs to it: `complete` makes one of both.
+    pub fn compile_with<T>(
+        reserved_prefix: &str,
+        settings: Vec<(RouteSettings, T)>,
+        complete: impl Fn(Route, T) -> R,
+    ) -> Result<Self, Vec<RouteFault>> {
         let mut faults = Vec::new();
-        let mut routes: Vec<Arc<Route>> = Vec::with_capacity(settings.len());
-        for (index, settings) in settings.into_iter().enumerate() {
+        let mut routes: Vec<Arc<R>> = Vec::with_capacity(settings.len());
+        for (index, (settings, with)) in settings.into_iter().enumerate() {
             if let Some(fault) = host_fault(&settings.host, index) {
                 faults.push(fault);
             }
@@ -119,17 +137,18 @@ impl RouteTable {
                     continue;
                 }
             };
-            match routes.iter().find(|other| other.host == route.host && other.prefix == route.prefix) {
+            let known = routes.iter().map(|other| (**other).as_ref());
+            match known.into_iter().find(|other| other.host == route.host && other.prefix == route.prefix) {
                 Some(first) => faults.push(RouteFault::Duplicate { first: first.index, second: index }),
-                None => routes.push(Arc::new(route)),
+                None => routes.push(Arc::new(complete(route, with))),
             }
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mut hosts: HashMap<Box<str>, Vec<Arc<Route>>> = HashMap::new();
+        let mut hosts: HashMap<Box<str>, Vec<Arc<R>>> = HashMap::new();
         for route in &routes {
-            hosts.entry(route.host.as_str().into()).or_default().push(Arc::clone(route));
+            hosts.entry((**route).as_ref().host.as_str().into()).or_default().push(Arc::clone(route));
         }
         let hosts = hosts.into_iter().map(|(host, routes)| (host, Prefixes::new(routes))).collect();
         Ok(Self { routes: routes.into(), hosts })
@@ -141,13 +160,13 @@ impl RouteTable {
     /// Path parameters are where apps disagree: to a servlet container `/admin;x` is `/admin`, to others it is a name
     /// of its own. If the two readings lead to two routes, neither is taken; else a guest of `/` could be let into
     /// `/admin` by a semicolon.
-    pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_> {
+    pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_, R> {
         let Some(routes) = self.hosts.get(host) else {
             return Found::UnknownHost;
         };
         let by = |reading| routes.find(&target.decoded_path(reading, routes.reach()));
         let found = by(Reading::Plain);
-        if target.has_parameters() && by(Reading::WithoutParameters).map(|r| r.index) != found.map(|r| r.index) {
+        if target.has_parameters() && by(Reading::WithoutParameters).map(Arc::as_ptr) != found.map(Arc::as_ptr) {
             return Found::NoRoute;
         }
         found.map_or(Found::NoRoute, Found::Route)
@@ -164,31 +183,8 @@ impl RouteTable {
     }
 
     /// All routes in the order of the configuration.
-    pub fn routes(&self) -> &[Arc<Route>] {
+    pub fn routes(&self) -> &[Arc<R>] {
         &self.routes
-    }
-
-    /// The table in the order in which it is asked, for people: a line a route, hosts by name, most specific first.
-    pub fn effective_table(&self) -> String {
-        let mut hosts: Vec<_> = self.hosts.iter().collect();
-        hosts.sort_by_key(|(host, _)| *host);
-        let places = hosts.iter().flat_map(|(_, routes)| routes.routes());
-        let width = places.map(|route| route.host.len() + route.path.len()).max().unwrap_or_default();
-        let accesses = self.routes.iter().map(|route| route.access.as_str().len());
-        let access_width = accesses.max().unwrap_or_default();
-        let mut table = String::new();
-        for (host, routes) in hosts {
-            for route in routes.routes() {
-                let place = format!("{host}{}", route.path);
-                let upstream = format!("{}:{}", route.upstream.host, route.upstream.port);
-                let access = route.access.as_str();
-                // Writing into a String cannot fail.
-                let _ = writeln!(table, "{place:width$}  {access:access_width$}  {upstream}  ({})", route.name);
-            }
-            let open = routes.routes().any(|route| route.prefix.is_empty());
-            let _ = if open { Ok(()) } else { writeln!(table, "{:width$}  refused", format!("{host}/")) };
-        }
-        table
     }
 }
 

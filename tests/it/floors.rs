@@ -16,12 +16,14 @@ const FLOORS: &[(&str, u8)] = &[
     ("zenkey", 4),
     ("policy", 4),
     ("session", 5),
-    ("auth", 6),
-    ("gateway", 7),
-    ("config", 8),
-    ("app", 9),
-    ("demo", 10),
-    ("cli", 11),
+    ("upstream", 5),
+    ("snapshot", 6),
+    ("auth", 7),
+    ("gateway", 8),
+    ("config", 9),
+    ("app", 10),
+    ("demo", 11),
+    ("cli", 12),
 ];
 
 /// Ways between rooms that the plan allows beside the floors: each with its reason.

@@ -1,14 +1,15 @@
 //! Access tokens: distinct issuers, audiences that no sign-in uses, routes that demand what can be had.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::provider::Provider;
 use super::{Resolver, count, values};
-use crate::auth::{BearerIssuer, BearerSettings};
 use crate::config::fault::shown;
 use crate::config::file::{BearerFile, BearerIssuerFile, List, RouteFile};
 use crate::provider::{FederationSettings, IssuerSettings, TokenIssuerSettings};
 use crate::route::{Access, TokenDemand};
+use crate::snapshot::{BearerIssuer, BearerSettings};
 
 /// What the section says, for its two consumers.
 #[derive(Default)]
@@ -55,13 +56,13 @@ impl Resolver<'_> {
                         ID tokens; let it name the API by another audience";
             self.fault(&format!("{key}.audiences"), text);
         }
-        bearer.settings.issuers.push(BearerIssuer {
+        bearer.settings.issuers.push(Arc::new(BearerIssuer {
             issuer: issuer.clone(),
             audiences,
             trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
             algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
             accept_untyped,
-        });
+        }));
         bearer.key_issuers.push(TokenIssuerSettings {
             issuer: issuer.clone(),
             jwks_uri: file.jwks_uri.as_ref().map(|uri| uri.0.0.clone()),

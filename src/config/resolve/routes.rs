@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::provider::Provider;
 use super::{Resolver, origins, time, values};
-use crate::auth::BearerSettings;
 use crate::config::fault::shown;
 use crate::config::file::{
     AccessWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile, RouteFile,
@@ -16,6 +15,7 @@ use crate::identity::headers::{Encoding, HeaderFault, HeaderPlan, HeaderRule, Id
 use crate::policy::Requirement;
 use crate::provider::FederationSettings;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
+use crate::snapshot::BearerSettings;
 
 /// What all routes of a file have in common.
 struct Common<'a> {

@@ -1,7 +1,7 @@
 //! Promises about access tokens in the file.
 
 use super::*;
-use crate::auth::BearerIssuer;
+use crate::snapshot::BearerIssuer;
 
 const BEARER: &str = "\
 bearer:
@@ -33,7 +33,7 @@ fn a_route_for_tokens_has_strict_defaults() {
         algorithms: vec!["RS256".into()],
         accept_untyped: false,
     };
-    assert_eq!(config.bearer.issuers, [issuer]);
+    assert_eq!(config.bearer.issuers, [std::sync::Arc::new(issuer)]);
     assert_eq!((config.bearer.cache_entries, config.bearer.failures_per_minute), (100_000, 60));
     assert_eq!(config.provider.token_issuers[0].jwks_uri, None);
     let [route] = config.routes.as_slice() else { panic!("one route") };

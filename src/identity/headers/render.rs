@@ -3,7 +3,7 @@
 //! A value that was cut would be another value, and perhaps another person's; so whatever does not fit is left out
 //! whole, and counted.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -99,12 +99,25 @@ impl fmt::Debug for HeaderSet {
 /// how many there are, how many were left out, and where the first of them stands, in eight bytes.
 const END: usize = 8;
 
+/// The identity headers of one person, for each plan that they were rendered for.
+#[derive(Debug, Clone, Default)]
+pub struct RenderedHeaders(Box<[HeaderSet]>);
+
+impl RenderedHeaders {
+    /// The set of `plan`; `None` if the person's headers were rendered for other plans, those of an earlier
+    /// configuration.
+    pub fn of(&self, plan: &HeaderPlan) -> Option<&HeaderSet> {
+        self.0.iter().find(|set| Arc::ptr_eq(&set.names, &plan.names))
+    }
+}
+
 /// Renders the headers of every plan for one identity, and gives the identity back as it lies beside them.
-pub fn render_all(plans: &[HeaderPlan], identity: &Identity) -> (Identity, Box<[HeaderSet]>) {
+pub fn render_all<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> (Identity, RenderedHeaders) {
+    let plans: Vec<&HeaderPlan> = plans.iter().map(Borrow::borrow).collect();
     let head = identity.head();
     let mut memory = Memory { identity: identity.packed(), written: identity.packed().to_vec(), values: Vec::new() };
     let mut ends = Vec::with_capacity(plans.len());
-    for plan in plans {
+    for plan in &plans {
         render(plan, &head, &mut memory);
         ends.push(memory.written.len());
     }
@@ -113,7 +126,7 @@ pub fn render_all(plans: &[HeaderPlan], identity: &Identity) -> (Identity, Box<[
     let written = Bytes::copy_from_slice(&written);
     let sets = plans.iter().zip(ends);
     let sets = sets.map(|(plan, end)| HeaderSet { names: Arc::clone(&plan.names), written: written.slice(..end) });
-    (identity.moved_to(&written), sets.collect())
+    (identity.moved_to(&written), RenderedHeaders(sets.collect()))
 }
 
 /// The one piece of memory while it grows.
@@ -178,7 +191,7 @@ fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>) {
 impl HeaderSet {
     pub(super) fn render(plan: &HeaderPlan, identity: &Identity) -> Self {
         let (_, sets) = render_all(std::slice::from_ref(plan), identity);
-        sets.into_iter().next().unwrap_or_default()
+        sets.0.into_iter().next().unwrap_or_default()
     }
 
     /// Names and values in the plan's order. Values share the memory of the set, and are marked sensitive, so that no

@@ -9,33 +9,34 @@ use std::sync::Arc;
 use super::Route;
 
 /// See the module's page.
-#[derive(Debug, Default)]
-pub(super) struct Prefixes(Box<[SameLength]>);
+#[derive(Debug)]
+pub(super) struct Prefixes<R>(Box<[SameLength<R>]>);
 
 /// Routes whose prefixes are equally long.
 #[derive(Debug)]
-struct SameLength {
+struct SameLength<R> {
     length: usize,
     /// The prefixes, sorted, one after another in one piece of memory.
     prefixes: Box<[u8]>,
     /// Their routes, in the same order.
-    routes: Box<[Arc<Route>]>,
+    routes: Box<[Arc<R>]>,
 }
 
-impl Prefixes {
+impl<R: AsRef<Route>> Prefixes<R> {
     /// No two of `routes` have the same prefix.
-    pub(super) fn new(mut routes: Vec<Arc<Route>>) -> Self {
-        routes.sort_by(|a, b| b.prefix.len().cmp(&a.prefix.len()).then_with(|| a.prefix.cmp(&b.prefix)));
-        let groups = routes.chunk_by(|a, b| a.prefix.len() == b.prefix.len()).map(|group| SameLength {
-            length: group.first().map_or(0, |route| route.prefix.len()),
-            prefixes: group.iter().flat_map(|route| route.prefix.iter().copied()).collect(),
+    pub(super) fn new(mut routes: Vec<Arc<R>>) -> Self {
+        let prefix = |route: &Arc<R>| (**route).as_ref().prefix.clone();
+        routes.sort_by_cached_key(|route| (usize::MAX - prefix(route).len(), prefix(route)));
+        let groups = routes.chunk_by(|a, b| prefix(a).len() == prefix(b).len()).map(|group| SameLength {
+            length: group.first().map_or(0, |route| prefix(route).len()),
+            prefixes: group.iter().flat_map(|route| prefix(route).into_vec()).collect(),
             routes: group.into(),
         });
         Self(groups.collect())
     }
 
     /// The route with the longest prefix that covers `path` (percent-decoded) by whole segments.
-    pub(super) fn find(&self, path: &[u8]) -> Option<&Arc<Route>> {
+    pub(super) fn find(&self, path: &[u8]) -> Option<&Arc<R>> {
         self.0.iter().find_map(|group| group.find(path))
     }
 
@@ -43,15 +44,10 @@ impl Prefixes {
     pub(super) fn reach(&self) -> usize {
         self.0.first().map_or(0, |longest| longest.length) + 1
     }
-
-    /// Most specific first, those of one length by name.
-    pub(super) fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.0.iter().flat_map(|group| group.routes.iter())
-    }
 }
 
-impl SameLength {
-    fn find(&self, path: &[u8]) -> Option<&Arc<Route>> {
+impl<R> SameLength<R> {
+    fn find(&self, path: &[u8]) -> Option<&Arc<R>> {
         let (head, rest) = path.split_at_checked(self.length)?;
         if rest.first().is_some_and(|next| *next != b'/') {
             return None;

@@ -228,24 +228,6 @@ fn a_host_is_written_as_requests_are_compared_with_it() {
     assert_eq!(fault, [RouteFault::EmptyHost { index: 0 }]);
 }
 
-#[test]
-fn the_effective_table_is_in_the_order_of_asking() {
-    // Q07
-    let settings = vec![
-        route("b.test", "/x", Access::Session),
-        route("a.test", "/", Access::Anonymous),
-        route("a.test", "/admin/", Access::Session),
-    ];
-    let shown = RouteTable::compile(settings).unwrap().effective_table();
-    assert_eq!(
-        shown,
-        "a.test/admin  session    127.0.0.1:3000  (a.test/admin/)\n\
-         a.test/       anonymous  127.0.0.1:3000  (a.test/)\n\
-         b.test/x      session    127.0.0.1:3000  (b.test/x)\n\
-         b.test/       refused\n"
-    );
-}
-
 /// How a forgiving app could read a path: decoded as often as it pleases, parameters cut off, empty and dot segments
 /// resolved. Written without looking at the product's own readings.
 fn forgiving(path: &str, rounds: usize, cut: bool) -> Vec<String> {

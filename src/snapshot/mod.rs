@@ -1,0 +1,244 @@
+//! One configuration, compiled: everything that a request is judged by, in one piece that never changes.
+//!
+//! A request loads the snapshot once and goes by it to its end, so that no request is judged by half of one configuration
+//! and half of the next. What a running gateway learns (sessions, key sets, budgets) lives beside the snapshot and
+//! outlasts it.
+
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use self::settings::AuthSettings;
+pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
+use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
+use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault};
+use crate::route::{Found, Route, RouteFault, RouteSettings, RouteTable};
+use crate::upstream::Upstream;
+
+/// Why a configuration cannot be compiled. Numbers are places in the list of routes, from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotFault {
+    /// A mapping of identity headers cannot be used.
+    #[error("routes[{index}].identity_headers: {fault}")]
+    Headers {
+        /// Which route.
+        index: usize,
+        /// What is wrong with its mapping.
+        fault: HeaderFault,
+    },
+    /// An origin to return to, or the prefix of our own addresses, cannot be used.
+    #[error("sign_in.return_origins: {0}")]
+    Return(ReturnPolicyFault),
+    /// A route, or two of them, cannot be used.
+    #[error(transparent)]
+    Route(#[from] RouteFault),
+    /// The host of an upstream has no address.
+    #[error("routes[{index}].upstream: the host has no address")]
+    Upstream {
+        /// Which route.
+        index: usize,
+    },
+}
+
+/// One route with all that it needs at run time. Reads as its settings: `route.access`, `route.name`.
+///
+/// There is no way to make one without its header plan, its token rule and its upstream: were any of them looked up by a
+/// number in a list beside the routes, a list of another configuration could forward a protected route without identity
+/// headers, or with those of another route.
+#[derive(Debug)]
+pub struct CompiledRoute {
+    route: Route,
+    headers: Arc<HeaderPlan>,
+    tokens: TokenRule,
+    upstream: Upstream,
+}
+
+impl CompiledRoute {
+    /// Which identity headers its upstream gets.
+    pub fn headers(&self) -> &Arc<HeaderPlan> {
+        &self.headers
+    }
+
+    /// Which access tokens it takes.
+    pub fn tokens(&self) -> &TokenRule {
+        &self.tokens
+    }
+
+    /// Where its requests go.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
+impl AsRef<Route> for CompiledRoute {
+    fn as_ref(&self) -> &Route {
+        &self.route
+    }
+}
+
+impl Deref for CompiledRoute {
+    type Target = RouteSettings;
+
+    fn deref(&self) -> &RouteSettings {
+        &self.route.settings
+    }
+}
+
+/// See the module's page.
+pub struct Snapshot {
+    generation: u64,
+    settings: Arc<AuthSettings>,
+    return_policy: ReturnPolicy,
+    routes: RouteTable<CompiledRoute>,
+    plans: Arc<[Arc<HeaderPlan>]>,
+    reserved: Reserved,
+    public_host: String,
+    port: String,
+    redirect_uri: String,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// The next generation: snapshots of one process are numbered from 1 in the order in which they were compiled.
+fn next_generation() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+impl Snapshot {
+    /// Compiles a configuration.
+    ///
+    /// # Errors
+    /// All faults together, those of header mappings first; nothing is left half compiled.
+    pub fn compile(settings: AuthSettings, routes: Vec<RouteSettings>) -> Result<Self, Vec<SnapshotFault>> {
+        let mut faults = Vec::new();
+        let mut plans: Vec<(IdentityHeaderSettings, Arc<HeaderPlan>)> = Vec::new();
+        let mut parts = Vec::with_capacity(routes.len());
+        for (index, route) in routes.iter().enumerate() {
+            let plan = plan_of(&route.identity_headers, &mut plans);
+            let plan = plan.map_err(|wrong| {
+                faults.extend(wrong.into_iter().map(|fault| SnapshotFault::Headers { index, fault }));
+            });
+            let upstream = Upstream::of(route).ok_or_else(|| faults.push(SnapshotFault::Upstream { index }));
+            if let (Ok(plan), Ok(upstream)) = (plan, upstream) {
+                parts.push((plan, TokenRule::of(&settings.bearer.issuers, &route.token.audiences), upstream));
+            }
+        }
+        let return_policy = ReturnPolicy::new(&settings.prefix, settings.return_origins.iter());
+        let return_policy = return_policy.map_err(|wrong| faults.extend(wrong.into_iter().map(SnapshotFault::Return)));
+        let (true, Ok(return_policy)) = (faults.is_empty(), return_policy) else {
+            let table = RouteTable::compile_beside(&settings.prefix, routes);
+            faults.extend(table.err().into_iter().flatten().map(SnapshotFault::Route));
+            return Err(faults);
+        };
+        let complete = |route, (headers, tokens, upstream)| CompiledRoute { route, headers, tokens, upstream };
+        let routes = RouteTable::compile_with(&settings.prefix, routes.into_iter().zip(parts).collect(), complete);
+        let routes = routes.map_err(|wrong| wrong.into_iter().map(SnapshotFault::Route).collect::<Vec<_>>())?;
+        let plans: Arc<[_]> = plans.into_iter().map(|(_, plan)| plan).collect();
+        let origin = settings.public_url.origin().ascii_serialization();
+        Ok(Self {
+            generation: next_generation(),
+            reserved: Reserved::build(plans.iter().map(AsRef::as_ref)),
+            public_host: settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase(),
+            port: settings.public_url.port().map(|port| format!(":{port}")).unwrap_or_default(),
+            redirect_uri: format!("{origin}{}/callback", settings.prefix),
+            return_policy,
+            settings: Arc::new(settings),
+            routes,
+            plans,
+        })
+    }
+
+    /// Which configuration of this process it is, from 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What the operator says about signing in and about sessions.
+    pub fn settings(&self) -> &Arc<AuthSettings> {
+        &self.settings
+    }
+
+    /// Where people may be sent after signing in or out.
+    pub fn return_policy(&self) -> &ReturnPolicy {
+        &self.return_policy
+    }
+
+    /// The route that judges a request.
+    pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_, CompiledRoute> {
+        self.routes.find(host, target)
+    }
+
+    /// All routes in the order of the configuration.
+    pub fn routes(&self) -> &[Arc<CompiledRoute>] {
+        self.routes.routes()
+    }
+
+    /// The hosts of all routes, in no order.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.routes.hosts()
+    }
+
+    /// Every header plan of the routes, each different one once.
+    pub fn plans(&self) -> &Arc<[Arc<HeaderPlan>]> {
+        &self.plans
+    }
+
+    /// Names that no client may send.
+    pub fn reserved(&self) -> &Reserved {
+        &self.reserved
+    }
+
+    /// The host on which people sign in, lower case.
+    pub fn public_host(&self) -> &str {
+        &self.public_host
+    }
+
+    /// How people reach us: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.settings.public_url.scheme() == "https" { "https" } else { "http" }
+    }
+
+    /// `:port` of the public URL; empty for the scheme's own.
+    pub fn port(&self) -> &str {
+        &self.port
+    }
+
+    /// The redirect URI that is registered with every issuer.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// The origin of one of our hosts: scheme and port of the public URL, that host.
+    pub fn origin_of(&self, host: &str) -> String {
+        format!("{}://{host}{}", self.settings.public_url.scheme(), self.port)
+    }
+
+    /// Whether `host` is one of ours.
+    pub fn serves(&self, host: &str) -> bool {
+        host == self.public_host || self.routes.serves(host)
+    }
+}
+
+/// The plan of `settings`, compiled once for all routes that say the same.
+fn plan_of(
+    settings: &IdentityHeaderSettings,
+    plans: &mut Vec<(IdentityHeaderSettings, Arc<HeaderPlan>)>,
+) -> Result<Arc<HeaderPlan>, Vec<HeaderFault>> {
+    if let Some((_, plan)) = plans.iter().find(|(known, _)| known == settings) {
+        return Ok(Arc::clone(plan));
+    }
+    let plan = Arc::new(HeaderPlan::compile(settings)?);
+    plans.push((settings.clone(), Arc::clone(&plan)));
+    Ok(plan)
+}

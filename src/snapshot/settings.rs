@@ -1,0 +1,51 @@
+//! What the operator says about signing in and about sessions.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::BearerSettings;
+use crate::provider::IssuerSettings;
+use crate::session::Lifetimes;
+use crate::session::hot::CachePolicy;
+use crate::web::cookie::CookieNames;
+
+/// What the operator says about signing in and about sessions.
+#[derive(Debug, Clone)]
+pub struct AuthSettings {
+    /// Origin people reach us by, without a trailing slash: `https://apps.example.com`. Its host is where signing in
+    /// happens; the redirect URI is always built from it, never from what a client sent (A16).
+    pub public_url: Url,
+    /// Prefix of our own addresses. Default `/oauth2`.
+    pub prefix: String,
+    /// Our client id.
+    pub client_id: String,
+    /// Scopes of the authorization request; `openid` is among them.
+    pub scopes: Vec<String>,
+    /// Authentication contexts to ask for, in order of preference; sent explicitly (dossier 20, row 11).
+    pub acr_values: Vec<String>,
+    /// Whether a sign-in that reached none of `acr_values` is refused.
+    pub require_acr: bool,
+    /// Clock skew allowed between us and issuers. Default 60 s.
+    pub skew: Duration,
+    /// The carrier discovery UI; `None` for one fixed issuer.
+    pub discovery_ui: Option<Url>,
+    /// Trusted issuers.
+    pub issuers: Vec<IssuerSettings>,
+    /// Whether attributes are fetched from userinfo.
+    pub userinfo: bool,
+    /// Lifetimes.
+    pub lifetimes: Lifetimes,
+    /// When cached sessions are looked at again.
+    pub cache_policy: CachePolicy,
+    /// Origins other than our own that people may be sent to after signing in or out.
+    pub return_origins: Vec<String>,
+    /// Names of our cookies.
+    pub cookies: CookieNames,
+    /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
+    pub starts_per_minute: u32,
+    /// Sign-ins that may be under way at once, as far as this process knows. Default 100,000.
+    pub max_attempts: u64,
+    /// Whose access tokens are accepted.
+    pub bearer: BearerSettings,
+}

@@ -1,0 +1,96 @@
+//! Which access tokens a route takes.
+
+use std::sync::Arc;
+
+use crate::secret::sha256;
+
+/// What the operator says about access tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BearerSettings {
+    /// Issuers, each once.
+    pub issuers: Vec<Arc<BearerIssuer>>,
+    /// Good tokens kept in memory. Default 100 000.
+    pub cache_entries: usize,
+    /// Forged tokens that one client may send in a minute. Default 60.
+    pub failures_per_minute: u32,
+}
+
+/// An issuer of access tokens, and which of its tokens are for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BearerIssuer {
+    /// Exact issuer string.
+    pub issuer: String,
+    /// Names of our APIs, one of which a token must name; never empty (K05).
+    pub audiences: Vec<String>,
+    /// Audiences that may stand beside ours.
+    pub trusted_audiences: Vec<String>,
+    /// Signature algorithms. Default `RS256` alone.
+    pub algorithms: Vec<String>,
+    /// Accept tokens whose `typ` is missing or `JWT`. Default no.
+    pub accept_untyped: bool,
+}
+
+/// Which access tokens one route takes, from which issuers.
+#[derive(Debug)]
+pub struct TokenRule {
+    /// Issuers with the audiences that count here.
+    issuers: Box<[TokenIssuer]>,
+    /// SHA-256 of everything the configuration says about a token on this route. Routes that say the same share what was
+    /// found good; a token for one API is never taken for one for another (CVE-2026-33496).
+    digest: [u8; 32],
+}
+
+/// An issuer as one route sees it.
+#[derive(Debug)]
+pub struct TokenIssuer {
+    /// What is said of it for all routes.
+    pub settings: Arc<BearerIssuer>,
+    /// The audiences that count on the route.
+    pub audiences: Vec<String>,
+}
+
+impl TokenRule {
+    /// The rule of a route that narrows the audiences of `issuers` to `narrowed`; an empty list narrows nothing.
+    pub fn of(issuers: &[Arc<BearerIssuer>], narrowed: &[String]) -> Self {
+        let counts = |audience: &&String| narrowed.is_empty() || narrowed.contains(audience);
+        let issuers: Box<[TokenIssuer]> = issuers
+            .iter()
+            .map(|issuer| TokenIssuer {
+                settings: Arc::clone(issuer),
+                audiences: issuer.audiences.iter().filter(counts).cloned().collect(),
+            })
+            .collect();
+        let mut said = Vec::new();
+        for issuer in &issuers {
+            issuer.write_to(&mut said);
+        }
+        Self { issuers, digest: sha256(&said) }
+    }
+
+    /// The issuer that a token claims to come from, if its tokens are taken here.
+    pub fn issuer(&self, claimed: &str) -> Option<&TokenIssuer> {
+        self.issuers.iter().find(|issuer| issuer.settings.issuer == claimed)
+    }
+
+    /// See the field.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+}
+
+impl TokenIssuer {
+    /// Everything that a verdict depends on, each text with its length before it: what differs is written differently.
+    fn write_to(&self, out: &mut Vec<u8>) {
+        let BearerIssuer { issuer, audiences: _, trusted_audiences, algorithms, accept_untyped } = &*self.settings;
+        let mut text = |text: &str| {
+            out.extend(text.len().to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        };
+        text(issuer);
+        for list in [&self.audiences, trusted_audiences, algorithms] {
+            text(&list.len().to_string());
+            list.iter().for_each(|item| text(item));
+        }
+        text(if *accept_untyped { "untyped" } else { "typed" });
+    }
+}

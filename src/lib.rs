@@ -18,7 +18,8 @@
 //! | 4 | [`provider`] [`identity`] [`zenkey`] [`policy`] | whom we ask, whom we name, what carriers add, what a route demands |
 //! | 3 | [`oidc`] | the law: pure, no I/O, no clock |
 //! | 2 | [`route`] [`web`] | vocabulary: hosts, paths, replies, cookies, pages |
-//! | 1 | [`secret`] [`telemetry`] | ground |
+//! | 1 | [`telemetry`] [`ground`] | what the operator sees; waits between tries |
+//! | 0 | [`secret`] | secrets, randomness and the primitives of cryptography |
 //!
 //! # One signed-in request
 //!
@@ -33,6 +34,7 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod gateway;
+pub mod ground;
 pub mod identity;
 pub mod oidc;
 pub mod policy;

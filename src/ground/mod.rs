@@ -1,0 +1,3 @@
+//! What every room stands on and no room owns: waits between tries.
+
+pub mod retry;

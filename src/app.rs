@@ -29,6 +29,7 @@ use crate::session::seal::{SealKeys, Sealer};
 use crate::session::store::{Limits, RecordStore};
 use crate::snapshot::{AuthSettings, Snapshot, SnapshotFault};
 use crate::telemetry::Metrics;
+use crate::telemetry::events::SecurityEvent;
 use crate::web::cookie::CookieNames;
 
 /// How often stores that do not expire by themselves are swept.
@@ -160,6 +161,7 @@ impl App {
         metrics.show_provider(move || stats.exchanges(), move || events.events());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let snapshot = Arc::new(compiled.snapshot);
+        let generation = snapshot.generation();
         let provider: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
         let party = Arc::new(RelyingParty::new(Parts {
             snapshot,
@@ -172,6 +174,7 @@ impl App {
         }));
         let parts = GatewayParts { settings: gateway_settings(&config), party, metrics: Arc::clone(&metrics), entropy };
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
+        SecurityEvent::Administration { action: "configuration", generation }.emit();
         let background = vec![
             tokio::spawn(Arc::clone(federation.key_store()).run()),
             tokio::spawn(Arc::clone(&federation).keep_token_keys()),

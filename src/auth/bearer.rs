@@ -9,13 +9,13 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::RelyingParty;
 use super::authorization::Presented;
 use super::decide::Holder;
 use super::failures::FailureBudget;
-use super::refusal::Refusal;
+use super::refusal::{Denied, Recipient, Refusal, Refused};
 use crate::identity::Identity;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::oidc::access_token::{
@@ -99,34 +99,24 @@ impl RelyingParty {
     ) -> Result<Holder, Reply> {
         let live = match presented {
             Presented::Token(token) => self.caller(token, route, snapshot, view, now).await,
-            Presented::Malformed => Err(Refusal::TokenInvalid),
-            Presented::Nothing => Err(Refusal::TokenMissing),
-            Presented::Several => Err(Refusal::SeveralCredentials),
+            Presented::Malformed => Err(Denied::because(Refusal::TokenInvalid, "malformed credentials")),
+            Presented::Nothing => Err(Refusal::TokenMissing.into()),
+            Presented::Several => Err(Refusal::SeveralCredentials.into()),
         };
-        let refusal = match live {
+        let Denied { refusal, reason } = match live {
             Ok(live) => match route.require.check(live.identity()) {
-                _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing,
+                _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing.into(),
                 Ok(()) => {
                     let headers = live.headers(route.headers());
                     return Ok(Holder::Token(live, headers));
                 }
-                Err(unmet) => {
-                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Token good, route demands more");
-                    Refusal::PolicyUnmet
-                }
+                Err(unmet) => Denied::because(Refusal::PolicyUnmet, format_args!("{unmet:?}")),
             },
-            Err(refusal) => refusal,
+            Err(denied) => denied,
         };
-        let words = refusal.words();
-        self.metrics.refusals.with_label_values(&[words.code]).inc();
-        info!(
-            request_id = view.request_id,
-            route = route.name.as_str(),
-            code = words.code,
-            status = words.status.as_u16(),
-            "Refused"
-        );
-        let mut reply = refusal.plain_reply(view.request_id);
+        let (route_name, reason) = (Some(route.name.as_str()), reason.as_deref());
+        let refused = Refused { route: route_name, reason, ..Refused::of(refusal, view) };
+        let mut reply = self.exit.refuse(refused, Recipient::Program);
         let challenge = match refusal {
             Refusal::PolicyUnmet => Some("Bearer error=\"insufficient_scope\"".to_owned()),
             Refusal::ScopeMissing => {
@@ -152,11 +142,10 @@ impl RelyingParty {
         snapshot: &Snapshot,
         view: &RequestView<'_>,
         now: SystemTime,
-    ) -> Result<Arc<LiveToken>, Refusal> {
+    ) -> Result<Arc<LiveToken>, Denied> {
         let refused = |error: AccessTokenError| {
-            info!(request_id = view.request_id, route = route.name.as_str(), reason = %error, "An access token was refused");
             self.metrics.bearer_tokens.with_label_values(&["refused"]).inc();
-            Refusal::TokenInvalid
+            Denied::because(Refusal::TokenInvalid, error)
         };
         let rule = route.tokens();
         if token.len() > MAX_BYTES {
@@ -209,13 +198,12 @@ impl RelyingParty {
         key: &[u8; 32],
         view: &RequestView<'_>,
         now: SystemTime,
-    ) -> Result<(VerifiedAccessToken, Arc<KeySet>), Refusal> {
+    ) -> Result<(VerifiedAccessToken, Arc<KeySet>), Denied> {
         self.may_fail(view, now)?;
         let forged = |error: AccessTokenError| {
-            warn!(request_id = view.request_id, client = %view.client, reason = %error, "An access token is not its issuer's");
             self.metrics.bearer_tokens.with_label_values(&["forged"]).inc();
             self.bearer.failures.charge(view.client, now);
-            Refusal::TokenInvalid
+            Denied::because(Refusal::TokenInvalid, error)
         };
         let mut keys = self.token_keys(issuer, token.kid(), view, now).await?;
         if self.bearer.forged.get(key).is_some_and(|before| is_same(&before, &keys)) {

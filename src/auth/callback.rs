@@ -22,6 +22,7 @@ use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, User
 use crate::route::path::ReturnTo;
 use crate::secret::{SecretString, constant_time_eq};
 use crate::session::Session;
+use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 use crate::web::{Reply, RequestView};
 use crate::zenkey::error::{CarrierError, Reaction};
@@ -264,14 +265,9 @@ impl RelyingParty {
             None => Default::default(),
         };
         let identity = Identity::from_verified(&token, carrier.confirmed_mccmnc().map(str::to_owned), claims);
-        info!(
-            request_id = view.request_id,
-            outcome = "signed_in",
-            issuer = %carrier.issuer,
-            subject = %pseudonym(token.issuer(), token.subject()),
-            acr = token.acr().unwrap_or("none"),
-            "A person signed in"
-        );
+        let subject = pseudonym(token.issuer(), token.subject());
+        let (request_id, acr) = (view.request_id, token.acr().unwrap_or("none"));
+        SecurityEvent::SignIn { request_id, issuer: &carrier.issuer, subject: &subject, acr }.emit();
         Ok(Ending::SignedIn(Box::new(Session::open(identity, now))))
     }
 

@@ -8,12 +8,12 @@ use std::time::SystemTime;
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, Method, StatusCode};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::authorization::{Presented, presented};
 use super::bearer::LiveToken;
 use super::login::LOOP_COOKIE;
-use super::refusal::Refusal;
+use super::refusal::{Recipient, Refusal, Refused};
 use super::{LiveSession, RelyingParty, cors};
 use crate::identity::headers::HeaderSet;
 use crate::route::path::MAX_RETURN;
@@ -180,8 +180,10 @@ impl RelyingParty {
                     Ok(Holder::Session(live, headers, key))
                 }
                 Err(unmet) => {
-                    info!(request_id = view.request_id, route = route.name.as_str(), reason = ?unmet, "Session good, route demands more");
-                    Err(self.refusal(Refusal::PolicyUnmet, view))
+                    let (route, reason) = (Some(route.name.as_str()), format!("{unmet:?}"));
+                    let refused = Refused { route, reason: Some(&reason), ..Refused::of(Refusal::PolicyUnmet, view) };
+                    let start = format!("{}/start", self.settings.prefix);
+                    Err(self.exit.refuse(refused, Recipient::Anyone { view, start: &start }))
                 }
             },
             Visitor::NoCookie => Err(self.unauthenticated(view, false)),
@@ -378,15 +380,12 @@ impl RelyingParty {
 
     /// A refusal of somebody who was on the way to a page: starting again leads there.
     pub(super) fn refusal_to(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
-        let words = refusal.words();
-        self.metrics.refusals.with_label_values(&[words.code]).inc();
-        info!(request_id = view.request_id, code = words.code, status = words.status.as_u16(), "Refused");
         let mut start = format!("{}/start", self.settings.prefix);
         if let Some(to) = to.filter(|to| **to != ReturnTo::home()) {
             start.push_str("?rd=");
             start.extend(url::form_urlencoded::byte_serialize(to.location().as_bytes()));
         }
-        refusal.reply_with(view, &start)
+        self.exit.refuse(Refused::of(refusal, view), Recipient::Anyone { view, start: &start })
     }
 
     fn refuse(&self, refusal: Refusal, view: &RequestView<'_>) -> Decision {

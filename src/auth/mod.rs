@@ -28,7 +28,7 @@ use arc_swap::ArcSwap;
 
 pub use binding::MAX_LIVE;
 pub use decide::{Decision, Permit};
-pub use refusal::{Refusal, Words};
+pub use refusal::{Recipient, Refusal, RefusalExit, Refused, Words};
 
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::provider::Provider;
@@ -100,6 +100,7 @@ pub struct RelyingParty {
     cache: SessionCache<LiveSession>,
     entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
+    exit: RefusalExit,
     meter: meter::Meter,
     under_way: under_way::UnderWay,
     bearer: bearer::Bearer,
@@ -142,6 +143,7 @@ impl RelyingParty {
             sealer,
             cache,
             entropy,
+            exit: RefusalExit::new(Arc::clone(&metrics)),
             metrics,
             bearer,
         }
@@ -150,6 +152,11 @@ impl RelyingParty {
     /// The configuration that is in force. A request loads it once and goes by it to its end.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// The one exit of every refusal.
+    pub fn exit(&self) -> &RefusalExit {
+        &self.exit
     }
 
     /// The session store, for readiness.

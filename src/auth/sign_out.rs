@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, StatusCode, header};
-use tracing::info;
 
 use super::RelyingParty;
 use super::login::{LOOP_COOKIE, query_value};
 use super::refusal::Refusal;
 use crate::session::SessionId;
 use crate::session::store::Kind;
+use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{sign_out_confirm_page, signed_out_page};
@@ -86,13 +86,9 @@ impl RelyingParty {
         };
         if let Some(session) = &known {
             let who = session.identity();
-            info!(
-                request_id,
-                outcome = "signed_out",
-                issuer = %who.issuer(),
-                subject = %pseudonym(who.issuer(), who.subject()),
-                "A person signed out"
-            );
+            let subject = pseudonym(who.issuer(), who.subject());
+            let (outcome, issuer) = ("signed_out", who.issuer());
+            SecurityEvent::SessionEnd { outcome, request_id, issuer, subject: &subject }.emit();
         }
         let parent = known.and_then(|session| session.parent());
         let own = self.end_family(key, now).await;

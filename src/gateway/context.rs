@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 use http::HeaderValue;
 
 use super::body_rate::BodyPace;
-use crate::auth::Permit;
+use crate::auth::{Permit, Refusal, Refused};
 use crate::route::path::NormalTarget;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::RequestOutcome;
@@ -124,5 +124,11 @@ impl Context {
             body_pace: BodyPace::default(),
             outcome: RequestOutcome::Answered,
         }
+    }
+
+    /// The request as refused, with the route that it was judged by if there is one.
+    pub(super) fn refused<'a>(&'a self, refusal: Refusal, reason: Option<&'a str>) -> Refused<'a> {
+        let route = self.permit.as_ref().map(|permit| permit.route().name.as_str());
+        Refused { refusal, request_id: self.request_id.as_str(), client: self.client, route, reason }
     }
 }

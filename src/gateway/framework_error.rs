@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use http::header;
-use tracing::info;
 
 use super::adapt::{Untranslatable, refuse_head};
 use super::context::RequestId;
 use super::head::HeadFault;
-use crate::auth::Refusal;
+use crate::auth::{Recipient, Refusal, RefusalExit, Refused};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
 
@@ -23,6 +22,7 @@ use crate::telemetry::metrics::RequestOutcome;
 pub(super) struct FrameworkErrorReplacement {
     pub(super) ids: Arc<AtomicU64>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) exit: RefusalExit,
 }
 
 impl FrameworkErrorReplacement {
@@ -43,11 +43,11 @@ impl FrameworkErrorReplacement {
             None => Untranslatable { refusal: Refusal::RequestMalformed, reason: "unreadable" },
         };
         let request_id = RequestId::next(&self.ids);
-        info!(request_id = request_id.as_str(), reason, client = %client, "Request refused");
         self.metrics.limit_hits.with_label_values(&[reason]).inc();
         self.metrics.requests.of(RequestOutcome::Answered).inc();
 
-        let reply = refusal.unjudged_reply(request_id.as_str(), false);
+        let refused = Refused { refusal, request_id: request_id.as_str(), client, route: None, reason: Some(reason) };
+        let reply = self.exit.refuse(refused, Recipient::Unjudged { html: false });
         let mut answer = format!("HTTP/1.1 {}\r\n", reply.status).into_bytes();
         let length = reply.body.len().to_string();
         let fields = reply.headers.iter().map(|(name, value)| (name, value.as_bytes()));
@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn the_answer_is_one_of_ours_and_ends_the_connection() {
-        let replacement = FrameworkErrorReplacement { ids: Arc::default(), metrics: Arc::default() };
+        let metrics = Arc::<Metrics>::default();
+        let exit = RefusalExit::new(Arc::clone(&metrics));
+        let replacement = FrameworkErrorReplacement { ids: Arc::default(), metrics, exit };
         let client = IpAddr::from([127, 0, 0, 1]);
         let theirs = b"HTTP/1.1 400 Bad Request\r\nServer: Them\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
         let say = |fault, line: &[u8]| String::from_utf8(replacement.answer(client, fault, line, theirs)).unwrap();

@@ -13,7 +13,7 @@ use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
@@ -21,7 +21,7 @@ use super::context::{Context, Peer, RequestId};
 use super::headers::{HeaderRules, forget_spelling};
 use super::peer::{WEBSOCKET_IDLE, peer_of};
 use super::{GatewaySettings, guarded_stream, reply};
-use crate::auth::{Decision, Permit, Refusal, RelyingParty};
+use crate::auth::{Decision, Permit, Recipient, Refusal, RefusalExit, Refused, RelyingParty};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
@@ -37,6 +37,7 @@ const VIGIL: Duration = Duration::from_millis(900);
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
     pub(super) party: Arc<RelyingParty>,
+    pub(super) exit: RefusalExit,
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ids: Arc<AtomicU64>,
@@ -154,12 +155,10 @@ impl ProxyHttp for Gateway {
         session.set_read_timeout(Some(self.settings.client_read_timeout));
         session.set_write_timeout(Some(self.settings.client_write_timeout));
         if let Err(fault) = self.admit(session, context) {
-            info!(request_id = context.request_id.as_str(), reason = fault.reason, client = %context.client, "Request refused");
             self.metrics.limit_hits.with_label_values(&[fault.reason]).inc();
-            self.metrics.refusals.with_label_values(&[fault.refusal.words().code]).inc();
             let html = wants_html(&session.req_header().headers);
-            let refused = fault.refusal.unjudged_reply(context.request_id.as_str(), html);
-            context.early = Some(refused.closing());
+            let refused = context.refused(fault.refusal, Some(fault.reason));
+            context.early = Some(self.exit.refuse(refused, Recipient::Unjudged { html }).closing());
         }
         Ok(())
     }
@@ -176,8 +175,11 @@ impl ProxyHttp for Gateway {
             self.party.decide(&context.snapshot, &view(session, context, &target), context.received_at).await;
         let decision = match decision {
             Decision::Forward(permit) if self.too_large(session, permit.route().max_body) => {
-                let view = view(session, context, &target);
-                Decision::Answer(Refusal::BodyTooLarge.reply(&view, &context.snapshot.settings().prefix).closing())
+                self.metrics.limit_hits.with_label_values(&["body"]).inc();
+                let refused = context.refused(Refusal::BodyTooLarge, None);
+                let refused = Refused { route: Some(&permit.route().name), ..refused };
+                let (view, start) = (view(session, context, &target), context.snapshot.start());
+                Decision::Answer(self.exit.refuse(refused, Recipient::Anyone { view: &view, start }).closing())
             }
             decision => decision,
         };
@@ -301,13 +303,17 @@ impl ProxyHttp for Gateway {
         if refusal.is_upstreams() {
             context.outcome = RequestOutcome::UpstreamFailed;
         }
-        let route = context.permit.as_ref().map_or("", |permit| permit.route().name.as_str());
-        warn!(request_id = context.request_id.as_str(), route, code = refusal.words().code, reason = %error.etype().as_str(), "Request failed");
-        if session.response_written().is_none() {
-            let answer = match &context.target {
-                Some(target) => refusal.reply(&view(session, context, target), &context.snapshot.settings().prefix),
-                None => refusal.unjudged_reply(context.request_id.as_str(), false),
+        let refused = context.refused(refusal, Some(error.etype().as_str()));
+        if session.response_written().is_some() {
+            self.exit.note(refused);
+        } else {
+            let start = context.snapshot.start();
+            let seen = context.target.as_ref().map(|target| view(session, context, target));
+            let recipient = match &seen {
+                Some(view) => Recipient::Anyone { view, start },
+                None => Recipient::Unjudged { html: false },
             };
+            let answer = self.exit.refuse(refused, recipient);
             if reply::write(session, answer.closing()).await.is_err() {
                 return FailToProxy { error_code: 0, can_reuse_downstream: false };
             }

@@ -99,10 +99,15 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let mut seed = [0; 8];
     entropy.fill(&mut seed);
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
-    let replacement = Arc::new(FrameworkErrorReplacement { ids: Arc::clone(&ids), metrics: Arc::clone(&metrics) });
+    let replacement = Arc::new(FrameworkErrorReplacement {
+        ids: Arc::clone(&ids),
+        metrics: Arc::clone(&metrics),
+        exit: party.exit().clone(),
+    });
 
     let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let gateway = Gateway {
+        exit: party.exit().clone(),
         party: Arc::clone(&party),
         settings,
         metrics: Arc::clone(&metrics),

@@ -101,6 +101,7 @@ pub struct Snapshot {
     public_host: String,
     port: String,
     redirect_uri: String,
+    start: String,
 }
 
 impl fmt::Debug for Snapshot {
@@ -152,6 +153,7 @@ impl Snapshot {
             public_host: settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase(),
             port: settings.public_url.port().map(|port| format!(":{port}")).unwrap_or_default(),
             redirect_uri: format!("{origin}{}/callback", settings.prefix),
+            start: format!("{}/start", settings.prefix),
             return_policy,
             settings: Arc::new(settings),
             routes,
@@ -217,6 +219,11 @@ impl Snapshot {
     /// The redirect URI that is registered with every issuer.
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
+    }
+
+    /// The path at which a sign-in begins, on any of our hosts.
+    pub fn start(&self) -> &str {
+        &self.start
     }
 
     /// The origin of one of our hosts: scheme and port of the public URL, that host.

@@ -1,5 +1,6 @@
 //! Ground: what the operator can see. Metrics with bounded labels, logs as sentences with fields.
 
+pub mod events;
 mod external_counters;
 pub mod flood;
 pub mod log;

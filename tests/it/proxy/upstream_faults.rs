@@ -17,7 +17,8 @@ async fn rig() -> (Rig, tokio::net::TcpSocket) {
     let dead = socket.local_addr().unwrap();
     let routes = format!(
         "  - {{ host: localhost, path: /dead, access: session, upstream: 'http://{dead}' }}
-  - {{ host: localhost, path: /slow, access: session, upstream: 'UPSTREAM', timeouts: {{ read: 300ms }} }}\n"
+  - {{ host: localhost, path: /slow, access: session, upstream: 'UPSTREAM', timeouts: {{ read: 300ms }} }}
+  - {{ host: localhost, path: /small, access: session, upstream: 'UPSTREAM', max_body: 8B }}\n"
     );
     (Rig::with(Choices { routes, ..Choices::default() }).await, socket)
 }
@@ -72,6 +73,36 @@ async fn an_app_that_never_answers_is_given_up() {
     assert_eq!(answer.status(), 504);
     plain(&answer, "POST");
     assert_eq!(rig.upstream.count(), before + 2, "asked once each");
+}
+
+// RB26, FT30: all refusals leave by one exit, whoever found the fault: the judge, the proxy, or the framework before us.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_refused_is_counted_once_under_its_code() {
+    let (rig, _dead) = rig().await;
+    let cookie = signed_in(&rig).await;
+    rig.upstream.script("", Then::Stall);
+    let chunked = format!("{cookie}Transfer-Encoding: chunked\r\n");
+    let long = format!("POST /small HTTP/1.1\r\nHost: localhost\r\n{cookie}Content-Length: 9\r\n\r\n123456789");
+    let stream = format!("POST /small HTTP/1.1\r\nHost: localhost\r\n{chunked}\r\n9\r\n123456789\r\n0\r\n\r\n");
+    let unreadable = "GET / HTTP/1.1\r\nHost localhost\r\n\r\n".to_owned();
+    let cases = [
+        (get("/dead", &cookie), 502, "upstream_unavailable"),
+        (get("/slow", &cookie), 504, "upstream_timeout"),
+        (long, 413, "body_too_large"),
+        (stream, 413, "body_too_large"),
+        (unreadable, 400, "request_malformed"),
+        (get("/public/%00", ""), 400, "request_malformed"),
+        (get("/nowhere", ""), 403, "no_route"),
+        (get("/oauth2/nowhere", ""), 404, "not_found"),
+    ];
+    let refusals = &rig.app().metrics().refusals;
+    for (request, status, code) in cases {
+        let before = refusals.with_label_values(&[code]).get();
+        let answer = exchange(rig.address, request.as_bytes()).await;
+        assert_eq!(answer.status(), status, "{request}: {}", answer.text);
+        assert!(answer.body().contains(code), "{request}: {}", answer.text);
+        assert_eq!(refusals.with_label_values(&[code]).get(), before + 1, "{request}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

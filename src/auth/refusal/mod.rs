@@ -3,12 +3,14 @@
 //! The browser learns a code, plain words and an id; the log learns the reason. No refusal carries text that came from
 //! a browser, a carrier or a store.
 
+mod exit;
 mod words;
 
 use std::time::Duration;
 
 use http::{HeaderValue, header};
 
+pub use self::exit::{Denied, Recipient, RefusalExit, Refused};
 pub use self::words::Words;
 use crate::web::page::{Action, ErrorPage, error_json, error_page};
 use crate::web::{Reply, RequestView};
@@ -103,13 +105,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The reply: a page for a person who is looking at it, JSON for everything else.
-    pub fn reply(self, view: &RequestView<'_>, prefix: &str) -> Reply {
-        self.reply_with(view, &format!("{prefix}/start"))
-    }
-
-    /// As [`Refusal::reply`], where starting again leads to `start`: back to the page that was asked for.
-    pub fn reply_with(self, view: &RequestView<'_>, start: &str) -> Reply {
+    /// The reply: a page for a person who is looking at it, JSON for everything else. Starting again leads to `start`.
+    fn reply(self, view: &RequestView<'_>, start: &str) -> Reply {
         let words = self.words();
         let mut reply = if view.wants_html() {
             let action = words.again.then_some(Action { label: "Start again", href: start });
@@ -129,7 +126,7 @@ impl Refusal {
     }
 
     /// The reply to a program that brought an access token: JSON, nothing of the request in it.
-    pub fn plain_reply(self, request_id: &str) -> Reply {
+    fn plain_reply(self, request_id: &str) -> Reply {
         let words = self.words();
         let mut reply = error_json(words.status, words.code, request_id, None);
         self.advise(&mut reply);
@@ -159,7 +156,7 @@ impl Refusal {
     }
 
     /// The reply to a request that could not even be judged: nothing of the request in it, no way on.
-    pub fn unjudged_reply(self, request_id: &str, wants_html: bool) -> Reply {
+    fn unjudged_reply(self, request_id: &str, wants_html: bool) -> Reply {
         let Words { status, code, title, text, .. } = self.words();
         if wants_html {
             return error_page(ErrorPage { status, title, text, code, request_id, action: None });

@@ -18,7 +18,7 @@
 //! | 4 | [`provider`] [`identity`] [`zenkey`] [`policy`] | whom we ask, whom we name, what carriers add, what a route demands |
 //! | 3 | [`oidc`] | the law: pure, no I/O, no clock |
 //! | 2 | [`route`] [`web`] | vocabulary: hosts, paths, replies, cookies, pages |
-//! | 1 | [`telemetry`] [`ground`] | what the operator sees; waits between tries |
+//! | 1 | [`telemetry`] [`ground`] | what the operator sees; what every room stands on: time, limits, client networks |
 //! | 0 | [`secret`] | secrets, randomness and the primitives of cryptography |
 //!
 //! # One signed-in request

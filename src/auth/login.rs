@@ -57,7 +57,7 @@ impl RelyingParty {
         }
         let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
         // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
-        if let Err(wait) = self.meter.take(view.client, now) {
+        if let Err(wait) = self.sign_in_limiter.take(view.client, now) {
             self.metrics.limit_hits.with_label_values(&["starts_per_minute"]).inc();
             let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, self.snapshot.load().return_policy()).ok());
             return self.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());

@@ -10,10 +10,8 @@ mod binding;
 mod callback;
 mod cors;
 mod decide;
-mod failures;
 mod hand_off;
 mod login;
-mod meter;
 mod open;
 mod refusal;
 mod sign_out;
@@ -30,6 +28,7 @@ pub use binding::MAX_LIVE;
 pub use decide::{Decision, Permit};
 pub use refusal::{Recipient, Refusal, RefusalExit, Refused, Words};
 
+use crate::ground::limit::RateLimiter;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::provider::Provider;
 use crate::secret::{Entropy, sha256};
@@ -90,6 +89,9 @@ impl LastSeen for LiveSession {
     }
 }
 
+/// So many minutes' worth of sign-ins may one client begin at once.
+const START_BURST_MINUTES: u32 = 2;
+
 /// The Relying Party: everything the sign-in story stands on.
 pub struct RelyingParty {
     settings: Arc<AuthSettings>,
@@ -101,7 +103,7 @@ pub struct RelyingParty {
     entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
     exit: RefusalExit,
-    meter: meter::Meter,
+    sign_in_limiter: RateLimiter,
     under_way: under_way::UnderWay,
     bearer: bearer::Bearer,
 }
@@ -131,7 +133,7 @@ impl RelyingParty {
         let settings = Arc::clone(snapshot.settings());
         let bearer = bearer::Bearer::new(&settings.bearer, &*entropy);
         Self {
-            meter: meter::Meter::new(settings.starts_per_minute),
+            sign_in_limiter: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
             under_way: under_way::UnderWay::new(
                 settings.max_attempts,
                 attempt::remembered_for(settings.lifetimes.attempt),

@@ -1,7 +1,6 @@
 //! How many connections there may be, in all and from one network.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use parking_lot::Mutex;
 use super::adapt::TrustedProxies;
 use super::context::Peer;
 use super::head::HeadLimits;
+use crate::ground::network::ClientNetwork;
 use crate::telemetry::Metrics;
 
 /// Limits of the public listener.
@@ -40,7 +40,7 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     total: usize,
-    by_client: HashMap<IpAddr, usize>,
+    by_client: HashMap<ClientNetwork, usize>,
 }
 
 impl Connections {
@@ -51,7 +51,7 @@ impl Connections {
     /// A place for one more connection of `peer`, or none.
     pub(super) fn admit(self: &Arc<Self>, peer: Peer) -> Option<ConnectionSlot> {
         let client = peer.address();
-        let owner = one_client(client);
+        let owner = ClientNetwork::of(client);
         let mut open = self.open.lock();
         let refused = if open.total >= self.limits.connections {
             Some("total")
@@ -79,15 +79,6 @@ impl Connections {
     }
 }
 
-/// Whom an address stands for. A client of IPv6 has at least a /64 of its own, each address of which would otherwise
-/// get a limit of its own.
-fn one_client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
-        v4 => v4,
-    }
-}
-
 /// One connection's place; given back when the connection goes.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
@@ -104,7 +95,7 @@ impl ConnectionSlot {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        let owner = one_client(self.peer.address());
+        let owner = ClientNetwork::of(self.peer.address());
         let mut open = self.connections.open.lock();
         open.total = open.total.saturating_sub(1);
         if let Some(count) = open.by_client.get_mut(&owner) {
@@ -114,20 +105,5 @@ impl Drop for ConnectionSlot {
             }
         }
         self.connections.metrics.connections.dec();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_network_of_ipv6_is_one_client() {
-        // L02
-        let of = |text: &str| one_client(text.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }

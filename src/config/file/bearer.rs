@@ -18,8 +18,8 @@ pub(crate) struct BearerFile {
     /// Good tokens that are held in memory for quick answers, until they end or their issuer's keys change.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) cache_entries: Option<u64>,
-    /// Forged tokens that one client address may send in a minute; beyond it 429, before any signature is looked at.
-    /// Tokens found good before still pass.
+    /// Forged tokens that one client may send in a minute (what a client is: see `sign_in.starts_per_minute`); beyond it
+    /// 429, before any signature is looked at. Tokens found good before still pass.
     #[schemars(extend("default" = 60), range(min = 1, max = 60_000))]
     pub(crate) failures_per_minute: Option<u32>,
 }

@@ -143,7 +143,8 @@ pub(crate) struct SignInFile {
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) max_attempts: Option<u64>,
     /// Sign-ins that one client may begin in a minute, and twice as many at once; beyond it 429; `0` for no limit. A
-    /// client is an address (IPv6: a /64 network). Behind a proxy that is not in `trusted_proxies` everybody is one.
+    /// client is an address (IPv6: a /64 network; all of a /56 together may begin four times as many, all of a /48
+    /// sixteen times). Behind a proxy that is not in `trusted_proxies` everybody is one.
     #[schemars(extend("default" = 60), range(min = 0, max = 1_000_000))]
     pub(crate) starts_per_minute: Option<u32>,
 }

@@ -39,6 +39,30 @@ async fn one_client_begins_so_many_sign_ins_and_others_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_holds_a_48_begins_a_few_clients_worth_and_nobody_else_is_shut_out() {
+    // RB07
+    let choices = Choices {
+        sign_in: "  starts_per_minute: 1\n".to_owned(),
+        top: "trusted_proxies: [127.0.0.1]\n".to_owned(),
+        ..Choices::default()
+    };
+    let rig = Rig::with(choices).await;
+    let mut begun = 0;
+    for network in 0..64 {
+        // Each start from a /64, and every other one from a /56, that was never seen before.
+        let page = start_as(&rig, &format!("2001:db8:7:{:x}::1", network * 128)).await;
+        match page.status.as_u16() {
+            302 => begun += 1,
+            _ => assert_refused(&page, 429, "too_many_sign_ins"),
+        }
+    }
+    // Sixteen clients' worth, two minutes' worth at once; a few come back while this runs.
+    assert!((32..48).contains(&begun), "{begun}");
+    assert_eq!(start_as(&rig, "2001:db8:8::1").await.status, 302, "the neighbour");
+    assert_eq!(start_as(&rig, "192.0.2.1").await.status, 302, "the twin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_may_begin_no_more_keeps_its_session_and_finishes_what_it_began() {
     // L13
     let choices = Choices { sign_in: "  starts_per_minute: 1\n".to_owned(), ..Choices::default() };

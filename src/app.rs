@@ -250,6 +250,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         userinfo: config.provider.userinfo,
         lifetimes: sessions.lifetimes.clone(),
         cache_policy: cache_policy(sessions),
+        longest_target: config.limits.uri_bytes,
         // Whoever signed in may be sent to the origins the operator listed, and to nothing else.
         return_origins: config.sign_in.return_origins.clone(),
         cookies: CookieNames::default(),

@@ -7,14 +7,10 @@
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
-use http::HeaderValue;
-use http::header::WWW_AUTHENTICATE;
 use tracing::warn;
 
-use super::RelyingParty;
 use super::authorization::Presented;
-use super::decide::Holder;
-use super::refusal::{Denied, Recipient, Refusal, Refused};
+use super::refusal::{Denied, Refusal};
 use crate::ground::limit::RateLimiter;
 use crate::identity::Identity;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
@@ -22,11 +18,12 @@ use crate::oidc::access_token::{
     AccessTokenError, AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
 };
 use crate::oidc::jwks::KeySet;
-use crate::provider::ProviderError;
+use crate::provider::{Provider, ProviderError};
 use crate::secret::{Entropy, SecretString, sha256_of};
 use crate::session::cache::bounded::Bounded;
 use crate::snapshot::{BearerIssuer, BearerSettings, CompiledRoute, Snapshot};
-use crate::web::{Reply, RequestView};
+use crate::telemetry::Metrics;
+use crate::web::RequestView;
 
 /// Forged tokens remembered, so that one that is sent again and again costs one signature.
 const MOST_FORGED: usize = 10_000;
@@ -65,8 +62,11 @@ impl LiveToken {
     }
 }
 
-/// Everything that is kept between two requests with tokens.
-pub(super) struct Bearer {
+/// Access tokens: how they are judged, and everything that is kept between two requests with them. Outlives a change of
+/// configuration: what a verdict depends on is part of what it is kept under.
+pub(super) struct Tokens {
+    provider: Arc<dyn Provider>,
+    metrics: Arc<Metrics>,
     /// Random, drawn at start, part of every key: an attacker cannot construct tokens that meet in one bucket.
     salt: [u8; 32],
     verified: Bounded<[u8; 32], Arc<LiveToken>>,
@@ -74,11 +74,18 @@ pub(super) struct Bearer {
     forged_limiter: RateLimiter,
 }
 
-impl Bearer {
-    pub(super) fn new(settings: &BearerSettings, entropy: &dyn Entropy) -> Self {
+impl Tokens {
+    pub(super) fn new(
+        settings: &BearerSettings,
+        provider: Arc<dyn Provider>,
+        metrics: Arc<Metrics>,
+        entropy: &dyn Entropy,
+    ) -> Self {
         let mut salt = [0; 32];
         entropy.fill(&mut salt);
         Self {
+            provider,
+            metrics,
             salt,
             verified: Bounded::new(settings.cache_entries),
             forged: Bounded::new(MOST_FORGED),
@@ -86,53 +93,33 @@ impl Bearer {
             forged_limiter: RateLimiter::new(settings.failures_per_minute.max(1), 1),
         }
     }
-}
 
-impl RelyingParty {
     /// An access token decides alone: cookies are not looked at, nothing redirects, nothing sets a cookie.
-    pub(super) async fn by_token(
+    pub(super) async fn judge(
         &self,
         presented: Presented<'_>,
         route: &CompiledRoute,
         snapshot: &Snapshot,
         view: &RequestView<'_>,
         now: SystemTime,
-    ) -> Result<Holder, Reply> {
+    ) -> Result<(Arc<LiveToken>, HeaderSet), Denied> {
         let live = match presented {
             Presented::Token(token) => self.caller(token, route, snapshot, view, now).await,
             Presented::Malformed => Err(Denied::because(Refusal::TokenInvalid, "malformed credentials")),
             Presented::Nothing => Err(Refusal::TokenMissing.into()),
             Presented::Several => Err(Refusal::SeveralCredentials.into()),
         };
-        let Denied { refusal, reason } = match live {
-            Ok(live) => match route.require.check(live.identity()) {
-                _ if !live.has(&route.token.scopes) => Refusal::ScopeMissing.into(),
-                Ok(()) => {
-                    let headers = live.headers(route.headers());
-                    return Ok(Holder::Token(live, headers));
-                }
-                Err(unmet) => Denied::because(Refusal::PolicyUnmet, format_args!("{unmet:?}")),
-            },
-            Err(denied) => denied,
-        };
-        let (route_name, reason) = (Some(route.name.as_str()), reason.as_deref());
-        let refused = Refused { route: route_name, reason, ..Refused::of(refusal, view) };
-        let mut reply = self.exit.refuse(refused, Recipient::Program);
-        let challenge = match refusal {
-            Refusal::PolicyUnmet => Some("Bearer error=\"insufficient_scope\"".to_owned()),
-            Refusal::ScopeMissing => {
-                Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", route.token.scopes.join(" ")))
-            }
-            Refusal::SeveralCredentials => Some("Bearer error=\"invalid_request\"".to_owned()),
-            Refusal::TokenInvalid => Some("Bearer error=\"invalid_token\"".to_owned()),
-            // RFC 6750, 3.1: who did not try is not told of an error.
-            Refusal::TokenMissing => Some("Bearer".to_owned()),
-            _ => None,
-        };
-        if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
-            reply.set(WWW_AUTHENTICATE, challenge);
+        let live = live?;
+        if !live.has(&route.token.scopes) {
+            return Err(Refusal::ScopeMissing.into());
         }
-        Err(reply)
+        match route.require.check(live.identity()) {
+            Ok(()) => {
+                let headers = live.headers(route.headers());
+                Ok((live, headers))
+            }
+            Err(unmet) => Err(Denied::because(Refusal::PolicyUnmet, format_args!("{unmet:?}"))),
+        }
     }
 
     /// Who `token` names on `route`. Cheap refusals come first; a signature is the last thing that is looked at.
@@ -152,10 +139,10 @@ impl RelyingParty {
         if token.len() > MAX_BYTES {
             return Err(refused(AccessTokenError::TooLarge));
         }
-        let key = sha256_of(&[&self.bearer.salt, rule.digest(), token.as_bytes()]);
-        if let Some(live) = self.bearer.verified.get(&key) {
+        let key = sha256_of(&[&self.salt, rule.digest(), token.as_bytes()]);
+        if let Some(live) = self.verified.get(&key) {
             if !live.is_live(now) {
-                self.bearer.verified.remove(&key);
+                self.verified.remove(&key);
                 return Err(refused(AccessTokenError::Expired));
             }
             if self.provider.token_keys_at_hand(&live.issuer.issuer, now).is_some_and(|keys| is_same(&live.keys, &keys))
@@ -187,7 +174,7 @@ impl RelyingParty {
             keys: Arc::downgrade(&keys),
         });
         self.metrics.bearer_tokens.with_label_values(&["verified"]).inc();
-        self.bearer.verified.insert(key, Arc::clone(&live));
+        self.verified.insert(key, Arc::clone(&live));
         Ok(live)
     }
 
@@ -203,11 +190,11 @@ impl RelyingParty {
         self.may_fail(view, now)?;
         let forged = |error: AccessTokenError| {
             self.metrics.bearer_tokens.with_label_values(&["forged"]).inc();
-            self.bearer.forged_limiter.charge(view.client, now);
+            self.forged_limiter.charge(view.client, now);
             Denied::because(Refusal::TokenInvalid, error)
         };
         let mut keys = self.token_keys(issuer, token.kid(), view, now).await?;
-        if self.bearer.forged.get(key).is_some_and(|before| is_same(&before, &keys)) {
+        if self.forged.get(key).is_some_and(|before| is_same(&before, &keys)) {
             return Err(forged(AccessTokenError::SignatureInvalid));
         }
         // Others of this client may have failed while this request waited for keys.
@@ -226,7 +213,7 @@ impl RelyingParty {
             Ok(verified) => Ok((verified, keys)),
             Err(error) => {
                 if error == AccessTokenError::SignatureInvalid {
-                    self.bearer.forged.insert(*key, Arc::downgrade(&keys));
+                    self.forged.insert(*key, Arc::downgrade(&keys));
                 }
                 Err(forged(error))
             }
@@ -234,7 +221,7 @@ impl RelyingParty {
     }
 
     fn may_fail(&self, view: &RequestView<'_>, now: SystemTime) -> Result<(), Refusal> {
-        self.bearer.forged_limiter.check(view.client, now).map_err(|wait| {
+        self.forged_limiter.check(view.client, now).map_err(|wait| {
             self.metrics.bearer_tokens.with_label_values(&["limited"]).inc();
             self.metrics.limit_hits.with_label_values(&["bearer_failures"]).inc();
             Refusal::TooManyFailures(wait)

@@ -6,26 +6,18 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, Method, StatusCode};
 use tracing::warn;
 
-use super::authorization::{Presented, presented};
-use super::bearer::LiveToken;
-use super::login::LOOP_COOKIE;
+use super::denial::deny;
+use super::judge::{Permit, Verdict, judge};
 use super::refusal::{Recipient, Refusal, Refused};
-use super::{LiveSession, RelyingParty, cors};
-use crate::identity::headers::HeaderSet;
-use crate::route::path::MAX_RETURN;
+use super::{LiveSession, RelyingParty};
 use crate::route::path::ReturnTo;
-use crate::route::{Access, Found};
 use crate::session::hot::{Freshness, Hot};
 use crate::session::store::{Kind, StoreError};
 use crate::session::{SessionId, StoreKey};
-use crate::snapshot::{CompiledRoute, Snapshot};
-use crate::telemetry::metrics::RequestOutcome;
+use crate::snapshot::Snapshot;
 use crate::web::cookie::{clear_cookie, find_cookie};
-use crate::web::page::{Action, ErrorPage, error_page};
 use crate::web::{Reply, RequestView};
 
 /// The answer to the one question.
@@ -35,57 +27,6 @@ pub enum Decision {
     Forward(Permit),
     /// Answer it ourselves.
     Answer(Reply),
-}
-
-/// Proof that a request may go to its route's upstream, and as whom. Born here and nowhere else; without one the
-/// gateway has no peer to connect to.
-#[derive(Debug, Clone)]
-pub struct Permit {
-    route: Arc<CompiledRoute>,
-    holder: Holder,
-}
-
-/// As whom a request passes.
-#[derive(Debug, Clone)]
-pub(super) enum Holder {
-    Nobody,
-    /// With the headers that the route's upstream gets, and where the session's record lies.
-    Session(Arc<Hot<LiveSession>>, HeaderSet, StoreKey),
-    Token(Arc<LiveToken>, HeaderSet),
-}
-
-impl Permit {
-    /// The route.
-    pub fn route(&self) -> &Arc<CompiledRoute> {
-        &self.route
-    }
-
-    /// The identity headers the upstream gets; `None` on anonymous routes.
-    pub fn identity_headers(&self) -> Option<&HeaderSet> {
-        match &self.holder {
-            Holder::Nobody => None,
-            Holder::Session(_, headers, _) | Holder::Token(_, headers) => Some(headers),
-        }
-    }
-
-    /// What stands behind it, for its one count.
-    pub fn outcome(&self) -> RequestOutcome {
-        match self.holder {
-            Holder::Nobody => RequestOutcome::Anonymous,
-            Holder::Session(..) => RequestOutcome::Session,
-            Holder::Token(..) => RequestOutcome::Bearer,
-        }
-    }
-
-    /// Whether anybody stands behind it whose time may run out: a session or an access token.
-    pub fn names_somebody(&self) -> bool {
-        !matches!(self.holder, Holder::Nobody)
-    }
-
-    /// As whom, as it was when the request was judged.
-    pub(super) fn holder(&self) -> &Holder {
-        &self.holder
-    }
 }
 
 /// Why a session is looked up.
@@ -110,85 +51,19 @@ pub(super) enum Visitor {
     StoreDown,
 }
 
-/// Longest address of ours that a browser is sent to; well within what our own listener takes.
-const LONGEST_START: usize = 6 * 1024;
-
-/// The address that begins a sign-in and returns to `target`. One that would be too long to be asked for begins a
-/// sign-in all the same, and returns to the start page: a 414 would keep the person out.
-fn start_for(start: &str, target: &str) -> String {
-    if target.len() <= MAX_RETURN {
-        let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
-        if rd.len() <= LONGEST_START {
-            return format!("{start}?rd={rd}");
-        }
-    }
-    start.to_owned()
-}
-
 impl RelyingParty {
     /// Decides one request. Runs once per request, never on a retry.
     pub async fn decide(self: &Arc<Self>, snapshot: &Snapshot, view: &RequestView<'_>, now: SystemTime) -> Decision {
-        let host_is_ours = view.host == snapshot.public_host();
         if let Some(endpoint) = self.own_endpoint(view.target) {
             if snapshot.serves(view.host) {
                 return Decision::Answer(Box::pin(self.endpoint(endpoint, view, now)).await);
             }
-            return self.refuse(Refusal::UnknownHost, view);
+            return Decision::Answer(self.refusal(Refusal::UnknownHost, view));
         }
-        let route = match snapshot.find(view.host, view.target) {
-            Found::Route(route) => route,
-            Found::NoRoute => return self.refuse(Refusal::NoRoute, view),
-            Found::UnknownHost if host_is_ours => return self.refuse(Refusal::NoRoute, view),
-            Found::UnknownHost => return self.refuse(Refusal::UnknownHost, view),
-        };
-        if route.access == Access::Anonymous {
-            return Decision::Forward(Permit { route: Arc::clone(route), holder: Holder::Nobody });
-        }
-        if let Some(reply) = cors::preflight(view, route) {
-            return Decision::Answer(reply);
-        }
-        let holder = match route.access {
-            Access::Anonymous => Ok(Holder::Nobody),
-            Access::Bearer => self.by_token(presented(view.headers), route, snapshot, view, now).await,
-            Access::Session => self.by_session(route, view, now).await,
-            Access::SessionOrBearer => match presented(view.headers) {
-                Presented::Nothing => self.by_session(route, view, now).await.map_err(|mut reply| {
-                    if reply.status == StatusCode::UNAUTHORIZED {
-                        reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                    }
-                    reply
-                }),
-                there => self.by_token(there, route, snapshot, view, now).await,
-            },
-        };
-        match holder {
-            Ok(holder) => Decision::Forward(Permit { route: Arc::clone(route), holder }),
-            Err(reply) => Decision::Answer(cors::expose(reply, view, route)),
-        }
-    }
-
-    async fn by_session(
-        self: &Arc<Self>,
-        route: &CompiledRoute,
-        view: &RequestView<'_>,
-        now: SystemTime,
-    ) -> Result<Holder, Reply> {
-        match self.session_of(view, Look::Use, now).await {
-            Visitor::SignedIn(live, key) => match route.require.check(live.value().session.identity()) {
-                Ok(()) => {
-                    let headers = live.value().headers(route.headers());
-                    Ok(Holder::Session(live, headers, key))
-                }
-                Err(unmet) => {
-                    let (route, reason) = (Some(route.name.as_str()), format!("{unmet:?}"));
-                    let refused = Refused { route, reason: Some(&reason), ..Refused::of(Refusal::PolicyUnmet, view) };
-                    let start = format!("{}/start", self.settings.prefix);
-                    Err(self.exit.refuse(refused, Recipient::Anyone { view, start: &start }))
-                }
-            },
-            Visitor::NoCookie => Err(self.unauthenticated(view, false)),
-            Visitor::DeadCookie => Err(self.unauthenticated(view, true)),
-            Visitor::StoreDown => Err(self.refusal(Refusal::StoreUnavailable, view)),
+        match judge(snapshot, view, self, &self.tokens, now).await {
+            Verdict::Allowed(permit) => Decision::Forward(permit),
+            Verdict::Refused(denial) => Decision::Answer(deny(&self.exit, &denial, view, snapshot)),
+            Verdict::Preflight(reply) => Decision::Answer(reply),
         }
     }
 
@@ -328,43 +203,6 @@ impl RelyingParty {
         }
     }
 
-    /// No session: a person is sent to sign in, a program is told where one could.
-    fn unauthenticated(&self, view: &RequestView<'_>, clear: bool) -> Reply {
-        let start = format!("{}/start", self.settings.prefix);
-        let mut reply = if view.is_navigation() {
-            match HeaderValue::try_from(start_for(&start, view.target.as_str())) {
-                Ok(location) => Reply::redirect(StatusCode::FOUND, location),
-                Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
-            }
-        } else if view.method == Method::POST && view.wants_html() {
-            // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back.
-            error_page(ErrorPage {
-                status: StatusCode::UNAUTHORIZED,
-                title: "You are not signed in",
-                text: "What you sent was not passed on. Go back and copy it, sign in, then send it again.",
-                code: "unauthenticated",
-                request_id: view.request_id,
-                action: Some(Action { label: "Sign in", href: &start }),
-            })
-        } else {
-            crate::web::page::error_json(
-                StatusCode::UNAUTHORIZED,
-                "unauthenticated",
-                view.request_id,
-                Some(&format!("{}{start}", self.snapshot.load().origin_of(view.host))),
-            )
-        };
-        if clear {
-            reply.add_cookie(clear_cookie(&self.settings.cookies.session));
-            // Dead or not, it was brought: this browser keeps cookies, and is not going round in circles.
-            let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
-            if find_cookie(view.headers, &name).is_some() {
-                reply.add_cookie(clear_cookie(&name));
-            }
-        }
-        reply
-    }
-
     /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.
     pub(super) fn without_dead_cookie(&self, mut reply: Reply, visitor: &Visitor) -> Reply {
         if matches!(visitor, Visitor::DeadCookie) {
@@ -386,9 +224,5 @@ impl RelyingParty {
             start.extend(url::form_urlencoded::byte_serialize(to.location().as_bytes()));
         }
         self.exit.refuse(Refused::of(refusal, view), Recipient::Anyone { view, start: &start })
-    }
-
-    fn refuse(&self, refusal: Refusal, view: &RequestView<'_>) -> Decision {
-        Decision::Answer(self.refusal(refusal, view))
     }
 }

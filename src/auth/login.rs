@@ -21,9 +21,6 @@ use crate::web::cookie::find_cookie;
 use crate::web::{Reply, RequestView};
 use crate::zenkey;
 
-/// Name part of the cookie that counts sign-ins which ended well but came back without a session.
-pub(super) const LOOP_COOKIE: &str = "loop";
-
 /// So many completed sign-ins within [`LOOP_SECONDS`], and still no session cookie: the browser drops it.
 const LOOP_LIMIT: u64 = 3;
 /// The time in which sign-ins count towards a loop.
@@ -273,7 +270,7 @@ impl RelyingParty {
 
     /// How many sign-ins this browser completed within the last minute, by its own word.
     pub(super) fn completed_lately(&self, view: &RequestView<'_>, now: SystemTime) -> u64 {
-        let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+        let name = self.settings.cookies.loop_guard();
         let Some((count, since)) = find_cookie(view.headers, &name).and_then(|value| value.split_once('-')) else {
             return 0;
         };

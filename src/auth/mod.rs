@@ -10,7 +10,9 @@ mod binding;
 mod callback;
 mod cors;
 mod decide;
+mod denial;
 mod hand_off;
+mod judge;
 mod login;
 mod open;
 mod refusal;
@@ -25,7 +27,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use binding::MAX_LIVE;
-pub use decide::{Decision, Permit};
+pub use decide::Decision;
+pub use judge::Permit;
 pub use refusal::{Recipient, Refusal, RefusalExit, Refused, Words};
 
 use crate::ground::limit::RateLimiter;
@@ -105,7 +108,7 @@ pub struct RelyingParty {
     exit: RefusalExit,
     sign_in_limiter: RateLimiter,
     under_way: under_way::UnderWay,
-    bearer: bearer::Bearer,
+    tokens: bearer::Tokens,
 }
 
 /// The parts a [`RelyingParty`] is built from.
@@ -131,7 +134,7 @@ impl RelyingParty {
     pub fn new(parts: Parts) -> Self {
         let Parts { snapshot, provider, store, sealer, cache, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
-        let bearer = bearer::Bearer::new(&settings.bearer, &*entropy);
+        let tokens = bearer::Tokens::new(&settings.bearer, Arc::clone(&provider), Arc::clone(&metrics), &*entropy);
         Self {
             sign_in_limiter: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
             under_way: under_way::UnderWay::new(
@@ -147,7 +150,7 @@ impl RelyingParty {
             entropy,
             exit: RefusalExit::new(Arc::clone(&metrics)),
             metrics,
-            bearer,
+            tokens,
         }
     }
 

@@ -10,7 +10,7 @@ use tracing::warn;
 use super::RelyingParty;
 use super::attempt::{HandOff, millis};
 use super::binding::Binding;
-use super::login::{LOOP_COOKIE, LOOP_SECONDS};
+use super::login::LOOP_SECONDS;
 use super::refusal::Refusal;
 use crate::route::path::ReturnTo;
 use crate::secret::sha256;
@@ -60,7 +60,7 @@ impl RelyingParty {
             reply.add_cookie(cookie);
         }
         let count = self.completed_lately(view, now) + 1;
-        let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+        let name = self.settings.cookies.loop_guard();
         let keep = std::time::Duration::from_secs(LOOP_SECONDS);
         reply.add_cookie(set_cookie(&name, &format!("{count}-{}", millis(now) / 1000), Some(keep)));
         self.metrics.sign_ins.with_label_values(&["completed"]).inc();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::{HeaderValue, Method, StatusCode, header};
 
 use super::RelyingParty;
-use super::login::{LOOP_COOKIE, query_value};
+use super::login::query_value;
 use super::refusal::Refusal;
 use crate::session::SessionId;
 use crate::session::store::Kind;
@@ -48,7 +48,7 @@ impl RelyingParty {
             signed_out_page(&format!("{}/start", self.settings.prefix), view.request_id)
         };
         reply.add_cookie(clear_cookie(&self.settings.cookies.session));
-        let name = format!("{}{LOOP_COOKIE}", self.settings.cookies.attempt_prefix);
+        let name = self.settings.cookies.loop_guard();
         if find_cookie(view.headers, &name).is_some() {
             reply.add_cookie(clear_cookie(&name));
         }

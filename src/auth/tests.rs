@@ -126,6 +126,7 @@ fn snapshot(text: &str, policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Snap
         userinfo: false,
         cache_policy: policy(CachePolicy::for_lifetimes(&lifetimes)),
         lifetimes,
+        longest_target: 8192,
         return_origins: Vec::new(),
         cookies: CookieNames::default(),
         starts_per_minute: 60,

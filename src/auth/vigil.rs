@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tracing::warn;
 
 use super::RelyingParty;
-use super::decide::{Holder, Permit};
+use super::judge::{Holder, Permit};
 use crate::session::hot::Freshness;
 use crate::session::store::Kind;
 

@@ -38,6 +38,8 @@ pub struct AuthSettings {
     pub lifetimes: Lifetimes,
     /// When cached sessions are looked at again.
     pub cache_policy: CachePolicy,
+    /// Longest target that our listener takes, in bytes: no browser is sent to a longer one of ours.
+    pub longest_target: usize,
     /// Origins other than our own that people may be sent to after signing in or out.
     pub return_origins: Vec<String>,
     /// Names of our cookies.

@@ -25,6 +25,13 @@ pub struct CookieNames {
     pub attempt_prefix: String,
 }
 
+impl CookieNames {
+    /// Name of the cookie that counts sign-ins which ended well but came back without a session.
+    pub fn loop_guard(&self) -> String {
+        format!("{}loop", self.attempt_prefix)
+    }
+}
+
 impl Default for CookieNames {
     /// `__Host-`: browsers take such a cookie only over TLS, for the whole host, and never from a sibling domain
     /// (RFC 6265bis, 4.1.3.2). Without the prefix a neighbour could plant a session of their own.

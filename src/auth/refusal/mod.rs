@@ -88,6 +88,8 @@ pub enum Refusal {
     TokenMissing,
     /// Too many forged access tokens came from this client.
     TooManyFailures(Duration),
+    /// There is no session, and whoever asks cannot be sent to sign in.
+    Unauthenticated,
     /// The issuer named by the link that began the sign-in is not one of ours.
     UnknownIssuer,
     /// A host that no route names.

@@ -254,6 +254,13 @@ impl Refusal {
                 "More sign-ins were started from your network than this site takes in so short a time. Wait a minute, then try again.",
                 true,
             ),
+            Self::Unauthenticated => words(
+                S::UNAUTHORIZED,
+                "unauthenticated",
+                "You are not signed in",
+                "What you sent was not passed on. Go back and copy it, sign in, then send it again.",
+                true,
+            ),
             Self::UnknownHost => words(
                 S::MISDIRECTED_REQUEST,
                 "unknown_host",

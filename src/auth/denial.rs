@@ -1,0 +1,147 @@
+//! What a request that may not pass is answered: a person is sent to sign in, a program is told what to bring, everybody
+//! else reads why.
+
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Method, StatusCode};
+
+use super::cors;
+use super::judge::{Cause, Denial};
+use super::refusal::{Denied, Recipient, Refusal, RefusalExit, Refused};
+use crate::route::path::MAX_RETURN;
+use crate::snapshot::{CompiledRoute, Snapshot};
+use crate::web::cookie::{CookieNames, clear_cookie, find_cookie};
+use crate::web::page::{Action, ErrorPage, error_json, error_page};
+use crate::web::{Reply, RequestView};
+
+/// Longest address of ours that a browser is sent to, if the listener's own limit is not shorter.
+const LONGEST_START: usize = 6 * 1024;
+
+/// Answers a request that the judge did not let pass.
+pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, snapshot: &Snapshot) -> Reply {
+    let route = denial.route.as_deref();
+    let start = snapshot.start();
+    let reply = match &denial.cause {
+        Cause::Person(denied) => exit.refuse(refused(denied, route, view), Recipient::Anyone { view, start }),
+        Cause::Program(denied) => {
+            let mut reply = exit.refuse(refused(denied, route, view), Recipient::Program);
+            let scopes = route.map_or(&[][..], |route| &route.token.scopes);
+            if let Some(challenge) = challenge(denied.refusal, scopes) {
+                reply.set(WWW_AUTHENTICATE, challenge);
+            }
+            reply
+        }
+        Cause::SignInFirst { dead_cookie, or_token } => {
+            let denied = Refusal::Unauthenticated.into();
+            let mut reply = sign_in_first(exit, refused(&denied, route, view), view, snapshot, *or_token);
+            if *dead_cookie {
+                clear_dead_cookies(&mut reply, view, &snapshot.settings().cookies);
+            }
+            reply
+        }
+    };
+    match route {
+        Some(route) => cors::expose(reply, view, route),
+        None => reply,
+    }
+}
+
+fn refused<'a>(denied: &'a Denied, route: Option<&'a CompiledRoute>, view: &RequestView<'a>) -> Refused<'a> {
+    let route = route.map(|route| route.name.as_str());
+    Refused { route, reason: denied.reason.as_deref(), ..Refused::of(denied.refusal, view) }
+}
+
+/// Sends a navigation to the sign-in, and answers everything else with 401. `or_token`: an access token would do as well.
+fn sign_in_first(
+    exit: &RefusalExit,
+    refused: Refused<'_>,
+    view: &RequestView<'_>,
+    snapshot: &Snapshot,
+    or_token: bool,
+) -> Reply {
+    let start = snapshot.start();
+    if view.is_navigation() {
+        let longest = LONGEST_START.min(snapshot.settings().longest_target);
+        return match HeaderValue::try_from(start_for(start, view.target.as_str(), longest)) {
+            Ok(location) => Reply::redirect(StatusCode::FOUND, location),
+            Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
+        };
+    }
+    exit.note(refused);
+    let words = Refusal::Unauthenticated.words();
+    let mut reply = if view.method == Method::POST && view.wants_html() {
+        // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back.
+        error_page(ErrorPage {
+            status: words.status,
+            title: words.title,
+            text: words.text,
+            code: words.code,
+            request_id: view.request_id,
+            action: Some(Action { label: "Sign in", href: start }),
+        })
+    } else {
+        let start = format!("{}{start}", snapshot.origin_of(view.host));
+        error_json(words.status, words.code, view.request_id, Some(&start))
+    };
+    if or_token {
+        reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    reply
+}
+
+/// What a program is told to bring (RFC 6750, 3).
+fn challenge(refusal: Refusal, scopes: &[String]) -> Option<HeaderValue> {
+    let challenge = match refusal {
+        Refusal::PolicyUnmet => "Bearer error=\"insufficient_scope\"".to_owned(),
+        Refusal::ScopeMissing => format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" ")),
+        Refusal::SeveralCredentials => "Bearer error=\"invalid_request\"".to_owned(),
+        Refusal::TokenInvalid => "Bearer error=\"invalid_token\"".to_owned(),
+        // RFC 6750, 3.1: who did not try is not told of an error.
+        Refusal::TokenMissing => "Bearer".to_owned(),
+        _ => return None,
+    };
+    HeaderValue::try_from(challenge).ok()
+}
+
+/// Takes a session cookie that leads nowhere away: a browser that kept it would bring it to every page. Dead or not, it
+/// was brought: this browser keeps cookies, and is not going round in circles.
+fn clear_dead_cookies(reply: &mut Reply, view: &RequestView<'_>, names: &CookieNames) {
+    reply.add_cookie(clear_cookie(&names.session));
+    let name = names.loop_guard();
+    if find_cookie(view.headers, &name).is_some() {
+        reply.add_cookie(clear_cookie(&name));
+    }
+}
+
+/// The address that begins a sign-in and returns to `target`. One that would be too long to be asked for begins a
+/// sign-in all the same, and returns to the start page: a 414 would keep the person out.
+fn start_for(start: &str, target: &str, longest: usize) -> String {
+    if target.len() <= MAX_RETURN {
+        let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
+        let address = format!("{start}?rd={rd}");
+        if address.len() <= longest {
+            return address;
+        }
+    }
+    start.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RB16: an address of ours that our own listener refuses would keep the person out.
+    #[test]
+    fn no_start_is_longer_than_the_listener_takes() {
+        for longest in [20, 256, LONGEST_START] {
+            for length in [1, 2, 200, 240, 241, 242, 243, 244, 1000, 8000] {
+                let target = format!("/{}", "a".repeat(length));
+                let address = start_for("/oauth2/start", &target, longest);
+                assert!(address.len() <= longest, "{address}");
+            }
+        }
+        // The twin: what fits comes along, to the byte.
+        let target = format!("/{}", "a".repeat(256 - "/oauth2/start?rd=%2F".len()));
+        assert_eq!(start_for("/oauth2/start", &target, 256).len(), 256);
+        assert_eq!(start_for("/oauth2/start", &format!("{target}a"), 256), "/oauth2/start");
+    }
+}

@@ -1,0 +1,176 @@
+//! The one question: may this request pass, and as whom?
+//!
+//! [`judge`] is a function of a configuration, a request, the sessions and the access tokens we know. No connection stands
+//! behind it and none of our own addresses is in it, so whoever has a request to ask about can ask.
+//!
+//! For a session at hand the whole way is: one cookie scan, one hash, one look-up, one comparison of times. Nothing waits,
+//! nothing is formatted, nothing is copied that can be shared.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::RelyingParty;
+use super::authorization::{Presented, presented};
+use super::bearer::{LiveToken, Tokens};
+use super::cors;
+use super::decide::{Look, Visitor};
+use super::refusal::{Denied, Refusal};
+use crate::identity::headers::HeaderSet;
+use crate::route::{Access, Found};
+use crate::session::StoreKey;
+use crate::session::hot::Hot;
+use crate::snapshot::{CompiledRoute, Snapshot};
+use crate::telemetry::metrics::RequestOutcome;
+use crate::web::{Reply, RequestView};
+
+use super::LiveSession;
+
+/// The answer to the one question.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It may pass.
+    Allowed(Permit),
+    /// It may not.
+    Refused(Denial),
+    /// A preflight of an origin that the route lets read our answers: it is answered, and never passes.
+    Preflight(Reply),
+}
+
+/// Why a request may not pass.
+#[derive(Debug)]
+pub struct Denial {
+    /// The route that judged it; `None` if no route did.
+    pub route: Option<Arc<CompiledRoute>>,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What is missing, or wrong.
+#[derive(Debug)]
+pub enum Cause {
+    /// Somebody must sign in first. `dead_cookie`: a session cookie was there and leads nowhere.
+    SignInFirst {
+        /// Whether the browser brought a session cookie that leads nowhere.
+        dead_cookie: bool,
+        /// Whether an access token would have been taken instead.
+        or_token: bool,
+    },
+    /// A person, or a request that no route takes, is refused.
+    Person(Denied),
+    /// A program that brought an access token, or should have, is refused.
+    Program(Denied),
+}
+
+/// Proof that a request may go to its route's upstream, and as whom. Born here and nowhere else; without one the
+/// gateway has no upstream to connect to.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    route: Arc<CompiledRoute>,
+    holder: Holder,
+}
+
+/// As whom a request passes.
+#[derive(Debug, Clone)]
+pub(super) enum Holder {
+    Nobody,
+    /// With the headers that the route's upstream gets, and where the session's record lies.
+    Session(Arc<Hot<LiveSession>>, HeaderSet, StoreKey),
+    Token(Arc<LiveToken>, HeaderSet),
+}
+
+impl Permit {
+    /// The route.
+    pub fn route(&self) -> &Arc<CompiledRoute> {
+        &self.route
+    }
+
+    /// The identity headers the upstream gets; `None` on anonymous routes.
+    pub fn identity_headers(&self) -> Option<&HeaderSet> {
+        match &self.holder {
+            Holder::Nobody => None,
+            Holder::Session(_, headers, _) | Holder::Token(_, headers) => Some(headers),
+        }
+    }
+
+    /// What stands behind it, for its one count.
+    pub fn outcome(&self) -> RequestOutcome {
+        match self.holder {
+            Holder::Nobody => RequestOutcome::Anonymous,
+            Holder::Session(..) => RequestOutcome::Session,
+            Holder::Token(..) => RequestOutcome::Bearer,
+        }
+    }
+
+    /// Whether anybody stands behind it whose time may run out: a session or an access token.
+    pub fn names_somebody(&self) -> bool {
+        !matches!(self.holder, Holder::Nobody)
+    }
+
+    /// As whom, as it was when the request was judged.
+    pub(super) fn holder(&self) -> &Holder {
+        &self.holder
+    }
+}
+
+/// Judges one request. Its own addresses are not the judge's business: whoever asks has looked for those before.
+pub(super) async fn judge(
+    snapshot: &Snapshot,
+    view: &RequestView<'_>,
+    sessions: &Arc<RelyingParty>,
+    tokens: &Tokens,
+    now: SystemTime,
+) -> Verdict {
+    let nowhere = |refusal: Refusal| Verdict::Refused(Denial { route: None, cause: Cause::Person(refusal.into()) });
+    let route = match snapshot.find(view.host, view.target) {
+        Found::Route(route) => route,
+        Found::NoRoute => return nowhere(Refusal::NoRoute),
+        Found::UnknownHost if view.host == snapshot.public_host() => return nowhere(Refusal::NoRoute),
+        Found::UnknownHost => return nowhere(Refusal::UnknownHost),
+    };
+    if route.access == Access::Anonymous {
+        return Verdict::Allowed(Permit { route: Arc::clone(route), holder: Holder::Nobody });
+    }
+    if let Some(reply) = cors::preflight(view, route) {
+        return Verdict::Preflight(reply);
+    }
+    let by_token = async |presented: Presented<'_>| {
+        let judged = tokens.judge(presented, route, snapshot, view, now).await;
+        judged.map(|(token, headers)| Holder::Token(token, headers)).map_err(Cause::Program)
+    };
+    let holder = match route.access {
+        Access::Anonymous => Ok(Holder::Nobody),
+        Access::Bearer => by_token(presented(view.headers)).await,
+        Access::Session => by_session(route, view, sessions, now).await,
+        Access::SessionOrBearer => match presented(view.headers) {
+            Presented::Nothing => by_session(route, view, sessions, now).await.map_err(|cause| match cause {
+                Cause::SignInFirst { dead_cookie, .. } => Cause::SignInFirst { dead_cookie, or_token: true },
+                other => other,
+            }),
+            there => by_token(there).await,
+        },
+    };
+    match holder {
+        Ok(holder) => Verdict::Allowed(Permit { route: Arc::clone(route), holder }),
+        Err(cause) => Verdict::Refused(Denial { route: Some(Arc::clone(route)), cause }),
+    }
+}
+
+async fn by_session(
+    route: &CompiledRoute,
+    view: &RequestView<'_>,
+    sessions: &Arc<RelyingParty>,
+    now: SystemTime,
+) -> Result<Holder, Cause> {
+    match sessions.session_of(view, Look::Use, now).await {
+        Visitor::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {
+            Ok(()) => {
+                let headers = live.value().headers(route.headers());
+                Ok(Holder::Session(live, headers, key))
+            }
+            Err(unmet) => Err(Cause::Person(Denied::because(Refusal::PolicyUnmet, format_args!("{unmet:?}")))),
+        },
+        Visitor::NoCookie => Err(Cause::SignInFirst { dead_cookie: false, or_token: false }),
+        Visitor::DeadCookie => Err(Cause::SignInFirst { dead_cookie: true, or_token: false }),
+        Visitor::StoreDown => Err(Cause::Person(Refusal::StoreUnavailable.into())),
+    }
+}

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::binding::{Binding, State};
+use crate::ground::time::Timestamp;
 use crate::provider::Carrier;
 use crate::route::path::ReturnTo;
 use crate::secret::{Entropy, SecretString};
@@ -151,8 +152,7 @@ impl Attempts<'_> {
         let body = self.sealer.open(Kind::Attempt, key, secret.expose(), body).map_err(|_| TakeError::Gone)?;
         let mut attempt: SignInAttempt = serde_json::from_slice(&body).map_err(|_| TakeError::Gone)?;
         attempt.return_to = self.read_note(state, note).ok_or(TakeError::Gone)?;
-        let created = SystemTime::UNIX_EPOCH + Duration::from_millis(attempt.created_ms);
-        if created + self.lifetime <= now {
+        if Timestamp::from_millis(attempt.created_ms).plus(self.lifetime) <= Timestamp::of(now) {
             return Err(TakeError::Expired);
         }
         Ok(attempt)
@@ -179,11 +179,6 @@ fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
 /// told that it took too long (B09), and not that there never was such a sign-in.
 pub fn remembered_for(lifetime: Duration) -> Duration {
     lifetime.saturating_mul(2)
-}
-
-/// Milliseconds since 1970.
-pub fn millis(now: SystemTime) -> u64 {
-    u64::try_from(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `base` with `pairs` appended to its query.
@@ -231,7 +226,7 @@ mod tests {
             host: "apps.example.com".to_owned(),
             return_to: ReturnTo::parse(&rd, &ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap()).unwrap(),
             correlation_id: "0123456789abcdef".to_owned(),
-            created_ms: millis(noon()),
+            created_ms: Timestamp::of(noon()).as_millis(),
             recoveries: 1,
             hand_off: None,
         };

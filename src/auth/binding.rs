@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue};
 
+use crate::ground::time::Timestamp;
 use crate::secret::{Entropy, SecretBytes, constant_time_eq, hmac_sha256, random_text, sha256};
 use crate::session::StoreKey;
 use crate::web::cookie::{CookieNames, clear_cookie, cookies_with_prefix, set_cookie};
@@ -112,7 +113,7 @@ impl Binding {
     /// beginning is still on its way to the browser, was just told to use. In a browser that is signed in the cookie
     /// opens nothing, and it ends by itself.
     pub fn clear_when_settled(&self, now: SystemTime) -> Option<HeaderValue> {
-        (seconds(now).saturating_sub(self.begun) >= TOGETHER).then(|| self.clear_when_alone()).flatten()
+        (Timestamp::of(now).as_secs().saturating_sub(self.begun) >= TOGETHER).then(|| self.clear_when_alone()).flatten()
     }
 
     /// Takes the cookie away.
@@ -153,7 +154,7 @@ impl Bindings {
 
     /// The binding a new sign-in uses, and the cookies that must go for it: the newest one again, or a new one.
     pub fn begin(&self, names: &CookieNames, now: SystemTime, entropy: &dyn Entropy) -> (Binding, Vec<HeaderValue>) {
-        let begun = seconds(now);
+        let begun = Timestamp::of(now).as_secs();
         let binding = match self.0.first() {
             Some(newest) => Binding { begun, shared: true, ..newest.clone() },
             None => Binding {
@@ -169,10 +170,6 @@ impl Bindings {
         let surplus = surplus.map(|(_, binding)| binding.clear()).collect();
         (binding, surplus)
     }
-}
-
-fn seconds(now: SystemTime) -> u64 {
-    now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

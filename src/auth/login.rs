@@ -8,10 +8,11 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::RelyingParty;
-use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, millis, remembered_for};
+use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, remembered_for};
 use super::binding::{Binding, Bindings};
 use super::decide::{Look, Visitor};
 use super::refusal::Refusal;
+use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
 use crate::provider::{Carrier, ProviderError};
 use crate::route::path::ReturnTo;
@@ -131,7 +132,7 @@ impl RelyingParty {
             host: host.to_owned(),
             return_to,
             correlation_id: CorrelationId::generate(&*self.entropy).as_str().to_owned(),
-            created_ms: millis(now),
+            created_ms: Timestamp::of(now).as_millis(),
             recoveries: 0,
             hand_off,
         }
@@ -275,7 +276,7 @@ impl RelyingParty {
             return 0;
         };
         match (count.parse::<u64>(), since.parse::<u64>()) {
-            (Ok(count), Ok(since)) if millis(now) / 1000 < since.saturating_add(LOOP_SECONDS) => count,
+            (Ok(count), Ok(since)) if Timestamp::of(now).as_secs() < since.saturating_add(LOOP_SECONDS) => count,
             _ => 0,
         }
     }

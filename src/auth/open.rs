@@ -8,10 +8,11 @@ use http::{HeaderValue, StatusCode};
 use tracing::warn;
 
 use super::RelyingParty;
-use super::attempt::{HandOff, millis};
+use super::attempt::HandOff;
 use super::binding::Binding;
 use super::login::LOOP_SECONDS;
 use super::refusal::Refusal;
+use crate::ground::time::Timestamp;
 use crate::route::path::ReturnTo;
 use crate::secret::sha256;
 use crate::session::store::Kind;
@@ -62,7 +63,7 @@ impl RelyingParty {
         let count = self.completed_lately(view, now) + 1;
         let name = self.settings.cookies.loop_guard();
         let keep = std::time::Duration::from_secs(LOOP_SECONDS);
-        reply.add_cookie(set_cookie(&name, &format!("{count}-{}", millis(now) / 1000), Some(keep)));
+        reply.add_cookie(set_cookie(&name, &format!("{count}-{}", Timestamp::of(now).as_secs()), Some(keep)));
         self.metrics.sign_ins.with_label_values(&["completed"]).inc();
         Ok(reply)
     }

@@ -71,7 +71,7 @@ impl From<SystemTime> for Timestamp {
 
 /// A length of time in whole milliseconds, held at the end of the range.
 pub fn millis_of(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    time.as_secs().saturating_mul(1000).saturating_add(u64::from(time.subsec_millis()))
 }
 
 /// How far apart two moments of a clock are. Where age is judged by it, a clock that was set back makes a thing look

@@ -18,7 +18,8 @@ use super::acr;
 use super::claims::{ClaimValue, Collector, is_subject};
 use super::jwks::KeySet;
 use super::jwt::UnverifiedJwt;
-use super::read::{audiences, date, methods, seconds, text, whole_seconds};
+use super::read::{audiences, date, methods, text, whole_seconds};
+use crate::ground::time::Timestamp;
 use crate::secret::SecretString;
 
 /// Longest access token that is looked at, in bytes (K13).
@@ -219,7 +220,7 @@ fn check_times(
     rule: &AccessTokenRule<'_>,
     now: SystemTime,
 ) -> Result<SystemTime, AccessTokenError> {
-    let (now, skew) = (seconds(now), whole_seconds(rule.skew));
+    let (now, skew) = (Timestamp::of(now).as_numeric_date(), whole_seconds(rule.skew));
     let expires = date(claims, "exp")?.ok_or(AccessTokenError::Missing("exp"))?;
     let issued = date(claims, "iat")?.ok_or(AccessTokenError::Missing("iat"))?;
     let from = date(claims, "nbf")?;

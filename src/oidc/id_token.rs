@@ -16,7 +16,8 @@ pub use error::IdTokenError;
 use super::claims::{Collector, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
-use super::read::{audiences, date, methods, seconds, text, whole_seconds};
+use super::read::{audiences, date, methods, text, whole_seconds};
+use crate::ground::time::Timestamp;
 use crate::oidc::acr;
 use crate::oidc::claims::ClaimValue;
 use crate::secret::{SecretString, constant_time_eq};
@@ -182,7 +183,7 @@ fn check_audience(claims: &Map<String, Value>, expect: &Expectation<'_>) -> Resu
 }
 
 fn check_times(claims: &Map<String, Value>, expect: &Expectation<'_>, now: SystemTime) -> Result<(), IdTokenError> {
-    let (now, skew) = (seconds(now), whole_seconds(expect.skew));
+    let (now, skew) = (Timestamp::of(now).as_numeric_date(), whole_seconds(expect.skew));
     let expires = date(claims, "exp")?.ok_or(IdTokenError::Missing("exp"))?;
     let issued = date(claims, "iat")?.ok_or(IdTokenError::Missing("iat"))?;
     if now.saturating_sub(expires) > skew {
@@ -228,7 +229,8 @@ fn check_auth_time(
     let auth_time = date(claims, "auth_time")?;
     if let Some(max_age) = expect.max_age {
         let skew = whole_seconds(expect.skew);
-        let age = seconds(now).saturating_sub(auth_time.ok_or(IdTokenError::AuthenticationTooOld)?);
+        let age =
+            Timestamp::of(now).as_numeric_date().saturating_sub(auth_time.ok_or(IdTokenError::AuthenticationTooOld)?);
         if age > whole_seconds(max_age).saturating_add(skew) || age < -skew {
             return Err(IdTokenError::AuthenticationTooOld);
         }

@@ -1,6 +1,6 @@
 //! Claims by name and type: a claim of the wrong JSON type is a broken claim, never an absent one (CVE-2026-25537).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -52,14 +52,6 @@ pub(super) fn methods(amr: Option<&Value>) -> Vec<String> {
             items.iter().filter_map(Value::as_str).filter(sane).take(16).map(str::to_owned).collect()
         }
         _ => Vec::new(),
-    }
-}
-
-/// Seconds since 1970.
-pub(super) fn seconds(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => whole_seconds(since),
-        Err(before) => -whole_seconds(before.duration()),
     }
 }
 

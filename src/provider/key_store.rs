@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::future::join_all;
@@ -17,6 +17,7 @@ use super::client::HttpClient;
 use super::flight::{Flight, Flights};
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
+use crate::ground::time::{Timestamp, distance};
 use crate::oidc::jwks::{self, KeySet};
 use crate::secret::sha256;
 
@@ -238,7 +239,7 @@ impl KeyStore {
                         entry.loaded.store(Some(Arc::clone(loaded)));
                     }
                     Err(error) => {
-                        entry.retry_at.store(seconds(now + RETRY_PAUSE).max(1), Ordering::Relaxed);
+                        entry.retry_at.store(Timestamp::of(now + RETRY_PAUSE).as_secs().max(1), Ordering::Relaxed);
                         let issuer = entry.issuer.as_str();
                         tracing::warn!(issuer, %error, "The key set of `{issuer}` could not be fetched");
                     }
@@ -281,7 +282,7 @@ impl KeyStore {
             uri: uri.clone(),
             loaded: ArcSwapOption::empty(),
             retry_at: AtomicU64::new(0),
-            used: AtomicU64::new(seconds(now)),
+            used: AtomicU64::new(Timestamp::of(now).as_secs()),
             throttle,
         });
         let mut kept = entries.to_vec();
@@ -295,7 +296,7 @@ impl KeyStore {
     }
 
     fn forget_unused(&self, now: SystemTime) {
-        let oldest = seconds(now).saturating_sub(self.max_stale.as_secs().max(120));
+        let oldest = Timestamp::of(now).as_secs().saturating_sub(self.max_stale.as_secs().max(120));
         let is_used = |entry: &&Arc<Entry>| entry.used.load(Ordering::Relaxed) >= oldest;
         if self.entries.load().iter().all(|entry| is_used(&entry)) {
             return;
@@ -318,12 +319,12 @@ impl Entry {
     fn may_retry(&self, now: SystemTime) -> bool {
         let at = self.retry_at.load(Ordering::Relaxed);
         // A pause that seems longer than it ever is means that the clock was set back.
-        seconds(now) >= at || at - seconds(now) > RETRY_PAUSE.as_secs() + 1
+        Timestamp::of(now).as_secs() >= at || at - Timestamp::of(now).as_secs() > RETRY_PAUSE.as_secs() + 1
     }
 
     /// Written once a minute at most, so that readers on other cores keep their cache line.
     fn touch(&self, now: SystemTime) {
-        let now = seconds(now);
+        let now = Timestamp::of(now).as_secs();
         if now.abs_diff(self.used.load(Ordering::Relaxed)) >= 60 {
             self.used.store(now, Ordering::Relaxed);
         }
@@ -366,13 +367,4 @@ impl Loaded {
         let text = std::str::from_utf8(document).ok().filter(|_| keys.alarming() == 0);
         Self { keys: Arc::new(keys), fetched, digest: sha256(document), document: text.map(Arc::from) }
     }
-}
-
-/// How far apart two moments are. A clock that was set back makes a set look old, never young.
-fn distance(a: SystemTime, b: SystemTime) -> Duration {
-    a.duration_since(b).unwrap_or_else(|error| error.duration())
-}
-
-fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

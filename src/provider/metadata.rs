@@ -17,6 +17,7 @@ use super::gate::Gate;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
+use crate::ground::time::distance;
 use crate::oidc::metadata::ProviderMetadata;
 use crate::zenkey::discovery::{DiscoveryAnswer, discovery_url};
 
@@ -288,9 +289,4 @@ impl Entry {
     fn is_good(&self, now: SystemTime) -> bool {
         distance(now, self.fetched) <= LONGEST_STALE
     }
-}
-
-/// How far apart two moments are: a clock that was set back makes a configuration look old, never young.
-fn distance(a: SystemTime, b: SystemTime) -> Duration {
-    a.duration_since(b).unwrap_or_else(|error| error.duration())
 }

@@ -19,6 +19,7 @@ use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Discovery, ProviderError, ProviderSettings};
+use crate::ground::time::Timestamp;
 use crate::oidc::jwks::KeySet;
 
 /// How often the background looks whether an issuer has moved its keys; its metadata is asked when it has grown old.
@@ -93,14 +94,20 @@ impl TokenIssuers {
             let uri = issuer.uri.load_full()?;
             let (document, fetched) = self.keys.document(&issuer.issuer, &uri)?;
             let (jwks_uri, document) = ((*uri).clone(), document.to_string());
-            Some(Remembered { issuer: issuer.issuer.clone(), jwks_uri, fetched: seconds(fetched), document })
+            Some(Remembered {
+                issuer: issuer.issuer.clone(),
+                jwks_uri,
+                fetched: Timestamp::of(fetched).as_secs(),
+                document,
+            })
         });
         let all: Vec<Remembered> = all.collect();
         if all.is_empty() || all == *last {
             return;
         }
         last.clone_from(&all);
-        let all = key_memory::merged(all, key_memory::recall(&**memory).await, seconds(now), self.useful);
+        let all =
+            key_memory::merged(all, key_memory::recall(&**memory).await, Timestamp::of(now).as_secs(), self.useful);
         key_memory::keep(&**memory, &all, self.useful).await;
     }
 
@@ -124,7 +131,7 @@ impl TokenIssuers {
             return Err(ProviderError::Unavailable { reason, retry_after: Some(REST) });
         }
         let outcome = self.ask(known, kid, now).await;
-        known.failed.store(if outcome.is_ok() { 0 } else { seconds(now) }, Ordering::Relaxed);
+        known.failed.store(if outcome.is_ok() { 0 } else { Timestamp::of(now).as_secs() }, Ordering::Relaxed);
         outcome
     }
 
@@ -187,10 +194,6 @@ impl TokenIssuer {
     /// A moment that seems longer than it ever is means that the clock was set back.
     fn rests(&self, now: SystemTime) -> bool {
         let failed = self.failed.load(Ordering::Relaxed);
-        failed != 0 && seconds(now).abs_diff(failed) < REST.as_secs()
+        failed != 0 && Timestamp::of(now).as_secs().abs_diff(failed) < REST.as_secs()
     }
-}
-
-fn seconds(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

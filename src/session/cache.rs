@@ -34,9 +34,10 @@ use quick_cache::UnitWeighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use tokio::sync::{OnceCell, Semaphore};
 
+use super::StoreKey;
 use super::hot::{Hot, LastSeen};
 use super::store::StoreError;
-use super::{StoreKey, millis};
+use crate::ground::time::Timestamp;
 
 /// Bounds of a [`SessionCache`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,14 +149,14 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
     /// Signs a session out on this node, whatever the store says, until `until`: the time by which it would have ended
     /// anyway (its creation plus [`super::Lifetimes::absolute`]).
     pub fn deny(&self, key: StoreKey, until: SystemTime, now: SystemTime) {
-        self.denied.write().known.add(key, millis(until), millis(now));
+        self.denied.write().known.add(key, Timestamp::of(until).as_millis(), Timestamp::of(now).as_millis());
         self.sessions.remove(&key);
     }
 
     /// As [`SessionCache::deny`], for an id of which nobody knows whether it is a session's: the store does not answer.
     /// It pushes no session that is known to have been signed out off the list, however many are made up.
     pub fn deny_doubtful(&self, key: StoreKey, until: SystemTime, now: SystemTime) {
-        self.denied.write().doubtful.add(key, millis(until), millis(now));
+        self.denied.write().doubtful.add(key, Timestamp::of(until).as_millis(), Timestamp::of(now).as_millis());
         self.sessions.remove(&key);
     }
 
@@ -290,7 +291,7 @@ impl DenyList {
     }
 
     fn holds(&self, key: &StoreKey, now: SystemTime) -> bool {
-        !self.until.is_empty() && self.until.get(key).is_some_and(|until| millis(now) < *until)
+        !self.until.is_empty() && self.until.get(key).is_some_and(|until| Timestamp::of(now).as_millis() < *until)
     }
 
     fn add(&mut self, key: StoreKey, until: u64, now: u64) {

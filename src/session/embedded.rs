@@ -22,8 +22,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::file::EmbeddedError;
 use self::writer::{Done, Order, Verb};
+use super::StoreKey;
 use super::store::{Kind, Limits, RecordStore, StoreError};
-use super::{StoreKey, millis};
+use crate::ground::time::Timestamp;
 
 /// Store key → end of its time (milliseconds since 1970, 8 bytes, big-endian) ‖ record.
 type Records = TableDefinition<'static, &'static [u8; 32], &'static [u8]>;
@@ -130,7 +131,7 @@ impl Drop for EmbeddedStore {
 
 /// The end of a record's time.
 fn end(now: SystemTime, keep: Duration) -> u64 {
-    millis(now).saturating_add(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX))
+    Timestamp::of(now).plus(keep).as_millis()
 }
 
 #[async_trait]
@@ -143,7 +144,7 @@ impl RecordStore for EmbeddedStore {
         keep: Duration,
         now: SystemTime,
     ) -> Result<(), StoreError> {
-        let verb = Verb::Put { record: record.to_vec(), end: end(now, keep), now: millis(now) };
+        let verb = Verb::Put { record: record.to_vec(), end: end(now, keep), now: Timestamp::of(now).as_millis() };
         self.order(kind, key, verb).await.map(|_| ())
     }
 
@@ -151,12 +152,12 @@ impl RecordStore for EmbeddedStore {
         self.database.read(|database| {
             let table = database.begin_read()?.open_table(records_of(kind))?;
             let found = table.get(&key.0)?;
-            Ok(found.and_then(|value| live(value.value(), millis(now)).map(<[u8]>::to_vec)))
+            Ok(found.and_then(|value| live(value.value(), Timestamp::of(now).as_millis()).map(<[u8]>::to_vec)))
         })
     }
 
     async fn take(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.order(kind, key, Verb::Take { now: millis(now) }).await? {
+        match self.order(kind, key, Verb::Take { now: Timestamp::of(now).as_millis() }).await? {
             Done::Taken(record) => Ok(Some(record)),
             _ => Ok(None),
         }
@@ -174,7 +175,7 @@ impl RecordStore for EmbeddedStore {
         keep: Duration,
         now: SystemTime,
     ) -> Result<bool, StoreError> {
-        let verb = Verb::Replace { record: record.to_vec(), end: end(now, keep), now: millis(now) };
+        let verb = Verb::Replace { record: record.to_vec(), end: end(now, keep), now: Timestamp::of(now).as_millis() };
         Ok(matches!(self.order(kind, key, verb).await?, Done::Replaced))
     }
 
@@ -185,7 +186,10 @@ impl RecordStore for EmbeddedStore {
     async fn sweep(&self, now: SystemTime) -> Result<(), StoreError> {
         for kind in Kind::ALL {
             // In small bites, so that sign-ins get their turn in between.
-            while let Done::SweptSome = self.order(kind, StoreKey([0; 32]), Verb::Sweep { now: millis(now) }).await? {}
+            while let Done::SweptSome =
+                self.order(kind, StoreKey([0; 32]), Verb::Sweep { now: Timestamp::of(now).as_millis() }).await?
+            {
+            }
         }
         Ok(())
     }

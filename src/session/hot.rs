@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use super::{Lifetimes, Session, from_millis, millis};
+use super::{Lifetimes, Session};
+use crate::ground::time::Timestamp;
 
 /// What can be kept hot: anything that knows when the store last heard of its session being used.
 pub trait LastSeen {
@@ -99,7 +100,7 @@ impl<V: LastSeen> Hot<V> {
     /// The time of the question, not of the answer: a sign-out may have happened in between. Last used is what the
     /// store knows, not now: loading a session is no use of it, so one that was idle too long is still over (F05).
     pub fn new(value: V, asked_at: SystemTime) -> Self {
-        let (asked, seen) = (millis(asked_at), millis(value.last_seen()));
+        let (asked, seen) = (Timestamp::of(asked_at).as_millis(), Timestamp::of(value.last_seen()).as_millis());
         Self {
             value,
             loaded_at: AtomicU64::new(asked),
@@ -128,7 +129,7 @@ impl<V> Hot<V> {
     ///
     /// A clock that was set back makes ages unknowable: then the store is asked first, and without it nothing is served.
     pub fn freshness(&self, now: SystemTime, policy: &CachePolicy) -> Freshness {
-        let now = millis(now);
+        let now = Timestamp::of(now).as_millis();
         let loaded = self.loaded_at.load(Relaxed);
         let Some(age) = age_of(loaded, now, policy) else { return Freshness::Stale };
         if age < policy.revalidate {
@@ -151,14 +152,14 @@ impl<V> Hot<V> {
 
     /// The store was asked at `asked_at` and still has the session.
     pub fn confirm(&self, asked_at: SystemTime) {
-        let at = millis(asked_at);
+        let at = Timestamp::of(asked_at).as_millis();
         self.loaded_at.store(at, Relaxed);
         self.check_claimed_at.fetch_max(at, Relaxed);
     }
 
     /// The session was used at `now`. A use seen by another replica (the store's `last_seen`) is noted the same way.
     pub fn touch(&self, now: SystemTime) {
-        let now = millis(now);
+        let now = Timestamp::of(now).as_millis();
         if now >= self.last_used.load(Relaxed).saturating_add(SAME_USE) {
             self.last_used.fetch_max(now, Relaxed);
         }
@@ -167,7 +168,7 @@ impl<V> Hot<V> {
     /// When the session was last used here, up to a second early. Before refusing a session as idle, ask the store:
     /// another replica may have seen it since.
     pub fn last_used(&self) -> SystemTime {
-        from_millis(self.last_used.load(Relaxed)).unwrap_or(SystemTime::UNIX_EPOCH)
+        Timestamp::from_millis(self.last_used.load(Relaxed)).to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Whether the caller is the one to write "last seen" to the store now: one caller within [`CachePolicy::touch`].
@@ -187,7 +188,7 @@ fn age_of(loaded: u64, now: u64, policy: &CachePolicy) -> Option<Duration> {
 /// Compare-and-swap of the time of the last claim: true for one caller within `every`. A clock that was set back does
 /// not silence claims for as long as it was set back.
 fn claim(last: &AtomicU64, now: SystemTime, every: Duration) -> bool {
-    let now = millis(now);
+    let now = Timestamp::of(now).as_millis();
     let seen = last.load(Relaxed);
     Duration::from_millis(now.abs_diff(seen)) >= every && last.compare_exchange(seen, now, Relaxed, Relaxed).is_ok()
 }

@@ -16,6 +16,7 @@ pub mod store;
 
 use std::time::{Duration, SystemTime};
 
+use crate::ground::time::Timestamp;
 use crate::identity::{Identity, IdentityParts};
 use crate::secret::{Entropy, SecretBytes, sha256};
 
@@ -93,15 +94,15 @@ impl Default for Lifetimes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     identity: Identity,
-    created: u64,
-    last_seen: u64,
+    created: Timestamp,
+    last_seen: Timestamp,
     parent: Option<Box<StoreKey>>,
 }
 
 impl Session {
     /// Opens a session for `identity` at `now`.
     pub fn open(identity: Identity, now: SystemTime) -> Self {
-        Self { identity, created: millis(now), last_seen: millis(now), parent: None }
+        Self { identity, created: Timestamp::of(now), last_seen: Timestamp::of(now), parent: None }
     }
 
     /// Restores a session from the parts a store kept; only `seal.rs` calls it.
@@ -111,23 +112,23 @@ impl Session {
         last_seen: SystemTime,
         parent: Option<StoreKey>,
     ) -> Self {
-        let (created, last_seen) = (millis(created), millis(last_seen));
+        let (created, last_seen) = (Timestamp::of(created), Timestamp::of(last_seen));
         Self { identity: Identity::restore(parts), created, last_seen, parent: parent.map(Box::new) }
     }
 
     /// When the sign-in ended well.
     pub fn created(&self) -> SystemTime {
-        from_millis(self.created).unwrap_or(SystemTime::UNIX_EPOCH)
+        self.created.to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// When the session was last used, as far as the store knows (written at most once per touch interval).
     pub fn last_seen(&self) -> SystemTime {
-        from_millis(self.last_seen).unwrap_or(SystemTime::UNIX_EPOCH)
+        self.last_seen.to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// It was used at `now`.
     pub fn seen(&mut self, now: SystemTime) {
-        self.last_seen = millis(now);
+        self.last_seen = Timestamp::of(now);
     }
 
     /// The session on another of our hosts that this one was handed over from; signing out here ends both.
@@ -158,7 +159,9 @@ impl Session {
     /// Ages are compared, never sums: no clock and no configured length can overflow. A clock that was set back makes
     /// an age zero, so nobody is signed out by it.
     pub fn is_live(&self, now: SystemTime, last_used: SystemTime, lifetimes: &Lifetimes) -> bool {
-        age(self.created(), now) < lifetimes.absolute && age(last_used.max(self.last_seen()), now) < lifetimes.idle
+        let now = Timestamp::of(now);
+        let last_used = Timestamp::of(last_used).max(self.last_seen);
+        now.since(self.created) < lifetimes.absolute && now.since(last_used) < lifetimes.idle
     }
 
     /// How long a store must keep the record if it is written at `now`: until the session's absolute end, or the idle
@@ -168,23 +171,8 @@ impl Session {
     /// session in use would end early. It is not a longer life: [`Session::is_live`] decides that.
     pub fn keep_for(&self, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
         let unused = lifetimes.idle.saturating_add(lifetimes.idle / 4);
-        lifetimes.absolute.saturating_sub(age(self.created(), now)).min(unused)
+        lifetimes.absolute.saturating_sub(Timestamp::of(now).since(self.created)).min(unused)
     }
-}
-
-/// Time from `since` to `now`; zero if `now` is earlier.
-fn age(since: SystemTime, now: SystemTime) -> Duration {
-    now.duration_since(since).unwrap_or_default()
-}
-
-/// Milliseconds since 1970; zero for earlier times. The one unit of time in records, in stores and in the cache.
-fn millis(at: SystemTime) -> u64 {
-    u64::try_from(age(SystemTime::UNIX_EPOCH, at).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The time that [`millis`] wrote. `None` if the clock of this machine cannot say it.
-fn from_millis(millis: u64) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 
 #[cfg(test)]
@@ -276,6 +264,6 @@ mod tests {
         assert!(session.is_live(noon() + 9_999 * MINUTE, noon(), &long));
         assert_eq!(session.keep_for(noon(), &long), Duration::MAX);
         assert!(session.is_live(SystemTime::UNIX_EPOCH, noon(), &Lifetimes::default()), "a clock set back");
-        assert_eq!(millis(SystemTime::UNIX_EPOCH - MINUTE), 0);
+        assert_eq!(Timestamp::of(SystemTime::UNIX_EPOCH - MINUTE).as_millis(), 0);
     }
 }

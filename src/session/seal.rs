@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::key::key_id;
 use super::store::Kind;
-use super::{Session, SessionId, StoreKey, from_millis};
+use super::{Session, SessionId, StoreKey};
+use crate::ground::time::Timestamp;
 use crate::identity::IdentityParts;
 use crate::secret::{self, Entropy, SecretBytes, derive_key};
 
@@ -111,8 +112,8 @@ impl Sealer {
     pub fn seal_session(&self, id: &SessionId, session: &Session, entropy: &dyn Entropy) -> Vec<u8> {
         let record = SessionRecord {
             parts: session.identity.parts(),
-            created: session.created,
-            last_seen: session.last_seen,
+            created: session.created.as_millis(),
+            last_seen: session.last_seen.as_millis(),
             parent: session.parent().map(|key| key.0),
         };
         // Strings, integers and lists always serialise; if ever not, an empty plaintext opens as `Corrupt`.
@@ -124,7 +125,9 @@ impl Sealer {
     pub fn open_session(&self, id: &SessionId, record: &[u8]) -> Result<Session, SealError> {
         let plaintext = self.open(Kind::Session, id.store_key(), id.secret().expose(), record)?;
         let record: OpenedRecord = serde_json::from_slice(&plaintext).map_err(|_| SealError::Corrupt)?;
-        let time = |at: u64| -> Result<SystemTime, SealError> { from_millis(at).ok_or(SealError::Corrupt) };
+        let time = |at: u64| -> Result<SystemTime, SealError> {
+            Timestamp::from_millis(at).to_system_time().ok_or(SealError::Corrupt)
+        };
         Ok(Session::restore(record.parts, time(record.created)?, time(record.last_seen)?, record.parent.map(StoreKey)))
     }
 

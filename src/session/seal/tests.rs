@@ -185,7 +185,7 @@ fn a_field_from_the_future_is_ignored() {
     let seal =
         |content: &[u8]| sealer.seal(Kind::Session, id.store_key(), id.secret().expose(), content, &SystemEntropy);
     let session = sealer.open_session(&id, &seal(content.to_string().as_bytes())).unwrap();
-    assert_eq!((session.created, session.last_seen), (5, 6));
+    assert_eq!((session.created.as_millis(), session.last_seen.as_millis()), (5, 6));
     for content in [&b""[..], b"null", b"{}", b"{\"who\":{},\"created\":1,\"seen\":1}", b"\xff\x00"] {
         assert_eq!(sealer.open_session(&id, &seal(content)), Err(SealError::Corrupt));
     }

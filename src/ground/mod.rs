@@ -3,4 +3,5 @@
 pub mod limit;
 pub mod network;
 pub mod retry;
+pub mod single_flight;
 pub mod time;

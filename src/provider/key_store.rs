@@ -14,9 +14,9 @@ use parking_lot::Mutex;
 use url::Url;
 
 use super::client::HttpClient;
-use super::flight::{Flight, Flights};
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
+use crate::ground::single_flight::{Flight, Flights};
 use crate::ground::time::{Timestamp, distance};
 use crate::oidc::jwks::{self, KeySet};
 use crate::secret::sha256;

@@ -12,11 +12,11 @@ use parking_lot::Mutex;
 use url::Url;
 
 use super::client::HttpClient;
-use super::flight::Flights;
 use super::gate::Gate;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
+use crate::ground::single_flight::Flights;
 use crate::ground::time::distance;
 use crate::oidc::metadata::ProviderMetadata;
 use crate::zenkey::discovery::{DiscoveryAnswer, discovery_url};

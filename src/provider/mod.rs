@@ -3,7 +3,6 @@
 mod address;
 mod client;
 mod federation;
-mod flight;
 mod gate;
 mod key_memory;
 mod key_store;

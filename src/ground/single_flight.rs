@@ -12,27 +12,28 @@ use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 
 /// A fetch under way, to be awaited by any number of callers.
-pub(super) type Flight<V> = Shared<BoxFuture<'static, V>>;
+pub type Flight<V> = Shared<BoxFuture<'static, V>>;
 
 /// Fetches under way, by what they fetch.
-pub(super) struct Flights<V> {
+pub struct Flights<V> {
     open: Mutex<HashMap<String, Flight<V>>>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Flights<V> {
-    pub(super) fn new() -> Arc<Self> {
+    /// Nothing is under way.
+    pub fn new() -> Arc<Self> {
         Arc::new(Self { open: Mutex::new(HashMap::new()) })
     }
 
     /// The fetch under way for `key`, if there is one.
-    pub(super) fn current(&self, key: &str) -> Option<Flight<V>> {
+    pub fn current(&self, key: &str) -> Option<Flight<V>> {
         self.open.lock().get(key).cloned()
     }
 
     /// Joins the fetch under way for `key`, or starts one; says which (`true`: started on behalf of this caller). The
     /// fetch must put its result where `landed` looks before it ends: a caller who comes just after it then finds the
     /// result there and starts no second fetch. `lost` is the answer should the task die.
-    pub(super) fn join<F>(
+    pub fn join<F>(
         self: &Arc<Self>,
         key: &str,
         landed: impl FnOnce() -> Option<V>,

@@ -16,7 +16,7 @@ use url::Url;
 use super::client::HttpClient;
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
-use crate::ground::single_flight::{Flight, Flights};
+use crate::ground::single_flight::{InFlight, SingleFlight};
 use crate::ground::time::{Timestamp, distance};
 use crate::oidc::jwks::{self, KeySet};
 use crate::secret::sha256;
@@ -41,7 +41,7 @@ pub struct KeyStore {
     entries: ArcSwap<Vec<Arc<Entry>>>,
     /// Serialises changes of `entries`, and owns each issuer's throttle. Issuers come from the trust list.
     throttles: Mutex<Vec<Arc<Throttle>>>,
-    flights: Arc<Flights<Fetched>>,
+    flights: Arc<SingleFlight<String, Fetched>>,
 }
 
 /// One key set and its history.
@@ -83,7 +83,7 @@ impl KeyStore {
             cooldown: settings.jwks_cooldown,
             entries: ArcSwap::from_pointee(Vec::new()),
             throttles: Mutex::new(Vec::new()),
-            flights: Flights::new(),
+            flights: SingleFlight::new(),
         })
     }
 
@@ -223,8 +223,8 @@ impl KeyStore {
 
     /// Starts or joins the one fetch for `entry`, unless a set newer than `seen` is there by now; says whether it was
     /// started here. Whatever was at hand stays when it fails.
-    fn fetch(&self, entry: &Arc<Entry>, seen: Option<&Arc<Loaded>>, now: SystemTime) -> (Flight<Fetched>, bool) {
-        let landed = || {
+    fn fetch(&self, entry: &Arc<Entry>, seen: Option<&Arc<Loaded>>, now: SystemTime) -> (InFlight<Fetched>, bool) {
+        let finished = || {
             let newer = entry.loaded.load_full()?;
             (!seen.is_some_and(|seen| Arc::ptr_eq(seen, &newer))).then_some(Ok(newer))
         };
@@ -248,7 +248,7 @@ impl KeyStore {
             }
         };
         let lost = Err(ProviderError::Unavailable { reason: "fetch was abandoned", retry_after: None });
-        self.flights.join(&entry.id, landed, start, lost)
+        self.flights.join(&entry.id, finished, start, lost)
     }
 
     fn entry(&self, issuer: &str, uri: &Url, now: SystemTime) -> Arc<Entry> {

@@ -16,7 +16,7 @@ use super::gate::Gate;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
-use crate::ground::single_flight::Flights;
+use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
 use crate::oidc::metadata::ProviderMetadata;
 use crate::zenkey::discovery::{DiscoveryAnswer, discovery_url};
@@ -66,7 +66,7 @@ pub(super) struct Configurations {
     strangers: Gate,
     nowhere: Mutex<HashMap<String, (Url, SystemTime)>>,
     book: Mutex<HashMap<String, Entry>>,
-    flights: Arc<Flights<Found>>,
+    flights: Arc<SingleFlight<String, Found>>,
 }
 
 struct Entry {
@@ -96,7 +96,7 @@ impl Configurations {
             strangers: Gate::with_places(STRANGERS, settings.total_timeout),
             nowhere: Mutex::new(HashMap::new()),
             book: Mutex::new(HashMap::new()),
-            flights: Flights::new(),
+            flights: SingleFlight::new(),
         })
     }
 
@@ -111,13 +111,13 @@ impl Configurations {
         {
             return Ok(Discovery::AskUser(ui.clone()));
         }
-        let landed = || self.serving(&key, now).map(|carrier| Ok(Discovery::Carrier(Box::new(carrier))));
+        let finished = || self.serving(&key, now).map(|carrier| Ok(Discovery::Carrier(Box::new(carrier))));
         let start = || {
             let (this, key) = (Arc::clone(self), key.clone());
             async move { this.refresh(&key, &source, now).await }
         };
         let lost = Err(ProviderError::Unavailable { reason: "fetch was abandoned", retry_after: None });
-        self.flights.join(&key, landed, start, lost).0.await
+        self.flights.join(&key, finished, start, lost).0.await
     }
 
     /// What came from this code is doubted: the next question goes out again, at most once in [`SHORTEST_AGE`].

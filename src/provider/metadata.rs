@@ -4,11 +4,9 @@
 //! A configuration that cannot be refreshed, or whose refresh is not trusted, keeps serving for a day (D14, D15); a
 //! sign-in that has begun never sees either, for its attempt carries the carrier it began with.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use parking_lot::Mutex;
 use url::Url;
 
 use super::client::HttpClient;
@@ -18,6 +16,7 @@ use super::trust::TrustList;
 use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
 use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
+use crate::ground::ttl_cache::TtlCache;
 use crate::oidc::metadata::ProviderMetadata;
 use crate::zenkey::discovery::{DiscoveryAnswer, discovery_url};
 
@@ -31,14 +30,14 @@ const LONGEST_STALE: Duration = Duration::from_secs(24 * 3600);
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Most codes remembered: a browser may name any of a million (security R06, TM8).
-const MOST_ENTRIES: usize = 1024;
+const MOST_ENTRIES: u64 = 1024;
 
 /// "Ask the person" is remembered for so long: a code that leads nowhere does so once for all who name it.
-const NOWHERE_AGE: Duration = Duration::from_secs(30);
+const NEGATIVE_AGE: Duration = Duration::from_secs(30);
 
 /// Codes that are asked about at the same time and have never led anywhere. Those that have, and issuers, have places
 /// of their own: whoever makes up codes does not stand in front of people (D07, TM8).
-const STRANGERS: usize = 16;
+const UNKNOWN: usize = 16;
 
 type Found = Result<Discovery, ProviderError>;
 
@@ -63,12 +62,14 @@ pub(super) struct Configurations {
     /// For what is known and must be asked for again.
     gate: Gate,
     /// A browser may name any code, each of them a question to the discovery issuer: so many at a time.
-    strangers: Gate,
-    nowhere: Mutex<HashMap<String, (Url, SystemTime)>>,
-    book: Mutex<HashMap<String, Entry>>,
+    unknown: Gate,
+    /// Codes that lead nowhere: where the person is asked instead, and since when.
+    negative: TtlCache<String, (Url, SystemTime)>,
+    cache: TtlCache<String, Entry>,
     flights: Arc<SingleFlight<String, Found>>,
 }
 
+#[derive(Clone)]
 struct Entry {
     carrier: Carrier,
     fetched: SystemTime,
@@ -93,9 +94,9 @@ impl Configurations {
             client_id: settings.client_id.clone(),
             longest_age: settings.metadata_max_age,
             gate: Gate::new(settings.total_timeout),
-            strangers: Gate::with_places(STRANGERS, settings.total_timeout),
-            nowhere: Mutex::new(HashMap::new()),
-            book: Mutex::new(HashMap::new()),
+            unknown: Gate::with_places(UNKNOWN, settings.total_timeout),
+            negative: TtlCache::new(MOST_ENTRIES, NEGATIVE_AGE),
+            cache: TtlCache::new(MOST_ENTRIES, LONGEST_STALE),
             flights: SingleFlight::new(),
         })
     }
@@ -106,8 +107,8 @@ impl Configurations {
         if let Some(carrier) = self.serving(&key, now) {
             return Ok(Discovery::Carrier(Box::new(carrier)));
         }
-        if let Some((ui, since)) = self.nowhere.lock().get(&key)
-            && distance(now, *since) < NOWHERE_AGE
+        if let Some((ui, since)) = self.negative.get(&key).as_deref()
+            && distance(now, *since) < NEGATIVE_AGE
         {
             return Ok(Discovery::AskUser(ui.clone()));
         }
@@ -126,18 +127,15 @@ impl Configurations {
     /// last good answer, anybody could end sign-ins while discovery is away; if it always asked, anybody could make us
     /// ask as often as they like (D14, TM8).
     pub(super) fn doubt(&self, key: &str, now: SystemTime) {
-        if let Some(entry) = self.book.lock().get_mut(key)
-            && distance(now, entry.fetched) >= SHORTEST_AGE
-        {
-            entry.age = Duration::ZERO;
-            entry.failed = None;
-        }
+        self.cache.update(key, |entry| {
+            let old_enough = distance(now, entry.fetched) >= SHORTEST_AGE;
+            old_enough.then(|| Entry { age: Duration::ZERO, failed: None, ..entry.clone() })
+        });
     }
 
     /// What may be answered from memory: a fresh configuration, or a last good one shortly after a failed refresh.
     fn serving(&self, key: &str, now: SystemTime) -> Option<Carrier> {
-        let book = self.book.lock();
-        let entry = book.get(key)?;
+        let entry = self.cache.get(key)?;
         if entry.is_fresh(now) {
             return Some(entry.carrier.clone());
         }
@@ -156,15 +154,8 @@ impl Configurations {
             }
             Ok((Discovery::AskUser(ui), _)) => {
                 // Discovery itself says that it does not know any more: no old answer stands in for that.
-                self.book.lock().remove(key);
-                let mut nowhere = self.nowhere.lock();
-                if nowhere.len() >= MOST_ENTRIES {
-                    nowhere.retain(|_, (_, since)| distance(now, *since) < NOWHERE_AGE);
-                    if nowhere.len() >= MOST_ENTRIES {
-                        nowhere.clear();
-                    }
-                }
-                nowhere.insert(key.to_owned(), (ui.clone(), now));
+                self.cache.remove(key);
+                self.negative.insert(key.to_owned(), (ui.clone(), now));
                 Ok(Discovery::AskUser(ui))
             }
             Err(error) => {
@@ -172,9 +163,8 @@ impl Configurations {
                     self.stats.untrusted_configurations.add(1);
                 }
                 tracing::warn!(%error, "A carrier configuration could not be had or is refused");
-                let mut book = self.book.lock();
-                let entry = book.get_mut(key).filter(|entry| entry.is_good(now)).ok_or(error)?;
-                entry.failed = Some(now);
+                let failed = |entry: &Entry| entry.is_good(now).then(|| Entry { failed: Some(now), ..entry.clone() });
+                let entry = self.cache.update(key, failed).ok_or(error)?;
                 self.stats.stale_configurations.add(1);
                 Ok(Discovery::Carrier(Box::new(entry.carrier.clone())))
             }
@@ -185,19 +175,12 @@ impl Configurations {
         // E12: a carrier's samples say ten days, next to the advice to ask for every sign-in (dossier 5).
         let longest = self.longest_age.min(LONGEST_STALE);
         let age = age.unwrap_or(longest).min(longest).max(SHORTEST_AGE);
-        let mut book = self.book.lock();
-        if book.len() >= MOST_ENTRIES && !book.contains_key(key) {
-            book.retain(|_, entry| entry.is_fresh(now));
-            if book.len() >= MOST_ENTRIES {
-                book.clear();
-            }
-        }
-        book.insert(key.to_owned(), Entry { carrier, fetched: now, age, failed: None });
+        self.cache.insert(key.to_owned(), Entry { carrier, fetched: now, age, failed: None });
     }
 
     async fn fetch(&self, key: &str, source: &Source) -> Result<(Discovery, Option<Duration>), ProviderError> {
-        let known = matches!(source, Source::Issuer(_)) || self.book.lock().contains_key(key);
-        let _place = if known { &self.gate } else { &self.strangers }.place().await?;
+        let known = matches!(source, Source::Issuer(_)) || self.cache.get(key).is_some();
+        let _place = if known { &self.gate } else { &self.unknown }.place().await?;
         match source {
             Source::Discovery { mccmnc, correlation_id } => {
                 let found = self.discover(mccmnc, correlation_id).await;

@@ -46,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["src/demo/"]),
     ("clap", &["src/cli/"]),
     ("jsonwebtoken", &["src/oidc/jwks", "src/oidc/jwt", "src/demo/"]),
+    ("moka", &["src/ground/ttl_cache"]),
     ("pingora", &["src/gateway/"]),
     ("prometheus", &["src/telemetry/"]),
     ("quick_cache", &["src/session/cache"]),

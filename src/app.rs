@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::shared_keys::SharedKeys;
-use crate::auth::{Parts, RelyingParty};
+use crate::auth::{Auth, Parts};
 use crate::config::{Config, SessionSettings, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
@@ -163,7 +163,7 @@ impl App {
         let snapshot = Arc::new(compiled.snapshot);
         let generation = snapshot.generation();
         let provider: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
-        let party = Arc::new(RelyingParty::new(Parts {
+        let auth = Arc::new(Auth::new(Parts {
             snapshot,
             provider,
             store: Arc::clone(&store),
@@ -172,7 +172,7 @@ impl App {
             entropy: Arc::clone(&entropy),
             metrics: Arc::clone(&metrics),
         }));
-        let parts = GatewayParts { settings: gateway_settings(&config), party, metrics: Arc::clone(&metrics), entropy };
+        let parts = GatewayParts { settings: gateway_settings(&config), auth, metrics: Arc::clone(&metrics), entropy };
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         SecurityEvent::Administration { action: "configuration", generation }.emit();
         let background = vec![

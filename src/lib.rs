@@ -23,7 +23,7 @@
 //!
 //! # One signed-in request
 //!
-//! The gateway checks framing and makes the target normal, then asks one question: [`auth::RelyingParty::decide`]. The
+//! The gateway checks framing and makes the target normal, then asks one question: [`auth::Auth::decide`]. The
 //! answer is a reply, or a permit that carries the route and the identity headers, already rendered. Only a permit
 //! opens the way to an upstream. Headers that only we may write are removed from the request, then ours are written.
 

@@ -9,11 +9,12 @@ use std::time::SystemTime;
 use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
 
-use super::RelyingParty;
+use super::SignIn;
+use super::answers::query_value;
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
 use super::binding::{Binding, Bindings, State};
 use super::decide::{Look, Visitor};
-use super::login::{Departure, From, query_value};
+use super::login::{Departure, From};
 use super::refusal::Refusal;
 use crate::identity::Identity;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
@@ -38,17 +39,17 @@ pub(super) enum Ending {
 /// How often carrier discovery may be started anew within one sign-in (dossier 19: the budget of the SDKs).
 const MAX_RECOVERIES: u8 = 1;
 
-impl RelyingParty {
+impl SignIn<'_> {
     /// `callback`: both legs land here. A ticket is good for one of them, whatever came of it.
-    pub(super) async fn callback(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    pub(super) async fn callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
         let reply = self.answer_callback(view, now).await;
         self.burn_ticket(view).await;
         reply
     }
 
-    async fn answer_callback(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    async fn answer_callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
         if view.method != Method::GET {
-            return self.refusal(Refusal::MethodNotAllowed, view);
+            return self.answers.refusal(Refusal::MethodNotAllowed, view);
         }
         let params = match CallbackParams::parse(view.target.query()) {
             Ok(params) => params,
@@ -58,7 +59,7 @@ impl RelyingParty {
             }
         };
         let Some(state) = params.state.as_deref().and_then(State::parse) else {
-            return self.refusal(Refusal::AttemptUnknown, view);
+            return self.answers.refusal(Refusal::AttemptUnknown, view);
         };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
         let Some(binding) = bindings.for_state(&state) else { return self.not_this_browsers(view, &state, now).await };
@@ -88,7 +89,7 @@ impl RelyingParty {
     ) -> Result<SignInAttempt, TakeError> {
         let taken = self.attempts().take(state, binding, now).await;
         if let Ok(attempt) = &taken {
-            self.under_way.end(attempt.created_ms);
+            self.limits.under_way.end(attempt.created_ms);
         }
         taken
     }
@@ -99,12 +100,12 @@ impl RelyingParty {
         let query = view.target.query().unwrap_or_default().as_bytes();
         let mut states = url::form_urlencoded::parse(query).filter(|(name, _)| name == "state");
         let (Some((_, state)), None) = (states.next(), states.next()) else {
-            return self.refusal(Refusal::CallbackMalformed, view);
+            return self.answers.refusal(Refusal::CallbackMalformed, view);
         };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
         let state = State::parse(&state);
         let Some((state, binding)) = state.as_ref().and_then(|state| Some((state, bindings.for_state(state)?))) else {
-            return self.refusal(Refusal::CallbackMalformed, view);
+            return self.answers.refusal(Refusal::CallbackMalformed, view);
         };
         match self.take_attempt(state, binding, now).await {
             Err(error @ TakeError::Store(_)) => self.not_taken(view, binding, &error),
@@ -115,15 +116,15 @@ impl RelyingParty {
     /// A state that this browser was not given. If a person who is signed in brings it, it is a late tab of theirs:
     /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
     /// usable for its owner (B04).
-    async fn not_this_browsers(self: &Arc<Self>, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
-        if let Visitor::SignedIn(..) = self.session_of(view, Look::Use, now).await
+    async fn not_this_browsers(&self, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
+        if let Visitor::SignedIn(..) = self.answers.session_of(view, Look::Use, now).await
             && let Some(return_to) = self.attempts().return_note(state, now).await
             && let Ok(location) = HeaderValue::try_from(return_to.location())
         {
             info!(request_id = view.request_id, outcome = "late_tab", "A late tab goes to its own page");
             return Reply::redirect(StatusCode::FOUND, location);
         }
-        self.refusal(Refusal::AttemptUnknown, view)
+        self.answers.refusal(Refusal::AttemptUnknown, view)
     }
 
     fn not_taken(&self, view: &RequestView<'_>, binding: &Binding, error: &TakeError) -> Reply {
@@ -148,7 +149,7 @@ impl RelyingParty {
         way_back: Option<&ReturnTo>,
     ) -> Reply {
         self.metrics.sign_ins.with_label_values(&[refusal.words().code]).inc();
-        let mut reply = self.refusal_to(refusal, view, way_back);
+        let mut reply = self.answers.refusal_to(refusal, view, way_back);
         if let Some(cookie) = binding.clear_when_alone() {
             reply.add_cookie(cookie);
         }
@@ -237,10 +238,9 @@ impl RelyingParty {
                 return Ok(Ending::Onward(onward));
             }
         };
-        let snapshot = self.snapshot();
         let grant = CodeGrant {
             code: &code,
-            redirect_uri: snapshot.redirect_uri(),
+            redirect_uri: self.snapshot.redirect_uri(),
             code_verifier: &code_verifier,
             correlation_id: &attempt.correlation_id,
         };

@@ -1,33 +1,16 @@
-//! The one question: may this request pass, and if not, what is the answer?
-//!
-//! A request goes down once and comes up once. For a hot session the whole way is: one cookie scan, one hash, one
-//! look-up, one comparison of times. Nothing waits, nothing is formatted, nothing is copied that can be shared.
+//! Which session a request belongs to: from memory if it is at hand, else from the store.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tracing::warn;
 
-use super::denial::deny;
-use super::judge::{Permit, Verdict, judge};
-use super::refusal::{Recipient, Refusal, Refused};
 use super::{LiveSession, RelyingParty};
-use crate::route::path::ReturnTo;
 use crate::session::hot::{Freshness, Hot};
 use crate::session::store::{Kind, StoreError};
 use crate::session::{SessionId, StoreKey};
-use crate::snapshot::Snapshot;
-use crate::web::cookie::{clear_cookie, find_cookie};
-use crate::web::{Reply, RequestView};
-
-/// The answer to the one question.
-#[derive(Debug)]
-pub enum Decision {
-    /// Pass it on.
-    Forward(Permit),
-    /// Answer it ourselves.
-    Answer(Reply),
-}
+use crate::web::RequestView;
+use crate::web::cookie::find_cookie;
 
 /// Why a session is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,21 +35,6 @@ pub(super) enum Visitor {
 }
 
 impl RelyingParty {
-    /// Decides one request. Runs once per request, never on a retry.
-    pub async fn decide(self: &Arc<Self>, snapshot: &Snapshot, view: &RequestView<'_>, now: SystemTime) -> Decision {
-        if let Some(endpoint) = self.own_endpoint(view.target) {
-            if snapshot.serves(view.host) {
-                return Decision::Answer(Box::pin(self.endpoint(endpoint, view, now)).await);
-            }
-            return Decision::Answer(self.refusal(Refusal::UnknownHost, view));
-        }
-        match judge(snapshot, view, self, &self.tokens, now).await {
-            Verdict::Allowed(permit) => Decision::Forward(permit),
-            Verdict::Refused(denial) => Decision::Answer(deny(&self.exit, &denial, view, snapshot)),
-            Verdict::Preflight(reply) => Decision::Answer(reply),
-        }
-    }
-
     /// The session the request's cookie names, from memory if it is hot, else from the store, once for all who wait.
     pub(super) async fn session_of(self: &Arc<Self>, view: &RequestView<'_>, look: Look, now: SystemTime) -> Visitor {
         let Some(value) = find_cookie(view.headers, &self.settings.cookies.session) else { return Visitor::NoCookie };
@@ -201,28 +169,5 @@ impl RelyingParty {
                 warn!(reason = %error, "The session store did not answer; sessions in memory go on for their grace");
             }
         }
-    }
-
-    /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.
-    pub(super) fn without_dead_cookie(&self, mut reply: Reply, visitor: &Visitor) -> Reply {
-        if matches!(visitor, Visitor::DeadCookie) {
-            reply.add_cookie(clear_cookie(&self.settings.cookies.session));
-        }
-        reply
-    }
-
-    /// A refusal, counted and logged where it is handled.
-    pub(super) fn refusal(&self, refusal: Refusal, view: &RequestView<'_>) -> Reply {
-        self.refusal_to(refusal, view, None)
-    }
-
-    /// A refusal of somebody who was on the way to a page: starting again leads there.
-    pub(super) fn refusal_to(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
-        let mut start = format!("{}/start", self.settings.prefix);
-        if let Some(to) = to.filter(|to| **to != ReturnTo::home()) {
-            start.push_str("?rd=");
-            start.extend(url::form_urlencoded::byte_serialize(to.location().as_bytes()));
-        }
-        self.exit.refuse(Refused::of(refusal, view), Recipient::Anyone { view, start: &start })
     }
 }

@@ -12,11 +12,12 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::RelyingParty;
+use super::SignIn;
+use super::answers::query_value;
 use super::attempt::{HandOff, Leg, with_query};
 use super::binding::State;
 use super::decide::Visitor;
-use super::login::{Departure, From, query_value};
+use super::login::{Departure, From};
 use super::refusal::Refusal;
 use crate::route::path::ReturnTo;
 use crate::secret::constant_time_eq;
@@ -42,20 +43,20 @@ struct Ticket {
     parent: [u8; 32],
 }
 
-impl RelyingParty {
+impl SignIn<'_> {
     /// A sign-in begun on a host that is not the public URL's: remember it here, go there.
     pub(super) async fn start_elsewhere(&self, view: &RequestView<'_>, return_to: ReturnTo, now: SystemTime) -> Reply {
         let mut attempt = self.new_attempt(view.host, return_to, None, now);
         attempt.leg = Leg::HandOff;
         let (cookies, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
             Ok(remembered) => remembered,
-            Err(refusal) => return self.refusal(refusal, view),
+            Err(refusal) => return self.answers.refusal(refusal, view),
         };
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshot;
         let start = format!("{}{}/start", snapshot.origin_of(snapshot.public_host()), self.settings.prefix);
         match with_query(&start, &[("hand_off", &state), ("host", view.host)]) {
             Some(to) => self.redirect_out(Departure { to, cookies }),
-            None => self.refusal(Refusal::NotFound, view),
+            None => self.answers.refusal(Refusal::NotFound, view),
         }
     }
 
@@ -63,7 +64,7 @@ impl RelyingParty {
     pub(super) fn asked_hand_off(&self, view: &RequestView<'_>) -> Option<HandOff> {
         let state = query_value(view, "hand_off")?;
         let host = query_value(view, "host")?;
-        let snapshot = self.snapshot.load();
+        let snapshot = self.snapshot;
         let known = host != snapshot.public_host() && snapshot.serves(&host) && State::parse(&state).is_some();
         known.then_some(HandOff { host, state })
     }
@@ -79,7 +80,7 @@ impl RelyingParty {
         let Visitor::SignedIn(live, _) = visitor else { return None };
         let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse)?;
         let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
-        Some(handed.unwrap_or_else(|refusal| self.refusal(refusal, view)))
+        Some(handed.unwrap_or_else(|refusal| self.answers.refusal(refusal, view)))
     }
 
     /// Makes the ticket and sends the browser with it to the asking host.
@@ -91,19 +92,19 @@ impl RelyingParty {
         id: &SessionId,
         now: SystemTime,
     ) -> Result<Reply, Refusal> {
-        let ticket_id = SessionId::generate(&*self.entropy);
+        let ticket_id = SessionId::generate(self.entropy);
         let key = ticket_id.store_key();
         let ticket = Ticket {
             host: hand_off.host.clone(),
             state: hand_off.state.clone(),
-            session: self.sealer.seal_session(&ticket_id, session, &*self.entropy),
+            session: self.sealer.seal_session(&ticket_id, session, self.entropy),
             parent: id.store_key().0,
         };
         let body = serde_json::to_vec(&ticket).map_err(|_| Refusal::StoreUnavailable)?;
-        let record = self.sealer.seal(Kind::Attempt, key, ticket_id.secret().expose(), &body, &*self.entropy);
+        let record = self.sealer.seal(Kind::Attempt, key, ticket_id.secret().expose(), &body, self.entropy);
         let put = self.store.put(Kind::Attempt, key, &record, TICKET_LIFETIME, now).await;
         put.map_err(|error| self.store_refusal(view, &error))?;
-        let callback = format!("{}{}/callback", self.snapshot.load().origin_of(&hand_off.host), self.settings.prefix);
+        let callback = format!("{}{}/callback", self.snapshot.origin_of(&hand_off.host), self.settings.prefix);
         let pairs = [("state", hand_off.state.as_str()), ("ticket", ticket_id.to_text().expose())]
             .map(|(name, value)| (name, value.to_owned()));
         let pairs = [(pairs[0].0, pairs[0].1.as_str()), (pairs[1].0, pairs[1].1.as_str())];

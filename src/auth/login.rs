@@ -1,13 +1,13 @@
 //! Starting a sign-in: a fresh attempt, bound to this browser, and the redirect that leads out of the house.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
 use url::Url;
 
-use super::RelyingParty;
+use super::SignIn;
+use super::answers::query_value;
 use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, remembered_for};
 use super::binding::{Binding, Bindings};
 use super::decide::{Look, Visitor};
@@ -39,38 +39,31 @@ pub(super) struct From<'a> {
     pub(super) binding: Option<&'a Binding>,
 }
 
-/// One value of a query, decoded; `None` if absent. The first of several wins: none of the callers' parameters decide
-/// who somebody is.
-pub(super) fn query_value(view: &RequestView<'_>, name: &str) -> Option<String> {
-    let query = view.target.query()?;
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-}
-
-impl RelyingParty {
+impl SignIn<'_> {
     /// `start?rd=`: begins a sign-in and returns to `rd`. Also the entry for links of others (OpenID Connect Core 4):
     /// `target_link_uri` is judged like `rd`, `iss` must be one of ours, everything else they may carry is ignored.
-    pub(super) async fn start(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    pub(super) async fn start(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
         if view.method != Method::GET && view.method != Method::HEAD {
-            return self.refusal(Refusal::MethodNotAllowed, view);
+            return self.answers.refusal(Refusal::MethodNotAllowed, view);
         }
         let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
         // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
-        if let Err(wait) = self.sign_in_limiter.take(view.client, now) {
+        if let Err(wait) = self.limits.starts.take(view.client, now) {
             self.metrics.limit_hits.with_label_values(&["starts_per_minute"]).inc();
-            let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, self.snapshot.load().return_policy()).ok());
-            return self.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
+            let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, self.snapshot.return_policy()).ok());
+            return self.answers.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
         }
         // Once, for all that depends on it: a made-up cookie costs one question to the store (F04).
-        let visitor = self.session_of(view, Look::Peek, now).await;
+        let visitor = self.answers.session_of(view, Look::Peek, now).await;
         let reply = self.begin(view, wanted.as_deref(), &visitor, now).await;
-        self.without_dead_cookie(reply, &visitor)
+        self.answers.without_dead_cookie(reply, &visitor)
     }
 
     async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, visitor: &Visitor, now: SystemTime) -> Reply {
         if let Some(issuer) = query_value(view, "iss")
             && !self.settings.issuers.iter().any(|trusted| trusted.issuer == issuer)
         {
-            return self.refusal(Refusal::UnknownIssuer, view);
+            return self.answers.refusal(Refusal::UnknownIssuer, view);
         }
         if self.is_looping(view, now) {
             warn!(
@@ -78,10 +71,10 @@ impl RelyingParty {
                 code = "cookie_lost",
                 "A browser signs in again and again without our cookie"
             );
-            return self.refusal(Refusal::CookieLost, view);
+            return self.answers.refusal(Refusal::CookieLost, view);
         }
-        let return_to = self.return_to(wanted);
-        if view.host != self.snapshot.load().public_host() {
+        let return_to = self.answers.return_to(wanted);
+        if view.host != self.snapshot.public_host() {
             return self.start_elsewhere(view, return_to, now).await;
         }
         let hand_off = match self.asked_hand_off(view) {
@@ -106,18 +99,8 @@ impl RelyingParty {
                 info!(request_id = view.request_id, outcome = "login_started", "A sign-in begins");
                 self.redirect_out(departure)
             }
-            Err(refusal) => self.refusal(refusal, view),
+            Err(refusal) => self.answers.refusal(refusal, view),
         }
-    }
-
-    /// Where to go afterwards; what is not ours to send anybody to becomes the start page.
-    pub(super) fn return_to(&self, wanted: Option<&str>) -> ReturnTo {
-        let Some(wanted) = wanted else { return ReturnTo::home() };
-        ReturnTo::parse(wanted, self.snapshot.load().return_policy()).unwrap_or_else(|fault| {
-            self.metrics.return_refused.inc();
-            info!(code = "redirect_rejected", reason = %fault, "A return address was refused; the start page is used");
-            ReturnTo::home()
-        })
     }
 
     pub(super) fn new_attempt(
@@ -131,7 +114,7 @@ impl RelyingParty {
             leg: Leg::Discovery,
             host: host.to_owned(),
             return_to,
-            correlation_id: CorrelationId::generate(&*self.entropy).as_str().to_owned(),
+            correlation_id: CorrelationId::generate(self.entropy).as_str().to_owned(),
             created_ms: Timestamp::of(now).as_millis(),
             recoveries: 0,
             hand_off,
@@ -151,7 +134,7 @@ impl RelyingParty {
         let ui = ui.as_ref().or(self.settings.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
         let (cookies, state) = self.remember(from, &attempt, now).await?;
         let anew = attempt.recoveries > 0;
-        let snapshot = self.snapshot.load();
+        let snapshot = self.snapshot;
         let to = zenkey::discovery::ui_url(ui, &self.settings.client_id, snapshot.redirect_uri(), &state, anew);
         Ok(Departure { to, cookies })
     }
@@ -166,8 +149,8 @@ impl RelyingParty {
         login_hint_token: Option<&str>,
         now: SystemTime,
     ) -> Result<Departure, Refusal> {
-        let verifier = CodeVerifier::generate(&*self.entropy);
-        let nonce = random_text::<32>(&*self.entropy);
+        let verifier = CodeVerifier::generate(self.entropy);
+        let nonce = random_text::<32>(self.entropy);
         let endpoint = carrier.authorization_endpoint.clone();
         attempt.leg = Leg::Authorization(Box::new(AuthorizationLeg {
             carrier,
@@ -179,7 +162,7 @@ impl RelyingParty {
         let to = AuthorizationRequest {
             endpoint: &endpoint,
             client_id: &self.settings.client_id,
-            redirect_uri: self.snapshot.load().redirect_uri(),
+            redirect_uri: self.snapshot.redirect_uri(),
             scopes: &self.settings.scopes,
             state: &state,
             nonce: &nonce,
@@ -209,25 +192,25 @@ impl RelyingParty {
             Some(binding) => (binding.clone(), Vec::new()),
             None => {
                 let bindings = Bindings::of(view.headers, &self.settings.cookies);
-                let (binding, mut cookies) = bindings.begin(&self.settings.cookies, now, &*self.entropy);
+                let (binding, mut cookies) = bindings.begin(&self.settings.cookies, now, self.entropy);
                 cookies.insert(0, binding.set_cookie(remembered_for(self.settings.lifetimes.attempt)));
                 (binding, cookies)
             }
         };
         // Whoever is on the way is not turned back: only beginnings are refused.
         if from.binding.is_some() {
-            self.under_way.resume(attempt.created_ms);
-        } else if !self.under_way.begin(attempt.created_ms) {
+            self.limits.under_way.resume(attempt.created_ms);
+        } else if !self.limits.under_way.begin(attempt.created_ms) {
             return Err(self.no_room());
         }
-        match self.attempts().put(attempt, &binding, now, &*self.entropy).await {
+        match self.attempts().put(attempt, &binding, now, self.entropy).await {
             Ok(state) => Ok((cookies, state.text())),
             Err(StoreError::Full) => {
-                self.under_way.end(attempt.created_ms);
+                self.limits.under_way.end(attempt.created_ms);
                 Err(self.no_room())
             }
             Err(error) => {
-                self.under_way.end(attempt.created_ms);
+                self.limits.under_way.end(attempt.created_ms);
                 self.metrics.store_errors.inc();
                 warn!(request_id = view.request_id, reason = %error, "A sign-in could not be remembered");
                 Err(Refusal::StoreUnavailable)

@@ -1,8 +1,9 @@
 //! The story: who may pass, how a person signs in, and how they leave.
 //!
-//! [`RelyingParty`] is the bundle of ports the story is told with. Everything that touches the outside (store,
-//! providers, dice) is a trait, and the time is an argument, so a test can own a whole week.
+//! [`Auth`] holds what the story is told with. Everything that touches the outside (store, providers, dice) is a trait, and
+//! the time is an argument, so a test can own a whole week.
 
+mod answers;
 mod attempt;
 mod authorization;
 mod bearer;
@@ -11,6 +12,7 @@ mod callback;
 mod cors;
 mod decide;
 mod denial;
+mod endpoints;
 mod hand_off;
 mod judge;
 mod login;
@@ -19,18 +21,22 @@ mod refusal;
 mod sign_out;
 mod under_way;
 mod vigil;
-mod who;
 
 use std::borrow::Borrow;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
 pub use binding::MAX_LIVE;
-pub use decide::Decision;
 pub use judge::Permit;
 pub use refusal::{Recipient, Refusal, RefusalExit, Refused, Words};
 
+use self::answers::Answers;
+use self::bearer::Tokens;
+use self::denial::deny;
+use self::endpoints::Endpoint;
+use self::judge::{Verdict, judge};
 use crate::ground::limit::RateLimiter;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::provider::Provider;
@@ -42,6 +48,7 @@ use crate::session::seal::Sealer;
 use crate::session::store::RecordStore;
 use crate::snapshot::{AuthSettings, Snapshot};
 use crate::telemetry::Metrics;
+use crate::web::{Reply, RequestView};
 
 /// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
 /// signed-in request formats nothing.
@@ -92,26 +99,19 @@ impl LastSeen for LiveSession {
     }
 }
 
-/// So many minutes' worth of sign-ins may one client begin at once.
-const START_BURST_MINUTES: u32 = 2;
-
-/// The Relying Party: everything the sign-in story stands on.
-pub struct RelyingParty {
-    settings: Arc<AuthSettings>,
+/// The story: everything that a request is judged and answered with. What it knows of the configuration is the snapshot;
+/// all else outlives a change of it.
+pub struct Auth {
     snapshot: ArcSwap<Snapshot>,
-    provider: Arc<dyn Provider>,
-    store: Arc<dyn RecordStore>,
-    sealer: Sealer,
-    cache: SessionCache<LiveSession>,
-    entropy: Arc<dyn Entropy>,
-    metrics: Arc<Metrics>,
+    sessions: Arc<RelyingParty>,
+    tokens: Tokens,
     exit: RefusalExit,
-    sign_in_limiter: RateLimiter,
-    under_way: under_way::UnderWay,
-    tokens: bearer::Tokens,
+    metrics: Arc<Metrics>,
+    provider: Arc<dyn Provider>,
+    limits: SignInLimits,
 }
 
-/// The parts a [`RelyingParty`] is built from.
+/// The parts an [`Auth`] is built from.
 pub struct Parts {
     /// The configuration.
     pub snapshot: Arc<Snapshot>,
@@ -129,28 +129,36 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
 }
 
-impl RelyingParty {
+/// The answer to a request.
+#[derive(Debug)]
+pub enum Decision {
+    /// Pass it on.
+    Forward(Permit),
+    /// Answer it ourselves.
+    Answer(Reply),
+}
+
+impl Auth {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         let Parts { snapshot, provider, store, sealer, cache, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
-        let tokens = bearer::Tokens::new(&settings.bearer, Arc::clone(&provider), Arc::clone(&metrics), &*entropy);
         Self {
-            sign_in_limiter: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
-            under_way: under_way::UnderWay::new(
-                settings.max_attempts,
-                attempt::remembered_for(settings.lifetimes.attempt),
-            ),
-            settings,
-            snapshot: ArcSwap::new(snapshot),
-            provider,
-            store,
-            sealer,
-            cache,
-            entropy,
+            tokens: Tokens::new(&settings.bearer, Arc::clone(&provider), Arc::clone(&metrics), &*entropy),
+            limits: SignInLimits::new(&settings),
             exit: RefusalExit::new(Arc::clone(&metrics)),
-            metrics,
-            tokens,
+            metrics: Arc::clone(&metrics),
+            provider,
+            sessions: Arc::new(RelyingParty {
+                settings,
+                snapshot: Arc::clone(&snapshot),
+                store,
+                sealer,
+                cache,
+                entropy,
+                metrics,
+            }),
+            snapshot: ArcSwap::new(snapshot),
         }
     }
 
@@ -166,15 +174,102 @@ impl RelyingParty {
 
     /// The session store, for readiness.
     pub fn store(&self) -> &Arc<dyn RecordStore> {
-        &self.store
+        &self.sessions.store
     }
 
-    fn attempts(&self) -> attempt::Attempts<'_> {
-        attempt::Attempts { store: &*self.store, sealer: &self.sealer, lifetime: self.settings.lifetimes.attempt }
+    /// Decides one request by one configuration. Runs once per request, never on a retry.
+    pub async fn decide(&self, snapshot: &Snapshot, view: &RequestView<'_>, now: SystemTime) -> Decision {
+        if let Some(endpoint) = Endpoint::of(view.target, &snapshot.settings().prefix) {
+            let own = self.sign_in(snapshot);
+            return Decision::Answer(if snapshot.serves(view.host) {
+                Box::pin(own.endpoint(endpoint, view, now)).await
+            } else {
+                own.answers.refusal(Refusal::UnknownHost, view)
+            });
+        }
+        match judge(snapshot, view, &self.sessions, &self.tokens, now).await {
+            Verdict::Allowed(permit) => Decision::Forward(permit),
+            Verdict::Refused(denial) => Decision::Answer(deny(&self.exit, &denial, view, snapshot)),
+            Verdict::Preflight(reply) => Decision::Answer(reply),
+        }
     }
 
+    /// Whether the session or token behind `permit` still stands at `now`.
+    pub async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
+        self.sessions.still_stands(permit, now).await
+    }
+
+    /// Our own addresses under one configuration, for one request.
+    fn sign_in<'a>(&'a self, snapshot: &'a Snapshot) -> SignIn<'a> {
+        let (settings, sessions, metrics) = (&**snapshot.settings(), &self.sessions, &*self.metrics);
+        SignIn {
+            answers: Answers { snapshot, settings, sessions, exit: &self.exit, metrics },
+            snapshot,
+            settings,
+            sessions,
+            metrics,
+            provider: &*self.provider,
+            store: &*sessions.store,
+            sealer: &sessions.sealer,
+            entropy: &*sessions.entropy,
+            limits: &self.limits,
+        }
+    }
+}
+
+/// What the sessions of people stand on.
+pub(crate) struct RelyingParty {
+    settings: Arc<AuthSettings>,
+    snapshot: Arc<Snapshot>,
+    store: Arc<dyn RecordStore>,
+    sealer: Sealer,
+    cache: SessionCache<LiveSession>,
+    entropy: Arc<dyn Entropy>,
+    metrics: Arc<Metrics>,
+}
+
+impl RelyingParty {
     fn enliven(&self, session: Session, record: &[u8]) -> LiveSession {
-        LiveSession::new(session, record, self.snapshot.load().plans())
+        LiveSession::new(session, record, self.snapshot.plans())
+    }
+}
+
+/// So many minutes' worth of sign-ins may one client begin at once.
+const START_BURST_MINUTES: u32 = 2;
+
+/// How many sign-ins may begin, and be under way.
+struct SignInLimits {
+    starts: RateLimiter,
+    under_way: under_way::UnderWay,
+}
+
+impl SignInLimits {
+    fn new(settings: &AuthSettings) -> Self {
+        let remembered = attempt::remembered_for(settings.lifetimes.attempt);
+        Self {
+            starts: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
+            under_way: under_way::UnderWay::new(settings.max_attempts, remembered),
+        }
+    }
+}
+
+/// Signing in under one configuration, for one request.
+struct SignIn<'a> {
+    answers: Answers<'a>,
+    snapshot: &'a Snapshot,
+    settings: &'a AuthSettings,
+    sessions: &'a Arc<RelyingParty>,
+    metrics: &'a Metrics,
+    provider: &'a dyn Provider,
+    store: &'a dyn RecordStore,
+    sealer: &'a Sealer,
+    entropy: &'a dyn Entropy,
+    limits: &'a SignInLimits,
+}
+
+impl SignIn<'_> {
+    fn attempts(&self) -> attempt::Attempts<'_> {
+        attempt::Attempts { store: self.store, sealer: self.sealer, lifetime: self.settings.lifetimes.attempt }
     }
 }
 

@@ -1,17 +1,16 @@
 //! The end of a sign-in: a new session under a new id, and the person on exactly the page they asked for.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode};
 use tracing::warn;
 
-use super::RelyingParty;
 use super::attempt::HandOff;
 use super::binding::Binding;
 use super::login::LOOP_SECONDS;
 use super::refusal::Refusal;
+use super::{RelyingParty, SignIn};
 use crate::ground::time::Timestamp;
 use crate::route::path::ReturnTo;
 use crate::secret::sha256;
@@ -26,10 +25,10 @@ fn handed_to(parent: StoreKey, host: &str) -> StoreKey {
     StoreKey(sha256(&[b"zengate handed over v1 ", parent.0.as_slice(), host.as_bytes()].concat()))
 }
 
-impl RelyingParty {
+impl SignIn<'_> {
     /// Opens the session and sends the person on. Without a stored record there is no cookie (M04).
     pub(super) async fn arrive(
-        self: &Arc<Self>,
+        &self,
         view: &RequestView<'_>,
         session: Session,
         binding: &Binding,
@@ -41,7 +40,7 @@ impl RelyingParty {
             None => return_to.location(),
             Some(_) => String::new(),
         };
-        let (id, cookie) = self.open_session(view, &session, now).await?;
+        let (id, cookie) = self.sessions.open_session(view, &session, now).await?;
         let mut reply = match hand_off {
             None => {
                 let location = HeaderValue::try_from(onward).map_err(|_| Refusal::CallbackMalformed)?;
@@ -51,7 +50,7 @@ impl RelyingParty {
                 Ok(reply) => reply,
                 Err(refusal) => {
                     // Nobody will ever bring this session's cookie.
-                    self.end(&id, now).await;
+                    self.sessions.end(&id, now).await;
                     return Err(refusal);
                 }
             },
@@ -67,7 +66,9 @@ impl RelyingParty {
         self.metrics.sign_ins.with_label_values(&["completed"]).inc();
         Ok(reply)
     }
+}
 
+impl RelyingParty {
     /// Stores `session` under a new id and ends the one the browser had (ASVS 7.2.4): an id that was planted before a
     /// sign-in is worth nothing after it.
     async fn open_session(
@@ -111,7 +112,7 @@ impl RelyingParty {
     /// Ends a session and all that were handed over from it to our other hosts: whoever leaves the house has left every
     /// room. Whether the store heard all of it.
     pub(super) async fn end_family(&self, key: StoreKey, now: SystemTime) -> bool {
-        let snapshot = self.snapshot();
+        let snapshot = &self.snapshot;
         let others = snapshot.hosts().filter(|host| *host != snapshot.public_host());
         let children = others.map(|host| self.end_child(handed_to(key, host), now));
         let (children, own) = tokio::join!(join_all(children), self.end_key(key, now));

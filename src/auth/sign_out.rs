@@ -1,12 +1,11 @@
 //! Leaving: by a form of ours, never by a link of somebody else's.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, StatusCode, header};
 
 use super::RelyingParty;
-use super::login::query_value;
+use super::answers::{Answers, query_value};
 use super::refusal::Refusal;
 use crate::session::SessionId;
 use crate::session::store::Kind;
@@ -16,9 +15,9 @@ use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{sign_out_confirm_page, signed_out_page};
 use crate::web::{Reply, RequestView};
 
-impl RelyingParty {
+impl Answers<'_> {
     /// `sign_out?rd=`: `GET` asks, `POST` from our own pages ends the session (B16).
-    pub(super) async fn sign_out(self: &Arc<Self>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    pub(super) async fn sign_out(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
         match *view.method {
             Method::GET | Method::HEAD => return self.ask_to_sign_out(view),
             Method::POST => {}
@@ -33,7 +32,7 @@ impl RelyingParty {
         }
         let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse);
         let heard = match &id {
-            Some(id) => self.end_with_parent(id, view.request_id, now).await,
+            Some(id) => self.sessions.end_with_parent(id, view.request_id, now).await,
             None => true,
         };
         let mut reply = if !heard {
@@ -45,7 +44,7 @@ impl RelyingParty {
                 Err(_) => Reply::empty(StatusCode::BAD_REQUEST),
             }
         } else {
-            signed_out_page(&format!("{}/start", self.settings.prefix), view.request_id)
+            signed_out_page(self.snapshot.start(), view.request_id)
         };
         reply.add_cookie(clear_cookie(&self.settings.cookies.session));
         let name = self.settings.cookies.loop_guard();
@@ -69,9 +68,29 @@ impl RelyingParty {
         sign_out_confirm_page(&form, view.request_id)
     }
 
+    /// Whether a browser says that a page of this very origin sent the form. Every browser in use says so on a POST;
+    /// whoever says nothing is refused.
+    ///
+    /// A page that sends no referrer, as ours and many apps' do, has its forms sent with `Origin: null`; there
+    /// `Sec-Fetch-Site`, which no page can set, says where they came from. A form in a sandboxed frame of another site
+    /// sends `null` as well, with `cross-site`.
+    fn is_same_origin(&self, view: &RequestView<'_>) -> bool {
+        let value = |name: &str| view.headers.get(name).and_then(|value| value.to_str().ok());
+        match (value("sec-fetch-site"), value("origin")) {
+            (Some(site), None) => site == "same-origin",
+            (Some(site), Some("null")) => site == "same-origin",
+            (site, Some(origin)) => {
+                origin == self.snapshot.origin_of(view.host) && site.is_none_or(|site| site == "same-origin")
+            }
+            (None, None) => false,
+        }
+    }
+}
+
+impl RelyingParty {
     /// Ends a session, the one it was handed over from, so that the next visit does not sign in again by itself, and all
     /// that were handed over from either.
-    async fn end_with_parent(&self, id: &SessionId, request_id: &str, now: SystemTime) -> bool {
+    pub(super) async fn end_with_parent(&self, id: &SessionId, request_id: &str, now: SystemTime) -> bool {
         let key = id.store_key();
         let known = match self.cache.get(&key) {
             Some(hot) => Some(hot.value().session().clone()),
@@ -97,23 +116,5 @@ impl RelyingParty {
             None => true,
         };
         own && parents
-    }
-
-    /// Whether a browser says that a page of this very origin sent the form. Every browser in use says so on a POST;
-    /// whoever says nothing is refused.
-    ///
-    /// A page that sends no referrer, as ours and many apps' do, has its forms sent with `Origin: null`; there
-    /// `Sec-Fetch-Site`, which no page can set, says where they came from. A form in a sandboxed frame of another site
-    /// sends `null` as well, with `cross-site`.
-    fn is_same_origin(&self, view: &RequestView<'_>) -> bool {
-        let value = |name: &str| view.headers.get(name).and_then(|value| value.to_str().ok());
-        match (value("sec-fetch-site"), value("origin")) {
-            (Some(site), None) => site == "same-origin",
-            (Some(site), Some("null")) => site == "same-origin",
-            (site, Some(origin)) => {
-                origin == self.snapshot.load().origin_of(view.host) && site.is_none_or(|site| site == "same-origin")
-            }
-            (None, None) => false,
-        }
     }
 }

@@ -138,7 +138,7 @@ fn snapshot(text: &str, policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Snap
 
 /// A gateway's story, and a browser that knows how to keep cookies of two hosts.
 struct Story {
-    party: Arc<RelyingParty>,
+    auth: Arc<Auth>,
     /// Another configuration than the one it began with.
     snapshot: Option<Arc<Snapshot>>,
     provider: Arc<Fake>,
@@ -154,7 +154,7 @@ impl Story {
     fn with(policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Self {
         let snapshot = Arc::new(snapshot(CONFIG, policy));
         let provider = Arc::new(Fake::default());
-        let party = Arc::new(RelyingParty::new(Parts {
+        let auth = Arc::new(Auth::new(Parts {
             snapshot,
             provider: Arc::clone(&provider) as Arc<dyn Provider>,
             store: Arc::new(MemoryStore::new(Limits::default())),
@@ -164,7 +164,7 @@ impl Story {
             metrics: Arc::new(Metrics::new()),
         }));
         Self {
-            party,
+            auth,
             snapshot: None,
             provider,
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
@@ -185,8 +185,8 @@ impl Story {
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
         let view = RequestView { method: &method, host, target: &target, headers: &headers, client, request_id: "r" };
         *self.provider.now.lock() = Some(self.now);
-        let snapshot = self.snapshot.clone().unwrap_or_else(|| self.party.snapshot());
-        let decision = self.party.decide(&snapshot, &view, self.now).await;
+        let snapshot = self.snapshot.clone().unwrap_or_else(|| self.auth.snapshot());
+        let decision = self.auth.decide(&snapshot, &view, self.now).await;
         if let Decision::Answer(reply) = &decision {
             for (_, cookie) in reply.headers.iter().filter(|(name, _)| *name == SET_COOKIE) {
                 let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
@@ -412,12 +412,12 @@ async fn only_a_store_that_others_write_to_is_waited_for() {
         story.sign_in().await;
         story.wait(Duration::from_millis(1900));
         assert!(story.passes("https://apps.example/app").await);
-        assert_eq!(story.party.metrics.session_lookups.store.get(), 0);
+        assert_eq!(story.auth.metrics.session_lookups.store.get(), 0);
         // What that request began behind its back has confirmed the copy of a store that others write to.
         tokio::task::yield_now().await;
         story.wait(Duration::from_millis(2000));
         assert!(story.passes("https://apps.example/app").await);
-        assert_eq!(story.party.metrics.session_lookups.store.get(), asked);
+        assert_eq!(story.auth.metrics.session_lookups.store.get(), asked);
     }
 }
 
@@ -430,7 +430,7 @@ async fn whoever_works_beside_an_open_stream_stays_signed_in() {
         let Decision::Forward(permit) = story.ask(Method::GET, "https://apps.example/app").await else { panic!() };
         for second in 1..=2 * 45 * 60 {
             story.wait(Duration::from_millis(500));
-            assert!(story.party.still_stands(&permit, story.now).await, "{second} half seconds");
+            assert!(story.auth.still_stands(&permit, story.now).await, "{second} half seconds");
             if second % 50 == 0 {
                 assert!(story.passes("https://apps.example/app").await);
                 // What was begun behind the request's back.
@@ -440,7 +440,7 @@ async fn whoever_works_beside_an_open_stream_stays_signed_in() {
         story.wait(29 * MINUTE);
         assert!(story.passes("https://apps.example/app").await, "used less than the idle time ago");
         story.wait(31 * MINUTE);
-        assert!(!story.party.still_stands(&permit, story.now).await, "a stream is no use");
+        assert!(!story.auth.still_stands(&permit, story.now).await, "a stream is no use");
     }
 }
 
@@ -458,23 +458,23 @@ async fn a_record_that_did_not_change_is_not_read_again_and_any_other_is() {
     assert_eq!(story.headers_lie_at("https://apps.example/app").await, lies_at);
 
     // Another replica wrote down a use.
-    let (party, key, now) = (Arc::clone(&story.party), id.store_key(), story.now);
-    let get = || async { party.store.get(Kind::Session, key, now).await.unwrap().unwrap() };
-    let put = async |record: &[u8]| party.store.put(Kind::Session, key, record, MINUTE, now).await.unwrap();
+    let (auth, key, now) = (Arc::clone(&story.auth), id.store_key(), story.now);
+    let get = || async { auth.sessions.store.get(Kind::Session, key, now).await.unwrap().unwrap() };
+    let put = async |record: &[u8]| auth.sessions.store.put(Kind::Session, key, record, MINUTE, now).await.unwrap();
     let honest = get().await;
-    let mut session = party.sealer.open_session(&id, &honest).unwrap();
+    let mut session = auth.sessions.sealer.open_session(&id, &honest).unwrap();
     session.seen(now);
-    put(&party.sealer.seal_session(&id, &session, &SystemEntropy)).await;
+    put(&auth.sessions.sealer.seal_session(&id, &session, &SystemEntropy)).await;
     story.wait(Duration::from_secs(5));
     let anew = story.headers_lie_at("https://apps.example/app").await;
     assert!(anew.is_some() && anew != lies_at);
-    assert_eq!(party.cache.get(&key).unwrap().value().session().last_seen(), now);
+    assert_eq!(auth.sessions.cache.get(&key).unwrap().value().session().last_seen(), now);
 
     // Somebody turned a bit, or put the record of another session there.
     let mut bent = get().await.to_vec();
     *bent.last_mut().unwrap() ^= 1;
     let other = SessionId::generate(&SystemEntropy);
-    for forged in [bent, party.sealer.seal_session(&other, &session, &SystemEntropy)] {
+    for forged in [bent, auth.sessions.sealer.seal_session(&other, &session, &SystemEntropy)] {
         put(&forged).await;
         story.wait(Duration::from_secs(5));
         let jar = story.jar.clone();

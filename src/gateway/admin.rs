@@ -9,7 +9,7 @@ use http::{Method, Response, StatusCode, header};
 use pingora::apps::http_app::ServeHttp;
 use pingora::protocols::http::ServerSession;
 
-use crate::auth::RelyingParty;
+use crate::auth::Auth;
 use crate::telemetry::Metrics;
 
 /// How long readiness waits for the store.
@@ -17,7 +17,7 @@ const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the private listener tells.
 pub(super) struct Admin {
-    pub(super) party: Arc<RelyingParty>,
+    pub(super) auth: Arc<Auth>,
     pub(super) metrics: Arc<Metrics>,
     /// Set when the gateway begins to stop: no longer ready, still alive.
     pub(super) draining: Arc<AtomicBool>,
@@ -28,7 +28,7 @@ impl Admin {
         if self.draining.load(Ordering::Acquire) {
             return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
         }
-        match tokio::time::timeout(STORE_PATIENCE, self.party.store().ping()).await {
+        match tokio::time::timeout(STORE_PATIENCE, self.auth.store().ping()).await {
             Ok(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
             Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the session store does not answer\n".to_owned()),
         }

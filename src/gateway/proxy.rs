@@ -21,7 +21,7 @@ use super::context::{Context, Peer, RequestId};
 use super::headers::{HeaderRules, forget_spelling};
 use super::peer::{WEBSOCKET_IDLE, peer_of};
 use super::{GatewaySettings, guarded_stream, reply};
-use crate::auth::{Decision, Permit, Recipient, Refusal, RefusalExit, Refused, RelyingParty};
+use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
@@ -36,7 +36,7 @@ const VIGIL: Duration = Duration::from_millis(900);
 
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
-    pub(super) party: Arc<RelyingParty>,
+    pub(super) auth: Arc<Auth>,
     pub(super) exit: RefusalExit,
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
@@ -101,11 +101,11 @@ impl Gateway {
         let (Some(stream), Some(permit)) = (stream, context.permit.clone().filter(Permit::names_somebody)) else {
             return;
         };
-        let (party, request_id) = (Arc::clone(&self.party), context.request_id);
+        let (auth, request_id) = (Arc::clone(&self.auth), context.request_id);
         stream.watch_over(Box::pin(async move {
             loop {
                 tokio::time::sleep(VIGIL).await;
-                if !party.still_stands(&permit, SystemTime::now()).await {
+                if !auth.still_stands(&permit, SystemTime::now()).await {
                     info!(
                         request_id = request_id.as_str(),
                         outcome = "stream_ended",
@@ -146,7 +146,7 @@ impl ProxyHttp for Gateway {
     type CTX = Box<Context>;
 
     fn new_ctx(&self) -> Self::CTX {
-        Box::new(Context::new(RequestId::next(&self.ids), self.party.snapshot()))
+        Box::new(Context::new(RequestId::next(&self.ids), self.auth.snapshot()))
     }
 
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
@@ -171,8 +171,7 @@ impl ProxyHttp for Gateway {
         let Some(target) = context.target.take() else {
             return Err(Error::explain(ErrorType::InternalError, "a request without a target was let in"));
         };
-        let decision =
-            self.party.decide(&context.snapshot, &view(session, context, &target), context.received_at).await;
+        let decision = self.auth.decide(&context.snapshot, &view(session, context, &target), context.received_at).await;
         let decision = match decision {
             Decision::Forward(permit) if self.too_large(session, permit.route().max_body) => {
                 self.metrics.limit_hits.with_label_values(&["body"]).inc();

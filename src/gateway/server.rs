@@ -23,7 +23,7 @@ use super::connections::Connections;
 use super::framework_error::FrameworkErrorReplacement;
 use super::listener::{GuardedApp, bind, hand_over};
 use super::proxy::Gateway;
-use crate::auth::RelyingParty;
+use crate::auth::Auth;
 use crate::secret::Entropy;
 use crate::telemetry::Metrics;
 
@@ -32,7 +32,7 @@ pub struct GatewayParts {
     /// Settings.
     pub settings: GatewaySettings,
     /// The story.
-    pub party: Arc<RelyingParty>,
+    pub auth: Arc<Auth>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// Dice, for the start of the request ids.
@@ -90,7 +90,7 @@ impl Sockets {
 /// # Errors
 /// If the system has no thread for the access log.
 pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway> {
-    let GatewayParts { settings, party, metrics, entropy } = parts;
+    let GatewayParts { settings, auth, metrics, entropy } = parts;
     let Sockets { public: (address, public), private: (admin_address, private) } = sockets;
     let fds = hand_over([(address, public), (admin_address, private)]);
     let trusted = settings.trusted_proxies.clone();
@@ -102,13 +102,13 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let replacement = Arc::new(FrameworkErrorReplacement {
         ids: Arc::clone(&ids),
         metrics: Arc::clone(&metrics),
-        exit: party.exit().clone(),
+        exit: auth.exit().clone(),
     });
 
     let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let gateway = Gateway {
-        exit: party.exit().clone(),
-        party: Arc::clone(&party),
+        exit: auth.exit().clone(),
+        auth: Arc::clone(&auth),
         settings,
         metrics: Arc::clone(&metrics),
         ids,
@@ -123,7 +123,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let app = GuardedApp { inner: Arc::new(proxy), connections: Arc::clone(&connections), replacement };
     let mut public = Service::new("public".to_owned(), app);
     public.add_tcp(&address.to_string());
-    let admin = Admin { party, metrics, draining: Arc::clone(&draining) };
+    let admin = Admin { auth, metrics, draining: Arc::clone(&draining) };
     let mut private = Service::new("private".to_owned(), HttpServer::new_app(admin));
     private.add_tcp(&admin_address.to_string());
 

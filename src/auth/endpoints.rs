@@ -1,12 +1,12 @@
 //! Our own addresses: which there are, and the small answers about whoever asks.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::RelyingParty;
+use super::SignIn;
+use super::answers::Answers;
 use super::decide::{Look, Visitor};
 use super::refusal::Refusal;
 use crate::route::path::NormalTarget;
@@ -30,55 +30,55 @@ pub(super) enum Endpoint {
     Unknown,
 }
 
-impl RelyingParty {
-    /// Which of our addresses `target` is; `None` if it is not under our prefix at all. What merely looks like it
+impl Endpoint {
+    /// Which of our addresses `target` is; `None` if it is not under our `prefix` at all. What merely looks like it
     /// (`/OAUTH2/start`, `/oauth2;x/start`) is no page of ours, but no app gets to see it either: one that reads it as
     /// ours could ask people for their consent in our name (H13).
-    pub(super) fn own_endpoint(&self, target: &NormalTarget) -> Option<Endpoint> {
-        if !target.is_under(&self.settings.prefix) {
+    pub(super) fn of(target: &NormalTarget, prefix: &str) -> Option<Self> {
+        if !target.is_under(prefix) {
             return None;
         }
-        let rest = target.path().strip_prefix(self.settings.prefix.as_str()).unwrap_or_default();
+        let rest = target.path().strip_prefix(prefix).unwrap_or_default();
         Some(match rest.strip_prefix('/').unwrap_or_default() {
-            "callback" => Endpoint::Callback,
-            "session" => Endpoint::Session,
-            "sign_in" => Endpoint::SignIn,
-            "sign_out" => Endpoint::SignOut,
-            "start" => Endpoint::Start,
-            "userinfo" => Endpoint::UserInfo,
-            _ => Endpoint::Unknown,
+            "callback" => Self::Callback,
+            "session" => Self::Session,
+            "sign_in" => Self::SignIn,
+            "sign_out" => Self::SignOut,
+            "start" => Self::Start,
+            "userinfo" => Self::UserInfo,
+            _ => Self::Unknown,
         })
     }
+}
 
+impl SignIn<'_> {
     /// Answers one of our addresses. None of them ever reaches an upstream.
-    pub(super) async fn endpoint(
-        self: &Arc<Self>,
-        endpoint: Endpoint,
-        view: &RequestView<'_>,
-        now: SystemTime,
-    ) -> Reply {
+    pub(super) async fn endpoint(&self, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        let answers = &self.answers;
         match endpoint {
             Endpoint::Callback => self.callback(view, now).await,
-            Endpoint::SignOut => self.sign_out(view, now).await,
+            Endpoint::SignOut => answers.sign_out(view, now).await,
             Endpoint::Start => self.start(view, now).await,
-            Endpoint::Unknown => self.refusal(Refusal::NotFound, view),
+            Endpoint::Unknown => answers.refusal(Refusal::NotFound, view),
             _ if view.method != Method::GET && view.method != Method::HEAD => {
-                self.refusal(Refusal::MethodNotAllowed, view)
+                answers.refusal(Refusal::MethodNotAllowed, view)
             }
             Endpoint::SignIn => {
-                let page = sign_in_page(&format!("{}/start", self.settings.prefix), view.request_id);
-                self.without_dead_cookie(page, &self.session_of(view, Look::Peek, now).await)
+                let page = sign_in_page(answers.snapshot.start(), view.request_id);
+                answers.without_dead_cookie(page, &answers.session_of(view, Look::Peek, now).await)
             }
-            Endpoint::Session | Endpoint::UserInfo => self.who(endpoint, view, now).await,
+            Endpoint::Session | Endpoint::UserInfo => answers.who(endpoint, view, now).await,
         }
     }
+}
 
-    async fn who(self: &Arc<Self>, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
+impl Answers<'_> {
+    async fn who(&self, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
         let live = match self.session_of(view, Look::Peek, now).await {
             Visitor::SignedIn(live, _) => live,
             Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
             visitor @ (Visitor::NoCookie | Visitor::DeadCookie) => {
-                let start = format!("{}{}/start", self.snapshot.load().origin_of(view.host), self.settings.prefix);
+                let start = format!("{}{}", self.snapshot.origin_of(view.host), self.snapshot.start());
                 let mut reply = error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
                 if matches!(visitor, Visitor::DeadCookie) {
                     reply.add_cookie(clear_cookie(&self.settings.cookies.session));

@@ -1,0 +1,72 @@
+//! What all of our own addresses need to answer: the configuration, the sessions, and the exit of refusals.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tracing::info;
+
+use super::RelyingParty;
+use super::decide::{Look, Visitor};
+use super::refusal::{Recipient, Refusal, RefusalExit, Refused};
+use crate::route::path::ReturnTo;
+use crate::snapshot::{AuthSettings, Snapshot};
+use crate::telemetry::Metrics;
+use crate::web::cookie::clear_cookie;
+use crate::web::{Reply, RequestView};
+
+/// See the module's page. Made for one request.
+#[derive(Clone, Copy)]
+pub(super) struct Answers<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) settings: &'a AuthSettings,
+    pub(super) sessions: &'a Arc<RelyingParty>,
+    pub(super) exit: &'a RefusalExit,
+    pub(super) metrics: &'a Metrics,
+}
+
+/// One value of a query, decoded; `None` if absent. The first of several wins: none of the callers' parameters decide
+/// who somebody is.
+pub(super) fn query_value(view: &RequestView<'_>, name: &str) -> Option<String> {
+    let query = view.target.query()?;
+    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+impl Answers<'_> {
+    /// The session that the request's cookie names.
+    pub(super) async fn session_of(&self, view: &RequestView<'_>, look: Look, now: SystemTime) -> Visitor {
+        self.sessions.session_of(view, look, now).await
+    }
+
+    /// Where to go afterwards; what is not ours to send anybody to becomes the start page.
+    pub(super) fn return_to(&self, wanted: Option<&str>) -> ReturnTo {
+        let Some(wanted) = wanted else { return ReturnTo::home() };
+        ReturnTo::parse(wanted, self.snapshot.return_policy()).unwrap_or_else(|fault| {
+            self.metrics.return_refused.inc();
+            info!(code = "redirect_rejected", reason = %fault, "A return address was refused; the start page is used");
+            ReturnTo::home()
+        })
+    }
+
+    /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.
+    pub(super) fn without_dead_cookie(&self, mut reply: Reply, visitor: &Visitor) -> Reply {
+        if matches!(visitor, Visitor::DeadCookie) {
+            reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+        }
+        reply
+    }
+
+    /// A refusal, counted and logged where it is handled.
+    pub(super) fn refusal(&self, refusal: Refusal, view: &RequestView<'_>) -> Reply {
+        self.refusal_to(refusal, view, None)
+    }
+
+    /// A refusal of somebody who was on the way to a page: starting again leads there.
+    pub(super) fn refusal_to(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
+        let mut start = self.snapshot.start().to_owned();
+        if let Some(to) = to.filter(|to| **to != ReturnTo::home()) {
+            start.push_str("?rd=");
+            start.extend(url::form_urlencoded::byte_serialize(to.location().as_bytes()));
+        }
+        self.exit.refuse(Refused::of(refusal, view), Recipient::Anyone { view, start: &start })
+    }
+}

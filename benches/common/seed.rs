@@ -67,6 +67,7 @@ fn person(number: usize, issuer: &str) -> IdentityParts {
         amr: vec!["hwk".to_owned(), "pin".to_owned()],
         auth_time: Some(1_790_000_000),
         claims,
+        accept_unverified: false,
     }
 }
 

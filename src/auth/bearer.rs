@@ -7,7 +7,7 @@
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::authorization::Presented;
 use super::refusal::{Denied, Refusal};
@@ -164,7 +164,12 @@ impl Tokens {
         };
         let plausible = unverified.check(expect, now).map_err(refused)?;
         let (verified, keys) = Box::pin(self.verified(&plausible, &issuer.issuer, &key, view, now)).await?;
-        let (identity, headers) = render_all(snapshot.plans(), &Identity::from_access_token(&verified));
+        let caller = Identity::from_access_token(&verified, issuer.accept_unverified_contacts);
+        if caller.lacks_unverified() {
+            let (request_id, issuer) = (view.request_id, issuer.issuer.as_str());
+            info!(request_id, issuer, "The issuer calls an e-mail address or phone number unverified: it was left out");
+        }
+        let (identity, headers) = render_all(snapshot.plans(), &caller);
         let live = Arc::new(LiveToken {
             headers,
             identity,

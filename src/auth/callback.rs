@@ -264,7 +264,14 @@ impl SignIn<'_> {
             }
             None => Default::default(),
         };
-        let identity = Identity::from_verified(&token, carrier.confirmed_mccmnc().map(str::to_owned), claims);
+        let trusted = self.settings.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
+        let accept_unverified = trusted.is_some_and(|trusted| trusted.accept_unverified_contacts);
+        let mccmnc = carrier.confirmed_mccmnc().map(str::to_owned);
+        let identity = Identity::from_verified(&token, mccmnc, claims, accept_unverified);
+        if identity.lacks_unverified() {
+            let (request_id, issuer) = (view.request_id, carrier.issuer.as_str());
+            info!(request_id, issuer, "The issuer calls an e-mail address or phone number unverified: it was left out");
+        }
         let subject = pseudonym(token.issuer(), token.subject());
         let (request_id, acr) = (view.request_id, token.acr().unwrap_or("none"));
         SecurityEvent::SignIn { request_id, issuer: &carrier.issuer, subject: &subject, acr }.emit();

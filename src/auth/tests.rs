@@ -122,6 +122,7 @@ fn snapshot(text: &str, policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Snap
             allowed_hosts: Vec::new(),
             algorithms: vec!["RS256".to_owned()],
             accept_at_jwt_typ: false,
+            accept_unverified_contacts: false,
         }],
         userinfo: false,
         cache_policy: policy(CachePolicy::for_lifetimes(&lifetimes)),

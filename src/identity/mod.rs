@@ -5,6 +5,7 @@
 //! and a session record opened by the store (`Identity::restore`). Nothing else that a browser or an upstream says can
 //! make one.
 
+mod contact;
 pub mod headers;
 mod packed;
 
@@ -34,6 +35,10 @@ pub struct IdentityParts {
     /// Further claims: of the ID token, and of userinfo when attributes were wanted. ZenKey's nested
     /// `{"value": …}` is flattened: `name`, `given_name`, `family_name`, `email`, `phone_number`, `postal_code`, ….
     pub claims: BTreeMap<String, ClaimValue>,
+    /// Whether e-mail addresses and phone numbers count that the issuer itself calls unverified. A record that does not
+    /// say so was written for `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_unverified: bool,
 }
 
 /// A verified person. Private inside; see the module's page for its three birth places.
@@ -50,23 +55,15 @@ impl std::fmt::Debug for Identity {
 
 impl Identity {
     /// Birth place one: the end of a sign-in. `token` is the proof; `claims` come from a userinfo answer whose `sub`
-    /// was compared with the token's, and never override what the token itself says.
+    /// was compared with the token's, and never override what the token itself says. See
+    /// [`IdentityParts::accept_unverified`].
     pub fn from_verified(
         token: &crate::oidc::id_token::VerifiedIdToken,
         mccmnc: Option<String>,
-        claims: BTreeMap<String, ClaimValue>,
+        mut claims: BTreeMap<String, ClaimValue>,
+        accept_unverified: bool,
     ) -> Self {
-        let mut all = claims;
-        // A word that vouches for an address vouches for the one it came with. If the token brings an address of its own,
-        // userinfo's word about another one must not be taken for it (C29).
-        for (address, word) in [("email", "email_verified"), ("phone_number", "phone_number_verified")] {
-            if token.claims().contains_key(address) && all.get(address) != token.claims().get(address) {
-                all.remove(word);
-            }
-        }
-        for (name, value) in token.claims() {
-            all.insert(name.clone(), value.clone());
-        }
+        contact::join(&mut claims, token.claims());
         Self::restore(IdentityParts {
             issuer: token.issuer().to_owned(),
             subject: token.subject().to_owned(),
@@ -74,13 +71,15 @@ impl Identity {
             acr: token.acr().map(str::to_owned),
             amr: token.amr().to_vec(),
             auth_time: token.auth_time(),
-            claims: all,
+            claims,
+            accept_unverified,
         })
     }
 
     /// Birth place two: an access token that came with this very request. It names whoever the issuer named in it, a
-    /// person or a program, for as long as the token lives; nothing of it is stored.
-    pub fn from_access_token(token: &crate::oidc::access_token::VerifiedAccessToken) -> Self {
+    /// person or a program, for as long as the token lives; nothing of it is stored. See
+    /// [`IdentityParts::accept_unverified`].
+    pub fn from_access_token(token: &crate::oidc::access_token::VerifiedAccessToken, accept_unverified: bool) -> Self {
         Self::restore(IdentityParts {
             issuer: token.issuer().to_owned(),
             subject: token.subject().to_owned(),
@@ -89,11 +88,18 @@ impl Identity {
             amr: token.amr().to_vec(),
             auth_time: token.auth_time(),
             claims: token.claims().clone(),
+            accept_unverified,
         })
     }
 
     /// Birth place three: a session record that the store sealed and has just opened again.
-    pub(crate) fn restore(parts: IdentityParts) -> Self {
+    ///
+    /// All three end here, so an address that its issuer calls unverified is left out of every identity: no header, no
+    /// rule and no answer of ours can see it, whatever reads claims one day.
+    pub(crate) fn restore(mut parts: IdentityParts) -> Self {
+        if !parts.accept_unverified {
+            contact::leave_out_unverified(&mut parts.claims);
+        }
         // Copied, not cut to size: allocators leave a block that is cut as large as it was.
         Self(Bytes::copy_from_slice(&packed::pack(&parts)))
     }
@@ -136,6 +142,13 @@ impl Identity {
     /// One of [`IdentityParts::claims`].
     pub fn claim(&self, name: &str) -> Option<ClaimRef<'_>> {
         self.head().claim(name)
+    }
+
+    /// Whether the issuer calls an e-mail address or a phone number of this person unverified and it was left out.
+    pub fn lacks_unverified(&self) -> bool {
+        let parts = self.parts();
+        let denied = |word: &str| parts.claims.get(word).is_some_and(|said| !contact::says_yes(said));
+        !parts.accept_unverified && contact::CONTACTS.iter().any(|(word, _)| denied(word))
     }
 
     /// As it lies in memory.

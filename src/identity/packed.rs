@@ -2,7 +2,7 @@
 //! times what stands in them.
 //!
 //! A text is its length (seven bits a byte, the last byte below 128) and its bytes. In order: issuer, subject, then a
-//! byte that says which of `mccmnc`, `acr` and `auth_time` follow, those, the list `amr`, and the claims by name, names
+//! byte of flags that says which of `mccmnc`, `acr` and `auth_time` follow, those, the list `amr`, and the claims by name, names
 //! that everybody uses as a number. Packed and read in this process alone and never stored, so the form may change with
 //! every build. What cannot be read is not there: a claim that is not there meets no demand.
 
@@ -13,6 +13,7 @@ use super::{ClaimValue, IdentityParts};
 const HAS_MCCMNC: u8 = 1;
 const HAS_ACR: u8 = 2;
 const HAS_AUTH_TIME: u8 = 4;
+const ACCEPTS_UNVERIFIED: u8 = 8;
 
 const FALSE: u8 = 0;
 const TRUE: u8 = 1;
@@ -85,7 +86,8 @@ pub(super) fn pack(parts: &IdentityParts) -> Vec<u8> {
     out.push(
         there(parts.mccmnc.is_some(), HAS_MCCMNC)
             | there(parts.acr.is_some(), HAS_ACR)
-            | there(parts.auth_time.is_some(), HAS_AUTH_TIME),
+            | there(parts.auth_time.is_some(), HAS_AUTH_TIME)
+            | there(parts.accept_unverified, ACCEPTS_UNVERIFIED),
     );
     for text in parts.mccmnc.iter().chain(&parts.acr) {
         put_text(&mut out, text);
@@ -149,6 +151,7 @@ pub(super) struct Head<'a> {
     pub(super) acr: Option<&'a str>,
     pub(super) auth_time: Option<i64>,
     pub(super) amr: Texts<'a>,
+    accept_unverified: bool,
     claims: Claims<'a>,
 }
 
@@ -166,7 +169,8 @@ impl<'a> Head<'a> {
         let auth_time = if flags & HAS_AUTH_TIME != 0 { Some(reader.integer()?) } else { None };
         let amr = reader.list()?;
         let claims = Claims { left: reader.length()?, reader };
-        Some(Self { issuer, subject, mccmnc, acr, auth_time, amr, claims })
+        let accept_unverified = flags & ACCEPTS_UNVERIFIED != 0;
+        Some(Self { issuer, subject, mccmnc, acr, auth_time, amr, accept_unverified, claims })
     }
 
     pub(super) fn claim(&self, name: &str) -> Option<ClaimRef<'a>> {
@@ -195,6 +199,7 @@ impl<'a> Head<'a> {
             amr: owned(self.amr),
             auth_time: self.auth_time,
             claims,
+            accept_unverified: self.accept_unverified,
         }
     }
 }

@@ -104,6 +104,7 @@ impl UnverifiedAccessToken {
     ) -> Result<PlausibleAccessToken<'_>, AccessTokenError> {
         let claims = &self.claims;
         check_kind(self.jwt.typ(), claims, rule.accept_untyped)?;
+        check_unbound(claims)?;
         if !rule.algorithms.iter().any(|allowed| allowed == self.jwt.algorithm().as_str()) {
             return Err(AccessTokenError::AlgorithmNotAllowed);
         }
@@ -202,6 +203,13 @@ fn check_kind(typ: Option<&str>, claims: &Map<String, Value>, accept_untyped: bo
         None | Some("jwt") if accept_untyped && !OTHER_KINDS.iter().any(|name| claims.contains_key(*name)) => Ok(()),
         _ => Err(AccessTokenError::OtherKind),
     }
+}
+
+/// A token that is bound to a key (`cnf`, RFC 7800) is worth something only beside a proof of that key: DPoP (RFC 9449)
+/// or a client certificate (RFC 8705). No proof is looked at here, so the token is refused, whatever the binding's shape:
+/// if it passed as a plain bearer, the thief against whom the issuer bound it could use it.
+fn check_unbound(claims: &Map<String, Value>) -> Result<(), AccessTokenError> {
+    if claims.contains_key("cnf") { Err(AccessTokenError::KeyBound) } else { Ok(()) }
 }
 
 /// One audience is ours, and none is a stranger: an API that is named beside ours holds the token too and could call us

@@ -44,6 +44,11 @@ const PROTOCOL: [&str; 22] = [
     "sub_jwk",
 ];
 
+/// Claims that say whether another claim was verified. They are kept however many claims there are, and a value that
+/// cannot be read is kept as a no: a person who can add claims, or an issuer that writes `null`, must not turn an
+/// unverified address into one that nothing is known about.
+const WORDS: [&str; 2] = ["email_verified", "phone_number_verified"];
+
 /// A claim that was vouched for, kept in the shapes that headers can carry. Nested objects are not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -105,7 +110,8 @@ impl<'de> Visitor<'de> for Shape {
     }
 }
 
-/// Keeps claims in the order in which they are offered until [`MAX_CLAIMS`] are there; the first of a name stays.
+/// Keeps claims in the order in which they are offered until [`MAX_CLAIMS`] are there (and [`WORDS`] beyond them); the
+/// first of a name stays.
 #[derive(Debug, Default)]
 pub struct Collector(BTreeMap<String, ClaimValue>);
 
@@ -113,15 +119,18 @@ impl Collector {
     /// Offers a claim. Left out: protocol claims, names that no header mapping could mean, values of other shapes than
     /// [`ClaimValue`] has, and what is too long.
     pub fn offer(&mut self, name: &str, value: &Value) {
-        if let Some(value) = read(value) {
-            self.insert(name, value);
+        match read(value) {
+            Some(value) => self.insert(name, value),
+            None if WORDS.contains(&name) => self.insert(name, ClaimValue::Bool(false)),
+            None => {}
         }
     }
 
     /// As [`Collector::offer`], with a value that was already read.
     pub fn insert(&mut self, name: &str, value: ClaimValue) {
         let fits = !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
-        if fits && self.0.len() < MAX_CLAIMS && !PROTOCOL.contains(&name) {
+        let has_room = self.0.len() < MAX_CLAIMS || WORDS.contains(&name);
+        if fits && has_room && !PROTOCOL.contains(&name) {
             self.0.entry(name.to_owned()).or_insert(value);
         }
     }
@@ -197,6 +206,27 @@ mod tests {
         }
         all.offer("x".repeat(200).as_str(), &json!(1));
         assert_eq!(all.finish().len(), MAX_CLAIMS);
+    }
+
+    // MV01
+    #[test]
+    fn a_word_about_an_address_is_never_lost() {
+        for odd in [json!(null), json!({}), json!([false]), json!(0.5), json!("x".repeat(MAX_VALUE + 1))] {
+            let mut all = Collector::default();
+            all.offer("email_verified", &odd);
+            all.offer("other", &json!(null));
+            assert_eq!(all.finish(), BTreeMap::from([("email_verified".into(), ClaimValue::Bool(false))]), "{odd}");
+        }
+        let mut all = Collector::default();
+        for index in 0..MAX_CLAIMS {
+            all.offer(&format!("a{index}"), &json!(1));
+        }
+        all.offer("email_verified", &json!(false));
+        all.offer("phone_number_verified", &json!(false));
+        all.offer("zoneinfo", &json!("x"));
+        let kept = all.finish();
+        assert!(kept.contains_key("email_verified") && kept.contains_key("phone_number_verified"));
+        assert_eq!(kept.len(), MAX_CLAIMS + 2);
     }
 
     #[test]

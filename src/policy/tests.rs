@@ -16,6 +16,7 @@ fn parts() -> IdentityParts {
             ("role".to_owned(), ClaimValue::Text("admin".to_owned())),
         ]
         .into(),
+        accept_unverified: false,
     }
 }
 

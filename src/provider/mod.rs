@@ -42,6 +42,8 @@ pub struct IssuerSettings {
     pub algorithms: Vec<String>,
     /// Accept `typ: at+jwt` on ID tokens (one recorded ZenKey sample carries it). Default no.
     pub accept_at_jwt_typ: bool,
+    /// Let e-mail addresses and phone numbers count that the issuer itself calls unverified. Default no.
+    pub accept_unverified_contacts: bool,
 }
 
 /// An issuer whose access tokens are accepted, as far as its keys go: nothing else of it is ever asked.

@@ -201,6 +201,7 @@ pub(crate) mod samples {
                 ("level".to_owned(), crate::identity::ClaimValue::Integer(-7)),
             ]
             .into(),
+            accept_unverified: false,
         };
         Session::open(Identity::restore(parts), now)
     }

@@ -84,6 +84,7 @@ fn token_rules_that_differ_have_different_digests() {
             trusted_audiences: Vec::new(),
             algorithms: own(algorithms),
             accept_untyped: false,
+            accept_unverified_contacts: false,
         })]
     };
     let digest = |issuers: &[Arc<BearerIssuer>], narrowed: &[String]| *TokenRule::of(issuers, narrowed).digest();

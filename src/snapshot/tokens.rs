@@ -28,6 +28,8 @@ pub struct BearerIssuer {
     pub algorithms: Vec<String>,
     /// Accept tokens whose `typ` is missing or `JWT`. Default no.
     pub accept_untyped: bool,
+    /// Let e-mail addresses and phone numbers count that the issuer itself calls unverified. Default no.
+    pub accept_unverified_contacts: bool,
 }
 
 /// Which access tokens one route takes, from which issuers.
@@ -81,7 +83,14 @@ impl TokenRule {
 impl TokenIssuer {
     /// Everything that a verdict depends on, each text with its length before it: what differs is written differently.
     fn write_to(&self, out: &mut Vec<u8>) {
-        let BearerIssuer { issuer, audiences: _, trusted_audiences, algorithms, accept_untyped } = &*self.settings;
+        let BearerIssuer {
+            issuer,
+            audiences: _,
+            trusted_audiences,
+            algorithms,
+            accept_untyped,
+            accept_unverified_contacts,
+        } = &*self.settings;
         let mut text = |text: &str| {
             out.extend(text.len().to_le_bytes());
             out.extend_from_slice(text.as_bytes());
@@ -92,5 +101,6 @@ impl TokenIssuer {
             list.iter().for_each(|item| text(item));
         }
         text(if *accept_untyped { "untyped" } else { "typed" });
+        text(if *accept_unverified_contacts { "unverified" } else { "verified" });
     }
 }

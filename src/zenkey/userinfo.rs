@@ -53,9 +53,18 @@ pub fn parse(body: &[u8]) -> Result<(String, BTreeMap<String, ClaimValue>), User
     let mut claims = Collector::default();
     for (name, spellings) in ALIASES {
         let found = spellings.iter().filter_map(|spelling| members.get(*spelling)).find(|found| value(found).is_some());
-        let Some((found, scalar)) = found.and_then(|found| Some((found, value(found)?))) else { continue };
+        let flag = VERIFIABLE.iter().find(|(verifiable, _)| *verifiable == name);
+        let Some((found, scalar)) = found.and_then(|found| Some((found, value(found)?))) else {
+            // A no without an address may be about the one in the ID token; a yes there vouches for nothing.
+            if let Some((_, flag)) = flag
+                && verified(&Value::Null, members.get(*flag)) == Some(false)
+            {
+                claims.insert(flag, ClaimValue::Bool(false));
+            }
+            continue;
+        };
         claims.insert(name, scalar);
-        if let Some((_, flag)) = VERIFIABLE.iter().find(|(verifiable, _)| *verifiable == name)
+        if let Some((_, flag)) = flag
             && let Some(verified) = verified(found, members.get(*flag))
         {
             claims.insert(flag, ClaimValue::Bool(verified));

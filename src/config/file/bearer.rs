@@ -50,4 +50,9 @@ pub(crate) struct BearerIssuerFile {
     /// logout token are refused even so.
     #[schemars(extend("default" = false))]
     pub(crate) accept_untyped: Option<bool>,
+    /// Let e-mail addresses and phone numbers count although the issuer says that nobody verified them (`email_verified`
+    /// or `phone_number_verified` is there and is not true). Without it they are left out: of headers, rules and
+    /// `userinfo`. Whoever may type an address at the issuer is then whoever the app takes that address for.
+    #[schemars(extend("default" = false))]
+    pub(crate) accept_unverified_contacts: Option<bool>,
 }

@@ -99,6 +99,11 @@ pub(crate) struct OidcFile {
     /// Accept ID tokens of type `at+jwt`.
     #[schemars(extend("default" = false))]
     pub(crate) accept_at_jwt_typ: Option<bool>,
+    /// Let e-mail addresses and phone numbers count although the issuer says that nobody verified them (`email_verified`
+    /// or `phone_number_verified` is there and is not true). Without it they are left out: of headers, rules and
+    /// `userinfo`. Whoever may type an address at the issuer is then whoever the app takes that address for.
+    #[schemars(extend("default" = false))]
+    pub(crate) accept_unverified_contacts: Option<bool>,
     /// Scopes that are asked for; `openid` must be among them.
     #[schemars(extend("default" = ["openid"], "minItems" = 1))]
     pub(crate) scopes: Option<List<Written<Scope>>>,
@@ -137,4 +142,9 @@ pub(crate) struct IssuerFile {
     /// Accept ID tokens of type `at+jwt`.
     #[schemars(extend("default" = false))]
     pub(crate) accept_at_jwt_typ: Option<bool>,
+    /// Let e-mail addresses and phone numbers count although the issuer says that nobody verified them (`email_verified`
+    /// or `phone_number_verified` is there and is not true). Without it they are left out: of headers, rules and
+    /// `userinfo`. Whoever may type an address at the issuer is then whoever the app takes that address for.
+    #[schemars(extend("default" = false))]
+    pub(crate) accept_unverified_contacts: Option<bool>,
 }

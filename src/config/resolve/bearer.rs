@@ -48,6 +48,7 @@ impl Resolver<'_> {
         let issuer = &file.issuer.as_ref()?.0.0;
         let audiences = values(file.audiences.as_ref(), |audience| audience.0.0.clone());
         let accept_untyped = file.accept_untyped?;
+        self.unverified_contacts(key, file.accept_unverified_contacts);
         if let Some(provider) = provider
             && audiences.contains(&provider.settings.client_id)
             && (accept_untyped || signs_id_tokens_as_access_tokens(&provider.settings.federation, issuer))
@@ -62,6 +63,7 @@ impl Resolver<'_> {
             trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
             algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
             accept_untyped,
+            accept_unverified_contacts: file.accept_unverified_contacts?,
         }));
         bearer.key_issuers.push(TokenIssuerSettings {
             issuer: issuer.clone(),

@@ -101,15 +101,18 @@ impl Resolver<'_> {
                     allowed_hosts: Vec::new(),
                     algorithms: vec!["RS256".to_owned()],
                     accept_at_jwt_typ: false,
+                    accept_unverified_contacts: false,
                 },
                 IssuerEntry::Full(full) => {
                     let Some(issuer) = &full.issuer else { continue };
+                    self.unverified_contacts(&key, full.accept_unverified_contacts);
                     key.push_str(".issuer");
                     IssuerSettings {
                         issuer: issuer.0.0.clone(),
                         allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                         accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
+                        accept_unverified_contacts: full.accept_unverified_contacts.unwrap_or(false),
                     }
                 }
             };
@@ -132,9 +135,18 @@ impl Resolver<'_> {
         })
     }
 
+    /// An address that nobody verified may be somebody else's: whoever lets it count is told so at every check.
+    pub(super) fn unverified_contacts(&mut self, key: &str, accept: Option<bool>) {
+        if accept == Some(true) {
+            let text = "lets whoever types an address at this issuer be taken for its owner, by apps and by rules";
+            self.warn(&format!("{key}.accept_unverified_contacts"), text);
+        }
+    }
+
     fn oidc(&mut self, file: &OidcFile) -> Option<Common> {
         let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret("provider.oidc", secret));
         let scopes = self.scopes("provider.oidc.scopes", file.scopes.as_ref());
+        self.unverified_contacts("provider.oidc", file.accept_unverified_contacts);
         Some(Common {
             federation: FederationSettings::Oidc {
                 issuer: IssuerSettings {
@@ -142,6 +154,7 @@ impl Resolver<'_> {
                     allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                     algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                     accept_at_jwt_typ: file.accept_at_jwt_typ?,
+                    accept_unverified_contacts: file.accept_unverified_contacts?,
                 },
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),

@@ -32,6 +32,7 @@ fn a_route_for_tokens_has_strict_defaults() {
         trusted_audiences: vec![],
         algorithms: vec!["RS256".into()],
         accept_untyped: false,
+        accept_unverified_contacts: false,
     };
     assert_eq!(config.bearer.issuers, [std::sync::Arc::new(issuer)]);
     assert_eq!((config.bearer.cache_entries, config.bearer.failures_per_minute), (100_000, 60));
@@ -117,4 +118,21 @@ fn origins_for_scripts_are_literals_and_a_route_has_its_own() {
     assert!(config.routes[0].cors_origins.is_empty());
     one_fault("cors_origins[0]", &origins("['*']", ""), &origins("['https://spa.example.com']", ""));
     one_fault("cors_origins[0]", &origins("['null']", ""), &origins("['https://spa.example.com']", ""));
+}
+
+// MV01
+#[test]
+fn whoever_accepts_unverified_addresses_is_warned() {
+    let accepting = bent("audiences:", "accept_unverified_contacts: true\n      audiences:");
+    assert!(good(&accepting).bearer.issuers[0].accept_unverified_contacts);
+    let key = "bearer.issuers[0].accept_unverified_contacts";
+    let said = |text: &str| warnings(text).iter().filter(|warning| warning.contains(key)).count();
+    assert_eq!((said(&accepting), said(&plain())), (1, 0));
+    let issuer = "{ issuer: https://oidc.idp.xlogin.att.com, accept_unverified_contacts: true }";
+    let trusting = with("[https://oidc.idp.xlogin.att.com]", &format!("[{issuer}]"));
+    let warned = warnings(&trusting);
+    assert!(
+        warned.iter().any(|warning| warning.contains("trusted_issuers[0].accept_unverified_contacts")),
+        "{warned:?}"
+    );
 }

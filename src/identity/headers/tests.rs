@@ -20,6 +20,7 @@ fn parts() -> IdentityParts {
         amr: vec!["hwk".to_owned(), "pin".to_owned()],
         auth_time: Some(1_800_000_000),
         claims: BTreeMap::new(),
+        accept_unverified: false,
     }
 }
 

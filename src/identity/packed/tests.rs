@@ -22,13 +22,23 @@ fn full() -> IdentityParts {
             ("yes".to_owned(), ClaimValue::Bool(true)),
         ]
         .into(),
+        accept_unverified: false,
     }
 }
 
 fn bare() -> IdentityParts {
     let none = (None, None, None, Vec::new(), BTreeMap::new());
     let (mccmnc, acr, auth_time, amr, claims) = none;
-    IdentityParts { issuer: "i".into(), subject: "s".into(), mccmnc, acr, amr, auth_time, claims }
+    IdentityParts {
+        issuer: "i".into(),
+        subject: "s".into(),
+        mccmnc,
+        acr,
+        amr,
+        auth_time,
+        claims,
+        accept_unverified: false,
+    }
 }
 
 #[test]
@@ -38,6 +48,7 @@ fn what_was_packed_is_unpacked() {
         IdentityParts { mccmnc: Some("000000".into()), ..bare.clone() },
         IdentityParts { acr: Some("a1".into()), ..bare.clone() },
         IdentityParts { auth_time: Some(i64::MAX), ..bare.clone() },
+        IdentityParts { accept_unverified: true, ..bare.clone() },
     ];
     for parts in [full, bare].into_iter().chain(halves) {
         assert_eq!(Head::read(&pack(&parts)).unpack(), parts);

@@ -24,6 +24,9 @@ pub enum AccessTokenError {
     /// `iss` is not exactly the issuer of the rule.
     #[error("the access token is from another issuer")]
     IssuerMismatch,
+    /// `cnf` binds the token to a key, and proofs of keys are not checked here.
+    #[error("the access token is bound to a key, which is not checked here")]
+    KeyBound,
     /// Not a signed token with JSON objects in it.
     #[error("the access token is malformed")]
     Malformed,

@@ -302,6 +302,18 @@ fn where_untyped_tokens_pass_other_kinds_give_themselves_away() {
 }
 
 #[test]
+fn a_binding_to_a_key_is_refused_whatever_its_shape() {
+    // KC02
+    for binding in [json!({"jkt": "x"}), json!({"x5t#S256": "x"}), json!({"jwk": {}}), json!({"kid": ""}), json!(null)]
+    {
+        assert_eq!(honest().claim("cnf", binding).fails_without_a_key(), AccessTokenError::KeyBound);
+    }
+    let untyped = honest().bend(|rule| rule.accept_untyped = true).no_header("typ");
+    assert_eq!(untyped.claim("cnf", json!(7)).fails_without_a_key(), AccessTokenError::KeyBound);
+    honest().claim("cnf_", json!({"jkt": "x"})).passes();
+}
+
+#[test]
 fn scopes_are_words_wherever_the_issuer_puts_them() {
     // K07
     let of = |token: Honest| token.passes().scopes().to_vec();

@@ -286,3 +286,58 @@ async fn an_endless_token_is_not_read() {
     api.refuses("/api", &long).await;
     api.passes("/api", &api.token(json!({"padding": "x".repeat(10_000)})).await).await;
 }
+
+// KC02
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_is_no_plain_bearer() {
+    let api = Api::start().await;
+    let refused = || api.rig.app().metrics().bearer_tokens.with_label_values(&["refused"]).get();
+    for binding in [
+        json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}),
+        json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}),
+        json!({"jwk": {"kty": "oct", "k": "AA"}}),
+        json!({"kid": "k1"}),
+        json!({"jkt": null}),
+        json!({"unknown": 1}),
+        json!({}),
+        json!([]),
+        json!(""),
+        json!(0),
+        json!(false),
+    ] {
+        let before = refused();
+        let bound = api.token(json!({"cnf": binding})).await;
+        for path in ["/api", "/api/a", "/either", "/api/pass"] {
+            api.refuses(path, &bound).await;
+        }
+        assert_eq!(refused(), before + 4, "{binding}");
+        // A proof that nobody checks makes it no better.
+        let page = api.ask("/api", &[("authorization", &format!("DPoP {bound}")), ("dpop", "e30.e30.e30")]).await;
+        assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"), "{binding}");
+    }
+    let mut nothing = api.claims(A);
+    nothing["cnf"] = json!(null);
+    api.refuses("/api", &api.sign("aurora", json!({"typ": "at+jwt"}), nothing).await).await;
+    assert_eq!(api.rig.upstream.count(), 0);
+    api.passes("/api", &api.token(json!({"CNF": {"jkt": "x"}})).await).await;
+    api.passes("/api", &api.token(json!({})).await).await;
+}
+
+// MV01
+#[tokio::test]
+async fn an_address_that_the_issuer_calls_unverified_is_told_to_no_api() {
+    for (accept, word, told) in
+        [("false", json!(false), false), ("false", json!(true), true), ("true", json!(false), true)]
+    {
+        let more = format!(
+            "    - {{ issuer: VIREO, audiences: ['{A}'], accept_untyped: true, accept_unverified_contacts: {accept} }}\n"
+        );
+        let api = Api::with(&more).await;
+        let mut claims = api.claims(A);
+        claims["iss"] = api.issuer("vireo").into();
+        claims["email_verified"] = word;
+        api.passes("/api", &api.sign("vireo", json!({"typ": "at+jwt"}), claims).await).await;
+        let expected = told.then(|| "caller@a.test".to_owned());
+        assert_eq!(api.rig.upstream.last().one("x-auth-email"), expected, "{accept}");
+    }
+}

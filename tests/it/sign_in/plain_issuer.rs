@@ -1,5 +1,7 @@
 //! One fixed OpenID Connect issuer instead of a federation: the same rules, without discovery.
 
+use serde_json::json;
+
 use super::{assert_refused, at_once, only, token_calls, until_code, value, with};
 use crate::support::browser::Browser;
 use crate::support::rig::{Choices, Rig};
@@ -100,4 +102,49 @@ async fn what_a_callback_says_about_carriers_is_beside_the_point() {
     assert!(value(&callback, "mccmnc").is_some());
     assert!(browser.open(with(&callback, "mccmnc", Some("999999"))).await.gives_session());
     assert_eq!(rig.simulator.discovery().count(), 0);
+}
+
+// MV01, KC01
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_the_issuer_calls_unverified_reaches_no_app_no_rule_and_no_answer_of_ours() {
+    let routes = "  - { host: localhost, path: /boss, access: session, upstream: UPSTREAM,
+      require: { claims: { email: [boss@corp.test] } } }
+  - { host: localhost, path: /by-mail, access: session, upstream: UPSTREAM,
+      identity_headers: { map: { X-Forwarded-User: email, X-Phone: phone_number } } }
+";
+    for (accept, word, told) in [
+        ("", json!(false), false),
+        ("", json!("false"), false),
+        ("", json!(0), false),
+        ("", json!(null), false),
+        ("", json!(true), true),
+        ("    accept_unverified_contacts: true\n", json!(false), true),
+    ] {
+        let plain = Some(format!("    scopes: [openid]\n{accept}"));
+        let rig = Rig::with(Choices { plain, routes: routes.to_owned(), ..Choices::default() }).await;
+        at_once(&rig, "maya");
+        rig.simulator.carrier("aurora").unwrap().set(|rules| {
+            for (name, value) in [("email", json!("boss@corp.test")), ("phone_number", json!("+15550100"))] {
+                rules.id_token_claims.insert(name.to_owned(), value);
+            }
+            for name in ["email_verified", "phone_number_verified"] {
+                rules.id_token_claims.insert(name.to_owned(), word.clone());
+            }
+        });
+        let browser = Browser::new();
+        assert_eq!(browser.go(rig.url("/app")).await.status, 200, "{accept} {word}");
+        let seen = rig.upstream.last();
+        for name in ["x-auth-request-email", "x-forwarded-email", "remote-email", "x-auth-email", "x-zenkey-email"] {
+            assert_eq!(seen.one(name), told.then(|| "boss@corp.test".to_owned()), "{name} {accept} {word}");
+        }
+        assert!(seen.one("x-auth-request-user").is_some());
+        assert_eq!(browser.go(rig.url("/by-mail")).await.status, 200);
+        let seen = rig.upstream.last();
+        assert_eq!(seen.one("x-forwarded-user"), told.then(|| "boss@corp.test".to_owned()), "{accept} {word}");
+        assert_eq!(seen.one("x-phone"), told.then(|| "+15550100".to_owned()), "{accept} {word}");
+        let status = browser.go(rig.url("/boss")).await.status;
+        assert_eq!(status, if told { 200 } else { 403 }, "{accept} {word}");
+        let shown = browser.go(rig.url("/oauth2/userinfo")).await;
+        assert_eq!(shown.body.contains("boss@corp.test"), told, "{}", shown.body);
+    }
 }

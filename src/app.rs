@@ -15,7 +15,8 @@ use crate::auth::{Auth, Parts};
 use crate::config::{Config, SessionSettings, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
-    BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets, TrustedProxies,
+    AnswerRate, BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets,
+    TrustedProxies,
 };
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
@@ -282,7 +283,10 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
             keepalive: limits.keepalive,
             connections: limits.connections,
             connections_per_client: limits.connections_per_client,
+            large_answers: limits.large_answers.unwrap_or(limits.connections),
+            answer_rate: AnswerRate { bytes_per_second: limits.answer_min_rate, window: limits.answer_rate_window },
         },
+        memory: limits.memory,
         max_cookie_bytes: limits.cookie_bytes,
         client_read_timeout: limits.read_timeout,
         body_rate: BodyRate { bytes_per_second: limits.body_min_rate, window: limits.body_rate_window },

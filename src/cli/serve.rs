@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use super::fail;
 use crate::app::App;
 use crate::config::Config;
+use crate::gateway::capacity::raise_file_limit;
 use crate::telemetry::{flood, log, panics};
 
 pub(super) fn run(path: &Path) -> ExitCode {
@@ -24,6 +25,9 @@ pub(super) fn run(path: &Path) -> ExitCode {
     }
     for warning in &warnings {
         warn!("{}", warning.line(&config.origin.file));
+    }
+    if let Err(error) = raise_file_limit() {
+        warn!(reason = %error, "The limit of open files could not be raised");
     }
     run_with(config)
 }

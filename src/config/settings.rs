@@ -128,10 +128,18 @@ pub struct LimitSettings {
     pub body_min_rate: u64,
     /// Time over which `body_min_rate` is measured. Default 30 s.
     pub body_rate_window: Duration,
+    /// Slowest reader in bytes a second, over `answer_rate_window`; 0: no limit. Default 1 KiB.
+    pub answer_min_rate: u64,
+    /// Time over which `answer_min_rate` is measured. Default 30 s.
+    pub answer_rate_window: Duration,
     /// Open client connections in all. Default 20 000.
     pub connections: usize,
     /// Open connections of one client address, never more than `connections`. Default 1000.
     pub connections_per_client: usize,
+    /// Answers under way at once that may fill memory; `None`: what memory allows.
+    pub large_answers: Option<usize>,
+    /// Memory that may be used, in bytes; `None`: what the container says.
+    pub memory: Option<u64>,
     /// Longest silence while reading from a client. Default 60 s.
     pub read_timeout: Duration,
     /// Longest silence while writing to a client. Default 60 s.

@@ -9,11 +9,29 @@ use http::{Method, Response, StatusCode, header};
 use pingora::apps::http_app::ServeHttp;
 use pingora::protocols::http::ServerSession;
 
+use super::head::HeadLimits;
+use super::{AnswerRate, ListenerLimits, guarded_stream};
 use crate::auth::Auth;
 use crate::telemetry::Metrics;
 
 /// How long readiness waits for the store.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Descriptors that are kept for whoever watches the gateway, for when there are no others.
+pub(super) const RESERVED_FILES: usize = 8;
+
+/// Limits of the private listener: few and small, since whoever watches the gateway asks little.
+pub(super) fn limits() -> ListenerLimits {
+    ListenerLimits {
+        head: HeadLimits { bytes: 8 * 1024, ..HeadLimits::default() },
+        head_deadline: Duration::from_secs(5),
+        keepalive: Duration::from_secs(5),
+        connections: 64,
+        connections_per_client: 64,
+        large_answers: 16,
+        answer_rate: AnswerRate { bytes_per_second: 1024, window: Duration::from_secs(10) },
+    }
+}
 
 /// What the private listener tells.
 pub(super) struct Admin {
@@ -38,6 +56,10 @@ impl Admin {
 #[async_trait]
 impl ServeHttp for Admin {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        if let Some(watch) = session.stream().and_then(guarded_stream::of) {
+            watch.judged(|_| ());
+        }
+        session.set_keepalive(None);
         let header = session.req_header();
         let head_only = header.method == Method::HEAD;
         let (status, body) = if header.method != Method::GET && !head_only {

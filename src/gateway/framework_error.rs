@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicU64;
 use http::header;
 
 use super::adapt::{Untranslatable, refuse_head};
+use super::connections::Side;
 use super::context::RequestId;
 use super::head::HeadFault;
 use crate::auth::{Recipient, Refusal, RefusalExit, Refused};
@@ -20,6 +21,7 @@ use crate::telemetry::metrics::RequestOutcome;
 /// Where such answers come from; one for all connections.
 #[derive(Debug)]
 pub(super) struct FrameworkErrorReplacement {
+    pub(super) side: Side,
     pub(super) ids: Arc<AtomicU64>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) exit: RefusalExit,
@@ -44,7 +46,9 @@ impl FrameworkErrorReplacement {
         };
         let request_id = RequestId::next(&self.ids);
         self.metrics.limit_hits.with_label_values(&[reason]).inc();
-        self.metrics.requests.of(RequestOutcome::Answered).inc();
+        if self.side == Side::Public {
+            self.metrics.requests.of(RequestOutcome::Answered).inc();
+        }
 
         let refused = Refused { refusal, request_id: request_id.as_str(), client, route: None, reason: Some(reason) };
         let reply = self.exit.refuse(refused, Recipient::Unjudged { html: false });
@@ -80,7 +84,7 @@ mod tests {
     fn the_answer_is_one_of_ours_and_ends_the_connection() {
         let metrics = Arc::<Metrics>::default();
         let exit = RefusalExit::new(Arc::clone(&metrics));
-        let replacement = FrameworkErrorReplacement { ids: Arc::default(), metrics, exit };
+        let replacement = FrameworkErrorReplacement { side: Side::Public, ids: Arc::default(), metrics, exit };
         let client = IpAddr::from([127, 0, 0, 1]);
         let theirs = b"HTTP/1.1 400 Bad Request\r\nServer: Them\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
         let say = |fault, line: &[u8]| String::from_utf8(replacement.answer(client, fault, line, theirs)).unwrap();

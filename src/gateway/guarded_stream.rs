@@ -1,4 +1,5 @@
-//! A downstream connection that is watched while it waits for a request's head: for its time and for what it says.
+//! A downstream connection that is watched while it waits for a request's head, for its time and for what it says; and
+//! while it waits for its client to read.
 //!
 //! The framework's read timeout starts anew with each byte, so a client that sends one byte a minute holds a connection
 //! for hours. Here the clock starts with a head's first byte and is not stopped by further ones. How long a connection
@@ -22,24 +23,30 @@ use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
     UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
 use tokio::time::Instant;
 
+use super::answer_rate::AnswerPace;
 use super::chunks::ChunkScanner;
 use super::connections::ConnectionSlot;
 use super::context::Peer;
 use super::framework_error::FrameworkErrorReplacement;
-use super::head::{HeadFault, HeadLimits, HeadReportView, HeadScanner};
+use super::head::{HeadFault, HeadReportView, HeadScanner};
 use super::head_watch::{HeadWatch, Overdue, Patience};
+
+/// Largest piece that waits for more to come before it is written: about one packet.
+const WRITE_BUFFER: usize = 1460;
 
 /// The watched connection.
 pub(super) struct GuardedStream {
-    inner: Stream,
+    /// A head and a short body go out together. What is read goes straight to the framework, which has a buffer.
+    inner: BufWriter<Stream>,
     head: Mutex<HeadWatch>,
     replacement: Arc<FrameworkErrorReplacement>,
     our_answer: Option<OurAnswer>,
     /// Ends when the stream must.
     vigil: Mutex<Option<Vigil>>,
+    pace: Mutex<AnswerPace>,
     slot: ConnectionSlot,
 }
 
@@ -53,15 +60,11 @@ struct OurAnswer {
 }
 
 impl GuardedStream {
-    pub(super) fn new(
-        inner: Stream,
-        limits: HeadLimits,
-        patience: Patience,
-        replacement: Arc<FrameworkErrorReplacement>,
-        slot: ConnectionSlot,
-    ) -> Self {
+    pub(super) fn new(inner: Stream, replacement: Arc<FrameworkErrorReplacement>, slot: ConnectionSlot) -> Self {
+        let limits = slot.limits();
+        let patience = Patience { head: limits.head_deadline, idle: limits.keepalive };
         let watch = HeadWatch {
-            scanner: HeadScanner::new(limits),
+            scanner: HeadScanner::new(limits.head),
             chunks: ChunkScanner::default(),
             armed: true,
             patience,
@@ -70,7 +73,9 @@ impl GuardedStream {
             timer: None,
             ended: false,
         };
-        Self { inner, head: Mutex::new(watch), replacement, our_answer: None, vigil: Mutex::new(None), slot }
+        let pace = Mutex::new(AnswerPace::new(limits.answer_rate));
+        let inner = BufWriter::with_capacity(WRITE_BUFFER, inner);
+        Self { inner, head: Mutex::new(watch), replacement, our_answer: None, vigil: Mutex::new(None), pace, slot }
     }
 
     /// Whether `theirs` is what the framework says of a head that it could not read; then our words are made ready.
@@ -95,6 +100,35 @@ impl GuardedStream {
             }
         }
         Poll::Ready(Ok(theirs))
+    }
+
+    /// Whether the client may go on as it does, after the socket took `outcome`.
+    fn judge_reading<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+        bytes: impl FnOnce(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        match outcome {
+            Poll::Ready(Ok(taken)) => {
+                self.pace.get_mut().took(bytes(&taken));
+                Poll::Ready(Ok(taken))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let why = ready!(self.pace.get_mut().poll_full(cx, &self.slot));
+                self.slot.ended(why);
+                Poll::Ready(Err(why.into()))
+            }
+        }
+    }
+
+    /// Whether a piece of `bytes` may be written.
+    fn may_write(&mut self, bytes: usize) -> io::Result<()> {
+        self.pace.get_mut().may_write(bytes, &self.slot).map_err(|why| {
+            self.slot.ended(why);
+            why.into()
+        })
     }
 
     /// From now on both directions end when `vigil` does.
@@ -133,6 +167,7 @@ impl GuardedStream {
 
     /// Begins the watch for the next request; the last one ended `now`.
     pub(super) fn arm(&self, now: Instant) {
+        self.pace.lock().end();
         let mut head = self.head.lock();
         head.armed = true;
         head.due = None;
@@ -190,11 +225,15 @@ impl AsyncWrite for GuardedStream {
         if this.replaces(buf) {
             return this.poll_our_answer(cx, buf.len());
         }
-        Pin::new(&mut this.inner).poll_write(cx, buf)
+        this.may_write(buf.len())?;
+        let outcome = Pin::new(&mut this.inner).poll_write(cx, buf);
+        this.judge_reading(cx, outcome, |taken| *taken)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_flush(cx);
+        this.judge_reading(cx, outcome, |()| 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -207,10 +246,13 @@ impl AsyncWrite for GuardedStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.poll_vigil(cx)?;
         if this.replaces(bufs.first().map_or(&[], |buf| buf)) {
             return this.poll_our_answer(cx, bufs.iter().map(|buf| buf.len()).sum());
         }
-        Pin::new(&mut this.inner).poll_write_vectored(cx, bufs)
+        this.may_write(bufs.iter().map(|buf| buf.len()).sum())?;
+        let outcome = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        this.judge_reading(cx, outcome, |taken| *taken)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -221,52 +263,52 @@ impl AsyncWrite for GuardedStream {
 #[async_trait]
 impl Shutdown for GuardedStream {
     async fn shutdown(&mut self) {
-        Shutdown::shutdown(&mut *self.inner).await;
+        Shutdown::shutdown(&mut **self.inner.get_mut()).await;
     }
 }
 
 #[async_trait]
 impl Peek for GuardedStream {
     async fn try_peek(&mut self, buf: &mut [u8]) -> io::Result<bool> {
-        self.inner.try_peek(buf).await
+        self.inner.get_mut().try_peek(buf).await
     }
 }
 
 impl UniqueID for GuardedStream {
     fn id(&self) -> UniqueIDType {
-        self.inner.id()
+        self.inner.get_ref().id()
     }
 }
 
 impl Ssl for GuardedStream {
     fn get_ssl(&self) -> Option<&TlsRef> {
-        self.inner.get_ssl()
+        self.inner.get_ref().get_ssl()
     }
 
     fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
-        self.inner.get_ssl_digest()
+        self.inner.get_ref().get_ssl_digest()
     }
 
     fn selected_alpn_proto(&self) -> Option<ALPN> {
-        self.inner.selected_alpn_proto()
+        self.inner.get_ref().selected_alpn_proto()
     }
 }
 
 impl GetTimingDigest for GuardedStream {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        self.inner.get_timing_digest()
+        self.inner.get_ref().get_timing_digest()
     }
 }
 
 impl GetProxyDigest for GuardedStream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.inner.get_proxy_digest()
+        self.inner.get_ref().get_proxy_digest()
     }
 }
 
 impl GetSocketDigest for GuardedStream {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
-        self.inner.get_socket_digest()
+        self.inner.get_ref().get_socket_digest()
     }
 }
 

@@ -1,61 +1,168 @@
-//! Sockets: bound before anything else starts, counted per client and in total, each watched while it waits for a head.
+//! Sockets: bound before anything else starts; each connection counted and put behind its watch before the framework
+//! sees it. Where descriptors run out, whoever knocks is refused and counted, and nothing waits for them.
 
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::IntoRawFd as _;
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_trait::async_trait;
-use parking_lot::Mutex;
+use futures_util::FutureExt as _;
 use pingora::apps::ServerApp;
-use pingora::protocols::Stream;
-use pingora::server::{Fds, ListenFds, ShutdownWatch};
+use pingora::protocols::l4::stream::Stream as TcpConnection;
+use pingora::protocols::{GetSocketDigest as _, SocketDigest};
+use pingora::server::ShutdownWatch;
+use tokio::net::TcpStream;
 
-use super::connections::Connections;
+use super::connections::{ConnectionSlot, Connections};
 use super::context::Peer;
 use super::framework_error::FrameworkErrorReplacement;
 use super::guarded_stream::GuardedStream;
-use super::head_watch::Patience;
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// How long the listener rests when it can neither serve nor refuse.
+const REST: Duration = Duration::from_millis(20);
 
 /// Binds `address` at once, so that a port in use is a clear fault at start and not a service that never answers.
 pub(super) fn bind(address: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {
     let listener = TcpListener::bind(address)?;
+    // The standard library asks for 128, which a burst of clients fills.
+    rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     let bound = listener.local_addr()?;
     Ok((bound, listener))
 }
 
-/// Hands bound sockets to the framework under the names it will ask for.
-pub(super) fn hand_over(listeners: impl IntoIterator<Item = (SocketAddr, TcpListener)>) -> ListenFds {
-    let mut fds = Fds::new();
-    for (address, listener) in listeners {
-        fds.add(address.to_string(), listener.into_raw_fd());
-    }
-    Arc::new(Mutex::new(fds))
+/// One socket and what answers on it.
+pub(super) struct Listener<A> {
+    socket: tokio::net::TcpListener,
+    app: Arc<A>,
+    connections: Arc<Connections>,
+    replacement: Arc<FrameworkErrorReplacement>,
+    reserve: Reserve,
 }
 
-/// Puts every connection behind its guard before the proxy sees it.
-pub(super) struct GuardedApp<A> {
-    pub(super) inner: Arc<A>,
-    pub(super) connections: Arc<Connections>,
-    pub(super) replacement: Arc<FrameworkErrorReplacement>,
+/// Descriptors that are held so that they can be given up when there are no others.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    held: Vec<File>,
+    most: usize,
+    /// Whether a connection is served with one of them. If not, it is only taken out of the queue, and refused.
+    serves: bool,
 }
 
-#[async_trait]
-impl<A: ServerApp + Send + Sync + 'static> ServerApp for GuardedApp<A> {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let peer =
-            stream.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
-        let peer = peer.map_or_else(Peer::default, |peer| Peer::new(peer.ip()));
-        let slot = self.connections.admit(peer)?;
-        let limits = &self.connections.limits;
-        let replacement = Arc::clone(&self.replacement);
-        let patience = Patience { head: limits.head_deadline, idle: limits.keepalive };
-        let guarded = GuardedStream::new(stream, limits.head, patience, replacement, slot);
-        self.inner.process_new(Box::new(guarded), shutdown).await
+impl Reserve {
+    /// One, to refuse with.
+    pub(super) fn to_refuse() -> Self {
+        Self { held: Vec::new(), most: 1, serves: false }
     }
 
-    async fn cleanup(&self) {
-        self.inner.cleanup().await;
+    /// `most`, to serve with: whoever watches the gateway gets in when nobody else does.
+    pub(super) fn to_serve(most: usize) -> Self {
+        Self { held: Vec::new(), most, serves: true }
     }
+
+    /// Takes back what was given up, as far as it can be had.
+    fn refill(&mut self) {
+        while self.held.len() < self.most {
+            let Ok(file) = File::open("/dev/null") else { return };
+            self.held.push(file);
+        }
+    }
+}
+
+impl<A: ServerApp + Send + Sync + 'static> Listener<A> {
+    /// From a bound socket.
+    ///
+    /// # Errors
+    /// If the runtime cannot watch it.
+    pub(super) fn new(
+        socket: TcpListener,
+        app: A,
+        connections: Arc<Connections>,
+        replacement: Arc<FrameworkErrorReplacement>,
+        reserve: Reserve,
+    ) -> io::Result<Self> {
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        Ok(Self { socket, app: Arc::new(app), connections, replacement, reserve })
+    }
+
+    /// Accepts connections until `stop` says so.
+    pub(super) async fn run(mut self, mut stop: ShutdownWatch) {
+        loop {
+            if self.reserve.held.len() < self.reserve.most {
+                self.reserve.refill();
+            }
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                accepted = self.socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => self.serve(stream, address, &stop),
+                Err(error) if is_exhaustion(&error) => self.accept_from_reserve(&stop).await,
+                // A client that was gone before it was accepted.
+                Err(_) => {}
+            }
+        }
+        drop(self.socket);
+        self.app.cleanup().await;
+    }
+
+    /// There is no descriptor for whoever knocks. If they were left in the queue, they and all behind them would wait for
+    /// nothing, and accepting would fail again and again.
+    async fn accept_from_reserve(&mut self, stop: &ShutdownWatch) {
+        drop(self.reserve.held.pop());
+        match self.socket.accept().now_or_never() {
+            Some(Ok((stream, address))) if self.reserve.serves => self.serve(stream, address, stop),
+            Some(Ok((refused, _))) => {
+                self.connections.refuse("files");
+                drop(refused);
+                tokio::task::yield_now().await;
+            }
+            // Somebody else took what was given up.
+            Some(Err(_)) => tokio::time::sleep(REST).await,
+            None => {}
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, address: SocketAddr, stop: &ShutdownWatch) {
+        let Some(slot) = self.connections.admit(Peer::new(address.ip())) else { return };
+        let connection = guarded(stream, address, Arc::clone(&self.replacement), slot);
+        let (app, stop) = (Arc::clone(&self.app), stop.clone());
+        tokio::spawn(async move {
+            let mut next = app.process_new(Box::new(connection), &stop).await;
+            while let Some(connection) = next {
+                next = app.process_new(connection, &stop).await;
+            }
+        });
+    }
+}
+
+/// The connection as the framework wants it, behind its watch.
+fn guarded(
+    stream: TcpStream,
+    address: SocketAddr,
+    replacement: Arc<FrameworkErrorReplacement>,
+    slot: ConnectionSlot,
+) -> GuardedStream {
+    // An answer of several small writes would wait for the client's acknowledgements. Without it the answer is only late.
+    let _late_at_most = stream.set_nodelay(true);
+    let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
+    // Fresh, so that nobody has set it.
+    let _fresh = digest.peer_addr.set(Some(address.into()));
+    let mut connection = TcpConnection::from(stream);
+    connection.set_socket_digest(digest);
+    GuardedStream::new(Box::new(connection), replacement, slot)
+}
+
+/// Whether no connection can be accepted for want of descriptors or memory, whoever knocks.
+fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

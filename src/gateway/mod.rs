@@ -4,7 +4,9 @@
 mod access_log;
 mod adapt;
 mod admin;
+mod answer_rate;
 mod body_rate;
+pub mod capacity;
 mod chunks;
 mod connections;
 mod context;
@@ -13,6 +15,7 @@ mod guarded_stream;
 pub mod head;
 mod head_watch;
 mod headers;
+mod large_answers;
 mod listener;
 mod peer;
 mod proxy;
@@ -24,6 +27,7 @@ use std::time::Duration;
 use crate::telemetry::log::LogFormat;
 
 pub use adapt::TrustedProxies;
+pub use answer_rate::AnswerRate;
 pub use body_rate::BodyRate;
 pub use connections::ListenerLimits;
 pub use server::{BindFault, GatewayParts, RunningGateway, Sockets, start};
@@ -31,8 +35,10 @@ pub use server::{BindFault, GatewayParts, RunningGateway, Sockets, start};
 /// Settings of the gateway.
 #[derive(Debug, Clone)]
 pub struct GatewaySettings {
-    /// Limits of the public listener.
+    /// Limits of the public listener; lowered to what memory and descriptors allow.
     pub limits: ListenerLimits,
+    /// Memory that the process may use, in bytes; `None`: what its container says.
+    pub memory: Option<u64>,
     /// Largest `Cookie`, in bytes. Default 16 KiB.
     pub max_cookie_bytes: usize,
     /// Longest silence of a client that owes us a body. Default 60 s.

@@ -11,18 +11,18 @@ use pingora::apps::HttpServerOptions;
 use pingora::apps::http_app::HttpServer;
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
-use pingora::services::Service as _;
-use pingora::services::listening::Service;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::{info, warn};
 
-use super::GatewaySettings;
 use super::access_log::AccessLog;
-use super::admin::Admin;
-use super::connections::Connections;
+use super::admin::{self, Admin};
+use super::capacity::Capacity;
+use super::connections::{Connections, Side};
 use super::framework_error::FrameworkErrorReplacement;
-use super::listener::{GuardedApp, bind, hand_over};
+use super::listener::{Listener, Reserve, bind};
 use super::proxy::Gateway;
+use super::{GatewaySettings, ListenerLimits};
 use crate::auth::Auth;
 use crate::secret::Entropy;
 use crate::telemetry::Metrics;
@@ -88,22 +88,26 @@ impl Sockets {
 /// Serves on `sockets`, on the current runtime.
 ///
 /// # Errors
-/// If the system has no thread for the access log.
+/// If the system has no thread for the log, or cannot watch a socket.
 pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway> {
-    let GatewayParts { settings, auth, metrics, entropy } = parts;
+    let GatewayParts { mut settings, auth, metrics, entropy } = parts;
     let Sockets { public: (address, public), private: (admin_address, private) } = sockets;
-    let fds = hand_over([(address, public), (admin_address, private)]);
+    let capacity = Capacity::of_process();
+    let capacity = Capacity { memory: settings.memory.or(capacity.memory), ..capacity };
+    let wanted = settings.limits.connections;
+    settings.limits = capacity.fit(settings.limits);
+    tell(&capacity, &settings.limits, wanted);
     let trusted = settings.trusted_proxies.clone();
-    let connections = Connections::new(settings.limits.clone(), trusted, Arc::clone(&metrics));
+    let connections = Connections::new(Side::Public, settings.limits.clone(), trusted.clone(), Arc::clone(&metrics));
     let draining = Arc::new(AtomicBool::new(false));
     let mut seed = [0; 8];
     entropy.fill(&mut seed);
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
-    let replacement = Arc::new(FrameworkErrorReplacement {
-        ids: Arc::clone(&ids),
-        metrics: Arc::clone(&metrics),
-        exit: auth.exit().clone(),
-    });
+    let replacement = |side| {
+        let (ids, metrics, exit) = (Arc::clone(&ids), Arc::clone(&metrics), auth.exit().clone());
+        Arc::new(FrameworkErrorReplacement { side, ids, metrics, exit })
+    };
+    let (public_replacement, private_replacement) = (replacement(Side::Public), replacement(Side::Private));
 
     let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let gateway = Gateway {
@@ -115,26 +119,44 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
         draining: Arc::clone(&draining),
         access_log,
     };
-    let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: 256, ..ServerConf::default() };
+    let pool = capacity.upstream_pool();
+    let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: pool, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(75));
     proxy.server_options = Some(options);
-    let app = GuardedApp { inner: Arc::new(proxy), connections: Arc::clone(&connections), replacement };
-    let mut public = Service::new("public".to_owned(), app);
-    public.add_tcp(&address.to_string());
-    let admin = Admin { auth, metrics, draining: Arc::clone(&draining) };
-    let mut private = Service::new("private".to_owned(), HttpServer::new_app(admin));
-    private.add_tcp(&admin_address.to_string());
+    let reserve = Reserve::to_refuse();
+    let public = Listener::new(public, proxy, Arc::clone(&connections), public_replacement, reserve)?;
+    let limits = admin::limits();
+    let private_connections = Connections::new(Side::Private, limits, trusted, Arc::clone(&metrics));
+    let admin = HttpServer::new_app(Admin { auth, metrics, draining: Arc::clone(&draining) });
+    let reserve = Reserve::to_serve(admin::RESERVED_FILES);
+    let private = Listener::new(private, admin, private_connections, private_replacement, reserve)?;
 
     let (stop_public, public_watch) = watch::channel(false);
     let (stop_admin, admin_watch) = watch::channel(false);
-    let public_fds = Some(Arc::clone(&fds));
-    let services = vec![
-        tokio::spawn(async move { public.start_service(public_fds, public_watch, 1).await }),
-        tokio::spawn(async move { private.start_service(Some(fds), admin_watch, 1).await }),
-    ];
+    let services = vec![tokio::spawn(public.run(public_watch)), tokio::spawn(private.run(admin_watch))];
     Ok(RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services })
+}
+
+/// Says how many connections there may be, and why not more.
+fn tell(capacity: &Capacity, limits: &ListenerLimits, wanted: usize) {
+    let ListenerLimits { connections, connections_per_client, large_answers, .. } = limits;
+    let memory = capacity.memory.map_or("no limit".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
+    let files = capacity.files.map_or("no limit".to_owned(), |files| files.to_string());
+    if *connections < wanted {
+        warn!(
+            connections,
+            connections_per_client,
+            large_answers,
+            memory,
+            files,
+            wanted,
+            "Memory or open files do not suffice for limits.connections: there will be fewer"
+        );
+    } else {
+        info!(connections, connections_per_client, large_answers, memory, files, "Connections that there may be");
+    }
 }
 
 impl RunningGateway {

@@ -30,8 +30,14 @@ pub struct Metrics {
     pub upstream_cookies_dropped: IntCounter,
     /// `zengate_connections`: open connections on the public listener.
     pub connections: IntGauge,
-    /// `zengate_connections_refused_total{reason}`: `total` or `client`, by which limit.
+    /// `zengate_connections_stalled`: of these, those whose client does not read what it asked for.
+    pub connections_stalled: IntGauge,
+    /// `zengate_large_answers`: answers under way that may fill memory.
+    pub large_answers: IntGauge,
+    /// `zengate_connections_refused_total{reason}`: `total` or `client`, by which limit; `files` for want of descriptors.
     pub connections_refused: IntCounterVec,
+    /// `zengate_connections_ended_total{reason}`: `answer_rate` or `crowded`: clients that read too little.
+    pub connections_ended: IntCounterVec,
     /// `zengate_panics_total`: requests that ended in a panic; anything but zero is a defect of ours.
     pub panics: IntCounter,
     /// `zengate_return_refused_total`: return addresses that were not ours to send anybody to.
@@ -131,9 +137,11 @@ impl Metrics {
         // The log is the process's, whichever gateway in it is asked.
         let (name, help) = ("zengate_log_lines_lost_total", "Log lines that could not be written in time");
         external_counters::show(&registry, name, help, &[], || vec![(&[], writer::lost())]);
-        let connections = IntGauge::new("zengate_connections", "Open connections on the public listener");
-        let connections = connections.expect("a valid metric name");
-        registry.register(Box::new(connections.clone())).expect("a metric name used once");
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help).expect("a valid metric name");
+            registry.register(Box::new(gauge.clone())).expect("a metric name used once");
+            gauge
+        };
         Self {
             requests,
             request_seconds,
@@ -150,10 +158,17 @@ impl Metrics {
                 "zengate_upstream_cookies_dropped_total",
                 "Set-Cookie of upstreams that named one of our cookies",
             ),
-            connections,
+            connections: gauge("zengate_connections", "Open connections on the public listener"),
+            connections_stalled: gauge("zengate_connections_stalled", "Connections whose client does not read"),
+            large_answers: gauge("zengate_large_answers", "Answers under way that may fill memory"),
             connections_refused: counters(
                 "zengate_connections_refused_total",
                 "Connections refused by limit",
+                "reason",
+            ),
+            connections_ended: counters(
+                "zengate_connections_ended_total",
+                "Connections ended because their client read too little",
                 "reason",
             ),
             panics: counter("zengate_panics_total", "Requests that ended in a panic"),

@@ -53,6 +53,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("redb", &["src/session/embedded"]),
     ("redis", &["src/session/redis"]),
     ("reqwest", &["src/provider/client"]),
+    ("rustix", &["src/gateway/"]),
     ("saphyr_parser", &["src/config/"]),
     ("schemars", &["src/config/"]),
 ];

@@ -222,12 +222,30 @@ pub(crate) struct LimitsFile {
     /// Time over which `body_min_rate` is measured.
     #[schemars(extend("default" = "30s", "x-min" = "1s", "x-max" = "10m"))]
     pub(crate) body_rate_window: Time,
-    /// Open client connections in all.
+    /// Slowest reading of an answer, bytes in a second over `answer_rate_window`, while there is something to read; below
+    /// it the connection is ended. `0` for no limit.
+    #[schemars(extend("default" = "1KiB", "x-max" = "1MiB"))]
+    pub(crate) answer_min_rate: Size,
+    /// Time over which `answer_min_rate` is measured.
+    #[schemars(extend("default" = "30s", "x-min" = "1s", "x-max" = "10m"))]
+    pub(crate) answer_rate_window: Time,
+    /// Open client connections in all. Fewer where memory or open files do not suffice for so many, which is told at the
+    /// start.
     #[schemars(extend("default" = 20_000), range(min = 1, max = 1_000_000))]
     pub(crate) connections: Option<u32>,
-    /// Open connections of one client address; trusted proxies are not counted.
+    /// Open connections of one client address (IPv6: a /64 network; a /56 gets twice, a /48 four times as many);
+    /// trusted proxies are not counted.
     #[schemars(extend("default" = 1_000), range(min = 1, max = 1_000_000))]
     pub(crate) connections_per_client: Option<u32>,
+    /// Answers under way at once that may fill memory: those that come in pieces of 16 KiB or more, and those whose client
+    /// does not read. Beyond it the network that has most of them loses the one that was not read for longest. Without
+    /// it: as many as memory allows.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) large_answers: Option<u32>,
+    /// Memory that the gateway may use, from which the two limits above are lowered to what it can carry. Without it: the
+    /// memory limit of its container (cgroup), if there is one.
+    #[schemars(extend("x-min" = "32MiB"))]
+    pub(crate) memory: Size,
     /// Longest silence while reading from a client.
     #[schemars(extend("default" = "1m", "x-min" = "1s", "x-max" = "1h"))]
     pub(crate) read_timeout: Time,

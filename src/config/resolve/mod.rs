@@ -189,8 +189,12 @@ impl Resolver<'_> {
             body: limits.body.as_ref().map_or(0, |size| size.0.bytes),
             body_min_rate: limits.body_min_rate.as_ref().map_or(0, |size| size.0.bytes),
             body_rate_window: time(limits.body_rate_window.as_ref()),
+            answer_min_rate: limits.answer_min_rate.as_ref().map_or(0, |size| size.0.bytes),
+            answer_rate_window: time(limits.answer_rate_window.as_ref()),
             connections: limits.connections.unwrap_or(0) as usize,
             connections_per_client: limits.connections_per_client.min(limits.connections).unwrap_or(0) as usize,
+            large_answers: limits.large_answers.map(|count| count as usize),
+            memory: limits.memory.as_ref().map(|size| size.0.bytes),
             read_timeout: time(limits.read_timeout.as_ref()),
             write_timeout: time(limits.write_timeout.as_ref()),
         }

@@ -5,6 +5,7 @@ mod boot;
 mod logs;
 mod shutdown;
 mod stalled_log;
+mod unread_answers;
 
 /// A secret that must never be shown.
 const CANARY: &str = "canary-client-secret-4711";

@@ -2,6 +2,7 @@
 //! with it; any number may run at once.
 
 pub mod browser;
+pub mod flood;
 pub mod foreign;
 pub mod process;
 pub mod raw;

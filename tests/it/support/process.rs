@@ -34,6 +34,18 @@ impl Process {
     pub fn start(args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zengate"));
         command.args(args).env_clear().envs(env.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// `zengate serve` with `config`, once it is up, after `shell` was done by the same process.
+    pub fn serve_after(shell: &str, config: &Path) -> (Self, String, String) {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{shell}\nexec \"$0\" serve --config \"$1\"")]);
+        command.args([env!("CARGO_BIN_EXE_zengate"), config.to_str().unwrap()]).env_clear();
+        Self::spawn(command).addresses().expect("its ports are free")
+    }
+
+    fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, first) = collect(child.stdout.take().unwrap());
@@ -53,7 +65,11 @@ impl Process {
 
     /// The same; `None` if somebody else was quicker to take a port that the configuration names.
     pub fn try_serve(config: &Path) -> Option<(Self, String, String)> {
-        let process = Self::start(&["serve", "--config", config.to_str().unwrap()], &[]);
+        Self::start(&["serve", "--config", config.to_str().unwrap()], &[]).addresses()
+    }
+
+    fn addresses(self) -> Option<(Self, String, String)> {
+        let process = self;
         let line = process.any_line(&["The gateway is up", "Address already in use"]);
         let event: serde_json::Value = serde_json::from_str(&line).ok()?;
         let address = |key: &str| event[key].as_str().unwrap().to_owned();

@@ -32,6 +32,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
+#[path = "../simulator/src/lib.rs"]
 pub mod demo;
 pub mod gateway;
 pub mod ground;

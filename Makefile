@@ -17,15 +17,16 @@ help:
 	@sed -n '1,7s/^# \{0,1\}//p' Makefile
 
 demo: need-build
-	$(CARGO) build --locked
+	$(CARGO) build --locked --features demo
 	./target/debug/zengate demo $(DEMO_ARGS)
 
 test: need-test
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace --features demo
 
 lint:
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets --features demo -- -D warnings
+	$(CARGO) clippy --locked -- -D warnings
 
 bench: need-build
 	$(CARGO) bench --locked --bench pass_through

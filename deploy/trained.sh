@@ -42,13 +42,12 @@ case ${1:-} in
 release)
     # What lies there was made from other counts.
     rm -rf "$dir/release-counts" "$dir/release"
-    # Without the simulated carriers: they are for trying out.
-    with "-Cprofile-generate=$dir/release-counts" release-counting build --release --no-default-features
+    with "-Cprofile-generate=$dir/release-counts" release-counting build --release
     ZENGATE_BIN=$dir/release-counting/$host/release/zengate
     export ZENGATE_BIN
     load cargo bench --locked --bench side_by_side --
     learn release
-    with "-Cprofile-use=$dir/release.profdata" release build --release --no-default-features
+    with "-Cprofile-use=$dir/release.profdata" release build --release
     cp "$dir/release/$host/release/zengate" "$dir/zengate"
     ls -l "$dir/zengate"
     ;;

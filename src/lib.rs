@@ -3,12 +3,13 @@
 //!
 //! # The map
 //!
+//! The simulated carriers of `zengate demo` (feature `demo`) are a crate of their own, `simulator/`.
+//!
 //! A room looks down, never up, never into a neighbour's inside; `tests/it/floors.rs` keeps it so.
 //!
 //! | floor | room | what it is |
 //! |---|---|---|
-//! | 12 | [`cli`] | the door: arguments and exit codes |
-//! | 11 | `demo` | simulated ZenKey services and a sample app (feature `demo`) |
+//! | 11 | [`cli`] | the door: arguments and exit codes |
 //! | 10 | [`app`] | the composition root: where concrete types meet |
 //! | 9 | [`config`] | a file of text becomes each room's settings; all faults at once |
 //! | 8 | [`gateway`] | sockets and HTTP; the proxy framework lives here and nowhere else |
@@ -31,9 +32,6 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
-#[cfg(feature = "demo")]
-#[path = "../simulator/src/lib.rs"]
-pub mod demo;
 pub mod gateway;
 pub mod ground;
 pub mod identity;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use zengate::app::App;
 use zengate::config::Config;
-use zengate::demo::{Client, Simulator, SimulatorSettings};
 use zengate::gateway::Sockets;
+use zengate_simulator::{Client, Simulator, SimulatorSettings};
 
 use crate::common::{bare, origin, role};
 
@@ -29,7 +29,7 @@ async fn guard(upstream: SocketAddr) {
     let simulator = Simulator::start(SimulatorSettings::default()).await.expect("simulated carriers");
     simulator.ui().set(|rules| rules.auto_choose = Some("maya".to_owned()));
     for carrier in simulator.carriers() {
-        carrier.set(|rules| rules.auto_consent = Some(zengate::demo::AutoConsent::default()));
+        carrier.set(|rules| rules.auto_consent = Some(zengate_simulator::AutoConsent::default()));
     }
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let sockets = Sockets::bind(any, any).expect("ports");

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use memchr::memmem;
-use zengate::demo::{AutoConsent, Client, Simulator, SimulatorSettings};
+use zengate_simulator::{AutoConsent, Client, Simulator, SimulatorSettings};
 
 use crate::common::role::{end_with_parent, say};
 use crate::common::{bare, origin};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use super::{fail, serve};
 use crate::app::App;
 use crate::config::Config;
-use crate::demo::{Client, Ports, Simulator, SimulatorSettings};
 use crate::telemetry::log;
+use zengate_simulator::{Client, Ports, Simulator, SimulatorSettings};
 
 /// The configuration of the demo: a file like any operator's, with the ports it is written for.
 const CONFIG: &str = include_str!("../../config/demo.yaml");

@@ -77,6 +77,7 @@ fn held() -> BTreeMap<String, BTreeSet<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     rust_files(&root.join("src"), &mut files);
+    rust_files(&root.join("simulator"), &mut files);
     rust_files(&root.join("tests"), &mut files);
     let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files {

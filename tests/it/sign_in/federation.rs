@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use zengate::demo::DiscoveryAnswer;
+use zengate_simulator::DiscoveryAnswer;
 
 use super::{assert_refused, at_once, only, token_calls, until, until_code, value, with};
 use crate::support::browser::{Browser, Page};

@@ -4,7 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
-use zengate::demo::{AutoConsent, CarrierRules, Factor, Signature};
+use zengate_simulator::{AutoConsent, CarrierRules, Factor, Signature};
 
 use super::{assert_refused, at_once, is_signed_in, token_calls, userinfo_calls};
 use crate::support::browser::Browser;

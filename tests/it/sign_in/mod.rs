@@ -17,7 +17,7 @@ mod sign_out;
 mod tabs;
 
 use url::Url;
-use zengate::demo::{AutoConsent, Recorded};
+use zengate_simulator::{AutoConsent, Recorded};
 
 use crate::support::browser::{Browser, Page};
 use crate::support::rig::Rig;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use zengate::app::{App, StartError};
 use zengate::config::Config;
-use zengate::demo::{Client, Ports, Simulator, SimulatorSettings};
 use zengate::gateway::Sockets;
 use zengate::session::embedded::EmbeddedError;
+use zengate_simulator::{Client, Ports, Simulator, SimulatorSettings};
 
 use super::browser::{Browser, Page};
 use super::upstream::Upstream;

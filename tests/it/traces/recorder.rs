@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
-use zengate::demo::{AutoConsent, Ports};
+use zengate_simulator::{AutoConsent, Ports};
 
 use super::names::Names;
 use super::wire::{Messages, header, headers};

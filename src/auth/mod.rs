@@ -4,22 +4,17 @@
 //! the time is an argument, so a test can own a whole week.
 
 mod answers;
-mod attempt;
 mod authorization;
 mod bearer;
-mod binding;
-mod callback;
 mod cors;
 mod decide;
 mod denial;
 mod endpoints;
-mod hand_off;
 mod judge;
-mod login;
 mod open;
 mod refusal;
+mod sign_in;
 mod sign_out;
-mod under_way;
 mod vigil;
 
 use std::borrow::Borrow;
@@ -28,15 +23,16 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-pub use binding::MAX_LIVE;
 pub use judge::Permit;
 pub use refusal::{Recipient, Refusal, RefusalExit, Refused, Words};
+pub use sign_in::binding::MAX_LIVE;
 
 use self::answers::Answers;
 use self::bearer::Tokens;
 use self::denial::deny;
 use self::endpoints::Endpoint;
 use self::judge::{Verdict, judge};
+use self::sign_in::{attempt, pending};
 use crate::ground::limit::RateLimiter;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::provider::Provider;
@@ -240,7 +236,7 @@ const START_BURST_MINUTES: u32 = 2;
 /// How many sign-ins may begin, and be under way.
 struct SignInLimits {
     starts: RateLimiter,
-    under_way: under_way::UnderWay,
+    under_way: pending::UnderWay,
 }
 
 impl SignInLimits {
@@ -248,7 +244,7 @@ impl SignInLimits {
         let remembered = attempt::remembered_for(settings.lifetimes.attempt);
         Self {
             starts: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
-            under_way: under_way::UnderWay::new(settings.max_attempts, remembered),
+            under_way: pending::UnderWay::new(settings.max_attempts, remembered),
         }
     }
 }

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode};
 use tracing::warn;
 
-use super::attempt::HandOff;
-use super::binding::Binding;
-use super::login::LOOP_SECONDS;
 use super::refusal::Refusal;
+use super::sign_in::attempt::HandOff;
+use super::sign_in::binding::Binding;
+use super::sign_in::start::LOOP_SECONDS;
 use super::{RelyingParty, SignIn};
 use crate::ground::time::Timestamp;
 use crate::route::path::ReturnTo;

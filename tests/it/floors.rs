@@ -156,8 +156,8 @@ fn the_simulator_shares_no_code_with_the_product() {
 fn what_a_stranger_must_not_guess_is_compared_in_constant_time() {
     // R12: where a secret is compared with what came over a wire, and nowhere by `==`.
     const PLACES: &[(&str, &str)] = &[
-        ("src/auth/binding.rs", "constant_time_eq(&Self::mac("),
-        ("src/auth/hand_off.rs", "constant_time_eq(ticket.state.as_bytes()"),
+        ("src/auth/sign_in/binding.rs", "constant_time_eq(&Self::mac("),
+        ("src/auth/sign_in/hand_off.rs", "constant_time_eq(ticket.state.as_bytes()"),
         ("src/oidc/id_token.rs", "constant_time_eq("),
     ];
     let sources = sources();

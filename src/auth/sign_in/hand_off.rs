@@ -12,13 +12,13 @@ use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::SignIn;
-use super::answers::query_value;
 use super::attempt::{HandOff, Leg, with_query};
 use super::binding::State;
-use super::decide::Visitor;
-use super::login::{Departure, From};
-use super::refusal::Refusal;
+use super::start::{Departure, From};
+use crate::auth::SignIn;
+use crate::auth::answers::query_value;
+use crate::auth::decide::Visitor;
+use crate::auth::refusal::Refusal;
 use crate::route::path::ReturnTo;
 use crate::secret::constant_time_eq;
 use crate::session::store::{Kind, StoreError};
@@ -45,7 +45,12 @@ struct Ticket {
 
 impl SignIn<'_> {
     /// A sign-in begun on a host that is not the public URL's: remember it here, go there.
-    pub(super) async fn start_elsewhere(&self, view: &RequestView<'_>, return_to: ReturnTo, now: SystemTime) -> Reply {
+    pub(in crate::auth) async fn start_elsewhere(
+        &self,
+        view: &RequestView<'_>,
+        return_to: ReturnTo,
+        now: SystemTime,
+    ) -> Reply {
         let mut attempt = self.new_attempt(view.host, return_to, None, now);
         attempt.leg = Leg::HandOff;
         let (cookies, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
@@ -61,7 +66,7 @@ impl SignIn<'_> {
     }
 
     /// The wish another of our hosts sent along, if it is well-formed and the host is ours.
-    pub(super) fn asked_hand_off(&self, view: &RequestView<'_>) -> Option<HandOff> {
+    pub(in crate::auth) fn asked_hand_off(&self, view: &RequestView<'_>) -> Option<HandOff> {
         let state = query_value(view, "hand_off")?;
         let host = query_value(view, "host")?;
         let snapshot = self.snapshot;
@@ -70,7 +75,7 @@ impl SignIn<'_> {
     }
 
     /// Who is signed in here already is handed over at once.
-    pub(super) async fn hand_off_now(
+    pub(in crate::auth) async fn hand_off_now(
         &self,
         view: &RequestView<'_>,
         hand_off: &HandOff,
@@ -84,7 +89,7 @@ impl SignIn<'_> {
     }
 
     /// Makes the ticket and sends the browser with it to the asking host.
-    pub(super) async fn hand_off(
+    pub(in crate::auth) async fn hand_off(
         &self,
         view: &RequestView<'_>,
         hand_off: &HandOff,
@@ -115,7 +120,7 @@ impl SignIn<'_> {
     }
 
     /// Takes the session a ticket stands for; once, on the host and for the state it was made for.
-    pub(super) async fn take_ticket(
+    pub(in crate::auth) async fn take_ticket(
         &self,
         view: &RequestView<'_>,
         ticket: &str,
@@ -143,7 +148,7 @@ impl SignIn<'_> {
     /// Takes the ticket that a callback brought out of the store, if it brought one and it is still there: whatever was
     /// wrong with the callback, nobody is to come back with its ticket and a better state. The sign-in that waits for
     /// the ticket is not touched (B04).
-    pub(super) async fn burn_ticket(&self, view: &RequestView<'_>) {
+    pub(in crate::auth) async fn burn_ticket(&self, view: &RequestView<'_>) {
         let query = view.target.query().unwrap_or_default().as_bytes();
         let tickets = url::form_urlencoded::parse(query).filter(|(name, _)| name == "ticket");
         // More than one was never written by us; no request makes us ask the store for as many as fit into an address.

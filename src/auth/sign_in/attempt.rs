@@ -18,7 +18,7 @@ use crate::secret::{Entropy, SecretString};
 use crate::session::seal::Sealer;
 use crate::session::store::{Kind, RecordStore, StoreError};
 
-/// A sign-in under way. Born in `login.rs`, taken (never read twice) in `callback.rs`.
+/// A sign-in under way. Born in `start.rs`, taken (never read twice) in `callback.rs`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SignInAttempt {
     /// Which answer the browser will bring.
@@ -77,11 +77,11 @@ mod secret_text {
 
     use crate::secret::SecretString;
 
-    pub(super) fn serialize<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::auth) fn serialize<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(secret.expose())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    pub(in crate::auth) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
         String::deserialize(from).map(SecretString::new)
     }
 }
@@ -191,7 +191,7 @@ pub fn with_query(base: &str, pairs: &[(&str, &str)]) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::binding::Bindings;
+    use crate::auth::sign_in::binding::Bindings;
     use crate::route::path::{MAX_RETURN, ReturnPolicy};
     use crate::secret::{SystemEntropy, random_text};
     use crate::session::memory::MemoryStore;

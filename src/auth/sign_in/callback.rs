@@ -9,13 +9,13 @@ use std::time::SystemTime;
 use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
 
-use super::SignIn;
-use super::answers::query_value;
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
 use super::binding::{Binding, Bindings, State};
-use super::decide::{Look, Visitor};
-use super::login::{Departure, From};
-use super::refusal::Refusal;
+use super::start::{Departure, From};
+use crate::auth::SignIn;
+use crate::auth::answers::query_value;
+use crate::auth::decide::{Look, Visitor};
+use crate::auth::refusal::Refusal;
 use crate::identity::Identity;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
 use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken};
@@ -29,7 +29,7 @@ use crate::web::{Reply, RequestView};
 use crate::zenkey::error::{CarrierError, Reaction};
 
 /// How one leg ended.
-pub(super) enum Ending {
+pub(in crate::auth) enum Ending {
     /// On to the next leg.
     Onward(Departure),
     /// Signed in.
@@ -41,7 +41,7 @@ const MAX_RECOVERIES: u8 = 1;
 
 impl SignIn<'_> {
     /// `callback`: both legs land here. A ticket is good for one of them, whatever came of it.
-    pub(super) async fn callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    pub(in crate::auth) async fn callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
         let reply = self.answer_callback(view, now).await;
         self.burn_ticket(view).await;
         reply

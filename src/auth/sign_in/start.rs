@@ -6,12 +6,12 @@ use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
 use url::Url;
 
-use super::SignIn;
-use super::answers::query_value;
 use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, remembered_for};
 use super::binding::{Binding, Bindings};
-use super::decide::{Look, Visitor};
-use super::refusal::Refusal;
+use crate::auth::SignIn;
+use crate::auth::answers::query_value;
+use crate::auth::decide::{Look, Visitor};
+use crate::auth::refusal::Refusal;
 use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
 use crate::provider::{Carrier, ProviderError};
@@ -25,24 +25,24 @@ use crate::zenkey;
 /// So many completed sign-ins within [`LOOP_SECONDS`], and still no session cookie: the browser drops it.
 const LOOP_LIMIT: u64 = 3;
 /// The time in which sign-ins count towards a loop.
-pub(super) const LOOP_SECONDS: u64 = 60;
+pub(in crate::auth) const LOOP_SECONDS: u64 = 60;
 
 /// A redirect out of the house, with the cookies it owes.
-pub(super) struct Departure {
-    pub(super) to: Url,
-    pub(super) cookies: Vec<HeaderValue>,
+pub(in crate::auth) struct Departure {
+    pub(in crate::auth) to: Url,
+    pub(in crate::auth) cookies: Vec<HeaderValue>,
 }
 
 /// Where a leg departs from: the request at hand, and the browser's binding if the sign-in is already under way.
-pub(super) struct From<'a> {
-    pub(super) view: &'a RequestView<'a>,
-    pub(super) binding: Option<&'a Binding>,
+pub(in crate::auth) struct From<'a> {
+    pub(in crate::auth) view: &'a RequestView<'a>,
+    pub(in crate::auth) binding: Option<&'a Binding>,
 }
 
 impl SignIn<'_> {
     /// `start?rd=`: begins a sign-in and returns to `rd`. Also the entry for links of others (OpenID Connect Core 4):
     /// `target_link_uri` is judged like `rd`, `iss` must be one of ours, everything else they may carry is ignored.
-    pub(super) async fn start(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
+    pub(in crate::auth) async fn start(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
         if view.method != Method::GET && view.method != Method::HEAD {
             return self.answers.refusal(Refusal::MethodNotAllowed, view);
         }
@@ -103,7 +103,7 @@ impl SignIn<'_> {
         }
     }
 
-    pub(super) fn new_attempt(
+    pub(in crate::auth) fn new_attempt(
         &self,
         host: &str,
         return_to: ReturnTo,
@@ -123,7 +123,7 @@ impl SignIn<'_> {
 
     /// The first leg: the carrier discovery UI finds out which carrier the person has. `ui` is where discovery itself
     /// asked to be continued; it was compared with the configured UI before.
-    pub(super) async fn depart_to_discovery(
+    pub(in crate::auth) async fn depart_to_discovery(
         &self,
         from: &From<'_>,
         mut attempt: SignInAttempt,
@@ -141,7 +141,7 @@ impl SignIn<'_> {
 
     /// The second leg, or the only one of a plain issuer: the authorization request. Issuer and endpoints are frozen
     /// into the attempt here.
-    pub(super) async fn depart_to_carrier(
+    pub(in crate::auth) async fn depart_to_carrier(
         &self,
         from: &From<'_>,
         mut attempt: SignInAttempt,
@@ -181,7 +181,7 @@ impl SignIn<'_> {
     ///
     /// Only the beginning sets the cookie. If each leg did, a slow answer in one tab could undo what another tab's
     /// beginning has just written: that there is more than one.
-    pub(super) async fn remember(
+    pub(in crate::auth) async fn remember(
         &self,
         from: &From<'_>,
         attempt: &SignInAttempt,
@@ -223,7 +223,7 @@ impl SignIn<'_> {
         Refusal::SignInsFull
     }
 
-    pub(super) fn redirect_out(&self, departure: Departure) -> Reply {
+    pub(in crate::auth) fn redirect_out(&self, departure: Departure) -> Reply {
         let Ok(location) = HeaderValue::try_from(departure.to.as_str()) else {
             return Reply::empty(StatusCode::BAD_GATEWAY);
         };
@@ -233,7 +233,7 @@ impl SignIn<'_> {
     }
 
     /// Sorts a provider's failure, and logs it for the operator.
-    pub(super) fn provider_refusal(&self, view: &RequestView<'_>, error: &ProviderError) -> Refusal {
+    pub(in crate::auth) fn provider_refusal(&self, view: &RequestView<'_>, error: &ProviderError) -> Refusal {
         warn!(request_id = view.request_id, reason = %error, "The provider gave no usable answer");
         match error {
             ProviderError::Invalid(_) | ProviderError::Refused(_) | ProviderError::Untrusted(_) => {
@@ -253,7 +253,7 @@ impl SignIn<'_> {
     }
 
     /// How many sign-ins this browser completed within the last minute, by its own word.
-    pub(super) fn completed_lately(&self, view: &RequestView<'_>, now: SystemTime) -> u64 {
+    pub(in crate::auth) fn completed_lately(&self, view: &RequestView<'_>, now: SystemTime) -> u64 {
         let name = self.settings.cookies.loop_guard();
         let Some((count, since)) = find_cookie(view.headers, &name).and_then(|value| value.split_once('-')) else {
             return 0;

@@ -19,7 +19,7 @@ struct Slot {
 
 /// A ring of counters, as long as records are kept.
 #[derive(Debug)]
-pub(super) struct UnderWay {
+pub(in crate::auth) struct UnderWay {
     most: u64,
     slot_ms: u64,
     slots: Mutex<[Slot; SLOTS]>,
@@ -27,7 +27,7 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     /// At most `most` sign-ins, of which each is remembered for `keep`.
-    pub(super) fn new(most: u64, keep: Duration) -> Self {
+    pub(in crate::auth) fn new(most: u64, keep: Duration) -> Self {
         let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
         // One slot less than there are, because the one at hand has only begun.
         let slot_ms = keep.div_ceil(SLOTS as u64 - 1).max(1);
@@ -35,7 +35,7 @@ impl UnderWay {
     }
 
     /// Counts a sign-in that begins now, if there is room for it.
-    pub(super) fn begin(&self, now_ms: u64) -> bool {
+    pub(in crate::auth) fn begin(&self, now_ms: u64) -> bool {
         let mut slots = self.slots.lock();
         let now = now_ms / self.slot_ms;
         // A clock that was set back counts on: what began "later" is still under way.
@@ -50,7 +50,7 @@ impl UnderWay {
     }
 
     /// A sign-in that began at `created_ms` goes on: it was finished a moment ago, and another leg has begun.
-    pub(super) fn resume(&self, created_ms: u64) {
+    pub(in crate::auth) fn resume(&self, created_ms: u64) {
         let mut slots = self.slots.lock();
         if let Some(slot) = Self::slot(&mut slots, created_ms / self.slot_ms, true) {
             slot.count += 1;
@@ -58,7 +58,7 @@ impl UnderWay {
     }
 
     /// A sign-in that began at `created_ms` is over.
-    pub(super) fn end(&self, created_ms: u64) {
+    pub(in crate::auth) fn end(&self, created_ms: u64) {
         let mut slots = self.slots.lock();
         if let Some(slot) = Self::slot(&mut slots, created_ms / self.slot_ms, false) {
             slot.count = slot.count.saturating_sub(1);

@@ -1,0 +1,8 @@
+//! Signing in: from the first redirect out of the house to a session, over one host or two.
+
+pub(super) mod attempt;
+pub(super) mod binding;
+mod callback;
+mod hand_off;
+pub(super) mod pending;
+pub(super) mod start;

@@ -1,6 +1,7 @@
 # The two commands of the README, and what they are made of. They ask no question.
 #   make demo   build, then start simulated carriers, a sample app and the gateway; prints one address to open
 #   make test   build, then every test
+#   make lint, make deny   form and lints; licences, sources and upkeep of what we depend on
 #   make bench, make side-by-side, make scale   measure (benches/README.md)
 #   make release   a release build that a load has trained (docs/PERFORMANCE.md)
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
@@ -10,11 +11,11 @@ BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
-.PHONY: demo test lint bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
+.PHONY: demo test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
   release need-build need-count need-test help
 
 help:
-	@sed -n '1,7s/^# \{0,1\}//p' Makefile
+	@sed -n '1,8s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked --features demo
@@ -27,6 +28,9 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --features demo -- -D warnings
 	$(CARGO) clippy --locked -- -D warnings
+
+deny:
+	sh .ci/deny.sh
 
 bench: need-build
 	$(CARGO) bench --locked --bench pass_through

@@ -24,11 +24,13 @@ pub(super) struct Answers<'a> {
     pub(super) metrics: &'a Metrics,
 }
 
-/// One value of a query, decoded; `None` if absent. The first of several wins: none of the callers' parameters decide
-/// who somebody is.
+/// One value of a query, decoded; `None` if it is absent or there more than once: which of several counts would depend
+/// on who reads them.
 pub(super) fn query_value(view: &RequestView<'_>, name: &str) -> Option<String> {
     let query = view.target.query()?;
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    let mut values = url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+    let first = values.next()?;
+    values.next().is_none().then(|| first.1.into_owned())
 }
 
 impl Answers<'_> {

@@ -11,7 +11,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::route::RouteSettings;
-use crate::web::{Reply, RequestView};
+use crate::web::{Reply, RequestView, single_value};
 
 /// Longest list of header names that a preflight may ask for.
 const LONGEST_LIST: usize = 1024;
@@ -23,17 +23,19 @@ pub(super) fn preflight(view: &RequestView<'_>, route: &RouteSettings) -> Option
         return None;
     }
     let origin = known_origin(view, route)?;
-    let method = only(view, &ACCESS_CONTROL_REQUEST_METHOD)?.filter(|method| is_token(method.as_bytes()))?;
-    let headers = only(view, &ACCESS_CONTROL_REQUEST_HEADERS)?;
+    let asked = |name: &HeaderName| single_value(view.headers, name).ok();
+    let method = asked(&ACCESS_CONTROL_REQUEST_METHOD)?.filter(|method| is_token(method.as_bytes()))?;
+    let headers = asked(&ACCESS_CONTROL_REQUEST_HEADERS)?;
     if headers.is_some_and(|headers| !is_list(headers.as_bytes())) {
         return None;
     }
+    let (method, headers) = (HeaderValue::from_str(method).ok()?, headers.and_then(|list| list.parse().ok()));
     let mut reply = Reply::empty(StatusCode::NO_CONTENT);
-    reply.set(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    reply.set(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     reply.set(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    reply.set(ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+    reply.set(ACCESS_CONTROL_ALLOW_METHODS, method);
     if let Some(headers) = headers {
-        reply.set(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+        reply.set(ACCESS_CONTROL_ALLOW_HEADERS, headers);
     }
     reply.set(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     let vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
@@ -48,7 +50,7 @@ pub(super) fn expose(mut reply: Reply, view: &RequestView<'_>, route: &RouteSett
     }
     reply.set(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = known_origin(view, route) {
-        reply.set(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        reply.set(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         reply.set(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         let readable = HeaderValue::from_static("WWW-Authenticate, Retry-After");
         reply.set(ACCESS_CONTROL_EXPOSE_HEADERS, readable);
@@ -56,16 +58,9 @@ pub(super) fn expose(mut reply: Reply, view: &RequestView<'_>, route: &RouteSett
     reply
 }
 
-fn known_origin<'a>(view: &RequestView<'a>, route: &RouteSettings) -> Option<&'a HeaderValue> {
-    let origin = only(view, &ORIGIN)??;
-    route.cors_origins.iter().any(|known| known.as_bytes() == origin.as_bytes()).then_some(origin)
-}
-
-/// The value of a header that is there at most once; `None` if it is there more often.
-fn only<'a>(view: &RequestView<'a>, name: &HeaderName) -> Option<Option<&'a HeaderValue>> {
-    let mut values = view.headers.get_all(name).iter();
-    let first = values.next();
-    values.next().is_none().then_some(first)
+fn known_origin(view: &RequestView<'_>, route: &RouteSettings) -> Option<HeaderValue> {
+    let origin = single_value(view.headers, ORIGIN).ok()??;
+    route.cors_origins.iter().find(|known| *known == origin).and_then(|known| known.parse().ok())
 }
 
 fn is_token(text: &[u8]) -> bool {

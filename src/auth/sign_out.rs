@@ -13,7 +13,7 @@ use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 use crate::web::cookie::{clear_cookie, find_cookie};
 use crate::web::page::{sign_out_confirm_page, signed_out_page};
-use crate::web::{Reply, RequestView};
+use crate::web::{Reply, RequestView, single_value};
 
 impl Answers<'_> {
     /// `sign_out?rd=`: `GET` asks, `POST` from our own pages ends the session (B16).
@@ -75,8 +75,9 @@ impl Answers<'_> {
     /// `Sec-Fetch-Site`, which no page can set, says where they came from. A form in a sandboxed frame of another site
     /// sends `null` as well, with `cross-site`.
     fn is_same_origin(&self, view: &RequestView<'_>) -> bool {
-        let value = |name: &str| view.headers.get(name).and_then(|value| value.to_str().ok());
-        match (value("sec-fetch-site"), value("origin")) {
+        let value = |name: &str| single_value(view.headers, name);
+        let (Ok(site), Ok(origin)) = (value("sec-fetch-site"), value("origin")) else { return false };
+        match (site, origin) {
             (Some(site), None) => site == "same-origin",
             (Some(site), Some("null")) => site == "same-origin",
             (site, Some(origin)) => {

@@ -13,6 +13,7 @@ use crate::route::path::NormalTarget;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
 use crate::web::cookie::{CookieNames, CookieUpstream, sanitize_upstream_set_cookie, strip_cookies};
+use crate::web::single_value;
 
 /// Whether a field ends at us, besides those the framework removes (RFC 9110, 7.6.1).
 fn ends_here(name: &HeaderName) -> bool {
@@ -145,19 +146,22 @@ impl<'a> HeaderRules<'a> {
         }
         // Several fields are one list (RFC 9110, 5.3).
         let mut chain = String::new();
-        for hops in headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
-            chain.push_str(hops);
-            chain.push_str(", ");
+        for hops in headers.get_all(&X_FORWARDED_FOR) {
+            match hops.to_str() {
+                Ok(hops) => chain.extend([hops, ", "]),
+                // Nothing before what cannot be read was believed when the client was found (`TrustedProxies::client`).
+                Err(_) => chain.clear(),
+            }
         }
         chain.push_str(&context.peer.address().to_string());
         HeaderValue::try_from(chain).unwrap_or(HeaderValue::from_static("unknown"))
     }
 
     fn forwarded_proto(&self, headers: &HeaderMap, context: &Context) -> HeaderValue {
-        let said = || headers.get(&X_FORWARDED_PROTO).map(HeaderValue::as_bytes);
+        let said = || single_value(headers, &X_FORWARDED_PROTO).ok().flatten();
         HeaderValue::from_static(match context.behind_proxy.then(said).flatten() {
-            Some(b"https") => "https",
-            Some(b"http") => "http",
+            Some("https") => "https",
+            Some("http") => "http",
             _ => self.scheme,
         })
     }

@@ -38,13 +38,17 @@ pub enum Preset {
 pub enum Encoding {
     /// Percent-encoded UTF-8 of everything but visible ASCII and space, of `%` itself, and of spaces at either end,
     /// which parsers would drop. Elements of a list are joined by `,`; a comma inside one becomes `%2C`. The default.
+    ///
+    /// A claim that is one text where it could be a list is written as a list of one, so that one group `a,b` is never
+    /// read as two: a rule would tell them apart. Where a claim is one text by definition (a name, an address), its
+    /// commas stand as they are.
     #[default]
     Percent,
-    /// The whole value, always, as unpadded base64url of its UTF-8. In lists, commas and percent signs inside an
-    /// element are percent-encoded before, so that the decoded text can be split at its commas.
+    /// The whole value, always, as unpadded base64url of its UTF-8. In lists and what could be one, commas and percent
+    /// signs inside an element are percent-encoded before, so that the decoded text can be split at its commas.
     Base64Url,
     /// Only visible ASCII and space pass; any other value, and one that begins or ends with a space, is left out
-    /// whole. In lists, commas and percent signs inside an element are percent-encoded.
+    /// whole. In lists and what could be one, commas and percent signs inside an element are percent-encoded.
     Ascii,
 }
 

@@ -49,6 +49,35 @@ const PROTOCOL: [&str; 22] = [
 /// unverified address into one that nothing is known about.
 const WORDS: [&str; 2] = ["email_verified", "phone_number_verified"];
 
+/// Claims that are one text by definition (Core 5.1, and what carriers add). A list there is one text only if it has one.
+const SINGLE: [&str; 20] = [
+    "address",
+    "birthdate",
+    "email",
+    "family_name",
+    "gender",
+    "given_name",
+    "locale",
+    "middle_name",
+    "name",
+    "nickname",
+    "phone",
+    "phone_number",
+    "picture",
+    "postal_code",
+    "preferred_username",
+    "profile",
+    "tid",
+    "upn",
+    "website",
+    "zoneinfo",
+];
+
+/// Whether a claim is one text by definition, so that a comma in it separates nothing.
+pub fn is_single(name: &str) -> bool {
+    SINGLE.contains(&name)
+}
+
 /// A claim that was vouched for, kept in the shapes that headers can carry. Nested objects are not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -130,9 +159,18 @@ impl Collector {
     pub fn insert(&mut self, name: &str, value: ClaimValue) {
         let fits = !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
         let has_room = self.0.len() < MAX_CLAIMS || WORDS.contains(&name);
-        if fits && has_room && !PROTOCOL.contains(&name) {
-            self.0.entry(name.to_owned()).or_insert(value);
+        if !fits || !has_room || PROTOCOL.contains(&name) {
+            return;
         }
+        let value = match value {
+            ClaimValue::List(list) if is_single(name) => match <[String; 1]>::try_from(list) {
+                Ok([one]) => ClaimValue::Text(one),
+                // Joined in a header they would read as one text that the issuer never wrote.
+                Err(_) => return,
+            },
+            value => value,
+        };
+        self.0.entry(name.to_owned()).or_insert(value);
     }
 
     /// What was kept.
@@ -206,6 +244,19 @@ mod tests {
         }
         all.offer("x".repeat(200).as_str(), &json!(1));
         assert_eq!(all.finish().len(), MAX_CLAIMS);
+    }
+
+    // Attacks, class G
+    #[test]
+    fn a_claim_that_is_one_text_is_no_list() {
+        let mut all = Collector::default();
+        all.offer("name", &json!(["Lee", "Ann"]));
+        all.offer("email", &json!([]));
+        all.offer("upn", &json!(["ann@corp.test"]));
+        all.offer("groups", &json!(["a", "b"]));
+        let groups = ClaimValue::List(vec!["a".into(), "b".into()]);
+        let kept = [("groups".to_owned(), groups), ("upn".to_owned(), ClaimValue::Text("ann@corp.test".into()))];
+        assert_eq!(all.finish(), BTreeMap::from(kept));
     }
 
     // MV01

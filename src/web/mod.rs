@@ -7,6 +7,7 @@ pub mod page;
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::route::path::NormalTarget;
@@ -38,14 +39,14 @@ impl RequestView<'_> {
         if self.method != Method::GET && self.method != Method::HEAD {
             return false;
         }
-        let value = |name: &str| self.headers.get(name).and_then(|v| v.to_str().ok());
-        if self.headers.contains_key(header::UPGRADE) || value("x-requested-with").is_some() {
+        if self.headers.contains_key(header::UPGRADE) || self.headers.contains_key("x-requested-with") {
             return false;
         }
-        if let Some(mode) = value("sec-fetch-mode") {
-            return mode == "navigate" && value("sec-fetch-dest").is_none_or(|dest| dest == "document");
+        match (single_value(self.headers, "sec-fetch-mode"), single_value(self.headers, "sec-fetch-dest")) {
+            (Ok(Some(mode)), Ok(dest)) => mode == "navigate" && dest.is_none_or(|dest| dest == "document"),
+            (Ok(None), Ok(_)) => self.wants_html(),
+            (Err(_), _) | (_, Err(_)) => false,
         }
-        self.wants_html()
     }
 
     /// Whether whoever asked can show a page: `Accept` names HTML.
@@ -54,10 +55,28 @@ impl RequestView<'_> {
     }
 }
 
-/// Whether `Accept` names HTML.
+/// Whether `Accept` names HTML. Several fields of that name are one list (RFC 9110, 5.3).
 pub fn wants_html(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/html") || accept.contains("application/xhtml+xml"))
+    let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.any(|accept| accept.contains("text/html") || accept.contains("application/xhtml+xml"))
+}
+
+/// A field that may stand once stands twice, or is no text: it has as many meanings as it has readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ambiguous;
+
+/// The text of a field that may stand at most once (RFC 9110, 5.3), for whatever decides by one.
+///
+/// Who takes the first of two is told apart from who takes the last: a request that shows us our own `Origin` and the
+/// next reader another one would be judged by a value that nobody else sees. So it is neither of the two. White space
+/// around the text is not part of it (RFC 9110, 5.5).
+pub fn single_value(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, Ambiguous> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(|text| Some(text.trim_ascii())).map_err(|_| Ambiguous),
+        (Some(_), Some(_)) => Err(Ambiguous),
+    }
 }
 
 /// The only thing that is ever written to a browser by us. The gateway adds `Content-Length` and drops the body for
@@ -116,5 +135,57 @@ impl Reply {
     pub fn closing(mut self) -> Self {
         self.close = true;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, &[u8])]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    fn is_navigation(pairs: &[(&str, &[u8])]) -> bool {
+        let target = NormalTarget::parse(b"/").unwrap();
+        let (headers, client) = (fields(pairs), IpAddr::from([127, 0, 0, 1]));
+        let (method, host, request_id) = (&Method::GET, "app.test", "");
+        RequestView { method, host, target: &target, headers: &headers, client, request_id }.is_navigation()
+    }
+
+    // Attacks, class G
+    #[test]
+    fn a_field_that_may_stand_once_means_nothing_if_it_stands_twice_or_is_no_text() {
+        let one = |pairs: &[(&str, &[u8])]| single_value(&fields(pairs), "origin").map(|text| text.map(str::to_owned));
+        assert_eq!(one(&[]), Ok(None));
+        assert_eq!(one(&[("origin", b" https://a.test\t")]), Ok(Some("https://a.test".to_owned())));
+        for twice in [&[("origin", &b"a"[..]), ("origin", b"b")], &[("origin", b"a"), ("Origin", b"a")]] {
+            assert_eq!(one(twice), Err(Ambiguous));
+        }
+        assert_eq!(one(&[("origin", b"\xff")]), Err(Ambiguous));
+    }
+
+    // Attacks, class G
+    #[test]
+    fn what_is_said_twice_makes_no_navigation() {
+        let html: (&str, &[u8]) = ("accept", b"text/html");
+        let (navigate, document): ((&str, &[u8]), (&str, &[u8])) =
+            (("sec-fetch-mode", b"navigate"), ("sec-fetch-dest", b"document"));
+        assert!(is_navigation(&[html]) && is_navigation(&[navigate, document]) && is_navigation(&[navigate]));
+        assert!(is_navigation(&[("accept", b"text/plain"), html]), "a list in two fields");
+        for odd in [
+            &[navigate, navigate, html][..],
+            &[navigate, ("sec-fetch-mode", b"cors"), html],
+            &[navigate, document, document, html],
+            &[navigate, document, ("sec-fetch-dest", b"iframe"), html],
+            &[("sec-fetch-mode", b"\xff"), html],
+            &[("x-requested-with", b"\xff"), html],
+        ] {
+            assert!(!is_navigation(odd), "{odd:?}");
+        }
     }
 }

@@ -108,7 +108,8 @@ pub(crate) struct HeaderFile {
     #[schemars(required)]
     pub(crate) claim: Option<Written<ClaimName>>,
     /// How signs beyond visible ASCII are written: `percent`, `base64url` (the whole value, always), or `ascii` (such a
-    /// value is left out).
+    /// value is left out). In each of them a comma inside an element of a list, or inside a claim that could be one, is
+    /// written `%2C` and a percent sign `%25`.
     #[schemars(extend("default" = "percent"))]
     pub(crate) encoding: Option<EncodingWord>,
 }

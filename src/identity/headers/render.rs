@@ -17,6 +17,7 @@ use super::Encoding;
 use super::plan::HeaderPlan;
 use crate::identity::packed::{Head, Reader, put_length};
 use crate::identity::{ClaimRef, Identity, Texts};
+use crate::oidc::claims::is_single;
 
 /// Longest value in bytes, as written (C30).
 pub const MAX_VALUE: usize = 4 * 1024;
@@ -30,15 +31,21 @@ pub(super) enum Source {
     Acr,
     Amr,
     AuthTime,
+    /// A claim that may be a list: one text is written as a list of one.
     Claim(String),
     Issuer,
     Mccmnc,
     Subject,
+    /// A claim that is one text by definition.
+    Text(String),
 }
 
 /// A value before it is encoded.
 enum Found<'a> {
+    /// The only one there can be.
     Text(Cow<'a, str>),
+    /// The only element of what could be a list.
+    Element(&'a str),
     List(Texts<'a>),
 }
 
@@ -53,6 +60,7 @@ impl Source {
             "iss" => Self::Issuer,
             "mccmnc" => Self::Mccmnc,
             "sub" => Self::Subject,
+            single if is_single(single) => Self::Text(single.to_owned()),
             other => Self::Claim(other.to_owned()),
         }
     }
@@ -66,10 +74,11 @@ impl Source {
             Self::Issuer => Some(text(identity.issuer)),
             Self::Mccmnc => identity.mccmnc.map(text),
             Self::Subject => Some(text(identity.subject)),
-            Self::Claim(name) => Some(match identity.claim(name)? {
+            Self::Claim(name) | Self::Text(name) => Some(match identity.claim(name)? {
                 ClaimRef::Bool(value) => Found::Text(if value { "true" } else { "false" }.into()),
                 ClaimRef::Integer(value) => Found::Text(value.to_string().into()),
                 ClaimRef::List(list) => Found::List(list),
+                ClaimRef::Text(value) if matches!(self, Self::Claim(_)) => Found::Element(value),
                 ClaimRef::Text(value) => text(value),
             }),
         }
@@ -163,7 +172,10 @@ fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>) {
     let mut text = Vec::new();
     for (place, (rule, name)) in plan.rules.iter().zip(plan.names.iter()).enumerate() {
         let Some(value) = rule.source.find(identity) else { continue };
-        let of = if let Found::Text(Cow::Borrowed(of)) = &value { Some(*of) } else { None };
+        let of = match &value {
+            Found::Text(Cow::Borrowed(of)) | Found::Element(of) => Some(*of),
+            Found::Text(Cow::Owned(_)) | Found::List(_) => None,
+        };
         text.clear();
         let sound = write(value, rule.encoding, &mut text);
         if sound && text.is_empty() {
@@ -239,8 +251,12 @@ fn write(value: Found<'_>, encoding: Encoding, out: &mut Vec<u8>) -> bool {
             out.extend_from_slice(URL_SAFE_NO_PAD.encode(text.as_bytes()).as_bytes())
         }
         (Found::Text(text), _) => return write_plain(&text, encoding, false, out),
+        (Found::Element(text), Encoding::Base64Url) => {
+            out.extend_from_slice(URL_SAFE_NO_PAD.encode(escape_commas(text)).as_bytes());
+        }
+        (Found::Element(text), _) => return write_plain(text, encoding, true, out),
         (Found::List(list), Encoding::Base64Url) => {
-            let escaped = list.filter(|element| !element.is_empty()).map(|e| e.replace('%', "%25").replace(',', "%2C"));
+            let escaped = list.filter(|element| !element.is_empty()).map(escape_commas);
             out.extend_from_slice(URL_SAFE_NO_PAD.encode(escaped.collect::<Vec<_>>().join(",")).as_bytes());
         }
         (Found::List(list), _) => {
@@ -257,6 +273,11 @@ fn write(value: Found<'_>, encoding: Encoding, out: &mut Vec<u8>) -> bool {
         }
     }
     true
+}
+
+/// An element that holds no comma of its own any more, so that those between elements are the only ones.
+fn escape_commas(element: &str) -> String {
+    element.replace('%', "%25").replace(',', "%2C")
 }
 
 /// Appends text as [`Encoding::Percent`] or [`Encoding::Ascii`]; `element` of a list.

@@ -149,12 +149,12 @@ fn no_value_can_break_out_of_its_header() {
     assert_eq!(percent("K\u{e4}se 100%"), (Some("K%C3%A4se 100%25".to_owned()), 0));
     assert_eq!(percent(" a  b "), (Some("%20a  b%20".to_owned()), 0));
     assert_eq!(percent("   "), (Some("%20%20%20".to_owned()), 0));
-    assert_eq!(percent("a,b"), (Some("a,b".to_owned()), 0));
+    assert_eq!(percent("a,b"), (Some("a%2Cb".to_owned()), 0), "one text, not two elements");
     let base64 = |value: &str| written(text(value), Encoding::Base64Url);
     assert_eq!(base64("K\u{e4}se\r\n?>"), (Some("S8Okc2UNCj8-".to_owned()), 0));
     assert_eq!(base64("a"), (Some("YQ".to_owned()), 0));
     let ascii = |value: &str| written(text(value), Encoding::Ascii);
-    assert_eq!(ascii("a b,c%"), (Some("a b,c%".to_owned()), 0));
+    assert_eq!(ascii("a b,c%"), (Some("a b%2Cc%25".to_owned()), 0));
     for unfit in ["K\u{e4}se", "a\tb", "a\n", "a\0", " a", "a ", "\x7f", "\u{2028}"] {
         assert_eq!(ascii(unfit), (None, 1), "{unfit:?}");
     }
@@ -187,6 +187,34 @@ fn an_element_of_a_list_cannot_become_two() {
     assert_eq!(written(list(&["a,b", "c"]), Encoding::Base64Url), (Some("YSUyQ2IsYw".to_owned()), 0));
     assert_eq!(written(list(&[]), Encoding::Percent), (None, 0));
     assert_eq!(written(list(&["", ""]), Encoding::Percent), (None, 0));
+}
+
+// Attacks, class G
+#[test]
+fn one_text_with_a_comma_and_a_list_of_two_are_two_headers_as_they_are_two_values_to_a_rule() {
+    let list = |elements: &[&str]| ClaimValue::List(elements.iter().map(|element| (*element).to_owned()).collect());
+    let values = [
+        text("a,b"),
+        list(&["a", "b"]),
+        text("a%2Cb"),
+        list(&["a", "b,c"]),
+        list(&["a,b", "c"]),
+        text("a,b,c"),
+        text("a%252Cb"),
+        list(&["a%2Cb", "c"]),
+        list(&["a", "b", "c"]),
+    ];
+    for encoding in [Encoding::Percent, Encoding::Base64Url, Encoding::Ascii] {
+        let all: Vec<_> = values.iter().map(|value| written(value.clone(), encoding).0.unwrap()).collect();
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len(), "{encoding:?}: {all:?}");
+        assert_eq!(written(text("a,b"), encoding), written(list(&["a,b"]), encoding), "and the same to a rule");
+    }
+    // A name, an address and a subject are never a list.
+    let mut full = with_claim("name", text("Lee, Ann"));
+    full.subject = "cn=ann,ou=staff".to_owned();
+    let plan = plan(&[Preset::RemoteUser], &[]);
+    assert_eq!(shown(&plan, full), ["remote-user: cn=ann,ou=staff", "remote-name: Lee, Ann"]);
 }
 
 #[test]
@@ -273,7 +301,7 @@ fn values_of_the_largest_identity_are_found_behind_it() {
     let map = [("X-Auth-Sub", "sub"), ("X-Auth-Last", "zuletzt"), ("X-Auth-Acr", "acr"), ("X-Auth-Long", "claim-62")];
     let plan = plan(&[], &map);
     let expected =
-        ["x-auth-sub: mccmnc-1", "x-auth-last: %C3%85sa, 100%25", "x-auth-acr: a3"].map(str::to_owned).to_vec();
+        ["x-auth-sub: mccmnc-1", "x-auth-last: %C3%85sa%2C 100%25", "x-auth-acr: a3"].map(str::to_owned).to_vec();
     let shown = shown(&plan, large);
     assert_eq!(shown[..3], expected);
     assert_eq!(shown[3].len(), "x-auth-long: ".len() + 4096);

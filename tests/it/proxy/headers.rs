@@ -223,6 +223,16 @@ async fn a_trusted_proxy_speaks_for_the_client_and_for_nothing_else() {
     // What is no scheme is not one from a trusted mouth either.
     exchange(rig.address, get("/public", "X-Forwarded-Proto: javascript\r\n").as_bytes()).await;
     assert_eq!(rig.upstream.last().one("x-forwarded-proto").unwrap(), "http");
+    // Attacks, class G: a scheme that is said twice is not said, and no hop before one that cannot be read is told.
+    let twice = "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n";
+    exchange(rig.address, get("/public", twice).as_bytes()).await;
+    assert_eq!(rig.upstream.last().one("x-forwarded-proto").unwrap(), "http");
+    let hidden = [b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: \xff\r\n".to_vec()].concat();
+    let mut request = get("/public", "").into_bytes();
+    let end = request.len() - 2;
+    request.splice(end..end, hidden);
+    exchange(rig.address, &request).await;
+    assert_eq!(rig.upstream.last().one("x-forwarded-for").unwrap(), "127.0.0.1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

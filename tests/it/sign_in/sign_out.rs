@@ -65,6 +65,12 @@ async fn another_site_cannot_sign_anybody_out() {
         &[("sec-fetch-site", "cross-site"), ("origin", "null")],
         &[("sec-fetch-site", "same-site"), ("origin", "null")],
         &[("referer", &own)],
+        // Attacks, class G: said twice is not said.
+        &[("origin", &own), ("origin", "https://evil.test")],
+        &[("origin", "https://evil.test"), ("origin", &own)],
+        &[("origin", &own), ("origin", &own)],
+        &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site"), ("origin", &own)],
+        &[("sec-fetch-site", "same-origin"), ("origin", &own), ("origin", "null")],
     ];
     for headers in foreign {
         let mut headers = headers.to_vec();

@@ -154,6 +154,35 @@ async fn of_fifty_takers_one_gets_the_record(bench: Bench) {
     }
 }
 
+// RFC 9700, 4.7: a state is used once, wherever it is brought.
+async fn of_fifty_writers_one_is_the_first(bench: Bench) {
+    for round in 0..5 {
+        let writers: Vec<_> = (0..50_u8)
+            .map(|n| {
+                let store = Arc::clone(&bench.store);
+                tokio::spawn(async move { store.insert(Kind::Spent, key(round), &[n], MINUTE, noon()).await.unwrap() })
+            })
+            .collect();
+        let mut first = Vec::new();
+        for (n, writer) in (0..).zip(writers) {
+            first.extend(writer.await.unwrap().then_some(n));
+        }
+        assert_eq!(first.len(), 1);
+        assert_eq!(bench.get(Kind::Spent, key(round), noon()).await, Some(first), "the others changed nothing");
+    }
+}
+
+async fn what_is_over_or_removed_can_be_inserted_again(bench: Bench) {
+    let insert = async |n, keep, now| bench.store.insert(Kind::Spent, key(n), b"mark", keep, now).await.unwrap();
+    assert!(insert(1, MOMENT, noon()).await && !insert(1, MINUTE, noon()).await);
+    let now = bench.over(Kind::Spent, key(1), MOMENT).await;
+    assert!(insert(1, MINUTE, now).await && !insert(1, MINUTE, now).await);
+    bench.store.remove(Kind::Spent, key(1)).await.unwrap();
+    assert!(insert(1, Duration::ZERO, now).await, "for no time: nothing was there, and nothing is");
+    assert!(insert(1, Duration::MAX, now).await && !insert(1, Duration::ZERO, now).await);
+    assert!(insert(2, MINUTE, now).await, "the twin: another key");
+}
+
 // F06
 async fn replacing_never_brings_back_what_was_removed(bench: Bench) {
     bench.put(Kind::Session, key(1), b"first", MINUTE).await;
@@ -237,6 +266,8 @@ contract! {
     a_record_kept_for_no_time_is_not_there
     a_record_may_be_kept_for_as_long_as_a_clock_can_say
     of_fifty_takers_one_gets_the_record
+    of_fifty_writers_one_is_the_first
+    what_is_over_or_removed_can_be_inserted_again
     replacing_never_brings_back_what_was_removed
     a_removal_wins_every_race_with_a_replacement
     removing_what_is_not_there_is_fine
@@ -266,5 +297,25 @@ async fn each_kind_has_its_own_bound_and_what_is_over_makes_room() {
         assert!(store.get(Kind::Session, key(0), noon() + MINUTE).await.unwrap().is_some());
         store.remove(Kind::Session, key(0)).await.unwrap();
         put(Kind::Session, 3, MINUTE, noon()).await.expect("what was removed makes room");
+    }
+}
+
+// RB07: a list that is full makes room at its old end, and never refuses.
+#[tokio::test]
+async fn what_is_inserted_pushes_out_what_would_end_first_and_no_other_kind() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { sessions: 3, attempts: 10 };
+    let embedded = EmbeddedStore::open(&directory.path().join("sessions"), limits).unwrap();
+    for store in [&MemoryStore::new(limits) as &dyn RecordStore, &embedded] {
+        store.put(Kind::Session, key(0), b"record", MINUTE, noon()).await.unwrap();
+        for n in 0..1_000 {
+            let keep = MINUTE + Duration::from_millis(u64::from(n));
+            assert!(store.insert(Kind::Attempt, key(n), b"record", keep, noon()).await.unwrap());
+        }
+        for n in 0..1_000 {
+            let there = store.get(Kind::Attempt, key(n), noon()).await.unwrap().is_some();
+            assert_eq!(there, n >= 990, "{n}");
+        }
+        assert!(store.get(Kind::Session, key(0), noon()).await.unwrap().is_some());
     }
 }

@@ -46,6 +46,7 @@ fn records_of(kind: Kind) -> Records {
         Kind::Session => "sessions",
         Kind::Attempt => "attempts",
         Kind::Keys => "keys",
+        Kind::Spent => "spent",
     })
 }
 
@@ -54,6 +55,7 @@ fn ends_of(kind: Kind) -> Ends {
         Kind::Session => "session ends",
         Kind::Attempt => "attempt ends",
         Kind::Keys => "key ends",
+        Kind::Spent => "spent ends",
     })
 }
 
@@ -177,6 +179,18 @@ impl RecordStore for EmbeddedStore {
     ) -> Result<bool, StoreError> {
         let verb = Verb::Replace { record: record.to_vec(), end: end(now, keep), now: Timestamp::of(now).as_millis() };
         Ok(matches!(self.order(kind, key, verb).await?, Done::Replaced))
+    }
+
+    async fn insert(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let verb = Verb::Insert { record: record.to_vec(), end: end(now, keep), now: Timestamp::of(now).as_millis() };
+        Ok(matches!(self.order(kind, key, verb).await?, Done::AsOrdered))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

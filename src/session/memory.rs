@@ -16,6 +16,7 @@ pub struct MemoryStore {
     sessions: Mutex<Shelf>,
     attempts: Mutex<Shelf>,
     keys: Mutex<Shelf>,
+    spent: Mutex<Shelf>,
 }
 
 /// The records of one kind, and which of them end first: a full shelf finds out in no more than a few steps whether
@@ -60,6 +61,17 @@ impl Shelf {
         }
     }
 
+    /// Drops what is over, or else what would end first.
+    fn make_room(&mut self, now: SystemTime) {
+        let before = self.records.len();
+        self.sweep(now);
+        if self.records.len() == before
+            && let Some((_, first)) = self.by_end.first().copied()
+        {
+            self.remove(&first);
+        }
+    }
+
     fn is_full(&self, limit: u64) -> bool {
         u64::try_from(self.records.len()).unwrap_or(u64::MAX) >= limit
     }
@@ -68,7 +80,13 @@ impl Shelf {
 impl MemoryStore {
     /// An empty store.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, sessions: Mutex::default(), attempts: Mutex::default(), keys: Mutex::default() }
+        Self {
+            limits,
+            sessions: Mutex::default(),
+            attempts: Mutex::default(),
+            keys: Mutex::default(),
+            spent: Mutex::default(),
+        }
     }
 
     /// How many records of `kind` are kept, those that are over but not yet swept included.
@@ -81,6 +99,7 @@ impl MemoryStore {
             Kind::Session => &self.sessions,
             Kind::Attempt => &self.attempts,
             Kind::Keys => &self.keys,
+            Kind::Spent => &self.spent,
         }
     }
 }
@@ -146,6 +165,28 @@ impl RecordStore for MemoryStore {
         if keep.is_zero() {
             shelf.remove(&key);
         } else {
+            shelf.insert(key, record, now.checked_add(keep));
+        }
+        Ok(true)
+    }
+
+    async fn insert(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let mut shelf = self.shelf(kind).lock();
+        if shelf.records.get(&key).is_some_and(|kept| !kept.is_over(now)) {
+            return Ok(false);
+        }
+        if !keep.is_zero() {
+            shelf.remove(&key);
+            if shelf.is_full(self.limits.of(kind)) {
+                shelf.make_room(now);
+            }
             shelf.insert(key, record, now.checked_add(keep));
         }
         Ok(true)

@@ -173,6 +173,34 @@ impl RecordStore for RedisStore {
         }
     }
 
+    /// If the connection breaks between question and answer, the record may have been written without anybody being told:
+    /// whoever asks again hears that it is there, and the person starts again. Two never hear that they wrote it.
+    async fn insert(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        _now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let key = self.key(kind, key);
+        let Some(millis) = time_to_live(keep) else {
+            let mut question = cmd("EXISTS");
+            question.arg(key);
+            return match self.link.ask(&question).await? {
+                Value::Int(there) => Ok(there == 0),
+                _ => Err(Fault::Answer.into()),
+            };
+        };
+        let mut question = cmd("SET");
+        question.arg(key).arg(record).arg("NX").arg("PX").arg(millis);
+        match self.link.ask(&question).await? {
+            Value::Okay => Ok(true),
+            Value::Nil => Ok(false),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         match self.link.ask(&cmd("PING")).await? {
             Value::SimpleString(word) if word == "PONG" => Ok(()),

@@ -19,11 +19,13 @@ pub enum Kind {
     Attempt,
     /// What the gateways of one store keep for each other: key sets of token issuers.
     Keys,
+    /// That a state of a sign-in has been used.
+    Spent,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 3] = [Kind::Session, Kind::Attempt, Kind::Keys];
+    pub const ALL: [Kind; 4] = [Kind::Session, Kind::Attempt, Kind::Keys, Kind::Spent];
 
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Kind {
             Kind::Session => "session",
             Kind::Attempt => "attempt",
             Kind::Keys => "keys",
+            Kind::Spent => "spent",
         }
     }
 }
@@ -69,12 +72,16 @@ impl Limits {
     /// Records of [`Kind::Keys`]: only gateways write them, each the same one.
     const KEYS: u64 = 16;
 
+    /// Records of [`Kind::Spent`]: some hundred bytes each, kept for as long as a sign-in may take.
+    const SPENT: u64 = 200_000;
+
     /// The bound of one kind.
     pub fn of(&self, kind: Kind) -> u64 {
         match kind {
             Kind::Session => self.sessions,
             Kind::Attempt => self.attempts,
             Kind::Keys => Self::KEYS,
+            Kind::Spent => Self::SPENT,
         }
     }
 }
@@ -107,6 +114,20 @@ pub trait RecordStore: Send + Sync {
     /// Replaces a record only if it is still there: a session that was signed out elsewhere is never brought back by
     /// a late "last seen". Returns whether it was there. A `keep` of zero removes it.
     async fn replace(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<bool, StoreError>;
+
+    /// Writes a record only if none is there; of any number of callers, on any number of replicas, exactly one writes it
+    /// and is told so. A `keep` of zero leaves no record.
+    ///
+    /// Where a kind's bound is reached, the record that would end first makes room. Whoever begins sign-ins without end
+    /// shuts nobody out by it: what they push off the list is the oldest of it, mostly their own.
+    async fn insert(
         &self,
         kind: Kind,
         key: StoreKey,

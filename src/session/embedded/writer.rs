@@ -26,6 +26,7 @@ pub(super) struct Order {
 
 /// What to do. Times in milliseconds since 1970.
 pub(super) enum Verb {
+    Insert { record: Vec<u8>, end: u64, now: u64 },
     Ping,
     Put { record: Vec<u8>, end: u64, now: u64 },
     Remove,
@@ -39,6 +40,8 @@ pub(super) enum Verb {
 pub(super) enum Done {
     /// It was to be written, removed or swept, and is.
     AsOrdered,
+    /// There was one already.
+    AlreadyThere,
     /// There was no room.
     Full,
     /// There was nothing to take or to replace.
@@ -134,6 +137,21 @@ impl<'t> Shelf<'t> {
         let key = order.key;
         match &order.verb {
             Verb::Ping => Ok(Done::AsOrdered),
+            Verb::Insert { record, end, now } => {
+                if self.records.get(&key.0)?.is_some_and(|value| live(value.value(), *now).is_some()) {
+                    return Ok(Done::AlreadyThere);
+                }
+                // More than one only after the bound was lowered.
+                for _ in 0..BITE {
+                    if self.records.len()? < self.limit {
+                        break;
+                    }
+                    if self.sweep(*now)? == 0 {
+                        self.drop_first()?;
+                    }
+                }
+                self.put(key, record, *end, *now)
+            }
             Verb::Put { record, end, now } => self.put(key, record, *end, *now),
             Verb::Remove => {
                 self.remove(key)?;
@@ -182,6 +200,17 @@ impl<'t> Shelf<'t> {
             self.ends.remove(&place(u64::from_be_bytes(*end), key.0))?;
         }
         Ok(Some(value))
+    }
+
+    /// Removes the record that would end first.
+    fn drop_first(&mut self) -> Result<(), redb::Error> {
+        let first = self.ends.first()?.map(|(place, _)| *place.value());
+        if let Some((_, key)) = first.as_ref().and_then(|place| place.split_first_chunk::<8>())
+            && let Ok(key) = <[u8; 32]>::try_from(key)
+        {
+            self.remove(StoreKey(key))?;
+        }
+        Ok(())
     }
 
     /// Removes up to [`BITE`] records that are over at `now`; says how many.

@@ -1,5 +1,7 @@
 //! The composition root: configuration in, a running gateway out. The only place where concrete types meet.
 
+#![allow(clippy::disallowed_methods, reason = "the composition root: the clock, the machine and files come in here")]
+
 mod shared_keys;
 
 use std::net::SocketAddr;

@@ -6,7 +6,12 @@
 //! process' own pages, so what the allocator rounds up to and what the cache keeps beside each session are in it. Each
 //! row is a process of its own.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on ends"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

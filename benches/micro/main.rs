@@ -4,7 +4,12 @@
 //! much each moved since the last run on this machine; `-- --save-baseline before`, and later `-- --baseline before`,
 //! compare with a run of one's choice.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on ends"
+)]
 #![allow(missing_docs, reason = "criterion's macro makes functions without")]
 
 #[path = "../common/mod.rs"]

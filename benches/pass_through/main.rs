@@ -5,7 +5,12 @@
 //! time each proxy spent per request, as the kernel counted it. Absolute numbers are this machine's; the ratio is what
 //! travels. See benches/README.md.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on ends"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

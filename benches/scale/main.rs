@@ -4,7 +4,12 @@
 //! `make scale` starts the gateway as it is installed, measures each size against the others in turns, and prints a
 //! Markdown report that begins with what we aim at; `--plot` draws it. See benches/README.md.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on ends"
+)]
 
 mod aims;
 #[path = "../common/mod.rs"]

@@ -7,7 +7,12 @@
 //! A new case is an entry of [`cases::all`]; a new contender is a function that starts it and a line in
 //! [`contenders::PEERS`]; a new aim is a line in `aims.rs`.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on ends")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on ends"
+)]
 
 mod aims;
 mod cases;

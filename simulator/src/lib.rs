@@ -53,6 +53,8 @@
 //!
 //! The rules are [`CarrierRules`], [`DiscoveryRules`] and [`DiscoveryUiRules`]; their field names are the JSON names.
 
+#![allow(clippy::disallowed_methods, reason = "a simulation lives by the clock of the machine")]
+
 mod answer;
 mod app;
 mod authorize;

@@ -1,5 +1,7 @@
 //! `zengate demo`: carriers, an app and the gateway on loopback, and one address to open.
 
+#![allow(clippy::disallowed_methods, reason = "a directory made at start and removed at the end")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -4,6 +4,11 @@
 //! the schema and keeps what is sound; `resolve` judges the sound part as a whole and fetches secrets and addresses.
 //! Faults of all of them are reported together. No other room reads this one but `app`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a configuration is read from files and the environment, before anything is served"
+)]
+
 mod advice;
 pub mod effective;
 pub mod fault;

@@ -1,6 +1,11 @@
 //! The gateway: sockets, HTTP and the framework, met here and nowhere else. It knows routes, permits and replies; of
 //! tokens, claims and stores it knows nothing.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "deadlines of sockets begin here, and the moment of a request, which is handed down"
+)]
+
 mod access_log;
 mod adapt;
 mod admin;

@@ -79,7 +79,8 @@ impl Answer {
 }
 
 impl HttpClient {
-    /// Builds the client: rustls with the process's crypto provider, the system's roots and `ca_file`.
+    /// Builds the client, at start: rustls with the process's crypto provider, the system's roots and `ca_file`.
+    #[expect(clippy::disallowed_methods, reason = "one file, read at start")]
     pub fn new(settings: &ProviderSettings) -> Result<Self, ClientError> {
         let extra = match &settings.ca_file {
             Some(path) => {

@@ -5,6 +5,8 @@
 //! ours, or a record that only gateways with our key can have sealed. It is parsed anew, its place is checked against
 //! the trust list, and it ages as if there had been no restart.
 
+#![allow(clippy::disallowed_methods, reason = "a small file, read at start and written by a task of its own")]
+
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;

@@ -154,6 +154,7 @@ impl KeyStore {
     }
 
     /// Keeps the sets warm for ever; spawn it once. Dropping the future ends it.
+    #[expect(clippy::disallowed_methods, reason = "a task for life: nobody is there to hand the moment down")]
     pub async fn run(self: Arc<Self>) {
         let pause = (self.refresh / 20).clamp(Duration::from_secs(1), RETRY_PAUSE);
         loop {

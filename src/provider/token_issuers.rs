@@ -175,6 +175,7 @@ impl TokenIssuers {
         join_all(self.all.iter().map(look)).await;
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a task for life: nobody is there to hand the moment down")]
     pub(super) async fn run(&self) {
         let mut kept = Vec::new();
         let mut tick = tokio::time::interval(LOOK_EVERY);

@@ -5,6 +5,8 @@
 //! ever waits: otherwise one stalled reader of the log would stop the whole gateway, its health checks and its orderly
 //! end included.
 
+#![allow(clippy::disallowed_methods, reason = "a thread of its own, with deadlines")]
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;

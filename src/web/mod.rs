@@ -173,8 +173,8 @@ mod tests {
     #[test]
     fn what_is_said_twice_makes_no_navigation() {
         let html: (&str, &[u8]) = ("accept", b"text/html");
-        let (navigate, document): ((&str, &[u8]), (&str, &[u8])) =
-            (("sec-fetch-mode", b"navigate"), ("sec-fetch-dest", b"document"));
+        let navigate: (&str, &[u8]) = ("sec-fetch-mode", b"navigate");
+        let document: (&str, &[u8]) = ("sec-fetch-dest", b"document");
         assert!(is_navigation(&[html]) && is_navigation(&[navigate, document]) && is_navigation(&[navigate]));
         assert!(is_navigation(&[("accept", b"text/plain"), html]), "a list in two fields");
         for odd in [

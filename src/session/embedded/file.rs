@@ -1,5 +1,7 @@
 //! The file itself: made safely, opened strictly, opened again after a failure.
 
+#![allow(clippy::disallowed_methods, reason = "the file is opened by a thread of its own")]
+
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};

@@ -2,6 +2,7 @@
 
 mod admin;
 mod boot;
+mod descriptors;
 mod logs;
 mod shutdown;
 mod stalled_log;

@@ -288,6 +288,7 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
             large_answers: limits.large_answers.unwrap_or(limits.connections),
             answer_rate: AnswerRate { bytes_per_second: limits.answer_min_rate, window: limits.answer_rate_window },
         },
+        admin: config.admin.clone(),
         memory: limits.memory,
         max_cookie_bytes: limits.cookie_bytes,
         client_read_timeout: limits.read_timeout,

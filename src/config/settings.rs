@@ -8,6 +8,7 @@ use url::Url;
 
 use super::fault::Place;
 use super::secret_ref::SecretSource;
+use crate::gateway::AdminSettings;
 use crate::provider::ProviderSettings;
 use crate::route::RouteSettings;
 use crate::route::network::Network;
@@ -27,6 +28,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Private listener. Default `127.0.0.1:44180`; beyond loopback only if its address was written out.
     pub admin_listen: SocketAddr,
+    /// Who may do what on the private listener.
+    pub admin: AdminSettings,
     /// Worker threads, 1 to 1024; `None`: one for each processor.
     pub threads: Option<usize>,
     /// Providers and how to reach them.

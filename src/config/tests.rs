@@ -42,6 +42,7 @@ impl Machine {
     fn new() -> Self {
         Self::default()
             .file("/run/secrets/zenkey", "canary-client-secret\n")
+            .file("/run/secrets/zengate-ops", "canary-admin-token-of-44-characters-in-all==\n")
             .env("OIDC_CLIENT_SECRET", "canary-oidc-secret")
             .name("app.internal", "192.0.2.7:80")
     }
@@ -144,6 +145,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     assert_eq!(config.prefix, "/oauth2");
     assert_eq!(config.listen.to_string(), "0.0.0.0:4180");
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:44180");
+    assert_eq!(config.admin, crate::gateway::AdminSettings::default());
     assert_eq!(config.threads, None);
     assert_eq!(config.trusted_proxies, []);
     assert_eq!(config.sessions.lifetimes, Lifetimes::default());
@@ -435,6 +437,7 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
     assert_eq!(config.provider.client_secret.expose(), "y");
 }
 
+mod admin;
 mod bearer;
 mod damage;
 mod documents;

@@ -32,6 +32,7 @@ use std::time::Duration;
 use crate::telemetry::log::LogFormat;
 
 pub use adapt::TrustedProxies;
+pub use admin::{AdminSettings, AdminToken, Scope};
 pub use answer_rate::AnswerRate;
 pub use body_rate::BodyRate;
 pub use connections::ListenerLimits;
@@ -42,6 +43,8 @@ pub use server::{BindFault, GatewayParts, RunningGateway, Sockets, start};
 pub struct GatewaySettings {
     /// Limits of the public listener; lowered to what memory and descriptors allow.
     pub limits: ListenerLimits,
+    /// The private listener.
+    pub admin: AdminSettings,
     /// Memory that the process may use, in bytes; `None`: what its container says.
     pub memory: Option<u64>,
     /// Largest `Cookie`, in bytes. Default 16 KiB.

@@ -109,6 +109,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     };
     let (public_replacement, private_replacement) = (replacement(Side::Public), replacement(Side::Private));
 
+    let admin_settings = settings.admin.clone();
     let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let gateway = Gateway {
         exit: auth.exit().clone(),
@@ -127,9 +128,9 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     proxy.server_options = Some(options);
     let reserve = Reserve::to_refuse();
     let public = Listener::new(public, proxy, Arc::clone(&connections), public_replacement, reserve)?;
-    let limits = admin::limits();
+    let limits = admin_settings.limits();
     let private_connections = Connections::new(Side::Private, limits, trusted, Arc::clone(&metrics));
-    let admin = HttpServer::new_app(Admin { auth, metrics, draining: Arc::clone(&draining) });
+    let admin = HttpServer::new_app(Admin { settings: admin_settings, auth, metrics, draining: Arc::clone(&draining) });
     let reserve = Reserve::to_serve(admin::RESERVED_FILES);
     let private = Listener::new(private, admin, private_connections, private_replacement, reserve)?;
 

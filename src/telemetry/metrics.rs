@@ -38,6 +38,8 @@ pub struct Metrics {
     pub connections_refused: IntCounterVec,
     /// `zengate_connections_ended_total{reason}`: `answer_rate` or `crowded`: clients that read too little.
     pub connections_ended: IntCounterVec,
+    /// `zengate_admin_requests_total{outcome}`: requests on the private listener.
+    pub admin_requests: IntCounterVec,
     /// `zengate_panics_total`: requests that ended in a panic; anything but zero is a defect of ours.
     pub panics: IntCounter,
     /// `zengate_return_refused_total`: return addresses that were not ours to send anybody to.
@@ -171,6 +173,7 @@ impl Metrics {
                 "Connections ended because their client read too little",
                 "reason",
             ),
+            admin_requests: counters("zengate_admin_requests_total", "Requests on the private listener", "outcome"),
             panics: counter("zengate_panics_total", "Requests that ended in a panic"),
             return_refused: counter("zengate_return_refused_total", "Return addresses that were refused"),
             log_lines_left_out: counter(

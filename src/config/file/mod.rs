@@ -4,6 +4,7 @@
 //! Every field is an `Option`: what must be there is said to the schema (`required`) and judged by the walker, so that
 //! one missing key does not hide the faults of all others.
 
+mod admin;
 mod bearer;
 mod provider;
 mod routes;
@@ -17,6 +18,7 @@ use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
 use super::form::words::{FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
+pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use provider::{IssuerEntry, OidcFile, ProviderFile, ZenkeyFile};
 pub(crate) use routes::{
@@ -91,10 +93,12 @@ pub(crate) struct File {
     /// Public listener. `:4180` means every IPv4 address of the machine.
     #[schemars(extend("default" = ":4180"))]
     pub(crate) listen: Option<Written<Listen>>,
-    /// Private listener: metrics, health, administration. Whoever reaches it is trusted, so an address beyond this
-    /// machine must be written out.
+    /// Private listener: metrics and health for whoever reaches it, everything else for whoever has a token (`admin`). An
+    /// address beyond this machine must be written out.
     #[schemars(extend("default" = "127.0.0.1:44180"))]
     pub(crate) admin_listen: Option<Written<AdminAddress>>,
+    /// Who may do what on the private listener.
+    pub(crate) admin: Option<AdminFile>,
     /// Worker threads. Without it: one for each processor.
     #[schemars(range(min = 1, max = 1024))]
     pub(crate) threads: Option<u32>,

@@ -57,7 +57,7 @@ impl Form for AdminAddress {
     const WHAT: &'static str = "an address such as `127.0.0.1:44180`";
 
     /// R07. `:44180` is so short that it is typed without thinking of who can reach it, and whoever reaches it
-    /// administers sessions.
+    /// reads metrics.
     fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with(':') {
             return Err(

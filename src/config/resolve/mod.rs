@@ -1,5 +1,6 @@
 //! What is sound by itself, judged as a whole: keys against each other, secrets fetched, names resolved.
 
+mod admin;
 mod bearer;
 mod provider;
 mod routes;
@@ -83,6 +84,7 @@ impl Resolver<'_> {
         let sign_in = file.sign_in.as_ref();
         let sessions = file.sessions.as_ref().and_then(|sessions| self.sessions(sessions));
         let limits = file.limits.as_ref().map(|limits| self.limits(limits));
+        let admin = file.admin.as_ref().map(|admin| self.admin(admin));
         let bearer = self.bearer(file.bearer.as_ref(), provider.as_ref());
         let routes = self.routes(file, provider.as_ref(), &bearer.settings, listen, admin_listen);
 
@@ -99,6 +101,7 @@ impl Resolver<'_> {
             prefix: file.prefix.as_ref()?.0.0.clone(),
             listen: listen?,
             admin_listen: admin_listen?,
+            admin: admin?,
             threads: file.threads.map(|threads| threads as usize),
             sign_in: SignInSettings {
                 require_acr: provider.require_acr && !provider.acr_values.is_empty(),
@@ -145,7 +148,8 @@ impl Resolver<'_> {
             );
         }
         if !admin.ip().is_loopback() {
-            let text = format!("\"{admin}\" is reachable from other machines; whoever reaches it administers sessions");
+            let text =
+                format!("\"{admin}\" is reachable from other machines; whoever reaches it reads metrics and health");
             self.warn("admin_listen", text);
         }
     }

@@ -51,14 +51,17 @@ async fn a_thousand_clients_that_do_not_read_never_get_the_process_killed() {
         clients.push(client);
     }
     let (began, mut most) = (Instant::now(), 0);
-    while began.elapsed() < Duration::from_secs(8) {
-        most = most.max(resident(process.id()));
-        assert!(most > 0, "the process is gone:\n{}", process.stderr());
+    while began.elapsed() < Duration::from_secs(5)
+        || metric(private, "zengate_connections_ended_total{reason=\"crowded\"} ").await < 300
+    {
+        assert!(began.elapsed() < Duration::from_secs(60), "hardly anybody was ended:\n{}", process.stderr());
+        let resident = resident(process.id());
+        assert!(resident > 0, "the process is gone:\n{}", process.stderr());
+        most = most.max(resident);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(most < 512 * MIB, "{} MiB", most / MIB);
     assert!(metric(private, "zengate_large_answers ").await <= 384);
-    assert!(metric(private, "zengate_connections_ended_total{reason=\"crowded\"} ").await >= 100);
     // Somebody else is served all the same, in full, at a speed of their own.
     let mut person = connect_from("127.0.0.2", public).await.unwrap();
     person.write_all(get("/public/large", "").as_bytes()).await.unwrap();
@@ -87,14 +90,14 @@ async fn read_all(client: &mut TcpStream, piece: usize, pause: Duration) -> usiz
 async fn a_client_below_the_floor_of_reading_loses_its_connection_and_a_slow_one_above_it_does_not() {
     // FT21
     let (home, app) = (Home::new(), LargeApp::start().await);
-    let text = in_front_of(&app, "  answer_min_rate: 100KB\n  answer_rate_window: 1s");
+    let text = in_front_of(&app, "  answer_min_rate: 1KB\n  answer_rate_window: 2s");
     let (process, public, private) = Process::serve(&home.write("zengate.yaml", &text));
     let (public, private): (SocketAddr, SocketAddr) = (public.parse().unwrap(), private.parse().unwrap());
     let mut lazy = connect_from("127.0.0.1", public).await.unwrap();
     lazy.write_all(get("/public/large", "").as_bytes()).await.unwrap();
     let mut slow = connect_from("127.0.0.1", public).await.unwrap();
     slow.write_all(get("/public/large", "").as_bytes()).await.unwrap();
-    // Some three megabytes a second, well above the floor; and nothing at all.
+    // Some megabytes a second, well above the floor; and nothing at all.
     assert!(read_all(&mut slow, 20_000, Duration::from_millis(5)).await > LARGE);
     process.line("answer_rate");
     assert_eq!(metric(private, "zengate_connections_ended_total{reason=\"answer_rate\"} ").await, 1);

@@ -9,7 +9,6 @@ mod tests;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, header};
 use memchr::{memchr, memchr_iter};
 
@@ -140,14 +139,11 @@ pub fn strip_cookies(headers: &HeaderMap, names: &CookieNames) -> CookieUpstream
 /// `name` and `value` are ours: token characters and base64url. Anything else yields an empty field, which browsers
 /// ignore: better no cookie than one with attributes of somebody else's choosing.
 pub fn set_cookie(name: &str, value: &str, max_age: Option<Duration>) -> HeaderValue {
-    let mut cookie = Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(SameSite::Lax);
-    if let Some(max_age) = max_age {
-        let seconds = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
-        cookie = cookie.max_age(cookie::time::Duration::seconds(seconds));
-    }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     let sound = !name.is_empty() && name.bytes().chain(value.bytes()).all(plain);
-    let text = if sound { cookie.build().to_string() } else { String::new() };
+    let life = max_age.map_or_else(String::new, |age| format!("; Max-Age={}", age.as_secs()));
+    let text =
+        if sound { format!("{name}={value}; HttpOnly; SameSite=Lax; Secure; Path=/{life}") } else { String::new() };
     let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
     value.set_sensitive(true);
     value

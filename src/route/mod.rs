@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::identity::headers::IdentityHeaderSettings;
 use crate::policy::Requirement;
 
-pub use table::{Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
+pub use table::{FOLDINGS, Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! for the few must not open `/admin` by it (Q07). What no route covers is not found, and what is not found is
 //! refused (H18).
 
+mod folding;
 mod prefixes;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use self::folding::FOLDINGS;
+use self::folding::Guarded;
 use self::prefixes::Prefixes;
 use super::RouteSettings;
 use super::path::{NormalTarget, Reading, TargetFault};
@@ -101,7 +104,14 @@ pub enum Found<'a, R = Route> {
 #[derive(Debug)]
 pub struct RouteTable<R = Route> {
     routes: Box<[Arc<R>]>,
-    hosts: HashMap<Box<str>, Prefixes<R>>,
+    hosts: HashMap<Box<str>, HostRoutes<R>>,
+}
+
+/// The routes of one host.
+#[derive(Debug)]
+struct HostRoutes<R> {
+    prefixes: Prefixes<R>,
+    guarded: Guarded<R>,
 }
 
 impl RouteTable {
@@ -150,7 +160,11 @@ impl<R: AsRef<Route>> RouteTable<R> {
         for route in &routes {
             hosts.entry((**route).as_ref().host.as_str().into()).or_default().push(Arc::clone(route));
         }
-        let hosts = hosts.into_iter().map(|(host, routes)| (host, Prefixes::new(routes))).collect();
+        let hosts = hosts.into_iter().map(|(host, routes)| {
+            let guarded = Guarded::new(&routes);
+            (host, HostRoutes { prefixes: Prefixes::new(routes), guarded })
+        });
+        let hosts = hosts.collect();
         Ok(Self { routes: routes.into(), hosts })
     }
 
@@ -160,16 +174,20 @@ impl<R: AsRef<Route>> RouteTable<R> {
     /// Path parameters are where apps disagree: to a servlet container `/admin;x` is `/admin`, to others it is a name
     /// of its own. If the two readings lead to two routes, neither is taken; else a guest of `/` could be let into
     /// `/admin` by a semicolon.
+    ///
+    /// Where the route is weaker than a narrower one that some server would fold the path to (see [`FOLDINGS`]), the
+    /// narrower one judges.
     pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_, R> {
         let Some(routes) = self.hosts.get(host) else {
             return Found::UnknownHost;
         };
-        let by = |reading| routes.find(&target.decoded_path(reading, routes.reach()));
+        let prefixes = &routes.prefixes;
+        let by = |reading| prefixes.find(&target.decoded_path(reading, prefixes.reach()));
         let found = by(Reading::Plain);
         if target.has_parameters() && by(Reading::WithoutParameters).map(Arc::as_ptr) != found.map(Arc::as_ptr) {
             return Found::NoRoute;
         }
-        found.map_or(Found::NoRoute, Found::Route)
+        found.and_then(|found| routes.guarded.judge(target, found)).map_or(Found::NoRoute, Found::Route)
     }
 
     /// Whether any route names `host`.

@@ -4,7 +4,7 @@ use super::super::path::tests::{Dice, suspicious_target};
 use super::super::{Access, UpstreamSettings};
 use super::*;
 
-fn route(host: &str, path: &str, access: Access) -> RouteSettings {
+pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
     RouteSettings {
         name: format!("{host}{path}"),
         host: host.to_owned(),

@@ -161,6 +161,11 @@ impl App {
         federation.recall_token_keys(SystemTime::now()).await;
         let metrics = Arc::new(Metrics::new());
         let (stats, events) = (Arc::clone(federation.stats()), Arc::clone(federation.stats()));
+        let counting = Arc::clone(&store);
+        metrics.show_store(move || {
+            let refused = counting.refused_writes().into_iter();
+            refused.map(|(fault, count)| (fault.label().as_slice(), count)).collect()
+        });
         metrics.show_provider(move || stats.exchanges(), move || events.events());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let snapshot = Arc::new(compiled.snapshot);

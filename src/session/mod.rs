@@ -13,6 +13,7 @@ pub mod memory;
 pub mod redis;
 pub mod seal;
 pub mod store;
+pub mod write_fault;
 
 use std::time::{Duration, SystemTime};
 

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 
 use super::StoreKey;
+use super::write_fault::WriteFault;
 
 /// Which of the kinds of record a key belongs to; also part of what a record is sealed to, so that a record of one
 /// kind can never be passed off as the other.
@@ -46,6 +47,9 @@ pub enum StoreError {
     /// More records than the configured limit.
     #[error("the session store is full")]
     Full,
+    /// It takes nothing new; what it holds can be read.
+    #[error("the session store takes nothing new: {0}")]
+    NotWritable(WriteFault),
     /// No answer in time, or no connection. The text is one of our own: it never holds an address, a password or
     /// words of the peer.
     #[error("the session store is not available: {0}")]
@@ -136,7 +140,19 @@ pub trait RecordStore: Send + Sync {
         now: SystemTime,
     ) -> Result<bool, StoreError>;
 
-    /// Whether the store answers now: for readiness.
+    /// Why the store takes nothing new, as far as it knows without asking anybody: costs next to nothing. Whoever
+    /// begins something that ends in a write asks first, so that nobody goes to their phone for a sign-in that cannot
+    /// be kept.
+    fn write_fault(&self) -> Option<WriteFault> {
+        None
+    }
+
+    /// Writes it has refused since start, by what kept it from writing.
+    fn refused_writes(&self) -> Vec<(WriteFault, u64)> {
+        Vec::new()
+    }
+
+    /// Whether the store answers and takes what is new: for readiness.
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// Drops what is over; stores that expire by themselves do nothing. Called from time to time in the background.

@@ -210,6 +210,18 @@ impl Metrics {
         );
     }
 
+    /// Shows `zengate_store_writes_refused_total{fault}`, which the store counts.
+    pub fn show_store(&self, refused: impl Fn() -> Vec<Count> + Send + Sync + 'static) {
+        let name = "zengate_store_writes_refused_total";
+        external_counters::show(
+            &self.registry,
+            name,
+            "Writes that the session store refused because its disk failed",
+            &["fault"],
+            refused,
+        );
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> String {
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()

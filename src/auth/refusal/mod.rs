@@ -76,6 +76,8 @@ pub enum Refusal {
     SignOutForeign,
     /// The session has ended here and in this browser, but the session store did not hear of it.
     SignOutUnheard,
+    /// The session store takes nothing new: a sign-in could not be kept.
+    StoreNotWritable,
     /// The session store does not answer.
     StoreUnavailable,
     /// The address is longer than its limit.
@@ -141,6 +143,7 @@ impl Refusal {
             Self::SignInsFull | Self::SignOutUnheard | Self::StoreUnavailable => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
             }
+            Self::StoreNotWritable => reply.set(header::RETRY_AFTER, HeaderValue::from_static("30")),
             Self::TooManySignIns(wait) => {
                 let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
                 reply.set(header::RETRY_AFTER, HeaderValue::from(seconds.clamp(1, 60)));

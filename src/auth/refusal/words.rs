@@ -226,6 +226,13 @@ impl Refusal {
                 "A part of this site is down, so other parts may not know yet. To be sure, sign in and out again in a few minutes.",
                 false,
             ),
+            Self::StoreNotWritable => words(
+                S::SERVICE_UNAVAILABLE,
+                "store_not_writable",
+                "Signing in does not work right now",
+                "This site cannot keep new sign-ins at the moment. People who are signed in are not affected. Try again in a few minutes.",
+                true,
+            ),
             Self::StoreUnavailable => words(
                 S::SERVICE_UNAVAILABLE,
                 "store_unavailable",

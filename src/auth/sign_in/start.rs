@@ -73,6 +73,15 @@ impl SignIn<'_> {
             );
             return self.answers.refusal(Refusal::CookieLost, view);
         }
+        // Before anybody goes to their phone for a sign-in that could not be kept.
+        if let Some(fault) = self.store.write_fault() {
+            warn!(
+                request_id = view.request_id,
+                fault = fault.as_str(),
+                "A sign-in was not begun: it could not be kept"
+            );
+            return self.answers.refusal(Refusal::StoreNotWritable, view);
+        }
         let return_to = self.answers.return_to(wanted);
         if view.host != self.snapshot.public_host() {
             return self.start_elsewhere(view, return_to, now).await;
@@ -208,6 +217,10 @@ impl SignIn<'_> {
             Err(StoreError::Full) => {
                 self.limits.under_way.end(attempt.created_ms);
                 Err(self.no_room())
+            }
+            Err(StoreError::NotWritable(_)) => {
+                self.limits.under_way.end(attempt.created_ms);
+                Err(Refusal::StoreNotWritable)
             }
             Err(error) => {
                 self.limits.under_way.end(attempt.created_ms);

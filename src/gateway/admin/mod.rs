@@ -18,6 +18,7 @@ use self::router::{Asked, Page, route};
 use super::head::HeadLimits;
 use super::{AnswerRate, ListenerLimits, guarded_stream};
 use crate::auth::Auth;
+use crate::session::store::StoreError;
 use crate::telemetry::Metrics;
 
 /// How long readiness waits for the store.
@@ -89,6 +90,8 @@ impl Admin {
         }
         match tokio::time::timeout(STORE_PATIENCE, self.auth.store().ping()).await {
             Ok(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
+            // Nobody can sign in, though whoever is signed in goes on.
+            Ok(Err(fault @ StoreError::NotWritable(_))) => (StatusCode::SERVICE_UNAVAILABLE, format!("{fault}\n")),
             Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the session store does not answer\n".to_owned()),
         }
     }

@@ -1,4 +1,4 @@
-//! The file itself: made safely, opened strictly, opened again after a failure.
+//! The file itself: made safely, opened strictly.
 
 #![allow(clippy::disallowed_methods, reason = "the file is opened by a thread of its own")]
 
@@ -7,13 +7,14 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
-use parking_lot::RwLock;
-use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableTable, StorageError, TableDefinition, TableError, TableHandle};
+use redb::{Builder, Database, ReadableDatabase, StorageError, TableDefinition, TableError, TableHandle};
 
+use super::view::{Backend, DiskView};
 use super::{ends_of, records_of};
-use crate::session::store::{Kind, StoreError};
+use crate::session::store::Kind;
+use crate::session::write_fault::WriteFault;
 
 /// What the file says about itself: `format` → [`FORMAT`].
 const ABOUT: TableDefinition<&str, u64> = TableDefinition::new("zengate");
@@ -63,35 +64,39 @@ impl From<redb::Error> for EmbeddedError {
     }
 }
 
-/// Opens or makes the file at `path` and sees to it that its tables are there. `cache` bytes of its pages are kept in
-/// memory.
-pub(super) fn open(path: &Path, cache: usize) -> Result<Database, EmbeddedError> {
-    let file = open_private(path)?;
-    build(FileBackend::new(file).map_err(redb::Error::from)?, cache)
+impl From<EmbeddedError> for WriteFault {
+    fn from(fault: EmbeddedError) -> Self {
+        match fault {
+            EmbeddedError::Io(kind) => kind.into(),
+            EmbeddedError::AlreadyOpen => Self::Displaced,
+            EmbeddedError::NoDirectory => Self::Failing,
+            _ => Self::Damaged,
+        }
+    }
 }
 
-/// A database over `backend`, with our tables.
-pub(super) fn build(backend: impl redb::StorageBackend, cache: usize) -> Result<Database, EmbeddedError> {
+/// A database on what `view` sees, with our tables. `cache` bytes of its pages are kept in memory. All of it is read and
+/// checked if `check` says so; otherwise it is trusted as far as it was closed in good order, and repaired if it was not.
+pub(super) fn build(view: &Arc<DiskView>, cache: usize, check: bool) -> Result<Database, EmbeddedError> {
     // The reader promises to report damage, and its own page admits that some forms may panic. A damaged file must end
     // in a sentence that an operator can act on, whichever it is.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let database = Builder::new()
             .set_cache_size(cache)
-            .set_check_integrity_on_open(true)
-            .create_with_backend(backend)
+            .set_check_integrity_on_open(check)
+            .create_with_backend(Backend(Arc::clone(view)))
             .map_err(redb::Error::from)?;
         prepare(&database)?;
         Ok(database)
     }));
-    opened.unwrap_or(Err(EmbeddedError::Corrupt))
+    let opened = opened.unwrap_or(Err(EmbeddedError::Corrupt));
+    view.settle();
+    opened
 }
 
-fn open_private(path: &Path) -> Result<File, EmbeddedError> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let directory = File::open(parent).map_err(|fault| match fault.kind() {
+/// Opens the file at `path`, or makes it. Its lock is taken with the first database on it.
+pub(super) fn open_private(path: &Path) -> Result<File, EmbeddedError> {
+    let directory = File::open(parent(path)).map_err(|fault| match fault.kind() {
         ErrorKind::NotFound => EmbeddedError::NoDirectory,
         kind => EmbeddedError::Io(kind),
     })?;
@@ -111,77 +116,47 @@ fn open_private(path: &Path) -> Result<File, EmbeddedError> {
     Ok(file)
 }
 
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A new name is on disk only once its directory is.
+pub(super) fn sync_directory(path: &Path) -> std::io::Result<()> {
+    File::open(parent(path))?.sync_all()
+}
+
+/// Sees to it that our tables are there; writes only if one is missing, so that a disk without room can be read.
 fn prepare(database: &Database) -> Result<(), EmbeddedError> {
     let table = |fault: TableError| EmbeddedError::from(redb::Error::from(fault));
     let storage = |fault: StorageError| EmbeddedError::from(redb::Error::from(fault));
-    let write = database.begin_write().map_err(redb::Error::from)?;
-    let names: Vec<String> = write.list_tables().map_err(storage)?.map(|table| table.name().to_owned()).collect();
-    if !names.is_empty() && !names.iter().any(|name| name == ABOUT.name()) {
+    let read = database.begin_read().map_err(redb::Error::from)?;
+    let names: Vec<String> = read.list_tables().map_err(storage)?.map(|table| table.name().to_owned()).collect();
+    let has = |name: &str| names.iter().any(|there| there == name);
+    let ours = |kind: Kind| has(records_of(kind).name()) && has(ends_of(kind).name());
+    if has(ABOUT.name()) {
+        let format = read.open_table(ABOUT).map_err(table)?.get("format").map_err(storage)?.map(|value| value.value());
+        match format {
+            Some(FORMAT) if Kind::ALL.into_iter().all(ours) => return Ok(()),
+            Some(FORMAT) | None => {}
+            Some(_) => return Err(EmbeddedError::Newer),
+        }
+    } else if !names.is_empty() {
         return Err(EmbeddedError::Foreign);
     }
-    {
-        let mut about = write.open_table(ABOUT).map_err(table)?;
-        let format = about.get("format").map_err(storage)?.map(|value| value.value());
-        match format {
-            Some(FORMAT) => {}
-            Some(_) => return Err(EmbeddedError::Newer),
-            None => {
-                about.insert("format", FORMAT).map_err(storage)?;
-            }
-        }
-    }
+    drop(read);
+    touch(database).map_err(EmbeddedError::from)
+}
+
+/// Writes what a file of ours has at least, whether it is there already or not.
+pub(super) fn touch(database: &Database) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    write.open_table(ABOUT)?.insert("format", FORMAT)?;
     for kind in Kind::ALL {
-        write.open_table(records_of(kind)).map_err(table)?;
-        write.open_table(ends_of(kind)).map_err(table)?;
+        write.open_table(records_of(kind))?;
+        write.open_table(ends_of(kind))?;
     }
-    write.commit().map_err(|fault| redb::Error::from(fault).into())
-}
-
-/// Opens the file anew; a test gives one whose disk fails.
-pub(super) type Opener = Box<dyn Fn() -> Result<Database, EmbeddedError> + Send + Sync>;
-
-/// The open database, or none while it is being opened again.
-pub(super) struct Slot {
-    opener: Opener,
-    database: RwLock<Option<Database>>,
-}
-
-impl Slot {
-    pub(super) fn open(opener: Opener) -> Result<Self, EmbeddedError> {
-        let database = opener()?;
-        Ok(Self { opener, database: RwLock::new(Some(database)) })
-    }
-
-    /// Runs `work` on the open database. Never waits for one that is being opened: its callers are requests.
-    pub(super) fn read<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
-        let guard = self.database.try_read();
-        let database = guard.as_ref().and_then(|slot| slot.as_ref()).ok_or_else(closed)?;
-        work(database).map_err(|fault| unavailable(&fault))
-    }
-
-    /// Closes the database and opens it again; on failure it stays closed until the next call.
-    pub(super) fn reopen(&self) -> Result<(), StoreError> {
-        let mut slot = self.database.write();
-        // First let go: the file is locked by whoever has it open.
-        *slot = None;
-        match (self.opener)() {
-            Ok(database) => {
-                *slot = Some(database);
-                Ok(())
-            }
-            Err(fault) => Err(StoreError::Unavailable(format!("the session file cannot be opened again: {fault}"))),
-        }
-    }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("the session file is being opened again".to_owned())
-}
-
-/// Our words for a fault of the database; its own may hold anything.
-pub(super) fn unavailable(fault: &redb::Error) -> StoreError {
-    StoreError::Unavailable(match fault {
-        redb::Error::Io(fault) => format!("the session file: {}", fault.kind()),
-        _ => "the session file cannot be read or written".to_owned(),
-    })
+    Ok(write.commit()?)
 }

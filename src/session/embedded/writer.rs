@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use redb::{Database, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
-use super::file::{Slot, unavailable};
+use super::slot::Slot;
 use super::{ends_of, live, records_of};
 use crate::session::StoreKey;
 use crate::session::store::{Kind, Limits, StoreError};
@@ -14,7 +14,7 @@ use crate::session::store::{Kind, Limits, StoreError};
 const BATCH: usize = 256;
 
 /// Records removed in one bite of a sweep, and when a full store looks for room.
-const BITE: usize = 1000;
+const BITE: usize = 250;
 
 /// One thing to do, and where to say that it is on disk.
 pub(super) struct Order {
@@ -53,8 +53,7 @@ pub(super) enum Done {
 }
 
 /// Works until the last sender is gone.
-pub(super) fn run(database: &Slot, limits: Limits, mut queue: mpsc::Receiver<Order>) {
-    let mut healthy = true;
+pub(super) fn run(slot: &Slot, limits: Limits, mut queue: mpsc::Receiver<Order>) {
     while let Some(first) = queue.blocking_recv() {
         let mut orders = Vec::with_capacity(8);
         orders.push(first);
@@ -63,16 +62,14 @@ pub(super) fn run(database: &Slot, limits: Limits, mut queue: mpsc::Receiver<Ord
         {
             orders.push(next);
         }
-        if !healthy && let Err(fault) = database.reopen() {
-            answer(orders, Err(fault));
-            continue;
-        }
-        // A damaged page may make the database panic. The orders fail, the file is opened and checked again.
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| database.read(|database| write(database, limits, &orders, healthy))))
-                .unwrap_or_else(|_| Err(unavailable(&redb::Error::DatabaseClosed)));
-        healthy = outcome.is_ok();
+        // A damaged page may make the database panic. The orders fail, the file is opened again before the next.
+        let outcome = catch_unwind(AssertUnwindSafe(|| slot.write(|database| write(database, limits, &orders))));
+        let outcome = outcome.unwrap_or_else(|_| Err(slot.give_up()));
+        let swept = orders.iter().any(|order| matches!(order.verb, Verb::Sweep { .. }));
         answer(orders, outcome);
+        if swept && queue.is_empty() {
+            slot.compact_if_worth_it();
+        }
     }
 }
 
@@ -92,14 +89,13 @@ fn answer(orders: Vec<Order>, outcome: Result<Vec<Done>, StoreError>) {
     }
 }
 
-/// Carries out all `orders` or, on a fault, none of them. After a failure a transaction is written even if there is
-/// nothing to write: only the disk can say that it is well again.
-fn write(database: &Database, limits: Limits, orders: &[Order], healthy: bool) -> Result<Vec<Done>, redb::Error> {
-    if healthy && orders.iter().all(|order| matches!(order.verb, Verb::Ping)) {
+/// Carries out all `orders` or, on a fault, none of them.
+fn write(database: &Database, limits: Limits, orders: &[Order]) -> Result<Vec<Done>, redb::Error> {
+    if orders.iter().all(|order| matches!(order.verb, Verb::Ping)) {
         return Ok(vec![Done::AsOrdered; orders.len()]);
     }
     let transaction = database.begin_write()?;
-    let mut changed = !healthy;
+    let mut changed = false;
     let mut done = Vec::with_capacity(orders.len());
     for order in orders {
         let mut shelf = Shelf::open(&transaction, order.kind, limits)?;
@@ -233,7 +229,8 @@ impl<'t> Shelf<'t> {
     }
 }
 
-fn place(end: u64, key: [u8; 32]) -> [u8; 40] {
+/// Where a record stands in the order in which records end.
+pub(super) fn place(end: u64, key: [u8; 32]) -> [u8; 40] {
     let mut place = [0; 40];
     let (head, tail) = place.split_at_mut(8);
     head.copy_from_slice(&end.to_be_bytes());

@@ -5,6 +5,7 @@ mod carriers;
 mod errors;
 mod federation;
 mod flood;
+mod full_disk;
 mod hand_off;
 mod id_token;
 mod keys;

@@ -8,6 +8,7 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
+    unreachable_pub,
     reason = "a measurement that cannot go on ends"
 )]
 #![allow(missing_docs, reason = "criterion's macro makes functions without")]

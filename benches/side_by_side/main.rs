@@ -11,6 +11,7 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
+    unreachable_pub,
     reason = "a measurement that cannot go on ends"
 )]
 

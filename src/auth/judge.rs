@@ -27,7 +27,7 @@ use super::LiveSession;
 
 /// The answer to the one question.
 #[derive(Debug)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It may pass.
     Allowed(Permit),
     /// It may not.
@@ -38,7 +38,7 @@ pub enum Verdict {
 
 /// Why a request may not pass.
 #[derive(Debug)]
-pub struct Denial {
+pub(super) struct Denial {
     /// The route that judged it; `None` if no route did.
     pub route: Option<Arc<CompiledRoute>>,
     /// Why.
@@ -47,7 +47,7 @@ pub struct Denial {
 
 /// What is missing, or wrong.
 #[derive(Debug)]
-pub enum Cause {
+pub(super) enum Cause {
     /// Somebody must sign in first. `dead_cookie`: a session cookie was there and leads nowhere.
     SignInFirst {
         /// Whether the browser brought a session cookie that leads nowhere.

@@ -18,7 +18,7 @@ impl RelyingParty {
     /// Whether the session or token behind `permit` still stands at `now`. A token ends by its own word. For a session
     /// the store is asked when its copy is not fresh any more, once for all streams of a session; while the store is
     /// away, sessions in memory go on for their grace.
-    pub async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
+    pub(crate) async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
         let (opened, key) = match permit.holder() {
             Holder::Nobody => return true,
             Holder::Session(opened, _, key) => (opened, *key),

@@ -2,7 +2,7 @@
 //! code with it, browsers that are plain HTTP clients with a cookie jar. A file a promise.
 
 // The lints except `#[test]` functions by themselves; these are for what stands around them.
-#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used, unreachable_pub)]
 
 mod bearer;
 mod deploy;

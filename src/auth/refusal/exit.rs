@@ -32,7 +32,7 @@ impl<'a> Refused<'a> {
 
 /// A refusal on its way to the exit, with the reason that the log is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denied {
+pub(crate) struct Denied {
     /// What the client is told.
     pub refusal: Refusal,
     /// Why, for the log alone.
@@ -41,7 +41,7 @@ pub struct Denied {
 
 impl Denied {
     /// A refusal for `reason`.
-    pub fn because(refusal: Refusal, reason: impl std::fmt::Display) -> Self {
+    pub(crate) fn because(refusal: Refusal, reason: impl std::fmt::Display) -> Self {
         Self { refusal, reason: Some(reason.to_string()) }
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 
-pub use self::exit::{Denied, Recipient, RefusalExit, Refused};
+pub(super) use self::exit::Denied;
+pub use self::exit::{Recipient, RefusalExit, Refused};
 pub use self::words::Words;
 use crate::web::page::{Action, ErrorPage, error_json, error_page};
 use crate::web::{Reply, RequestView};

@@ -20,7 +20,7 @@ use crate::session::store::{Kind, RecordStore, StoreError};
 
 /// A sign-in under way. Born in `start.rs`, taken (never read twice) in `callback.rs`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SignInAttempt {
+pub(crate) struct SignInAttempt {
     /// Which answer the browser will bring.
     pub leg: Leg,
     /// Host the sign-in began on; its answer is accepted on no other.
@@ -40,7 +40,7 @@ pub struct SignInAttempt {
 
 /// What the next callback must be the answer to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Leg {
+pub(crate) enum Leg {
     /// The carrier discovery UI.
     Discovery,
     /// The authorization endpoint of a carrier. Issuer and endpoints are frozen here: a callback that names another
@@ -52,7 +52,7 @@ pub enum Leg {
 
 /// The leg that ends with a code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AuthorizationLeg {
+pub(crate) struct AuthorizationLeg {
     /// Whom we asked.
     pub carrier: Carrier,
     /// Expected in the ID token.
@@ -64,7 +64,7 @@ pub struct AuthorizationLeg {
 
 /// A request of one of our hosts to have a person signed in there as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandOff {
+pub(crate) struct HandOff {
     /// The host.
     pub host: String,
     /// The state that host is waiting for.
@@ -88,7 +88,7 @@ mod secret_text {
 
 /// Why an attempt could not be taken.
 #[derive(Debug, thiserror::Error)]
-pub enum TakeError {
+pub(crate) enum TakeError {
     /// It took longer than attempts live.
     #[error("the sign-in is older than its lifetime")]
     Expired,
@@ -105,7 +105,7 @@ const MAX_RECORD: usize = 16 * 1024;
 
 /// Where attempts wait, and how they are sealed.
 #[derive(Clone, Copy)]
-pub struct Attempts<'a> {
+pub(crate) struct Attempts<'a> {
     /// The store.
     pub store: &'a dyn RecordStore,
     /// The seal.
@@ -116,7 +116,7 @@ pub struct Attempts<'a> {
 
 impl Attempts<'_> {
     /// Stores `attempt` under a new state for `binding`'s browser, and returns the state.
-    pub async fn put(
+    pub(crate) async fn put(
         &self,
         attempt: &SignInAttempt,
         binding: &Binding,
@@ -144,7 +144,12 @@ impl Attempts<'_> {
     ///
     /// RFC 9700, 4.7. If an attempt could be read twice, a captured callback URL would open a second session for
     /// whoever holds it. The caller has checked that the state belongs to `binding`.
-    pub async fn take(&self, state: &State, binding: &Binding, now: SystemTime) -> Result<SignInAttempt, TakeError> {
+    pub(crate) async fn take(
+        &self,
+        state: &State,
+        binding: &Binding,
+        now: SystemTime,
+    ) -> Result<SignInAttempt, TakeError> {
         let key = state.store_key();
         let record = self.store.take(Kind::Attempt, key, now).await?.ok_or(TakeError::Gone)?;
         let (note, body) = split(&record).ok_or(TakeError::Gone)?;
@@ -159,7 +164,7 @@ impl Attempts<'_> {
     }
 
     /// Where the person of `state` wanted to go, without touching the attempt.
-    pub async fn return_note(&self, state: &State, now: SystemTime) -> Option<ReturnTo> {
+    pub(crate) async fn return_note(&self, state: &State, now: SystemTime) -> Option<ReturnTo> {
         let record = self.store.get(Kind::Attempt, state.store_key(), now).await.ok()??;
         self.read_note(state, split(&record)?.0)
     }
@@ -177,12 +182,12 @@ fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// How long a sign-in is remembered, in the store and in the browser: twice its lifetime. Whoever comes back too late is
 /// told that it took too long (B09), and not that there never was such a sign-in.
-pub fn remembered_for(lifetime: Duration) -> Duration {
+pub(crate) fn remembered_for(lifetime: Duration) -> Duration {
     lifetime.saturating_mul(2)
 }
 
 /// `base` with `pairs` appended to its query.
-pub fn with_query(base: &str, pairs: &[(&str, &str)]) -> Option<Url> {
+pub(crate) fn with_query(base: &str, pairs: &[(&str, &str)]) -> Option<Url> {
     let mut url = Url::parse(base).ok()?;
     url.query_pairs_mut().extend_pairs(pairs);
     Some(url)

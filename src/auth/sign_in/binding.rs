@@ -30,11 +30,11 @@ const STATE_CONTEXT: &[u8] = b"zengate state v1";
 
 /// The state of one leg of one sign-in: 256 bits, 43 characters.
 #[derive(Clone, PartialEq, Eq)]
-pub struct State([u8; 32]);
+pub(crate) struct State([u8; 32]);
 
 impl State {
     /// Makes a state for the holder of `secret`.
-    pub fn mint(secret: &SecretBytes, entropy: &dyn Entropy) -> Self {
+    pub(crate) fn mint(secret: &SecretBytes, entropy: &dyn Entropy) -> Self {
         let mut state = [0; 32];
         let (random, mac) = state.split_at_mut(16);
         entropy.fill(random);
@@ -43,12 +43,12 @@ impl State {
     }
 
     /// Reads what [`State::text`] writes; anything else is `None`.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         SecretBytes::parse(text).map(|bytes| Self(*bytes.expose()))
     }
 
     /// The form that travels.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
@@ -56,23 +56,23 @@ impl State {
     ///
     /// RFC 9700, 4.7. If it did not matter, whoever lures a victim to a callback address with their own code would
     /// sign the victim in as themselves.
-    pub fn belongs_to(&self, secret: &SecretBytes) -> bool {
+    pub(crate) fn belongs_to(&self, secret: &SecretBytes) -> bool {
         let (random, mac) = self.0.split_at(16);
         constant_time_eq(&Self::mac(secret, random)[..16], mac)
     }
 
     /// Where the attempt lies in the store.
-    pub fn store_key(&self) -> StoreKey {
+    pub(crate) fn store_key(&self) -> StoreKey {
         StoreKey(sha256(&[b"zengate attempt v1 ", self.0.as_slice()].concat()))
     }
 
     /// The secret the attempt is sealed with: only whoever holds both the cookie and the state has it.
-    pub fn seal_secret(&self, secret: &SecretBytes) -> SecretBytes {
+    pub(crate) fn seal_secret(&self, secret: &SecretBytes) -> SecretBytes {
         SecretBytes::new(hmac_sha256(secret.expose(), &[b"zengate attempt seal v1 ", self.0.as_slice()].concat()))
     }
 
     /// The secret the return note is sealed with: whoever holds the state has it, the store does not.
-    pub fn note_secret(&self) -> SecretBytes {
+    pub(crate) fn note_secret(&self) -> SecretBytes {
         SecretBytes::new(sha256(&[b"zengate return note v1 ", self.0.as_slice()].concat()))
     }
 
@@ -83,7 +83,7 @@ impl State {
 
 /// One sign-in cookie of a browser.
 #[derive(Debug, Clone)]
-pub struct Binding {
+pub(crate) struct Binding {
     name: String,
     secret: SecretBytes,
     begun: u64,
@@ -92,19 +92,19 @@ pub struct Binding {
 
 impl Binding {
     /// The browser's secret.
-    pub fn secret(&self) -> &SecretBytes {
+    pub(crate) fn secret(&self) -> &SecretBytes {
         &self.secret
     }
 
     /// The cookie that carries this binding for `keep`.
-    pub fn set_cookie(&self, keep: Duration) -> HeaderValue {
+    pub(crate) fn set_cookie(&self, keep: Duration) -> HeaderValue {
         let flag = if self.shared { 'n' } else { '1' };
         let value = format!("{flag}{:x}.{}", self.begun, self.secret.to_text().expose());
         set_cookie(&self.name, &value, Some(keep))
     }
 
     /// Takes the cookie away once its sign-in is over; `None` while other tabs may still need it.
-    pub fn clear_when_alone(&self) -> Option<HeaderValue> {
+    pub(crate) fn clear_when_alone(&self) -> Option<HeaderValue> {
         (!self.shared).then(|| clear_cookie(&self.name))
     }
 
@@ -112,12 +112,12 @@ impl Binding {
     /// opened together begin and end at the same moment: one that is done must not take away what another, whose
     /// beginning is still on its way to the browser, was just told to use. In a browser that is signed in the cookie
     /// opens nothing, and it ends by itself.
-    pub fn clear_when_settled(&self, now: SystemTime) -> Option<HeaderValue> {
+    pub(crate) fn clear_when_settled(&self, now: SystemTime) -> Option<HeaderValue> {
         (Timestamp::of(now).as_secs().saturating_sub(self.begun) >= TOGETHER).then(|| self.clear_when_alone()).flatten()
     }
 
     /// Takes the cookie away.
-    pub fn clear(&self) -> HeaderValue {
+    pub(crate) fn clear(&self) -> HeaderValue {
         clear_cookie(&self.name)
     }
 
@@ -135,11 +135,11 @@ impl Binding {
 
 /// The sign-in cookies a browser sent, newest first.
 #[derive(Debug, Clone, Default)]
-pub struct Bindings(Vec<Binding>);
+pub(crate) struct Bindings(Vec<Binding>);
 
 impl Bindings {
     /// Reads them; what does not have our form is ignored.
-    pub fn of(headers: &HeaderMap, names: &CookieNames) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, names: &CookieNames) -> Self {
         let mut all: Vec<_> = cookies_with_prefix(headers, &names.attempt_prefix)
             .filter_map(|(name, value)| Binding::parse(name, value))
             .collect();
@@ -148,12 +148,17 @@ impl Bindings {
     }
 
     /// The binding `state` was made for.
-    pub fn for_state(&self, state: &State) -> Option<&Binding> {
+    pub(crate) fn for_state(&self, state: &State) -> Option<&Binding> {
         self.0.iter().find(|binding| state.belongs_to(&binding.secret))
     }
 
     /// The binding a new sign-in uses, and the cookies that must go for it: the newest one again, or a new one.
-    pub fn begin(&self, names: &CookieNames, now: SystemTime, entropy: &dyn Entropy) -> (Binding, Vec<HeaderValue>) {
+    pub(crate) fn begin(
+        &self,
+        names: &CookieNames,
+        now: SystemTime,
+        entropy: &dyn Entropy,
+    ) -> (Binding, Vec<HeaderValue>) {
         let begun = Timestamp::of(now).as_secs();
         let binding = match self.0.first() {
             Some(newest) => Binding { begun, shared: true, ..newest.clone() },

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::signals::Signals;
 use super::{fail, serve};
 use crate::app::App;
 use crate::config::Config;
@@ -40,8 +41,8 @@ pub(super) fn run(port: u16) -> ExitCode {
         Err(error) => return fail(format!("no threads to run on: {error}")),
     };
     runtime.block_on(async {
-        let stop = match serve::StopSignals::listen() {
-            Ok(stop) => stop,
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
             Err(error) => return fail(format!("signals cannot be received: {error}")),
         };
         let simulator = match Simulator::start(simulated(port)).await {
@@ -55,7 +56,7 @@ pub(super) fn run(port: u16) -> ExitCode {
             Err(error) => return fail(error),
         };
         println!("{}", greeting(port));
-        stop.come().await;
+        signals.stop().await;
         println!("stopping");
         app.stop(std::time::Duration::from_secs(1)).await;
         simulator.shutdown().await;

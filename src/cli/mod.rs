@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod health;
 mod serve;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,7 +55,7 @@ pub(crate) struct ConfigFile {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway until SIGTERM or SIGINT; requests under way are finished first.
+    /// Run the gateway until SIGTERM, SIGINT or SIGQUIT; requests under way are finished first, unless a second one comes.
     Serve(ConfigFile),
     /// Read a configuration, report every fault with its place, or print what it means.
     ///

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use super::fail;
+use super::signals::Signals;
 use crate::app::App;
 use crate::config::Config;
 use crate::gateway::capacity::raise_file_limit;
@@ -38,9 +38,9 @@ pub(super) fn run_with(config: Config) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(format!("no threads to run on: {error}")),
     };
-    runtime.block_on(async {
-        let stop = match StopSignals::listen() {
-            Ok(stop) => stop,
+    let code = runtime.block_on(async {
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
             Err(error) => return fail(format!("signals cannot be received: {error}")),
         };
         let (grace, file) = (config.shutdown.grace, config.origin.file.clone());
@@ -56,37 +56,27 @@ pub(super) fn run_with(config: Config) -> ExitCode {
         panics::count(app.metrics());
         flood::count(app.metrics());
         info!(listen = %app.address(), private = %app.admin_address(), "The gateway is up");
-        stop.come().await;
+        signals.stop().await;
         info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");
-        let cut = app.stop(grace).await;
-        info!(cut, "Stopped");
-        ExitCode::SUCCESS
-    })
+        tokio::select! {
+            cut = app.stop(grace) => {
+                info!(cut, "Stopped");
+                ExitCode::SUCCESS
+            }
+            // Whoever asks twice means now.
+            () = signals.stop() => {
+                warn!("Stopped at once: a second signal came");
+                ExitCode::FAILURE
+            }
+        }
+    });
+    // What is still at work in threads of its own has had its time.
+    runtime.shutdown_background();
+    code
 }
 
 /// One worker per core unless the operator says otherwise; more only cost (performance notes in docs).
 pub(super) fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     tokio::runtime::Builder::new_multi_thread().worker_threads(threads.unwrap_or(cores)).enable_all().build()
-}
-
-/// SIGTERM and SIGINT, heard from the moment this exists: one that comes while the gateway starts, or right after it
-/// said that it is up, asks for an orderly stop like any other.
-pub(super) struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    /// Returns on the first of them.
-    pub(super) async fn come(mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

@@ -11,7 +11,8 @@ use crate::support::upstream::{Then, Upstream};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_under_way_is_finished_and_the_process_ends_well() {
     // P01
-    for signal in ["TERM", "INT"] {
+    // and class L of the attacks
+    for signal in ["TERM", "INT", "QUIT"] {
         let home = Home::new();
         let upstream = Upstream::start().await;
         let text = sound().replace(
@@ -74,4 +75,44 @@ async fn what_does_not_end_is_ended() {
     let ended = process.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("\"cut\":1"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_of_other_meanings_end_nothing_and_a_second_stop_means_now() {
+    // RB18, FT33, class L of the attacks
+    let home = Home::new();
+    let upstream = Upstream::start().await;
+    upstream.script("", Then::Stall);
+    let text = sound().replace("127.0.0.1:9' }", &format!("{}' }}", upstream.address));
+    for (first, second) in [("TERM", "TERM"), ("INT", "QUIT")] {
+        let config = home.write("zengate.yaml", &format!("{text}shutdown: {{ grace: 50s }}\n"));
+        let (process, public, private) = Process::serve(&config);
+        for (signal, name) in [("HUP", "SIGHUP"), ("USR1", "SIGUSR1"), ("USR2", "SIGUSR2")] {
+            process.signal(signal);
+            process.line(&format!("\"{name}\""));
+        }
+        let private: SocketAddr = private.parse().unwrap();
+        assert_eq!(exchange(private, get("/livez", "").as_bytes()).await.status(), 200);
+        let mut stuck = Connection::open(public.parse().unwrap()).await;
+        let before = upstream.count();
+        stuck.send(get("/public", "")).await;
+        let arrived = async {
+            while upstream.count() == before {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), arrived).await.unwrap();
+        process.signal(first);
+        process.line("Stopping");
+        // One that means nothing does not hurry it either.
+        process.signal("HUP");
+        assert_eq!(exchange(private, get("/livez", "").as_bytes()).await.status(), 200);
+        let asked = std::time::Instant::now();
+        process.signal(second);
+        let ended = process.end();
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains("a second signal came"), "{}", ended.stderr);
+        assert_eq!(ended.stderr.matches("A signal was ignored").count(), 4, "{}", ended.stderr);
+    }
 }

@@ -3,16 +3,17 @@
 #![allow(clippy::disallowed_methods, reason = "the composition root: the clock, the machine and files come in here")]
 
 mod shared_keys;
+mod supervisor;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use self::shared_keys::SharedKeys;
+use self::supervisor::Supervisor;
 use crate::auth::{Auth, Parts};
 use crate::config::{Config, SessionSettings, StoreChoice};
 use crate::gateway::head::HeadLimits;
@@ -69,7 +70,7 @@ pub enum StartError {
 /// A gateway that is up, with everything that works behind it.
 pub struct App {
     gateway: RunningGateway,
-    background: Vec<JoinHandle<()>>,
+    background: Supervisor,
     metrics: Arc<Metrics>,
 }
 
@@ -183,12 +184,13 @@ impl App {
         let parts = GatewayParts { settings: gateway_settings(&config), auth, metrics: Arc::clone(&metrics), entropy };
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         SecurityEvent::Administration { action: "configuration", generation }.emit();
-        let background = vec![
-            tokio::spawn(Arc::clone(federation.key_store()).run()),
-            tokio::spawn(Arc::clone(&federation).keep_token_keys()),
-            tokio::spawn(warm(federation)),
-            tokio::spawn(sweep(store)),
-        ];
+        let mut background = Supervisor::new(Arc::new(SystemEntropy), Arc::clone(&metrics));
+        let keys = Arc::clone(federation.key_store());
+        background.keep("keys", move || Arc::clone(&keys).run());
+        let token_keys = Arc::clone(&federation);
+        background.keep("token_keys", move || Arc::clone(&token_keys).keep_token_keys());
+        background.keep("sweep", move || sweep(Arc::clone(&store)));
+        background.once("warm", warm(federation));
         Ok(Self { gateway, background, metrics })
     }
 
@@ -210,12 +212,7 @@ impl App {
     /// Stops accepting, lets requests finish for at most `grace`, ends. Returns how many connections were cut.
     pub async fn stop(self, grace: Duration) -> usize {
         let cut = self.gateway.stop(grace).await;
-        for task in &self.background {
-            task.abort();
-        }
-        for task in self.background {
-            let _cancelled = task.await;
-        }
+        self.background.stop().await;
         cut
     }
 }

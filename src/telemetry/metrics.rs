@@ -40,6 +40,8 @@ pub struct Metrics {
     pub connections_ended: IntCounterVec,
     /// `zengate_admin_requests_total{outcome}`: requests on the private listener.
     pub admin_requests: IntCounterVec,
+    /// `zengate_background_restarts_total{task}`: background tasks that ended without having been asked to.
+    pub background_restarts: IntCounterVec,
     /// `zengate_panics_total`: requests that ended in a panic; anything but zero is a defect of ours.
     pub panics: IntCounter,
     /// `zengate_return_refused_total`: return addresses that were not ours to send anybody to.
@@ -174,6 +176,11 @@ impl Metrics {
                 "reason",
             ),
             admin_requests: counters("zengate_admin_requests_total", "Requests on the private listener", "outcome"),
+            background_restarts: counters(
+                "zengate_background_restarts_total",
+                "Background tasks that ended unasked and were started again",
+                "task",
+            ),
             panics: counter("zengate_panics_total", "Requests that ended in a panic"),
             return_refused: counter("zengate_return_refused_total", "Return addresses that were refused"),
             log_lines_left_out: counter(

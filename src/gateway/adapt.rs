@@ -1,6 +1,6 @@
 //! The framework's words for a request, turned into ours; and what has no honest translation, refused.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::{HeaderMap, Method, Version, header};
 use pingora::http::RequestHeader;
@@ -88,14 +88,15 @@ pub(super) fn host_name(authority: &str) -> Option<String> {
         Some(rest) => {
             let (address, port) = rest.split_once(']')?;
             address.parse::<Ipv6Addr>().ok()?;
-            (authority.get(..address.len() + 2)?, port.strip_prefix(':').or_else(|| port.is_empty().then_some(""))?)
+            let port = if port.is_empty() { None } else { Some(port.strip_prefix(':')?) };
+            (authority.get(..address.len() + 2)?, port)
         }
         None => match authority.split_once(':') {
-            Some((host, port)) => (host, port),
-            None => (authority, ""),
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
         },
     };
-    let port_is_fine = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port_is_fine = port.is_none_or(|port| port_number(port).is_some());
     let host = host.strip_suffix('.').unwrap_or(host);
     let name = |before: u8, byte: u8| match byte {
         b'.' => (before != b'.').then_some(byte),
@@ -104,6 +105,36 @@ pub(super) fn host_name(authority: &str) -> Option<String> {
     };
     let is_name = || !host.is_empty() && host.len() <= 253 && host.bytes().try_fold(0, name).is_some();
     (port_is_fine && (host.starts_with('[') || is_name())).then(|| host.to_ascii_lowercase())
+}
+
+/// A port as everybody reads it: decimal digits without a leading zero, 1 to 65,535.
+fn port_number(text: &str) -> Option<u16> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| plain)
+}
+
+/// An address as proxies write it into `X-Forwarded-For`: plain, or with a port, then in brackets if it is of IPv6.
+fn forwarded_address(hop: &str) -> Option<IpAddr> {
+    let address = match hop.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) => {
+            let port = rest.strip_prefix(':');
+            let plain = rest.is_empty() || port.is_some_and(|port| port_number(port).is_some());
+            return address
+                .parse::<Ipv6Addr>()
+                .ok()
+                .filter(|_| plain)
+                .map(|address| IpAddr::V6(address).to_canonical());
+        }
+        None => match hop.split_once(':') {
+            // Only an address of IPv4 has one colon, before its port.
+            Some((address, port)) if !port.contains(':') => {
+                port_number(port)?;
+                address.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+            }
+            _ => hop.parse::<IpAddr>().ok(),
+        },
+    };
+    address.map(|address| address.to_canonical())
 }
 
 /// `GET http://host/path`: the path of that very host. Any other form that is not a path is refused (H16, H17).
@@ -174,8 +205,9 @@ impl TrustedProxies {
         for value in values.into_iter().rev() {
             let Ok(value) = value.to_str() else { break };
             for hop in value.rsplit(',') {
-                let Ok(hop) = hop.trim().parse::<IpAddr>() else { return (client, true) };
-                client = hop.to_canonical();
+                // Whatever is no address (`unknown`, a made-up name) ends what is known: the proxy before it is the client.
+                let Some(hop) = forwarded_address(hop.trim()) else { return (client, true) };
+                client = hop;
                 if !self.contains(client) {
                     return (client, true);
                 }
@@ -198,12 +230,40 @@ mod tests {
             ("127.0.0.1:4180", "127.0.0.1"),
             ("[::1]:80", "[::1]"),
             ("[::1]", "[::1]"),
+            ("a:1", "a"),
+            ("a:65535", "a"),
         ] {
             assert_eq!(host_name(authority).as_deref(), Some(host), "{authority}");
         }
-        for authority in
-            ["", ":80", "a@b", "a b", "a/b", "a:80x", "a:123456", "[::1", "[x]", "ä.test", "a..b", "a,b", "[::1]x"]
-        {
+        for authority in [
+            "",
+            ":80",
+            "a@b",
+            "a b",
+            "a/b",
+            "a:80x",
+            "a:123456",
+            "[::1",
+            "[x]",
+            "ä.test",
+            "a..b",
+            "a,b",
+            "[::1]x",
+            "a:",
+            "a:65536",
+            "a:99999",
+            "a:0",
+            "a:080",
+            "a:+80",
+            "a:-1",
+            "a:80:80",
+            "a:8e1",
+            "[::1]:",
+            "[::1]:65536",
+            "[::1]:080",
+            "a:٨",
+            "a: 80",
+        ] {
             assert_eq!(host_name(authority), None, "{authority}");
         }
     }
@@ -229,6 +289,43 @@ mod tests {
         assert_eq!(trusted.client(peer, &headers), ("203.0.113.9".parse().unwrap(), true));
         let stranger: IpAddr = "192.0.2.1".parse().unwrap();
         assert_eq!(trusted.client(stranger, &headers), (stranger, false));
+    }
+
+    #[test]
+    fn an_address_with_a_port_is_the_address() {
+        // attacks, class H: some proxies write the client's port too; everybody would else be one client
+        let trusted = TrustedProxies::new(vec![Network::parse("10.0.0.0/8").unwrap()]);
+        let client = |said: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", said.parse().unwrap());
+            trusted.client("10.0.0.1".parse().unwrap(), &headers).0.to_string()
+        };
+        for (said, known) in [
+            ("203.0.113.9:51234", "203.0.113.9"),
+            ("203.0.113.9:51234, 10.1.2.3:80", "203.0.113.9"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[::ffff:203.0.113.9]:1", "203.0.113.9"),
+            ("198.51.100.1, 203.0.113.9:1, [::ffff:10.0.0.9]:5", "203.0.113.9"),
+            // What is none says nothing: the last proxy that is known to us is the client.
+            ("unknown", "10.0.0.1"),
+            ("203.0.113.9, unknown", "10.0.0.1"),
+            ("203.0.113.9, _hidden, 10.1.2.3", "10.1.2.3"),
+            ("203.0.113.9:", "10.0.0.1"),
+            ("203.0.113.9:65536", "10.0.0.1"),
+            ("203.0.113.9:080", "10.0.0.1"),
+            ("203.0.113.9:x", "10.0.0.1"),
+            ("203.0.113.9:1:2", "10.0.0.1"),
+            ("[203.0.113.9]:1", "10.0.0.1"),
+            ("[2001:db8::7", "10.0.0.1"),
+            ("[2001:db8::7]443", "10.0.0.1"),
+            ("0203.0.113.9", "10.0.0.1"),
+            ("3405803785", "10.0.0.1"),
+            ("", "10.0.0.1"),
+        ] {
+            assert_eq!(client(said), known, "{said:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,9 @@ use memchr::memchr;
 /// Most hexadecimal digits of a size: all that fits into 64 bits.
 const MOST_DIGITS: u8 = 16;
 
+/// A size with one more digit stays below 2^63, beyond which some see a negative number.
+const MOST_SIZE: u64 = 1 << 59;
+
 /// Reads a chunked body as it arrives. Keeps nothing of it.
 #[derive(Debug, Default)]
 pub(super) struct ChunkScanner {
@@ -88,7 +91,7 @@ impl ChunkScanner {
 
 fn step(state: State, byte: u8) -> State {
     match (state, byte) {
-        (State::Size { digits, size }, _) if byte.is_ascii_hexdigit() && digits < MOST_DIGITS => {
+        (State::Size { digits, size }, _) if byte.is_ascii_hexdigit() && digits < MOST_DIGITS && size < MOST_SIZE => {
             let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
             State::Size { digits: digits + 1, size: size << 4 | digit }
         }
@@ -162,6 +165,11 @@ mod tests {
             "+5\r\nhello",
             "-5\r\nhello",
             "10000000000000005\r\n",
+            "8000000000000000\r\n",
+            "ffffffffffffffff\r\n",
+            "00000000000000000\r\n",
+            "1e1x\r\n",
+            "5_0\r\n",
             "5\nhello\n0\n\n",
             "5\r\nhelloX\r\n",
             "5\r\nhello\n0\r\n\r\n",

@@ -15,7 +15,7 @@ pub enum HeadFault {
     BadRequestLine,
     /// A chunked body is not one by the letter (RFC 9112, 7.1).
     BadChunk,
-    /// `Content-Length` is doubled, a list, signed, or not a number (RFC 9110, 8.6).
+    /// `Content-Length` is doubled, a list, signed, with leading zeros, or not a number below 2^63 (RFC 9110, 8.6).
     BadContentLength,
     /// `Transfer-Encoding` is anything but one plain `chunked`, or comes with `Content-Length` or HTTP/1.0.
     BadTransferEncoding,
@@ -76,6 +76,14 @@ pub struct HeadScanner {
 
 /// Longest header line whose content matters to us; of longer ones only the beginning is kept.
 const KEPT_LINE: usize = 64;
+
+/// A length as everybody reads it: decimal digits, no sign, no leading zero (some read those as octal), and below 2^63
+/// (beyond it some see a negative number). `None` for anything else.
+pub(super) fn content_length(text: &[u8]) -> Option<u64> {
+    let plain = !text.is_empty() && text.iter().all(u8::is_ascii_digit) && (text.len() == 1 || !text.starts_with(b"0"));
+    let number = std::str::from_utf8(text).ok().filter(|_| plain)?.parse::<u64>().ok()?;
+    i64::try_from(number).is_ok().then_some(number)
+}
 
 impl HeadScanner {
     /// A scanner at the beginning of a request.
@@ -257,8 +265,7 @@ impl HeadScanner {
         let value = || value.get(1..).unwrap_or_default().trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             self.content_lengths += 1;
-            let value = value();
-            if cut || value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+            if cut || content_length(value()).is_none() {
                 self.fail_at_end(HeadFault::BadContentLength);
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -354,7 +361,37 @@ mod tests {
             assert_eq!(with(&format!("Transfer-Encoding: {value}")), Some(BadTransferEncoding), "{value:?}");
         }
         assert_eq!(with("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), Some(BadTransferEncoding));
-        for value in ["-1", "0x5", "5 5", "", "18446744073709551621", "+5", "5,5", "5, 5"] {
+        assert_eq!((with("Content-Length: 0"), with("Content-Length: 9223372036854775807")), (None, None));
+        for value in [
+            "-1",
+            "0x5",
+            "5 5",
+            "",
+            "18446744073709551621",
+            "+5",
+            "5,5",
+            "5, 5",
+            "05",
+            "00",
+            "0000000000000000005",
+            "-0",
+            "+0",
+            "9223372036854775808",
+            "18446744073709551615",
+            "18446744073709551616",
+            "5.0",
+            "5e0",
+            "5E1",
+            "1_0",
+            "\u{661}",
+            "٥",
+            "0b1",
+            "0o5",
+            "5L",
+            "\"5\"",
+            "5;",
+            "5\t5",
+        ] {
             assert_eq!(with(&format!("Content-Length: {value}")), Some(BadContentLength), "{value:?}");
         }
         assert_eq!(with("Content-Length: 5\r\nContent-Length: 5"), Some(BadContentLength));

@@ -22,6 +22,29 @@ fn ends_here(name: &HeaderName) -> bool {
         || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
+/// Whether a name is one of those that frame a message, or end at each hop, in the spelling of a lenient server: with
+/// something else in the place of a hyphen. To that server it is the very field, beside the one that was judged.
+fn resembles_framing(name: &str) -> bool {
+    let real = match name.len() {
+        10 => "keep-alive",
+        14 => "content-length",
+        16 => "proxy-connection",
+        17 => "transfer-encoding",
+        19 => "proxy-authorization",
+        _ => return false,
+    };
+    let folds = |(theirs, ours): (u8, u8)| theirs == ours || (ours == b'-' && !theirs.is_ascii_alphanumeric());
+    name != real && name.bytes().zip(real.bytes()).all(folds)
+}
+
+/// Whether the one thing that is expected is `100-continue`. Any other expectation would be ours to meet or to refuse
+/// (RFC 9110, 10.1.1); nobody uses one, so it is not passed on.
+fn expects_continue_only(headers: &HeaderMap) -> bool {
+    let mut all = headers.get_all(header::EXPECT).iter();
+    let first = all.next();
+    first.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) && all.next().is_none()
+}
+
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -112,7 +135,11 @@ impl<'a> HeaderRules<'a> {
             if self.reserved.covers(name) {
                 identity += 1;
                 doomed.push(name.clone());
-            } else if Forwarding::covers(name) || ends_here(name) {
+            } else if Forwarding::covers(name)
+                || ends_here(name)
+                || resembles_framing(name.as_str())
+                || (*name == header::EXPECT && !expects_continue_only(headers))
+            {
                 doomed.push(name.clone());
             }
         }
@@ -181,8 +208,14 @@ impl<'a> HeaderRules<'a> {
     }
 
     /// Takes from an upstream's answer every cookie that would be one of ours: an app must not be able to sign anybody
-    /// in or out, or to fix the session of a later visitor.
+    /// in or out, or to fix the session of a later visitor. And every header that says who somebody is, which a proxy
+    /// before us could take for our word about this request, and what only looks as if it framed the answer.
     pub(super) fn clean_response(&self, response: &mut ResponseHeader, metrics: &Metrics) -> pingora::Result<()> {
+        let names = response.headers.keys();
+        let doomed = names.filter(|name| self.reserved.covers(name) || resembles_framing(name.as_str()));
+        for name in doomed.cloned().collect::<Vec<_>>() {
+            response.remove_header(&name);
+        }
         let cookies = response.headers.get_all(header::SET_COOKIE);
         if !cookies.iter().any(|value| sanitize_upstream_set_cookie(value, self.cookies)) {
             return Ok(());

@@ -17,10 +17,11 @@ use tracing::info;
 
 use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
+use super::body_rate::BodyPace;
 use super::context::{Context, Peer, RequestId};
 use super::headers::{HeaderRules, forget_spelling};
 use super::peer::{WEBSOCKET_IDLE, peer_of};
-use super::{GatewaySettings, guarded_stream, reply};
+use super::{GatewaySettings, answer_framing, guarded_stream, reply};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
@@ -203,6 +204,9 @@ impl ProxyHttp for Gateway {
     /// No permit, no upstream.
     async fn upstream_peer(&self, session: &mut Session, context: &mut Box<Context>) -> Result<Box<HttpPeer>> {
         let no_permit = || Error::explain(ErrorType::InternalError, "a request without a permit asked for an upstream");
+        // Another try sends the body from its beginning, through the same count.
+        context.body = 0;
+        context.body_pace = BodyPace::default();
         let route = context.permit.as_ref().map(Permit::route).ok_or_else(no_permit)?;
         Ok(peer_of(route.upstream(), route.websocket && session.is_upgrade_req()))
     }
@@ -275,7 +279,8 @@ impl ProxyHttp for Gateway {
             error.as_up();
             return Err(error);
         }
-        HeaderRules::of(&context.snapshot).clean_response(response, &self.metrics)
+        HeaderRules::of(&context.snapshot).clean_response(response, &self.metrics)?;
+        answer_framing::settle(response)
     }
 
     fn suppress_error_log(&self, _session: &Session, _context: &Box<Context>, _error: &Error) -> bool {

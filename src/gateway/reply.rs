@@ -27,6 +27,9 @@ async fn write_now(session: &mut Session, reply: Reply) -> pingora::Result<()> {
     header.insert_header(header::CONTENT_LENGTH, reply.body.len())?;
     if reply.close {
         session.set_keepalive(None);
+    } else if session.get_header(header::EXPECT).is_some() {
+        // The client withholds its body until it is asked for; nothing would come, and what comes later is no request.
+        session.set_keepalive(None);
     } else if small_body_waits(session) {
         session.set_total_drain_timeout(Some(Duration::from_secs(1)));
         if session.drain_request_body().await.is_err() {

@@ -4,6 +4,7 @@ mod cookies;
 mod framing;
 mod headers;
 mod limits;
+mod look_alikes;
 mod paths;
 mod upstream_faults;
 mod websocket;

@@ -87,6 +87,7 @@ impl Form for HumanDuration {
 
 impl Form for HumanSize {
     const NAME: &'static str = "size";
+    const OR_NUMBER: bool = true;
     const WHAT: &'static str = "a size such as `64KiB` or `10MB`";
 
     fn parse(text: &str) -> Result<Self, String> {

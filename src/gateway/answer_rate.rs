@@ -1,7 +1,8 @@
 //! How slowly a client may read its answer: what it has asked for and does not take lies in our memory, and one byte now
 //! and then would keep it there for as long as the client likes.
 
-use std::io;
+mod rate;
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,18 +11,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connections::ConnectionSlot;
 use super::large_answers::Seat;
+pub use rate::AnswerRate;
+pub(super) use rate::TooSlow;
 
 /// A piece of an answer from which on more of the kind are expected to be read ahead.
 const LARGE_PIECE: usize = 16 * 1024;
-
-/// The slowest reader that is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AnswerRate {
-    /// Bytes a second, on average over a window. 0 for no limit. Default 1 KiB.
-    pub bytes_per_second: u64,
-    /// The window. Default 30 s.
-    pub window: Duration,
-}
 
 /// What a client took while we waited for it to take more.
 ///
@@ -40,36 +34,6 @@ pub(super) struct AnswerPace {
     timer: Option<Pin<Box<Sleep>>>,
     /// The place among the answers that may fill memory, once this is one.
     seat: Option<Seat>,
-}
-
-/// Why a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TooSlow {
-    /// Below the rate.
-    Rate,
-    /// Others wait too, more than there is memory for.
-    Crowded,
-}
-
-impl TooSlow {
-    /// Word for metrics and the log.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Rate => "answer_rate",
-            Self::Crowded => "crowded",
-        }
-    }
-}
-
-impl From<TooSlow> for io::Error {
-    fn from(why: TooSlow) -> Self {
-        match why {
-            TooSlow::Rate => Self::new(io::ErrorKind::TimedOut, "the client reads its answer too slowly"),
-            TooSlow::Crowded => {
-                Self::new(io::ErrorKind::ConnectionAborted, "more large answers than there is memory for")
-            }
-        }
-    }
 }
 
 impl AnswerPace {

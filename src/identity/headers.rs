@@ -8,6 +8,7 @@
 //! not proof of a mailbox; they may change and may be given to somebody else. No preset uses one as the user's name.
 
 mod plan;
+mod presets;
 mod render;
 mod reserved;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
 use super::json;
-use super::jwt::Algorithm;
+use super::jwt::{Algorithm, Kind};
 
 /// Most keys a set may have.
 pub const MAX_KEYS: usize = 100;
@@ -51,15 +51,6 @@ struct Key {
     decoding: DecodingKey,
     /// The public numbers, to tell whether two entries are the same key.
     material: Vec<u8>,
-}
-
-/// What a key can verify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Ed25519,
-    P256,
-    P384,
-    Rsa,
 }
 
 /// Why an entry is not among the keys.
@@ -147,7 +138,7 @@ impl Key {
         };
         let kid = match entry.get("kid") {
             None | Some(Value::Null) => None,
-            Some(Value::String(kid)) if super::jwt::is_kid(kid) => Some(kid.clone()),
+            Some(Value::String(kid)) if is_kid(kid) => Some(kid.clone()),
             Some(_) => return Err(Dropped::Skipped),
         };
         let (kind, decoding, material) = public_key(kty, entry)?;
@@ -224,6 +215,11 @@ fn number(entry: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Dropped> {
     let zeros = digits.iter().take_while(|digit| **digit == 0).count();
     digits.drain(..zeros);
     Ok(digits)
+}
+
+/// Whether `kid` is a key id at all: 1 to 256 bytes without control characters. It is only ever compared.
+pub(super) fn is_kid(kid: &str) -> bool {
+    !kid.is_empty() && kid.len() <= 256 && !kid.chars().any(char::is_control)
 }
 
 #[cfg(test)]

@@ -3,105 +3,23 @@
 //! Of a header only `alg`, `kid`, `typ`, `crit` and `cty` are read. Keys or addresses of keys inside it (`jwk`,
 //! `jku`, `x5c`, `x5u`) are never looked at: a token that brings its own key proves nothing (C16, RFC 8725, 3.10).
 
+mod algorithm;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto;
-use jsonwebtoken::jwk::ThumbprintHash;
 use serde_json::{Map, Value};
 
 use super::json;
-use super::jwks::{KeySet, Kind};
+use super::jwks::{KeySet, is_kid};
 use crate::secret::SecretString;
+pub use algorithm::Algorithm;
+pub(super) use algorithm::Kind;
 
 /// Longest token that is looked at, in bytes. Room for a dozen port tokens of former carriers (dossier 14).
 pub const MAX_BYTES: usize = 64 * 1024;
 /// Most keys that are tried for one token, so that a large key set cannot make one token expensive (C19).
 const MAX_TRIES: usize = 8;
-
-/// Signature algorithms that can be allowed. There is no word here for `none` or for the HMAC family, so no
-/// configuration and no token can ask for them: with HMAC whoever reads the public key could sign (RFC 8725, 2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of RFC 7518, 3.1 and RFC 8037, 3.1")]
-pub enum Algorithm {
-    EdDsa,
-    Es256,
-    Es384,
-    Ps256,
-    Ps384,
-    Ps512,
-    Rs256,
-    Rs384,
-    Rs512,
-}
-
-impl Algorithm {
-    /// Reads a name, case-sensitively (RFC 7515, 4.1.1); `None` for what can never be allowed.
-    pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "EdDSA" => Self::EdDsa,
-            "ES256" => Self::Es256,
-            "ES384" => Self::Es384,
-            "PS256" => Self::Ps256,
-            "PS384" => Self::Ps384,
-            "PS512" => Self::Ps512,
-            "RS256" => Self::Rs256,
-            "RS384" => Self::Rs384,
-            "RS512" => Self::Rs512,
-            _ => return None,
-        })
-    }
-
-    /// The name that [`Algorithm::parse`] reads.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-        }
-    }
-
-    /// The kind of key it needs. A curve belongs to exactly one algorithm (RFC 7518, 3.4).
-    pub(super) fn kind(self) -> Kind {
-        match self {
-            Self::EdDsa => Kind::Ed25519,
-            Self::Es256 => Kind::P256,
-            Self::Es384 => Kind::P384,
-            Self::Ps256 | Self::Ps384 | Self::Ps512 | Self::Rs256 | Self::Rs384 | Self::Rs512 => Kind::Rsa,
-        }
-    }
-
-    /// The left half of the hash of `text`, base64url: `at_hash` and `c_hash` (Core 3.1.3.6). The hash is that of the
-    /// algorithm, and SHA-512 for Ed25519. `None` only if the crypto library refuses to hash.
-    pub(super) fn left_half_hash(self, text: &str) -> Option<String> {
-        let hash = match self {
-            Self::Es256 | Self::Ps256 | Self::Rs256 => ThumbprintHash::SHA256,
-            Self::Es384 | Self::Ps384 | Self::Rs384 => ThumbprintHash::SHA384,
-            Self::EdDsa | Self::Ps512 | Self::Rs512 => ThumbprintHash::SHA512,
-        };
-        let digest = (crypto::aws_lc::DEFAULT_PROVIDER.key_utils.compute_digest)(text.as_bytes(), hash).ok()?;
-        Some(URL_SAFE_NO_PAD.encode(digest.get(..digest.len() / 2)?))
-    }
-
-    fn library(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::Es384 => jsonwebtoken::Algorithm::ES384,
-            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
-            Self::Ps384 => jsonwebtoken::Algorithm::PS384,
-            Self::Ps512 => jsonwebtoken::Algorithm::PS512,
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
-            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
-        }
-    }
-}
 
 /// Why a token is not what it should be. No variant carries text from the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -251,11 +169,6 @@ impl SignedClaims {
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
-}
-
-/// Whether `kid` is a key id at all: 1 to 256 bytes without control characters. It is only ever compared.
-pub(super) fn is_kid(kid: &str) -> bool {
-    !kid.is_empty() && kid.len() <= 256 && !kid.chars().any(char::is_control)
 }
 
 fn split(text: &str) -> Result<(&str, &str, &str), JwtError> {

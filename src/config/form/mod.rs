@@ -4,6 +4,7 @@
 //! reports what is wrong with its place; after that, reading the same text into its type cannot fail.
 
 pub(crate) mod address;
+mod registry;
 pub(crate) mod words;
 
 use std::borrow::Cow;
@@ -13,7 +14,9 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
-use super::human::{HumanDuration, HumanSize};
+#[cfg(test)]
+pub(crate) use registry::FORMS;
+pub(crate) use registry::find;
 
 /// A type that is written as one text.
 pub(crate) trait Form: Sized {
@@ -23,6 +26,8 @@ pub(crate) trait Form: Sized {
     const WHAT: &'static str;
     /// The only words there are, for editors; empty when there are too many.
     const CHOICES: &'static [&'static str] = &[];
+    /// Whether a bare number means something: a size in bytes.
+    const OR_NUMBER: bool = false;
 
     /// Reads the text. An error follows the quoted text: `"30" has no unit; …`.
     fn parse(text: &str) -> Result<Self, String>;
@@ -69,59 +74,11 @@ impl<T: Form> JsonSchema for Written<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // A size may also be a bare number of bytes.
-        let kind = if T::NAME == HumanSize::NAME { serde_json::json!(["string", "integer"]) } else { "string".into() };
+        let kind = if T::OR_NUMBER { serde_json::json!(["string", "integer"]) } else { "string".into() };
         let mut schema = json_schema!({ "type": kind, "format": T::NAME });
         if !T::CHOICES.is_empty() {
             schema.insert("enum".to_owned(), T::CHOICES.into());
         }
         schema
     }
-}
-
-/// What a form says about a text: its quantity, if it has one, or why the text is refused.
-pub(crate) type Verdict = Result<Option<u64>, String>;
-
-/// One row of the table of forms.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) what: &'static str,
-    pub(crate) judge: fn(&str) -> Verdict,
-}
-
-const fn row<T: Form>() -> Row {
-    Row { name: T::NAME, what: T::WHAT, judge: |text| T::parse(text).map(|value| value.quantity()) }
-}
-
-/// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 24] = [
-    row::<HumanDuration>(),
-    row::<HumanSize>(),
-    row::<address::AdminAddress>(),
-    row::<address::AllowedHost>(),
-    row::<address::IssuerName>(),
-    row::<address::Listen>(),
-    row::<address::Origin>(),
-    row::<address::ProviderUrl>(),
-    row::<address::RouteHost>(),
-    row::<address::TrustedNetwork>(),
-    row::<address::UpstreamUrl>(),
-    row::<words::Acr>(),
-    row::<words::Algorithm>(),
-    row::<words::Audience>(),
-    row::<words::ClaimName>(),
-    row::<words::ClientId>(),
-    row::<words::EmailDomain>(),
-    row::<words::FilePath>(),
-    row::<words::HeaderWord>(),
-    row::<words::Label>(),
-    row::<words::OwnPrefix>(),
-    row::<words::RoutePath>(),
-    row::<words::Scope>(),
-    row::<words::StorePrefix>(),
-];
-
-/// Finds a form by the `format` of the schema.
-pub(crate) fn find(name: &str) -> Option<&'static Row> {
-    FORMS.iter().find(|row| row.name == name)
 }

@@ -7,10 +7,9 @@ use http::HeaderName;
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use super::render::{HeaderSet, Source};
-use super::reserved::{Forwarding, fold, is_preset};
-use super::{Encoding, HeaderRule, IdentityHeaderSettings, Preset};
-use crate::identity::Identity;
+use super::reserved::{Forwarding, Reserved, fold, is_preset};
+use super::{Encoding, HeaderRule, IdentityHeaderSettings};
+use crate::oidc::claims::is_single;
 
 /// Why a mapping cannot be used. Names are those of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -105,6 +104,38 @@ const FORBIDDEN: &[&str] = &[
     "x_requested_with",
 ];
 
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    Acr,
+    Amr,
+    AuthTime,
+    /// A claim that may be a list: one text is written as a list of one.
+    Claim(String),
+    Issuer,
+    Mccmnc,
+    Subject,
+    /// A claim that is one text by definition.
+    Text(String),
+}
+
+impl Source {
+    /// The names of the verified parts are never looked up among the claims: a userinfo answer with an `acr` or a
+    /// `sub` of its own must not be able to speak for the ID token.
+    pub(super) fn of(claim: &str) -> Self {
+        match claim {
+            "acr" => Self::Acr,
+            "amr" => Self::Amr,
+            "auth_time" => Self::AuthTime,
+            "iss" => Self::Issuer,
+            "mccmnc" => Self::Mccmnc,
+            "sub" => Self::Subject,
+            single if is_single(single) => Self::Text(single.to_owned()),
+            other => Self::Claim(other.to_owned()),
+        }
+    }
+}
+
 /// One header that will be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rule {
@@ -168,14 +199,17 @@ impl HeaderPlan {
         Ok(Self { names: names.into(), rules })
     }
 
-    /// Writes the values for one identity. Done once per session; a request only clones the result.
-    pub fn render(&self, identity: &Identity) -> HeaderSet {
-        HeaderSet::render(self, identity)
-    }
-
     /// The names this plan may write, whether an identity has values for them or not.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
         self.names.iter()
+    }
+}
+
+impl Reserved {
+    /// Collects the names of all plans beside those that are always reserved: all presets, configured or not, and the
+    /// well-known names of others. Built from *all* routes: an app may stand behind two of them.
+    pub fn build<'a>(plans: impl Iterator<Item = &'a HeaderPlan>) -> Self {
+        Self::beside_presets(plans.flat_map(HeaderPlan::names))
     }
 }
 
@@ -202,49 +236,4 @@ fn lasting(name: &HeaderName) -> HeaderName {
     let text = known.unwrap_or_else(|| Box::leak(name.as_str().into()));
     names.insert(text);
     HeaderName::from_static(text)
-}
-
-impl Preset {
-    /// Every preset there is.
-    pub(super) const ALL: [Self; 4] = [Self::Zenkey, Self::XAuthRequest, Self::XForwarded, Self::RemoteUser];
-
-    /// Header names and the claims they carry. User is always the subject: an e-mail address can change hands.
-    pub(super) fn headers(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Zenkey => &[
-                ("x-zenkey-sub", "sub"),
-                ("x-zenkey-issuer", "iss"),
-                ("x-zenkey-mccmnc", "mccmnc"),
-                ("x-zenkey-acr", "acr"),
-                ("x-zenkey-amr", "amr"),
-                ("x-zenkey-auth-time", "auth_time"),
-                ("x-zenkey-name", "name"),
-                ("x-zenkey-given-name", "given_name"),
-                ("x-zenkey-family-name", "family_name"),
-                ("x-zenkey-email", "email"),
-                ("x-zenkey-phone", "phone_number"),
-                ("x-zenkey-postal-code", "postal_code"),
-                ("x-zenkey-birthdate", "birthdate"),
-                ("x-zenkey-address", "address"),
-            ],
-            Self::XAuthRequest => &[
-                ("x-auth-request-user", "sub"),
-                ("x-auth-request-email", "email"),
-                ("x-auth-request-groups", "groups"),
-                ("x-auth-request-preferred-username", "preferred_username"),
-            ],
-            Self::XForwarded => &[
-                ("x-forwarded-user", "sub"),
-                ("x-forwarded-email", "email"),
-                ("x-forwarded-groups", "groups"),
-                ("x-forwarded-preferred-username", "preferred_username"),
-            ],
-            Self::RemoteUser => &[
-                ("remote-user", "sub"),
-                ("remote-email", "email"),
-                ("remote-name", "name"),
-                ("remote-groups", "groups"),
-            ],
-        }
-    }
 }

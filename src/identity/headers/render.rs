@@ -14,31 +14,15 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::Encoding;
-use super::plan::HeaderPlan;
+use super::plan::{HeaderPlan, Source};
 use crate::identity::packed::{Head, Reader, put_length};
 use crate::identity::{ClaimRef, Identity, Texts};
-use crate::oidc::claims::is_single;
 
 /// Longest value in bytes, as written (C30).
 pub const MAX_VALUE: usize = 4 * 1024;
 
 /// Longest set in bytes as it stands on the wire: names, values, `: ` and line ends (R11).
 pub const MAX_SET: usize = 8 * 1024;
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    Acr,
-    Amr,
-    AuthTime,
-    /// A claim that may be a list: one text is written as a list of one.
-    Claim(String),
-    Issuer,
-    Mccmnc,
-    Subject,
-    /// A claim that is one text by definition.
-    Text(String),
-}
 
 /// A value before it is encoded.
 enum Found<'a> {
@@ -50,21 +34,6 @@ enum Found<'a> {
 }
 
 impl Source {
-    /// The names of the verified parts are never looked up among the claims: a userinfo answer with an `acr` or a
-    /// `sub` of its own must not be able to speak for the ID token.
-    pub(super) fn of(claim: &str) -> Self {
-        match claim {
-            "acr" => Self::Acr,
-            "amr" => Self::Amr,
-            "auth_time" => Self::AuthTime,
-            "iss" => Self::Issuer,
-            "mccmnc" => Self::Mccmnc,
-            "sub" => Self::Subject,
-            single if is_single(single) => Self::Text(single.to_owned()),
-            other => Self::Claim(other.to_owned()),
-        }
-    }
-
     fn find<'a>(&self, identity: &Head<'a>) -> Option<Found<'a>> {
         let text = |text: &'a str| Found::Text(Cow::Borrowed(text));
         match self {
@@ -198,6 +167,13 @@ fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>) {
     written.extend(u16::try_from(entries.len()).unwrap_or(0).to_le_bytes());
     written.extend(omitted.to_le_bytes());
     written.extend(first.to_le_bytes());
+}
+
+impl HeaderPlan {
+    /// Writes the values for one identity. Done once per session; a request only clones the result.
+    pub fn render(&self, identity: &Identity) -> HeaderSet {
+        HeaderSet::render(self, identity)
+    }
 }
 
 impl HeaderSet {

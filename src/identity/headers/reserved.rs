@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use http::HeaderName;
 
-use super::{HeaderPlan, Preset};
+use super::Preset;
 
 /// Identity headers that are ours whether configured or not, and those by which other gateways speak to apps: an app
 /// that was once behind one of them may still believe them.
@@ -168,12 +168,10 @@ impl Names {
 pub struct Reserved(Names);
 
 impl Reserved {
-    /// Collects the names of all plans beside those that are always reserved: all presets, configured or not, and the
-    /// well-known names of others. Built from *all* routes: an app may stand behind two of them.
-    pub fn build<'a>(plans: impl Iterator<Item = &'a HeaderPlan>) -> Self {
+    /// `configured`: the names that plans write, beside those that are always reserved.
+    pub(super) fn beside_presets<'a>(configured: impl Iterator<Item = &'a HeaderName>) -> Self {
         let presets = Preset::ALL.iter().flat_map(|preset| preset.headers()).map(|(name, _)| *name);
-        let configured = plans.flat_map(HeaderPlan::names).map(HeaderName::as_str);
-        Self(Names::build(IDENTITY.iter().copied().chain(presets).chain(configured)))
+        Self(Names::build(IDENTITY.iter().copied().chain(presets).chain(configured.map(HeaderName::as_str))))
     }
 
     /// Whether a header of a client (or a trailer, or one an upstream nominates) must not pass as it is. No

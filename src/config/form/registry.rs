@@ -1,0 +1,51 @@
+//! Every form by its name.
+
+use super::{Form, address, words};
+use crate::config::human::{HumanDuration, HumanSize};
+
+/// What a form says about a text: its quantity, if it has one, or why the text is refused.
+pub(crate) type Verdict = Result<Option<u64>, String>;
+
+/// One row of the table of forms.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) judge: fn(&str) -> Verdict,
+}
+
+const fn row<T: Form>() -> Row {
+    Row { name: T::NAME, what: T::WHAT, judge: |text| T::parse(text).map(|value| value.quantity()) }
+}
+
+/// Every form there is. A test holds it equal to the formats that the schema names.
+pub(crate) const FORMS: [Row; 24] = [
+    row::<HumanDuration>(),
+    row::<HumanSize>(),
+    row::<address::AdminAddress>(),
+    row::<address::AllowedHost>(),
+    row::<address::IssuerName>(),
+    row::<address::Listen>(),
+    row::<address::Origin>(),
+    row::<address::ProviderUrl>(),
+    row::<address::RouteHost>(),
+    row::<address::TrustedNetwork>(),
+    row::<address::UpstreamUrl>(),
+    row::<words::Acr>(),
+    row::<words::Algorithm>(),
+    row::<words::Audience>(),
+    row::<words::ClaimName>(),
+    row::<words::ClientId>(),
+    row::<words::EmailDomain>(),
+    row::<words::FilePath>(),
+    row::<words::HeaderWord>(),
+    row::<words::Label>(),
+    row::<words::OwnPrefix>(),
+    row::<words::RoutePath>(),
+    row::<words::Scope>(),
+    row::<words::StorePrefix>(),
+];
+
+/// Finds a form by the `format` of the schema.
+pub(crate) fn find(name: &str) -> Option<&'static Row> {
+    FORMS.iter().find(|row| row.name == name)
+}

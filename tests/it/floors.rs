@@ -1,42 +1,35 @@
-//! The floors of the house (docs/ARCHITECTURE.md), read from the `use` lines: a room looks down, never up, and every
-//! heavy crate has one home.
+//! The floors of the house (docs/ARCHITECTURE.md), read from the code: a room looks down, never up, files use each other
+//! in no circle, and every heavy crate has one home.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rooms and their floors. A room may use rooms of lower floors, and itself.
+mod arrows;
+
+use arrows::Crate;
+
+/// Rooms and their floors, as docs/ARCHITECTURE.md draws them. A room may use rooms of lower floors, and itself; there is
+/// no exception.
 const FLOORS: &[(&str, u8)] = &[
     ("secret", 0),
     ("telemetry", 1),
     ("ground", 1),
-    ("route", 2),
-    ("web", 2),
-    ("oidc", 3),
-    ("provider", 4),
-    ("identity", 4),
-    ("zenkey", 4),
+    ("oidc", 2),
+    ("identity", 3),
+    ("zenkey", 3),
     ("policy", 4),
-    ("session", 5),
-    ("upstream", 5),
-    ("snapshot", 6),
-    ("auth", 7),
-    ("gateway", 8),
-    ("config", 9),
-    ("app", 10),
-    ("cli", 11),
-];
-
-/// Ways between rooms that the plan allows beside the floors: each with its reason.
-const ALLOWED: &[(&str, &str)] = &[
-    // A route's settings name what it demands and what it tells its upstream; the rooms that do so stay above.
-    ("route", "policy"),
-    ("route", "identity"),
-    // Userinfo and discovery answers are ZenKey's, the ways to them are the provider's; a demand is made of an identity.
-    ("provider", "zenkey"),
-    ("provider", "identity"),
-    ("policy", "identity"),
-    // A view of a request holds its normal target.
-    ("web", "route"),
+    ("provider", 4),
+    ("session", 4),
+    ("route", 5),
+    ("web", 6),
+    ("upstream", 6),
+    ("snapshot", 7),
+    ("auth", 8),
+    ("gateway", 9),
+    ("config", 10),
+    ("app", 11),
+    ("cli", 12),
+    ("main", 12),
 ];
 
 /// Crates with one home, and the paths that are it.
@@ -69,14 +62,7 @@ fn sources() -> Vec<(String, String)> {
     walk(&root.join("src"), &mut paths);
     let name = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
     let rust = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    rust.map(|path| (name(path), code_of(&fs::read_to_string(path).unwrap()))).collect()
-}
-
-/// The code of a file: no comments, and nothing of its trailing tests.
-fn code_of(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    lines.collect::<Vec<_>>().join("\n")
+    rust.map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
 fn is_test(path: &str) -> bool {
@@ -86,39 +72,72 @@ fn is_test(path: &str) -> bool {
         || path.ends_with("garbage.rs")
 }
 
-fn room_of(path: &str) -> &str {
-    let inside = path.strip_prefix("src/").unwrap();
-    inside.split('/').next().unwrap().trim_end_matches(".rs")
-}
-
 fn floor_of(room: &str) -> Option<u8> {
     FLOORS.iter().find(|(name, _)| *name == room).map(|(_, floor)| *floor)
 }
 
+fn product() -> Crate {
+    let sources = sources();
+    let files = sources.iter().filter(|(path, _)| !is_test(path) && path != "src/lib.rs");
+    Crate::read(files.map(|(path, text)| (path.strip_prefix("src/").unwrap(), text.as_str())))
+}
+
 #[test]
 fn a_room_looks_down_and_never_up() {
+    let floor = |room: &str| floor_of(room).unwrap_or_else(|| panic!("{room}: a room without a floor"));
     let mut wrong = Vec::new();
-    for (path, code) in sources() {
-        let room = room_of(&path);
-        if is_test(&path) || room == "lib" || room == "main" {
-            continue;
-        }
-        let floor = floor_of(room).unwrap_or_else(|| panic!("{path}: a room without a floor"));
-        for used in code.split("crate::").skip(1) {
-            let used: String = used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            let Some(below) = floor_of(&used) else { continue };
-            if used != room && below >= floor && !ALLOWED.contains(&(room, used.as_str())) {
-                wrong.push(format!("{path} (floor {floor}) uses {used} (floor {below})"));
-            }
+    let arrows = product().arrows();
+    for (from, to) in &arrows {
+        let (room, used) = (from[0].as_str(), to[0].as_str());
+        if room != used && floor(used) >= floor(room) {
+            wrong.push(format!(
+                "{} (floor {}) uses {} (floor {})",
+                from.join("/"),
+                floor(room),
+                to.join("/"),
+                floor(used)
+            ));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    // The drawing is what the arrows are: no room stands higher than what it uses asks for, but for the three on top.
+    for (room, drawn) in FLOORS.iter().filter(|(room, _)| !["secret", "cli", "main"].contains(room)) {
+        let used = arrows.iter().filter(|(from, to)| from[0] == *room && to[0] != *room);
+        let least = used.map(|(_, to)| floor(&to[0]) + 1).max().unwrap_or(0);
+        assert_eq!(*drawn, least, "{room} is drawn on floor {drawn} and its arrows put it on {least}");
+    }
+}
+
+#[test]
+fn the_page_draws_the_floors_that_this_test_keeps() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ARCHITECTURE.md")).unwrap();
+    let drawing = page.split("```").nth(1).unwrap();
+    let mut drawn: Vec<(String, u8)> = Vec::new();
+    for line in drawing.lines() {
+        let mut words = line.split_whitespace();
+        let Some(floor) = words.next().and_then(|word| word.parse().ok()) else { continue };
+        let rooms = words.map(|word| word.trim_end_matches([',', '/']).to_owned());
+        drawn.extend(rooms.take_while(|room| floor_of(room).is_some()).map(|room| (room, floor)));
+    }
+    drawn.sort();
+    let mut kept: Vec<(String, u8)> = FLOORS.iter().map(|(room, floor)| ((*room).to_owned(), *floor)).collect();
+    kept.sort();
+    assert_eq!(drawn, kept);
+}
+
+#[test]
+fn no_files_of_a_room_use_each_other_in_a_circle() {
+    let circles = product().circles();
+    let shown: Vec<_> =
+        circles.iter().map(|circle| circle.iter().map(|module| module.join("/")).collect::<Vec<_>>()).collect();
+    assert!(shown.is_empty(), "{shown:#?}");
 }
 
 #[test]
 fn every_heavy_crate_has_one_home() {
     let mut wrong = Vec::new();
-    for (path, code) in sources() {
+    for (path, text) in sources() {
+        let code = arrows::code_of(&text);
         for (name, homes) in HOMES {
             let used = code.lines().any(|line| {
                 let line = line.trim_start();
@@ -160,7 +179,7 @@ fn what_a_stranger_must_not_guess_is_compared_in_constant_time() {
         ("src/auth/sign_in/hand_off.rs", "constant_time_eq(ticket.state.as_bytes()"),
         ("src/oidc/id_token.rs", "constant_time_eq("),
     ];
-    let sources = sources();
+    let sources: Vec<_> = sources().into_iter().map(|(path, text)| (path, arrows::code_of(&text))).collect();
     for (path, comparison) in PLACES {
         let (_, code) = sources.iter().find(|(name, _)| name == path).unwrap();
         assert!(code.contains(comparison), "{path} no longer compares by {comparison}");

@@ -41,16 +41,6 @@ impl Faults {
         remarks.dedup();
         Self { file: file.to_owned(), remarks }
     }
-
-    /// The faults in the order of their places.
-    pub fn iter(&self) -> impl Iterator<Item = &Remark> {
-        self.remarks.iter()
-    }
-
-    /// Name of the file, as it was given.
-    pub fn file(&self) -> &str {
-        &self.file
-    }
 }
 
 impl fmt::Display for Faults {

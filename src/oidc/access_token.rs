@@ -125,12 +125,6 @@ impl PlausibleAccessToken<'_> {
         self.jwt.kid()
     }
 
-    /// When the token ends, by its own word. No skew is added: the issuer's clock decides when a token begins, but a
-    /// stolen one must not live a moment longer than its `exp` (K10).
-    pub fn expires(&self) -> SystemTime {
-        self.expires
-    }
-
     /// Checks the signature: the last step, and the only one that is dear.
     pub fn verify(&self, keys: &KeySet) -> Result<VerifiedAccessToken, AccessTokenError> {
         let signed = self.jwt.verify(keys, self.rule.algorithms)?;
@@ -188,7 +182,8 @@ impl VerifiedAccessToken {
         &self.claims
     }
 
-    /// When the token ends; from that moment on it names nobody.
+    /// When the token ends, by its own word; from that moment on it names nobody. No skew is added: the issuer's clock
+    /// decides when a token begins, but a stolen one must not live a moment longer than its `exp`.
     pub fn expires(&self) -> SystemTime {
         self.expires
     }

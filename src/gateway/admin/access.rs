@@ -13,16 +13,6 @@ pub enum Scope {
     Operate,
 }
 
-impl Scope {
-    /// The word for it in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Operate => "operate",
-        }
-    }
-}
-
 /// One token and what it allows. What is kept is its digest: whoever reads our memory later cannot use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminToken {

@@ -75,16 +75,6 @@ impl ReturnPolicy {
         }
         Ok(Self { reserved_prefix: reserved_prefix.to_owned(), origins })
     }
-
-    /// The gateway's own prefix.
-    pub fn reserved_prefix(&self) -> &str {
-        &self.reserved_prefix
-    }
-
-    /// The allow-listed origins as configured.
-    pub fn origins(&self) -> &[String] {
-        &self.origins
-    }
 }
 
 /// A place that is safe to send a browser to: a path and query on the host where the sign-in began, or on an

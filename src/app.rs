@@ -24,8 +24,8 @@ use crate::gateway::{
 use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
+use crate::session::cached::CachePolicy;
 use crate::session::embedded::{EmbeddedError, EmbeddedStore};
-use crate::session::hot::CachePolicy;
 use crate::session::key::{KeyFault, from_client_secret, parse_key_text};
 use crate::session::memory::MemoryStore;
 use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
@@ -274,7 +274,7 @@ fn cache_policy(sessions: &SessionSettings) -> CachePolicy {
     match sessions.store {
         StoreChoice::Redis { .. } => policy,
         // The file is locked while it is open here.
-        StoreChoice::Embedded { .. } | StoreChoice::Memory => policy.without_company(),
+        StoreChoice::Embedded { .. } | StoreChoice::Memory => policy.for_exclusive_store(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use tracing::warn;
 
 use super::{LiveSession, RelyingParty};
-use crate::session::hot::{Freshness, Hot};
+use crate::session::cached::{CachedSession, Freshness};
 use crate::session::store::{Kind, StoreError};
 use crate::session::{SessionId, StoreKey};
 use crate::web::RequestView;
@@ -25,7 +25,7 @@ pub(super) enum Look {
 /// What the session cookie led to.
 pub(super) enum Visitor {
     /// Signed in.
-    SignedIn(Arc<Hot<LiveSession>>, StoreKey),
+    SignedIn(Arc<CachedSession<LiveSession>>, StoreKey),
     /// No cookie of ours.
     NoCookie,
     /// A cookie that leads nowhere: wrong, over, signed out, or not openable. All look alike from outside (R09).
@@ -35,13 +35,13 @@ pub(super) enum Visitor {
 }
 
 impl RelyingParty {
-    /// The session the request's cookie names, from memory if it is hot, else from the store, once for all who wait.
+    /// The session the request's cookie names, from memory if it is cached, else from the store, once for all who wait.
     pub(super) async fn session_of(self: &Arc<Self>, view: &RequestView<'_>, look: Look, now: SystemTime) -> Visitor {
         let Some(value) = find_cookie(view.headers, &self.settings.cookies.session) else { return Visitor::NoCookie };
         let Some(id) = SessionId::parse(value) else { return Visitor::DeadCookie };
         let key = id.store_key();
         match self.at_hand(&id, key, look, now) {
-            Ok(hot) => Visitor::SignedIn(hot, key),
+            Ok(cached) => Visitor::SignedIn(cached, key),
             // In a box, like everything that is rare: each request carries the room for what it might have to wait for.
             Err(copy) => Box::pin(self.load(id, copy, look, now)).await,
         }
@@ -55,31 +55,31 @@ impl RelyingParty {
         key: StoreKey,
         look: Look,
         now: SystemTime,
-    ) -> Result<Arc<Hot<LiveSession>>, Option<Arc<Hot<LiveSession>>>> {
-        let hot = self.cache.get(&key).ok_or(None)?;
+    ) -> Result<Arc<CachedSession<LiveSession>>, Option<Arc<CachedSession<LiveSession>>>> {
+        let cached = self.cache.get(&key).ok_or(None)?;
         let policy = &self.settings.cache_policy;
-        let freshness = hot.freshness(now, policy);
+        let freshness = cached.freshness(now, policy);
         match freshness {
             Freshness::Fresh | Freshness::Revalidate => {}
-            Freshness::Recheck => return Err(Some(hot)),
+            Freshness::Recheck => return Err(Some(cached)),
             Freshness::Stale => return Err(None),
         }
         // One that seems idle may have been used on another replica: the store has the last word.
-        if !hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) {
+        if !cached.value().session.is_live(now, cached.last_used(), &self.settings.lifetimes) {
             return Err(None);
         }
         if look == Look::Use {
-            hot.touch(now);
+            cached.touch(now);
         }
         // However fresh the copy is: the store drops a session of whose uses it does not hear (F05).
-        if look == Look::Use && hot.claim_touch(now, policy) {
-            let (party, hot, id) = (Arc::clone(self), Arc::clone(&hot), id.clone());
-            tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
-        } else if freshness == Freshness::Revalidate && hot.claim_check(now, policy) {
-            let (party, hot, id) = (Arc::clone(self), Arc::clone(&hot), id.clone());
-            tokio::spawn(async move { party.learn(&hot, &id, party.ask_about(&id, now).await, now) });
+        if look == Look::Use && cached.claim_touch(now, policy) {
+            let (party, cached, id) = (Arc::clone(self), Arc::clone(&cached), id.clone());
+            tokio::spawn(async move { party.learn(&cached, &id, party.tell_use(&cached, &id, now).await, now) });
+        } else if freshness == Freshness::Revalidate && cached.claim_check(now, policy) {
+            let (party, cached, id) = (Arc::clone(self), Arc::clone(&cached), id.clone());
+            tokio::spawn(async move { party.learn(&cached, &id, party.ask_about(&id, now).await, now) });
         }
-        Ok(hot)
+        Ok(cached)
     }
 
     /// The slow way: the session is not in memory, or its copy is too old to be served unasked. `copy` is what may
@@ -87,7 +87,7 @@ impl RelyingParty {
     async fn load(
         self: &Arc<Self>,
         id: SessionId,
-        copy: Option<Arc<Hot<LiveSession>>>,
+        copy: Option<Arc<CachedSession<LiveSession>>>,
         look: Look,
         now: SystemTime,
     ) -> Visitor {
@@ -109,17 +109,19 @@ impl RelyingParty {
         };
         let lookups = &self.metrics.session_lookups;
         let (count, visitor) = match self.cache.load(key, now, fetch).await {
-            Ok(Some(hot)) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
+            Ok(Some(cached)) if cached.value().session.is_live(now, cached.last_used(), &self.settings.lifetimes) => {
                 if look == Look::Use {
-                    hot.touch(now);
+                    cached.touch(now);
                     // Somebody who comes every few minutes always lands here. If only the check of a copy told the
                     // store of uses, it would drop their session in the middle of their work (F05).
-                    if hot.claim_touch(now, &self.settings.cache_policy) {
-                        let (party, hot) = (Arc::clone(self), Arc::clone(&hot));
-                        tokio::spawn(async move { party.learn(&hot, &id, party.tell_use(&hot, &id, now).await, now) });
+                    if cached.claim_touch(now, &self.settings.cache_policy) {
+                        let (party, cached) = (Arc::clone(self), Arc::clone(&cached));
+                        tokio::spawn(
+                            async move { party.learn(&cached, &id, party.tell_use(&cached, &id, now).await, now) },
+                        );
                     }
                 }
-                (&lookups.store, Visitor::SignedIn(hot, key))
+                (&lookups.store, Visitor::SignedIn(cached, key))
             }
             Ok(Some(_)) => {
                 self.cache.remove(&key);
@@ -130,11 +132,13 @@ impl RelyingParty {
                 self.metrics.store_errors.inc();
                 warn!(reason = %error, "The session store did not answer");
                 match copy {
-                    Some(hot) if hot.value().session.is_live(now, hot.last_used(), &self.settings.lifetimes) => {
+                    Some(cached)
+                        if cached.value().session.is_live(now, cached.last_used(), &self.settings.lifetimes) =>
+                    {
                         if look == Look::Use {
-                            hot.touch(now);
+                            cached.touch(now);
                         }
-                        (&lookups.grace, Visitor::SignedIn(hot, key))
+                        (&lookups.grace, Visitor::SignedIn(cached, key))
                     }
                     _ => (&lookups.error, Visitor::StoreDown),
                 }
@@ -151,18 +155,29 @@ impl RelyingParty {
     }
 
     /// Writes down that the session is in use; whether it was still there.
-    async fn tell_use(&self, hot: &Hot<LiveSession>, id: &SessionId, now: SystemTime) -> Result<bool, StoreError> {
-        let mut seen = hot.value().session.clone();
-        seen.seen(seen.last_seen().max(hot.last_used()));
+    async fn tell_use(
+        &self,
+        cached: &CachedSession<LiveSession>,
+        id: &SessionId,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let mut seen = cached.value().session.clone();
+        seen.seen(seen.last_seen().max(cached.last_used()));
         let record = self.sealer.seal_session(id, &seen, &*self.entropy);
         let keep = seen.keep_for(now, &self.settings.lifetimes);
         self.store.replace(Kind::Session, id.store_key(), &record, keep, now).await
     }
 
     /// Takes what the store said about a session, asked at `now`, to the copy at hand.
-    fn learn(&self, hot: &Hot<LiveSession>, id: &SessionId, answer: Result<bool, StoreError>, now: SystemTime) {
+    fn learn(
+        &self,
+        cached: &CachedSession<LiveSession>,
+        id: &SessionId,
+        answer: Result<bool, StoreError>,
+        now: SystemTime,
+    ) {
         match answer {
-            Ok(true) => hot.confirm(now),
+            Ok(true) => cached.confirm(now),
             Ok(false) => self.cache.remove(&id.store_key()),
             Err(error) => {
                 self.metrics.store_errors.inc();

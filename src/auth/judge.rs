@@ -18,7 +18,7 @@ use super::refusal::{Denied, Refusal};
 use crate::identity::headers::HeaderSet;
 use crate::route::{Access, Found};
 use crate::session::StoreKey;
-use crate::session::hot::Hot;
+use crate::session::cached::CachedSession;
 use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::{Reply, RequestView};
@@ -74,7 +74,7 @@ pub struct Permit {
 pub(super) enum Holder {
     Nobody,
     /// With the headers that the route's upstream gets, and where the session's record lies.
-    Session(Arc<Hot<LiveSession>>, HeaderSet, StoreKey),
+    Session(Arc<CachedSession<LiveSession>>, HeaderSet, StoreKey),
     Token(Arc<LiveToken>, HeaderSet),
 }
 

@@ -39,7 +39,7 @@ use crate::provider::Provider;
 use crate::secret::{Entropy, sha256};
 use crate::session::Session;
 use crate::session::cache::SessionCache;
-use crate::session::hot::LastSeen;
+use crate::session::cached::LastSeen;
 use crate::session::seal::Sealer;
 use crate::session::store::RecordStore;
 use crate::snapshot::{AuthSettings, Snapshot};
@@ -117,7 +117,7 @@ pub struct Parts {
     pub store: Arc<dyn RecordStore>,
     /// How records are sealed.
     pub sealer: Sealer,
-    /// Hot sessions.
+    /// Sessions in memory.
     pub cache: SessionCache<LiveSession>,
     /// Dice.
     pub entropy: Arc<dyn Entropy>,

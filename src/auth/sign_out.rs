@@ -94,7 +94,7 @@ impl RelyingParty {
     pub(super) async fn end_with_parent(&self, id: &SessionId, request_id: &str, now: SystemTime) -> bool {
         let key = id.store_key();
         let known = match self.cache.get(&key) {
-            Some(hot) => Some(hot.value().session().clone()),
+            Some(cached) => Some(cached.value().session().clone()),
             None => match self.store.get(Kind::Session, key, now).await {
                 Ok(Some(record)) => self.sealer.open_session(id, &record).ok(),
                 // Nothing is there to end. Were it denied all the same, whoever posts made-up ids could push real

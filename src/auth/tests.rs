@@ -18,7 +18,7 @@ use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderErr
 use crate::route::path::NormalTarget;
 use crate::secret::{SecretString, SystemEntropy};
 use crate::session::cache::CacheLimits;
-use crate::session::hot::CachePolicy;
+use crate::session::cached::CachePolicy;
 use crate::session::memory::MemoryStore;
 use crate::session::seal::SealKeys;
 use crate::session::store::{Kind, Limits};
@@ -409,7 +409,7 @@ async fn a_handed_over_session_does_not_outlive_its_sign_in() {
 #[tokio::test]
 async fn only_a_store_that_others_write_to_is_waited_for() {
     for (shared, asked) in [(true, 1), (false, 0)] {
-        let mut story = Story::with(|policy| if shared { policy } else { policy.without_company() });
+        let mut story = Story::with(|policy| if shared { policy } else { policy.for_exclusive_store() });
         story.sign_in().await;
         story.wait(Duration::from_millis(1900));
         assert!(story.passes("https://apps.example/app").await);
@@ -425,7 +425,7 @@ async fn only_a_store_that_others_write_to_is_waited_for() {
 // F05: a stream that is watched keeps the copy of its session fresh; the store must hear of the person's uses all the same.
 #[tokio::test]
 async fn whoever_works_beside_an_open_stream_stays_signed_in() {
-    for policy in [|policy| policy, CachePolicy::without_company] {
+    for policy in [|policy| policy, CachePolicy::for_exclusive_store] {
         let mut story = Story::with(policy);
         story.sign_in().await;
         let Decision::Forward(permit) = story.ask(Method::GET, "https://apps.example/app").await else { panic!() };

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::RelyingParty;
 use super::judge::{Holder, Permit};
-use crate::session::hot::Freshness;
+use crate::session::cached::Freshness;
 use crate::session::store::Kind;
 
 impl RelyingParty {
@@ -25,18 +25,18 @@ impl RelyingParty {
             Holder::Token(token, _) => return token.is_live(now),
         };
         // The copy at hand may have been replaced since the stream was opened, and hears of no use any more.
-        let hot = self.cache.get(&key).unwrap_or_else(|| Arc::clone(opened));
-        let is_live = hot.value().session().is_live(now, hot.last_used(), &self.settings.lifetimes);
+        let cached = self.cache.get(&key).unwrap_or_else(|| Arc::clone(opened));
+        let is_live = cached.value().session().is_live(now, cached.last_used(), &self.settings.lifetimes);
         if self.cache.is_denied(&key, now) || !is_live {
             return false;
         }
-        let freshness = hot.freshness(now, &self.settings.cache_policy);
+        let freshness = cached.freshness(now, &self.settings.cache_policy);
         if freshness == Freshness::Fresh {
             return true;
         }
         match self.store.get(Kind::Session, key, now).await {
             Ok(Some(_)) => {
-                hot.confirm(now);
+                cached.confirm(now);
                 true
             }
             Ok(None) => {

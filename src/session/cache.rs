@@ -1,11 +1,11 @@
-//! Hot sessions in process, by store key.
+//! Sessions in memory, by store key.
 //!
 //! # What a signed-in request costs
 //!
 //! One SHA-256 of the cookie value (80–100 ns), one sharded map lookup under a read lock that no request holds across
 //! anything (30–150 ns, performance.md section 4), one `Arc` count up and down, two atomic loads. No await is taken, the
 //! store is not asked, nothing is copied. About once a minute one request of a session has "last seen" written. Where
-//! other gateways write to the store as well, about one a second starts a background check (see `hot.rs`), and a request
+//! other gateways write to the store as well, about one a second starts a background check (see `cached.rs`), and a request
 //! whose session was not used here for two seconds or more waits for one round trip to the store, as does the first one
 //! after a restart.
 //!
@@ -35,7 +35,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::StoreKey;
-use super::hot::{Hot, LastSeen};
+use super::cached::{CachedSession, LastSeen};
 use super::store::StoreError;
 use crate::ground::time::Timestamp;
 
@@ -75,13 +75,13 @@ impl LoadError for StoreError {
     }
 }
 
-type Answer<V, E> = Result<Option<Arc<Hot<V>>>, E>;
+type Answer<V, E> = Result<Option<Arc<CachedSession<V>>>, E>;
 type Flight<V, E> = Arc<OnceCell<Answer<V, E>>>;
 type Hash = BuildHasherDefault<FirstEight>;
 
 /// See the module's page. `V` is whatever the caller wants at hand for a session, `E` what a load may fail with.
 pub struct SessionCache<V, E = StoreError> {
-    sessions: Cache<StoreKey, Arc<Hot<V>>, UnitWeighter, Hash>,
+    sessions: Cache<StoreKey, Arc<CachedSession<V>>, UnitWeighter, Hash>,
     denied: RwLock<Denied>,
     /// Loads under way. The standard hasher: unlike the keys of sessions that exist, these are chosen by anybody.
     flights: Mutex<HashMap<StoreKey, Flight<V, E>>>,
@@ -119,17 +119,17 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
         }
     }
 
-    /// The cached session, if there is one. Whether it may be served is for [`Hot::freshness`] and
+    /// The cached session, if there is one. Whether it may be served is for [`CachedSession::freshness`] and
     /// [`super::Session::is_live`] to say. A denied session is never found.
-    pub fn get(&self, key: &StoreKey) -> Option<Arc<Hot<V>>> {
+    pub fn get(&self, key: &StoreKey) -> Option<Arc<CachedSession<V>>> {
         self.sessions.get(key)
     }
 
     /// Keeps a session that the store was asked for (or given) at `asked_at`. `None` if it was signed out meanwhile.
-    pub fn insert(&self, key: StoreKey, value: V, asked_at: SystemTime) -> Option<Arc<Hot<V>>> {
+    pub fn insert(&self, key: StoreKey, value: V, asked_at: SystemTime) -> Option<Arc<CachedSession<V>>> {
         let hot = match self.sessions.peek(&key) {
-            Some(previous) => Hot::succeeding(value, asked_at, &previous),
-            None => Hot::new(value, asked_at),
+            Some(previous) => CachedSession::succeeding(value, asked_at, &previous),
+            None => CachedSession::new(value, asked_at),
         };
         let hot = Arc::new(hot);
         // Held until the session is in: if it were put in after `deny` has looked, it would outlive the sign-out.
@@ -191,8 +191,8 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
         }
     }
 
-    /// Like [`SessionCache::get_or_load`], but always asks the store: for [`super::hot::Freshness::Recheck`] and
-    /// [`super::hot::Freshness::Stale`]. What `load` finds replaces the cached session; if it finds nothing, the cached
+    /// Like [`SessionCache::get_or_load`], but always asks the store: for [`super::cached::Freshness::Recheck`] and
+    /// [`super::cached::Freshness::Stale`]. What `load` finds replaces the cached session; if it finds nothing, the cached
     /// session is removed; if it fails, the cached session stays.
     pub async fn load<F, L>(&self, key: StoreKey, now: SystemTime, load: F) -> Answer<V, E>
     where

@@ -4,10 +4,11 @@
 //! content is sealed under a key derived from that secret (see `seal.rs`). Carrier tokens are never part of a session.
 
 pub mod cache;
+pub mod cached;
+
 #[cfg(test)]
 mod contract;
 pub mod embedded;
-pub mod hot;
 pub mod key;
 pub mod memory;
 pub mod redis;
@@ -168,7 +169,7 @@ impl Session {
     /// How long a store must keep the record if it is written at `now`: until the session's absolute end, or the idle
     /// time and a quarter of it, whichever is earlier. Zero means that the session is over.
     ///
-    /// The quarter, because uses are written to the store only now and then ([`hot::CachePolicy::touch`]): without it a
+    /// The quarter, because uses are written to the store only now and then ([`cached::CachePolicy::touch`]): without it a
     /// session in use would end early. It is not a longer life: [`Session::is_live`] decides that.
     pub fn keep_for(&self, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
         let unused = lifetimes.idle.saturating_add(lifetimes.idle / 4);

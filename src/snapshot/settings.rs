@@ -7,7 +7,7 @@ use url::Url;
 use super::BearerSettings;
 use crate::provider::IssuerSettings;
 use crate::session::Lifetimes;
-use crate::session::hot::CachePolicy;
+use crate::session::cached::CachePolicy;
 use crate::web::cookie::CookieNames;
 
 /// What the operator says about signing in and about sessions.

@@ -193,7 +193,10 @@ async fn a_recheck_replaces_removes_or_keeps() {
     assert_eq!((answer.unwrap_err(), *cache.get(&key(1)).unwrap().value()), ("down", 1));
     cache.load(key(1), later(5), || async { Ok(Some(2)) }).await.unwrap();
     let hot = cache.get(&key(1)).unwrap();
-    assert_eq!((*hot.value(), hot.freshness(later(5), &Default::default())), (2, super::super::hot::Freshness::Fresh));
+    assert_eq!(
+        (*hot.value(), hot.freshness(later(5), &Default::default())),
+        (2, super::super::cached::Freshness::Fresh)
+    );
     assert!(cache.load(key(1), later(6), || async { Ok(None) }).await.unwrap().is_none());
     assert!(cache.get(&key(1)).is_none());
 }

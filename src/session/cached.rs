@@ -51,7 +51,7 @@ impl CachePolicy {
     /// here before, so nothing is waited for: a copy goes on for its grace, and from half of that on is compared with its
     /// record behind the request's back, which shows whether the store still answers.
     #[must_use]
-    pub fn without_company(self) -> Self {
+    pub fn for_exclusive_store(self) -> Self {
         let half = self.touch.min(self.grace / 2);
         Self { revalidate: self.revalidate.max(half), revoked_within: self.revoked_within.max(self.grace), ..self }
     }
@@ -68,7 +68,7 @@ impl Default for CachePolicy {
 pub enum Freshness {
     /// Serve it.
     Fresh,
-    /// Serve it; whoever wins [`Hot::claim_check`] asks the store in the background.
+    /// Serve it; whoever wins [`CachedSession::claim_check`] asks the store in the background.
     Revalidate,
     /// Ask the store before serving. If the store does not answer, serve it: a person who is signed in outlives a short
     /// outage.
@@ -83,7 +83,7 @@ pub enum Freshness {
 /// A cached value and what is known about its age. Times are milliseconds since 1970, kept in atomics: a request writes
 /// at most one of them, and only about once a second.
 #[derive(Debug)]
-pub struct Hot<V> {
+pub struct CachedSession<V> {
     value: V,
     loaded_at: AtomicU64,
     check_claimed_at: AtomicU64,
@@ -94,7 +94,7 @@ pub struct Hot<V> {
 /// Uses closer together than this are one use: requests of one session on many cores do not fight over a cache line.
 const SAME_USE: u64 = 1000;
 
-impl<V: LastSeen> Hot<V> {
+impl<V: LastSeen> CachedSession<V> {
     /// A copy of what the store said to a question that was asked at `asked_at`.
     ///
     /// The time of the question, not of the answer: a sign-out may have happened in between. Last used is what the
@@ -119,7 +119,7 @@ impl<V: LastSeen> Hot<V> {
     }
 }
 
-impl<V> Hot<V> {
+impl<V> CachedSession<V> {
     /// The value.
     pub fn value(&self) -> &V {
         &self.value
@@ -209,7 +209,7 @@ mod tests {
     // F07, M01
     #[test]
     fn a_copy_is_trusted_for_a_second_and_goes_on_for_a_minute_without_the_store() {
-        let (hot, policy) = (Hot::new(seen_at(noon()), noon()), CachePolicy::default());
+        let (hot, policy) = (CachedSession::new(seen_at(noon()), noon()), CachePolicy::default());
         let at = |millis| hot.freshness(after(millis), &policy);
         assert_eq!((at(0), at(999)), (Freshness::Fresh, Freshness::Fresh));
         assert_eq!((at(1000), at(1999)), (Freshness::Revalidate, Freshness::Revalidate));
@@ -221,24 +221,25 @@ mod tests {
 
     // F07, M01: what nobody else can end need not be waited for; if the store fails, the grace is what it is elsewhere.
     #[test]
-    fn a_store_without_company_is_waited_for_only_when_the_grace_is_over() {
-        let hot = Hot::new(seen_at(noon()), noon());
+    fn a_store_for_exclusive_store_is_waited_for_only_when_the_grace_is_over() {
+        let hot = CachedSession::new(seen_at(noon()), noon());
         let at = |millis, policy: &CachePolicy| hot.freshness(after(millis), policy);
-        let alone = CachePolicy::default().without_company();
+        let alone = CachePolicy::default().for_exclusive_store();
         assert_eq!((at(0, &alone), at(29_999, &alone)), (Freshness::Fresh, Freshness::Fresh));
         assert_eq!((at(30_000, &alone), at(59_999, &alone)), (Freshness::Revalidate, Freshness::Revalidate));
         assert_eq!(at(60_000, &alone), Freshness::Stale);
-        let short = CachePolicy { grace: Duration::from_secs(5), ..CachePolicy::default() }.without_company();
+        let short = CachePolicy { grace: Duration::from_secs(5), ..CachePolicy::default() }.for_exclusive_store();
         assert_eq!((at(2_499, &short), at(2_500, &short)), (Freshness::Fresh, Freshness::Revalidate));
         assert_eq!((at(4_999, &short), at(5_000, &short)), (Freshness::Revalidate, Freshness::Stale));
-        let slower = CachePolicy { revalidate: Duration::from_secs(300), ..CachePolicy::default() }.without_company();
+        let slower =
+            CachePolicy { revalidate: Duration::from_secs(300), ..CachePolicy::default() }.for_exclusive_store();
         assert_eq!(at(299_999, &slower), Freshness::Fresh, "what was configured may be longer");
     }
 
     // F07: no history of uses makes a copy older than two seconds serve without the store having been asked.
     #[test]
     fn use_alone_never_keeps_a_copy_fresh() {
-        let (hot, policy) = (Hot::new(seen_at(noon()), noon()), CachePolicy::default());
+        let (hot, policy) = (CachedSession::new(seen_at(noon()), noon()), CachePolicy::default());
         for millis in (0..30_000).step_by(100) {
             hot.touch(after(millis));
             hot.claim_touch(after(millis), &policy);
@@ -250,7 +251,7 @@ mod tests {
     // F07
     #[test]
     fn a_clock_set_back_does_not_keep_a_copy_fresh() {
-        let (hot, policy) = (Hot::new(seen_at(noon()), after(3_600_000)), CachePolicy::default());
+        let (hot, policy) = (CachedSession::new(seen_at(noon()), after(3_600_000)), CachePolicy::default());
         assert_eq!(hot.freshness(noon(), &policy), Freshness::Stale);
         assert_eq!(hot.freshness(after(3_600_000 - 5), &policy), Freshness::Fresh, "requests may disagree a little");
         assert!(hot.claim_check(noon(), &policy));
@@ -260,7 +261,7 @@ mod tests {
 
     #[test]
     fn of_many_callers_one_asks_the_store() {
-        let (hot, policy) = (Hot::new(seen_at(noon()), noon()), CachePolicy::default());
+        let (hot, policy) = (CachedSession::new(seen_at(noon()), noon()), CachePolicy::default());
         let winners = |now| {
             std::thread::scope(|scope| {
                 let tasks: Vec<_> = (0..16).map(|_| scope.spawn(|| hot.claim_check(now, &policy))).collect();
@@ -275,14 +276,14 @@ mod tests {
 
     #[test]
     fn last_seen_is_written_once_a_touch_interval() {
-        let (hot, policy) = (Hot::new(seen_at(noon()), noon()), CachePolicy::default());
+        let (hot, policy) = (CachedSession::new(seen_at(noon()), noon()), CachePolicy::default());
         let writes = (0..600_000).step_by(500).filter(|millis| hot.claim_touch(after(*millis), &policy)).count();
         assert_eq!(writes, 9);
     }
 
     #[test]
     fn a_use_is_noted_to_the_second_and_never_undone() {
-        let hot = Hot::new(seen_at(noon()), noon());
+        let hot = CachedSession::new(seen_at(noon()), noon());
         hot.touch(after(5_000));
         hot.touch(after(5_999));
         assert_eq!(hot.last_used(), after(5_000));
@@ -297,7 +298,7 @@ mod tests {
     fn loading_a_session_is_no_use_of_it() {
         let lifetimes = Lifetimes::default();
         let now = noon() + lifetimes.idle;
-        let hot = Hot::new(seen_at(noon()), now);
+        let hot = CachedSession::new(seen_at(noon()), now);
         assert_eq!(hot.last_used(), noon());
         assert!(!hot.value().is_live(now, hot.last_used(), &lifetimes));
     }
@@ -306,15 +307,15 @@ mod tests {
     #[test]
     fn a_newer_copy_inherits_the_uses_of_the_older() {
         let policy = CachePolicy::default();
-        let mut hot = Hot::new(seen_at(noon()), noon());
+        let mut hot = CachedSession::new(seen_at(noon()), noon());
         let mut writes = 0;
         for millis in (0..180_500).step_by(5_000) {
-            hot = Hot::succeeding(seen_at(noon()), after(millis), &hot);
+            hot = CachedSession::succeeding(seen_at(noon()), after(millis), &hot);
             hot.touch(after(millis));
             writes += usize::from(hot.claim_touch(after(millis), &policy));
         }
         assert_eq!((writes, hot.last_used()), (3, after(180_000)));
-        let elsewhere = Hot::succeeding(seen_at(after(200_000)), after(200_100), &hot);
+        let elsewhere = CachedSession::succeeding(seen_at(after(200_000)), after(200_100), &hot);
         assert_eq!(elsewhere.last_used(), after(200_000), "another replica saw a later use");
         assert!(!elsewhere.claim_touch(after(240_000), &policy), "and has written it");
     }

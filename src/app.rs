@@ -6,9 +6,9 @@ mod shared_keys;
 mod supervisor;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{info, warn};
 
@@ -30,6 +30,7 @@ use crate::session::key::{KeyFault, from_client_secret, parse_key_text};
 use crate::session::memory::MemoryStore;
 use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
 use crate::session::seal::{SealKeys, Sealer};
+use crate::session::sessions::{self, Sessions};
 use crate::session::store::{Limits, RecordStore};
 use crate::snapshot::{AuthSettings, Snapshot, SnapshotFault};
 use crate::telemetry::Metrics;
@@ -38,6 +39,9 @@ use crate::web::cookie::CookieNames;
 
 /// How often stores that do not expire by themselves are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The least time in which a gateway that stops tells its store what that has not heard.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why a gateway could not start. Each names what to change; none holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,8 @@ pub enum StartError {
 /// A gateway that is up, with everything that works behind it.
 pub struct App {
     gateway: RunningGateway,
+    sessions: Arc<Sessions>,
+    state_directory: Option<PathBuf>,
     background: Supervisor,
     metrics: Arc<Metrics>,
 }
@@ -172,12 +178,25 @@ impl App {
         let snapshot = Arc::new(compiled.snapshot);
         let generation = snapshot.generation();
         let provider: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
-        let auth = Arc::new(Auth::new(Parts {
-            snapshot,
-            provider,
+        let cache_limits = CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() };
+        let sessions = Sessions::new(sessions::Parts {
             store: Arc::clone(&store),
             sealer: Sealer::new(compiled.seal_keys),
-            cache: SessionCache::new(CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() }),
+            cache: SessionCache::new(cache_limits),
+            entropy: Arc::clone(&entropy),
+            metrics: Arc::clone(&metrics),
+            lifetimes: config.sessions.lifetimes.clone(),
+            policy: cache_policy(&config.sessions),
+            pending_revocations: config.sessions.pending_revocations,
+        });
+        let state_directory = state_directory(&config.sessions);
+        if let Some(directory) = &state_directory {
+            sessions.take_up_unheard(directory, SystemTime::now());
+        }
+        let auth = Arc::new(Auth::new(Parts {
+            snapshot,
+            sessions: Arc::clone(&sessions),
+            provider,
             entropy: Arc::clone(&entropy),
             metrics: Arc::clone(&metrics),
         }));
@@ -190,8 +209,10 @@ impl App {
         let token_keys = Arc::clone(&federation);
         background.keep("token_keys", move || Arc::clone(&token_keys).keep_token_keys());
         background.keep("sweep", move || sweep(Arc::clone(&store)));
+        let telling = Arc::clone(&sessions);
+        background.keep("revocations", move || Arc::clone(&telling).tell_pending(SystemTime::now));
         background.once("warm", warm(federation));
-        Ok(Self { gateway, background, metrics })
+        Ok(Self { gateway, sessions, state_directory, background, metrics })
     }
 
     /// Where people and programs reach it.
@@ -209,9 +230,14 @@ impl App {
         &self.metrics
     }
 
-    /// Stops accepting, lets requests finish for at most `grace`, ends. Returns how many connections were cut.
+    /// Stops accepting, lets requests finish for at most `grace`, ends. Returns how many connections were cut. What the
+    /// session store has not heard by then is kept for the next start.
     pub async fn stop(self, grace: Duration) -> usize {
+        let began = Instant::now();
         let cut = self.gateway.stop(grace).await;
+        let left = grace.saturating_sub(began.elapsed()).max(LAST_WORDS);
+        let unheard = self.sessions.finish(left, SystemTime::now()).await;
+        self.sessions.keep_unheard(&unheard, self.state_directory.as_deref(), SystemTime::now());
         self.background.stop().await;
         cut
     }
@@ -254,7 +280,6 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         issuers,
         userinfo: config.provider.userinfo,
         lifetimes: sessions.lifetimes.clone(),
-        cache_policy: cache_policy(sessions),
         longest_target: config.limits.uri_bytes,
         // Whoever signed in may be sent to the origins the operator listed, and to nothing else.
         return_origins: config.sign_in.return_origins.clone(),
@@ -263,6 +288,12 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         max_attempts: max_attempts(config),
         bearer: config.bearer.clone(),
     }
+}
+
+/// Where small files are kept for the next start: beside the session file, if there is one.
+fn state_directory(sessions: &SessionSettings) -> Option<PathBuf> {
+    let StoreChoice::Embedded { path } = &sessions.store else { return None };
+    Some(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned())
 }
 
 fn cache_policy(sessions: &SessionSettings) -> CachePolicy {

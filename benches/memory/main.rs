@@ -23,12 +23,13 @@ use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
 use common::seed;
-use zengate::auth::LiveSession;
+
 use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings};
 use zengate::secret::SecretString;
 use zengate::session::SessionId;
 use zengate::session::cache::{CacheLimits, SessionCache};
 use zengate::session::key::from_client_secret;
+use zengate::session::live::LiveSession;
 use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::store::StoreError;
 

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use tracing::info;
 
-use super::RelyingParty;
-use super::decide::{Look, Visitor};
 use super::refusal::{Recipient, Refusal, RefusalExit, Refused};
+use super::session_cookie::session_of;
 use crate::route::path::ReturnTo;
+use crate::session::sessions::{Lookup, Purpose, Sessions};
 use crate::snapshot::{AuthSettings, Snapshot};
 use crate::telemetry::Metrics;
 use crate::web::cookie::clear_cookie;
@@ -19,7 +19,7 @@ use crate::web::{Reply, RequestView};
 pub(super) struct Answers<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) settings: &'a AuthSettings,
-    pub(super) sessions: &'a Arc<RelyingParty>,
+    pub(super) sessions: &'a Arc<Sessions>,
     pub(super) exit: &'a RefusalExit,
     pub(super) metrics: &'a Metrics,
 }
@@ -35,8 +35,8 @@ pub(super) fn query_value(view: &RequestView<'_>, name: &str) -> Option<String> 
 
 impl Answers<'_> {
     /// The session that the request's cookie names.
-    pub(super) async fn session_of(&self, view: &RequestView<'_>, look: Look, now: SystemTime) -> Visitor {
-        self.sessions.session_of(view, look, now).await
+    pub(super) async fn session_of(&self, view: &RequestView<'_>, purpose: Purpose, now: SystemTime) -> Lookup {
+        session_of(self.snapshot, self.sessions, view, purpose, now).await
     }
 
     /// Where to go afterwards; what is not ours to send anybody to becomes the start page.
@@ -50,8 +50,8 @@ impl Answers<'_> {
     }
 
     /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.
-    pub(super) fn without_dead_cookie(&self, mut reply: Reply, visitor: &Visitor) -> Reply {
-        if matches!(visitor, Visitor::DeadCookie) {
+    pub(super) fn without_dead_cookie(&self, mut reply: Reply, found: &Lookup) -> Reply {
+        if matches!(found, Lookup::Dead) {
             reply.add_cookie(clear_cookie(&self.settings.cookies.session));
         }
         reply

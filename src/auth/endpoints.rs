@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::SignIn;
 use super::answers::Answers;
-use super::decide::{Look, Visitor};
 use super::refusal::Refusal;
 use crate::route::path::NormalTarget;
+use crate::session::sessions::{Lookup, Purpose};
 use crate::web::cookie::clear_cookie;
 use crate::web::page::{error_json, sign_in_page};
 use crate::web::{Reply, RequestView};
@@ -65,7 +65,7 @@ impl SignIn<'_> {
             }
             Endpoint::SignIn => {
                 let page = sign_in_page(answers.snapshot.start(), view.request_id);
-                answers.without_dead_cookie(page, &answers.session_of(view, Look::Peek, now).await)
+                answers.without_dead_cookie(page, &answers.session_of(view, Purpose::Ask, now).await)
             }
             Endpoint::Session | Endpoint::UserInfo => answers.who(endpoint, view, now).await,
         }
@@ -74,13 +74,13 @@ impl SignIn<'_> {
 
 impl Answers<'_> {
     async fn who(&self, endpoint: Endpoint, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        let live = match self.session_of(view, Look::Peek, now).await {
-            Visitor::SignedIn(live, _) => live,
-            Visitor::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
-            visitor @ (Visitor::NoCookie | Visitor::DeadCookie) => {
+        let live = match self.session_of(view, Purpose::Ask, now).await {
+            Lookup::SignedIn(live, _) => live,
+            Lookup::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
+            found @ (Lookup::Absent | Lookup::Dead) => {
                 let start = format!("{}{}", self.snapshot.origin_of(view.host), self.snapshot.start());
                 let mut reply = error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
-                if matches!(visitor, Visitor::DeadCookie) {
+                if matches!(found, Lookup::Dead) {
                     reply.add_cookie(clear_cookie(&self.settings.cookies.session));
                 }
                 return reply;

@@ -9,21 +9,20 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::RelyingParty;
 use super::authorization::{Presented, presented};
 use super::bearer::{LiveToken, Tokens};
 use super::cors;
-use super::decide::{Look, Visitor};
 use super::refusal::{Denied, Refusal};
+use super::session_cookie::session_of;
 use crate::identity::headers::HeaderSet;
 use crate::route::{Access, Found};
 use crate::session::StoreKey;
 use crate::session::cached::CachedSession;
+use crate::session::live::LiveSession;
+use crate::session::sessions::{Lookup, Purpose, Sessions};
 use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::{Reply, RequestView};
-
-use super::LiveSession;
 
 /// The answer to the one question.
 #[derive(Debug)]
@@ -116,7 +115,7 @@ impl Permit {
 pub(super) async fn judge(
     snapshot: &Snapshot,
     view: &RequestView<'_>,
-    sessions: &Arc<RelyingParty>,
+    sessions: &Arc<Sessions>,
     tokens: &Tokens,
     now: SystemTime,
 ) -> Verdict {
@@ -140,9 +139,9 @@ pub(super) async fn judge(
     let holder = match route.access {
         Access::Anonymous => Ok(Holder::Nobody),
         Access::Bearer => by_token(presented(view.headers)).await,
-        Access::Session => by_session(route, view, sessions, now).await,
+        Access::Session => by_session(route, snapshot, view, sessions, now).await,
         Access::SessionOrBearer => match presented(view.headers) {
-            Presented::Nothing => by_session(route, view, sessions, now).await.map_err(|cause| match cause {
+            Presented::Nothing => by_session(route, snapshot, view, sessions, now).await.map_err(|cause| match cause {
                 Cause::SignInFirst { dead_cookie, .. } => Cause::SignInFirst { dead_cookie, or_token: true },
                 other => other,
             }),
@@ -157,20 +156,21 @@ pub(super) async fn judge(
 
 async fn by_session(
     route: &CompiledRoute,
+    snapshot: &Snapshot,
     view: &RequestView<'_>,
-    sessions: &Arc<RelyingParty>,
+    sessions: &Arc<Sessions>,
     now: SystemTime,
 ) -> Result<Holder, Cause> {
-    match sessions.session_of(view, Look::Use, now).await {
-        Visitor::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {
+    match session_of(snapshot, sessions, view, Purpose::Use, now).await {
+        Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {
             Ok(()) => {
                 let headers = live.value().headers(route.headers());
                 Ok(Holder::Session(live, headers, key))
             }
             Err(unmet) => Err(Cause::Person(Denied::because(Refusal::PolicyUnmet, format_args!("{unmet:?}")))),
         },
-        Visitor::NoCookie => Err(Cause::SignInFirst { dead_cookie: false, or_token: false }),
-        Visitor::DeadCookie => Err(Cause::SignInFirst { dead_cookie: true, or_token: false }),
-        Visitor::StoreDown => Err(Cause::Person(Refusal::StoreUnavailable.into())),
+        Lookup::Absent => Err(Cause::SignInFirst { dead_cookie: false, or_token: false }),
+        Lookup::Dead => Err(Cause::SignInFirst { dead_cookie: true, or_token: false }),
+        Lookup::StoreDown => Err(Cause::Person(Refusal::StoreUnavailable.into())),
     }
 }

@@ -7,17 +7,14 @@ mod answers;
 mod authorization;
 mod bearer;
 mod cors;
-mod decide;
 mod denial;
 mod endpoints;
 mod judge;
-mod open;
 mod refusal;
+mod session_cookie;
 mod sign_in;
 mod sign_out;
-mod vigil;
 
-use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -31,75 +28,23 @@ use self::answers::Answers;
 use self::bearer::Tokens;
 use self::denial::deny;
 use self::endpoints::Endpoint;
-use self::judge::{Verdict, judge};
+use self::judge::{Holder, Verdict, judge};
 use self::sign_in::{attempt, pending};
 use crate::ground::limit::RateLimiter;
-use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::provider::Provider;
-use crate::secret::{Entropy, sha256};
-use crate::session::Session;
-use crate::session::cache::SessionCache;
-use crate::session::cached::LastSeen;
+use crate::secret::Entropy;
 use crate::session::seal::Sealer;
+use crate::session::sessions::Sessions;
 use crate::session::store::RecordStore;
 use crate::snapshot::{AuthSettings, Snapshot};
 use crate::telemetry::Metrics;
 use crate::web::{Reply, RequestView};
 
-/// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
-/// signed-in request formats nothing.
-#[derive(Debug, Clone)]
-pub struct LiveSession {
-    session: Session,
-    headers: RenderedHeaders,
-    record: Fingerprint,
-}
-
-/// Half of the SHA-256 of a sealed record.
-type Fingerprint = [u8; 16];
-
-fn fingerprint(record: &[u8]) -> Fingerprint {
-    sha256(record).first_chunk().copied().unwrap_or_default()
-}
-
-impl LiveSession {
-    /// Renders the headers of every plan for `session`, once. `record` is what it was read from, or sealed into.
-    pub fn new<P: Borrow<HeaderPlan>>(mut session: Session, record: &[u8], plans: &[P]) -> Self {
-        let (identity, headers) = render_all(plans, session.identity());
-        session.share(identity);
-        Self { session, headers, record: fingerprint(record) }
-    }
-
-    /// Whether `record` is, byte for byte, the one this session was read from: then there is nothing in it to be read
-    /// that is not here. If another record could pass for it, whoever writes to the store could keep alive what a
-    /// replica has changed; hence a hash that nobody can find a second text for.
-    fn is_from(&self, record: &[u8]) -> bool {
-        self.record == fingerprint(record)
-    }
-
-    /// The session.
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// The headers that `plan` writes. They are rendered here only for a session that was loaded under an earlier
-    /// configuration.
-    fn headers(&self, plan: &HeaderPlan) -> HeaderSet {
-        self.headers.of(plan).cloned().unwrap_or_else(|| plan.render(self.session.identity()))
-    }
-}
-
-impl LastSeen for LiveSession {
-    fn last_seen(&self) -> std::time::SystemTime {
-        self.session.last_seen()
-    }
-}
-
 /// The story: everything that a request is judged and answered with. What it knows of the configuration is the snapshot;
 /// all else outlives a change of it.
 pub struct Auth {
     snapshot: ArcSwap<Snapshot>,
-    sessions: Arc<RelyingParty>,
+    sessions: Arc<Sessions>,
     tokens: Tokens,
     exit: RefusalExit,
     metrics: Arc<Metrics>,
@@ -113,12 +58,8 @@ pub struct Parts {
     pub snapshot: Arc<Snapshot>,
     /// The way to issuers.
     pub provider: Arc<dyn Provider>,
-    /// Where records are kept.
-    pub store: Arc<dyn RecordStore>,
-    /// How records are sealed.
-    pub sealer: Sealer,
-    /// Sessions in memory.
-    pub cache: SessionCache<LiveSession>,
+    /// Sessions.
+    pub sessions: Arc<Sessions>,
     /// Dice.
     pub entropy: Arc<dyn Entropy>,
     /// Metrics.
@@ -137,23 +78,15 @@ pub enum Decision {
 impl Auth {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { snapshot, provider, store, sealer, cache, entropy, metrics } = parts;
+        let Parts { snapshot, sessions, provider, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
         Self {
             tokens: Tokens::new(&settings.bearer, Arc::clone(&provider), Arc::clone(&metrics), &*entropy),
             limits: SignInLimits::new(&settings),
             exit: RefusalExit::new(Arc::clone(&metrics)),
-            metrics: Arc::clone(&metrics),
+            metrics,
             provider,
-            sessions: Arc::new(RelyingParty {
-                settings,
-                snapshot: Arc::clone(&snapshot),
-                store,
-                sealer,
-                cache,
-                entropy,
-                metrics,
-            }),
+            sessions,
             snapshot: ArcSwap::new(snapshot),
         }
     }
@@ -170,7 +103,7 @@ impl Auth {
 
     /// The session store, for readiness.
     pub fn store(&self) -> &Arc<dyn RecordStore> {
-        &self.sessions.store
+        self.sessions.store()
     }
 
     /// Decides one request by one configuration. Runs once per request, never on a retry.
@@ -190,9 +123,16 @@ impl Auth {
         }
     }
 
-    /// Whether the session or token behind `permit` still stands at `now`.
+    /// Whether the session or token behind `permit` still stands at `now`: a stream that was opened under it ends with it.
+    ///
+    /// A WebSocket is judged once, when it is opened, and may then live for days. If nobody looked again, signing out would
+    /// leave the door open for whoever holds the stream. A token ends by its own word.
     pub async fn still_stands(&self, permit: &Permit, now: SystemTime) -> bool {
-        self.sessions.still_stands(permit, now).await
+        match permit.holder() {
+            Holder::Nobody => true,
+            Holder::Session(opened, _, key) => self.sessions.still_stands(opened, *key, now).await,
+            Holder::Token(token, _) => token.is_live(now),
+        }
     }
 
     /// Our own addresses under one configuration, for one request.
@@ -205,28 +145,11 @@ impl Auth {
             sessions,
             metrics,
             provider: &*self.provider,
-            store: &*sessions.store,
-            sealer: &sessions.sealer,
-            entropy: &*sessions.entropy,
+            store: &**sessions.store(),
+            sealer: sessions.sealer(),
+            entropy: sessions.entropy(),
             limits: &self.limits,
         }
-    }
-}
-
-/// What the sessions of people stand on.
-pub(crate) struct RelyingParty {
-    settings: Arc<AuthSettings>,
-    snapshot: Arc<Snapshot>,
-    store: Arc<dyn RecordStore>,
-    sealer: Sealer,
-    cache: SessionCache<LiveSession>,
-    entropy: Arc<dyn Entropy>,
-    metrics: Arc<Metrics>,
-}
-
-impl RelyingParty {
-    fn enliven(&self, session: Session, record: &[u8]) -> LiveSession {
-        LiveSession::new(session, record, self.snapshot.plans())
     }
 }
 
@@ -254,7 +177,7 @@ struct SignIn<'a> {
     answers: Answers<'a>,
     snapshot: &'a Snapshot,
     settings: &'a AuthSettings,
-    sessions: &'a Arc<RelyingParty>,
+    sessions: &'a Arc<Sessions>,
     metrics: &'a Metrics,
     provider: &'a dyn Provider,
     store: &'a dyn RecordStore,

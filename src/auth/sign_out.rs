@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use http::{HeaderValue, Method, StatusCode, header};
 
-use super::RelyingParty;
 use super::answers::{Answers, query_value};
 use super::refusal::Refusal;
-use crate::session::SessionId;
-use crate::session::store::Kind;
+use super::session_cookie::id_of;
+use crate::session::Session;
+use crate::session::ending::SignedOut;
 use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 use crate::web::cookie::{clear_cookie, find_cookie};
@@ -30,13 +30,14 @@ impl Answers<'_> {
         if !self.is_same_origin(view) {
             return self.refusal(Refusal::SignOutForeign, view);
         }
-        let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse);
-        let heard = match &id {
-            Some(id) => self.sessions.end_with_parent(id, view.request_id, now).await,
-            None => true,
+        let outcome = match id_of(view, &self.settings.cookies) {
+            Some(id) => self.sessions.sign_out(id, now, told(view.request_id)).await,
+            None => SignedOut::Everywhere,
         };
-        let mut reply = if !heard {
-            // Dead here and in this browser; replicas will know when the store does.
+        let mut reply = if outcome == SignedOut::NotKept {
+            // The cookie stays: with it the person can ask again.
+            return self.refusal(Refusal::SignOutNotKept, view);
+        } else if outcome == SignedOut::HereForNow {
             self.refusal(Refusal::SignOutUnheard, view)
         } else if let Some(rd) = query_value(view, "rd") {
             match HeaderValue::try_from(self.return_to(Some(&rd)).location()) {
@@ -88,34 +89,13 @@ impl Answers<'_> {
     }
 }
 
-impl RelyingParty {
-    /// Ends a session, the one it was handed over from, so that the next visit does not sign in again by itself, and all
-    /// that were handed over from either.
-    pub(super) async fn end_with_parent(&self, id: &SessionId, request_id: &str, now: SystemTime) -> bool {
-        let key = id.store_key();
-        let known = match self.cache.get(&key) {
-            Some(cached) => Some(cached.value().session().clone()),
-            None => match self.store.get(Kind::Session, key, now).await {
-                Ok(Some(record)) => self.sealer.open_session(id, &record).ok(),
-                // Nothing is there to end. Were it denied all the same, whoever posts made-up ids could push real
-                // denials off the list and make us write to the store.
-                Ok(None) => return true,
-                // Perhaps a session, perhaps made up.
-                Err(_) => return self.end_doubtful(key, now).await,
-            },
-        };
-        if let Some(session) = &known {
-            let who = session.identity();
-            let subject = pseudonym(who.issuer(), who.subject());
-            let (outcome, issuer) = ("signed_out", who.issuer());
-            SecurityEvent::SessionEnd { outcome, request_id, issuer, subject: &subject }.emit();
-        }
-        let parent = known.and_then(|session| session.parent());
-        let own = self.end_family(key, now).await;
-        let parents = match parent {
-            Some(parent) => self.end_family(parent, now).await,
-            None => true,
-        };
-        own && parents
+/// Tells the log who signed out.
+fn told(request_id: &str) -> impl FnOnce(&Session) + Send + 'static {
+    let request_id = request_id.to_owned();
+    move |session| {
+        let who = session.identity();
+        let subject = pseudonym(who.issuer(), who.subject());
+        let (outcome, issuer, request_id) = ("signed_out", who.issuer(), request_id.as_str());
+        SecurityEvent::SessionEnd { outcome, request_id, issuer, subject: &subject }.emit();
     }
 }

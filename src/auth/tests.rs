@@ -1,7 +1,7 @@
 //! The story with time in the test's own hands: one person, one carrier, a store in memory, and a clock that goes where
 //! it is told.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
@@ -17,17 +17,20 @@ use crate::oidc::jwks::KeySet;
 use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens, UserInfo};
 use crate::route::path::NormalTarget;
 use crate::secret::{SecretString, SystemEntropy};
-use crate::session::cache::CacheLimits;
+use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::cached::CachePolicy;
 use crate::session::memory::MemoryStore;
 use crate::session::seal::SealKeys;
-use crate::session::store::{Kind, Limits};
-use crate::session::{Lifetimes, SessionId};
+use crate::session::sessions;
+use crate::session::store::{Kind, Limits, Relation, StoreError};
+use crate::session::{Lifetimes, SessionId, StoreKey};
 use crate::snapshot::BearerSettings;
 use crate::web::cookie::CookieNames;
 use crate::web::{Reply, RequestView};
 
 use std::time::{Duration, SystemTime};
+
+mod ends;
 
 const CARRIER: &str = "https://carrier.example";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -104,10 +107,109 @@ impl Provider for Fake {
     }
 }
 
+/// A store that can be away.
+struct Switch {
+    store: MemoryStore,
+    away: AtomicBool,
+}
+
+impl Switch {
+    fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::SeqCst);
+    }
+
+    fn answers(&self) -> Result<(), StoreError> {
+        if self.away.load(Ordering::SeqCst) { Err(StoreError::Unavailable("away".to_owned())) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl RecordStore for Switch {
+    async fn put(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        r: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.answers()?;
+        self.store.put(kind, key, r, keep, now).await
+    }
+
+    async fn get(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
+        self.answers()?;
+        self.store.get(kind, key, now).await
+    }
+
+    async fn take(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
+        self.answers()?;
+        self.store.take(kind, key, now).await
+    }
+
+    async fn remove(&self, kind: Kind, key: StoreKey) -> Result<(), StoreError> {
+        self.answers()?;
+        self.store.remove(kind, key).await
+    }
+
+    async fn replace(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        self.answers()?;
+        self.store.replace(kind, key, record, keep, now).await
+    }
+
+    async fn insert(
+        &self,
+        kind: Kind,
+        key: StoreKey,
+        record: &[u8],
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        self.answers()?;
+        self.store.insert(kind, key, record, keep, now).await
+    }
+
+    async fn add_member(
+        &self,
+        relation: Relation,
+        of: StoreKey,
+        member: StoreKey,
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.answers()?;
+        self.store.add_member(relation, of, member, keep, now).await
+    }
+
+    async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {
+        self.answers()?;
+        self.store.members(relation, of, now).await
+    }
+
+    async fn remove_member(&self, relation: Relation, of: StoreKey, member: StoreKey) -> Result<(), StoreError> {
+        self.answers()?;
+        self.store.remove_member(relation, of, member).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.answers()
+    }
+
+    async fn sweep(&self, now: SystemTime) -> Result<(), StoreError> {
+        self.store.sweep(now).await
+    }
+}
+
 /// `text`, compiled.
-fn snapshot(text: &str, policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Snapshot {
+fn snapshot(text: &str) -> Snapshot {
     let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
-    let lifetimes = Lifetimes::default();
     let settings = AuthSettings {
         public_url: config.public_url.clone(),
         prefix: "/oauth2".to_owned(),
@@ -125,8 +227,7 @@ fn snapshot(text: &str, policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Snap
             accept_unverified_contacts: false,
         }],
         userinfo: false,
-        cache_policy: policy(CachePolicy::for_lifetimes(&lifetimes)),
-        lifetimes,
+        lifetimes: Lifetimes::default(),
         longest_target: 8192,
         return_origins: Vec::new(),
         cookies: CookieNames::default(),
@@ -140,6 +241,7 @@ fn snapshot(text: &str, policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Snap
 /// A gateway's story, and a browser that knows how to keep cookies of two hosts.
 struct Story {
     auth: Arc<Auth>,
+    store: Arc<Switch>,
     /// Another configuration than the one it began with.
     snapshot: Option<Arc<Snapshot>>,
     provider: Arc<Fake>,
@@ -153,19 +255,40 @@ impl Story {
     }
 
     fn with(policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Self {
-        let snapshot = Arc::new(snapshot(CONFIG, policy));
+        let store = Arc::new(Switch { store: MemoryStore::new(Limits::default()), away: AtomicBool::new(false) });
+        Self::on(store, CacheLimits::default(), 100, policy)
+    }
+
+    /// A gateway on `store`, which others may use too.
+    fn on(
+        store: Arc<Switch>,
+        cache: CacheLimits,
+        pending_revocations: usize,
+        policy: impl FnOnce(CachePolicy) -> CachePolicy,
+    ) -> Self {
+        let lifetimes = Lifetimes::default();
+        let metrics = Arc::new(Metrics::new());
         let provider = Arc::new(Fake::default());
-        let auth = Arc::new(Auth::new(Parts {
-            snapshot,
-            provider: Arc::clone(&provider) as Arc<dyn Provider>,
-            store: Arc::new(MemoryStore::new(Limits::default())),
+        let sessions = Sessions::new(sessions::Parts {
+            store: Arc::clone(&store) as Arc<dyn RecordStore>,
             sealer: Sealer::new(SealKeys::default()),
-            cache: SessionCache::new(CacheLimits::default()),
+            cache: SessionCache::new(cache),
             entropy: Arc::new(SystemEntropy),
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::clone(&metrics),
+            policy: policy(CachePolicy::for_lifetimes(&lifetimes)),
+            lifetimes,
+            pending_revocations,
+        });
+        let auth = Arc::new(Auth::new(Parts {
+            snapshot: Arc::new(snapshot(CONFIG)),
+            sessions,
+            provider: Arc::clone(&provider) as Arc<dyn Provider>,
+            entropy: Arc::new(SystemEntropy),
+            metrics,
         }));
         Self {
             auth,
+            store,
             snapshot: None,
             provider,
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
@@ -317,7 +440,7 @@ async fn a_person_who_signed_in_under_another_configuration_is_told_by_the_heade
     let before = names(&mut story).await;
     assert!(before.iter().any(|header| header == "x-zenkey-sub: somebody"), "{before:?}");
     let text = CONFIG.replace("access: session,", "access: session, identity_headers: { preset: remote-user },");
-    story.snapshot = Some(Arc::new(snapshot(&text, |policy| policy)));
+    story.snapshot = Some(Arc::new(snapshot(&text)));
     assert_eq!(names(&mut story).await, ["remote-user: somebody"]);
     story.snapshot = None;
     assert_eq!(names(&mut story).await, before);
@@ -460,12 +583,12 @@ async fn a_record_that_did_not_change_is_not_read_again_and_any_other_is() {
 
     // Another replica wrote down a use.
     let (auth, key, now) = (Arc::clone(&story.auth), id.store_key(), story.now);
-    let get = || async { auth.sessions.store.get(Kind::Session, key, now).await.unwrap().unwrap() };
-    let put = async |record: &[u8]| auth.sessions.store.put(Kind::Session, key, record, MINUTE, now).await.unwrap();
+    let get = || async { auth.sessions.store().get(Kind::Session, key, now).await.unwrap().unwrap() };
+    let put = async |record: &[u8]| auth.sessions.store().put(Kind::Session, key, record, MINUTE, now).await.unwrap();
     let honest = get().await;
-    let mut session = auth.sessions.sealer.open_session(&id, &honest).unwrap();
+    let mut session = auth.sessions.sealer().open_session(&id, &honest).unwrap();
     session.seen(now);
-    put(&auth.sessions.sealer.seal_session(&id, &session, &SystemEntropy)).await;
+    put(&auth.sessions.sealer().seal_session(&id, &session, &SystemEntropy)).await;
     story.wait(Duration::from_secs(5));
     let anew = story.headers_lie_at("https://apps.example/app").await;
     assert!(anew.is_some() && anew != lies_at);
@@ -475,7 +598,7 @@ async fn a_record_that_did_not_change_is_not_read_again_and_any_other_is() {
     let mut bent = get().await.to_vec();
     *bent.last_mut().unwrap() ^= 1;
     let other = SessionId::generate(&SystemEntropy);
-    for forged in [bent, auth.sessions.sealer.seal_session(&other, &session, &SystemEntropy)] {
+    for forged in [bent, auth.sessions.sealer().seal_session(&other, &session, &SystemEntropy)] {
         put(&forged).await;
         story.wait(Duration::from_secs(5));
         let jar = story.jar.clone();

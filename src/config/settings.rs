@@ -85,6 +85,8 @@ pub struct SessionSettings {
     pub seal_keys: Vec<SecretString>,
     /// Sessions held in memory. Default 100 000.
     pub cache_entries: usize,
+    /// Sign-outs kept for a store that is away. Default 10 000.
+    pub pending_revocations: usize,
     /// How often a session in memory is compared with a store that other gateways write to. Default 1 s.
     pub revalidate: Duration,
     /// How long a session in memory stays good while the store is away. Default 1 min.

@@ -5,5 +5,6 @@ pub mod limit;
 pub mod network;
 pub mod retry;
 pub mod single_flight;
+pub mod state_file;
 pub mod time;
 pub mod ttl_cache;

@@ -8,7 +8,7 @@ use super::memory::MemoryStore;
 use super::redis::server::{RedisServer, available};
 use super::redis::{RedisSettings, RedisStore};
 use super::samples::noon;
-use super::store::{Kind, Limits, RecordStore};
+use super::store::{Kind, Limits, RecordStore, Relation};
 use super::{StoreKey, sha256};
 
 /// How time passes for a store.
@@ -239,6 +239,55 @@ async fn a_large_record_of_any_bytes_comes_back_whole(bench: Bench) {
     assert_eq!(bench.store.take(Kind::Session, key(1), noon()).await.unwrap(), Some(record));
 }
 
+async fn members_of(bench: &Bench, relation: Relation, of: u32, now: SystemTime) -> Vec<StoreKey> {
+    let mut members = bench.store.members(relation, key(of), now).await.unwrap();
+    members.sort_unstable();
+    members
+}
+
+fn sorted(members: impl IntoIterator<Item = u32>) -> Vec<StoreKey> {
+    let mut members: Vec<_> = members.into_iter().map(key).collect();
+    members.sort_unstable();
+    members
+}
+
+async fn a_set_holds_its_members_until_each_one_s_time_is_over(bench: Bench) {
+    let add = async |of, member, keep| {
+        bench.store.add_member(Relation::Children, key(of), key(member), keep, noon()).await.unwrap();
+    };
+    assert_eq!(members_of(&bench, Relation::Children, 1, noon()).await, []);
+    add(1, 11, MINUTE).await;
+    add(1, 12, 3 * MINUTE).await;
+    add(2, 21, MINUTE).await;
+    // The later of two ends counts, whichever came first.
+    add(1, 13, 3 * MINUTE).await;
+    add(1, 13, MINUTE).await;
+    add(1, 14, Duration::ZERO).await;
+    assert_eq!(members_of(&bench, Relation::Children, 1, noon()).await, sorted([11, 12, 13]));
+    assert_eq!(members_of(&bench, Relation::Children, 1, noon() + 2 * MINUTE).await, sorted([12, 13]));
+    assert_eq!(members_of(&bench, Relation::Children, 2, noon()).await, sorted([21]));
+    assert_eq!(members_of(&bench, Relation::Person, 1, noon()).await, [], "relations do not mix");
+    bench.store.remove_member(Relation::Children, key(1), key(12)).await.unwrap();
+    bench.store.remove_member(Relation::Children, key(1), key(99)).await.expect("what is not there");
+    assert_eq!(members_of(&bench, Relation::Children, 1, noon()).await, sorted([11, 13]));
+    bench.store.sweep(noon() + 2 * MINUTE).await.unwrap();
+    assert_eq!(members_of(&bench, Relation::Children, 1, noon() + 2 * MINUTE).await, sorted([13]));
+    // A set and a record of one name are two things.
+    assert_eq!(bench.get(Kind::Session, key(1), noon()).await, None);
+}
+
+async fn a_full_set_loses_the_member_that_would_end_first(bench: Bench) {
+    let most = u32::try_from(Relation::MOST).unwrap();
+    let adds = (0..=most).map(|n| {
+        let (store, keep) = (Arc::clone(&bench.store), MINUTE + Duration::from_millis(u64::from(n)));
+        async move { store.add_member(Relation::Person, key(0), key(n), keep, noon()).await.unwrap() }
+    });
+    for add in adds {
+        add.await;
+    }
+    assert_eq!(members_of(&bench, Relation::Person, 0, noon()).await, sorted(1..=most));
+}
+
 macro_rules! contract {
     ($($promise:ident)*) => {
         contract! { @store memory $($promise)* }
@@ -271,6 +320,8 @@ contract! {
     replacing_never_brings_back_what_was_removed
     a_removal_wins_every_race_with_a_replacement
     removing_what_is_not_there_is_fine
+    a_set_holds_its_members_until_each_one_s_time_is_over
+    a_full_set_loses_the_member_that_would_end_first
     kinds_do_not_mix
     a_store_that_answers_says_so
     a_large_record_of_any_bytes_comes_back_whole

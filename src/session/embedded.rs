@@ -17,6 +17,7 @@ mod file;
     reason = "only the writer's own thread, which waits for disks, looks at the clock and the file"
 )]
 mod place;
+mod sets;
 #[expect(
     clippy::disallowed_methods,
     reason = "pauses between tries are the process's own, and its files are written by the writer's thread"
@@ -40,7 +41,7 @@ use self::slot::{Compact, Pauses, Slot};
 use self::view::Disk;
 use self::writer::{Done, Order, Verb};
 use super::StoreKey;
-use super::store::{Kind, Limits, RecordStore, StoreError};
+use super::store::{Kind, Limits, RecordStore, Relation, StoreError};
 use super::write_fault::WriteFault;
 use crate::ground::time::Timestamp;
 
@@ -67,6 +68,7 @@ fn records_of(kind: Kind) -> Records {
     TableDefinition::new(match kind {
         Kind::Session => "sessions",
         Kind::Attempt => "attempts",
+        Kind::Ended => "ended",
         Kind::Keys => "keys",
         Kind::Spent => "spent",
     })
@@ -76,6 +78,7 @@ fn ends_of(kind: Kind) -> Ends {
     TableDefinition::new(match kind {
         Kind::Session => "session ends",
         Kind::Attempt => "attempt ends",
+        Kind::Ended => "ended ends",
         Kind::Keys => "key ends",
         Kind::Spent => "spent ends",
     })
@@ -271,6 +274,27 @@ impl RecordStore for EmbeddedStore {
         self.slot.refused_writes()
     }
 
+    async fn add_member(
+        &self,
+        relation: Relation,
+        of: StoreKey,
+        member: StoreKey,
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let verb = Verb::AddMember { relation, member, end: end(now, keep), now: Timestamp::of(now).as_millis() };
+        self.order(Kind::Session, of, verb).await.map(|_| ())
+    }
+
+    async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {
+        let now = Timestamp::of(now).as_millis();
+        self.read(move |database| sets::members(database, relation, of, now)).await
+    }
+
+    async fn remove_member(&self, relation: Relation, of: StoreKey, member: StoreKey) -> Result<(), StoreError> {
+        self.order(Kind::Session, of, Verb::RemoveMember { relation, member }).await.map(|_| ())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         self.order(Kind::Session, StoreKey([0; 32]), Verb::Ping).await.map(|_| ())
     }
@@ -283,6 +307,10 @@ impl RecordStore for EmbeddedStore {
             {
             }
         }
+        while let Done::SweptSome = self
+            .order(Kind::Session, StoreKey([0; 32]), Verb::SweepSets { now: Timestamp::of(now).as_millis() })
+            .await?
+        {}
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! Records in process memory: for tests and demonstrations. A restart signs everybody out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::StoreKey;
-use super::store::{Kind, Limits, RecordStore, StoreError};
+use super::store::{Kind, Limits, RecordStore, Relation, StoreError};
 
 /// A bounded map. Each kind has its own bound; when one is reached, what is over makes room first.
 #[derive(Debug)]
@@ -15,9 +15,14 @@ pub struct MemoryStore {
     limits: Limits,
     sessions: Mutex<Shelf>,
     attempts: Mutex<Shelf>,
+    ended: Mutex<Shelf>,
     keys: Mutex<Shelf>,
     spent: Mutex<Shelf>,
+    sets: Mutex<HashMap<(Relation, StoreKey), Set>>,
 }
+
+/// Members of one set, with the end of their time (`None` as in [`Kept::until`]).
+type Set = BTreeMap<StoreKey, Option<SystemTime>>;
 
 /// The records of one kind, and which of them end first: a full shelf finds out in no more than a few steps whether
 /// something on it is over.
@@ -36,8 +41,12 @@ struct Kept {
 
 impl Kept {
     fn is_over(&self, now: SystemTime) -> bool {
-        self.until.is_some_and(|until| until <= now)
+        is_over(self.until, now)
     }
+}
+
+fn is_over(until: Option<SystemTime>, now: SystemTime) -> bool {
+    until.is_some_and(|until| until <= now)
 }
 
 impl Shelf {
@@ -84,7 +93,9 @@ impl MemoryStore {
             limits,
             sessions: Mutex::default(),
             attempts: Mutex::default(),
+            ended: Mutex::default(),
             keys: Mutex::default(),
+            sets: Mutex::default(),
             spent: Mutex::default(),
         }
     }
@@ -98,6 +109,7 @@ impl MemoryStore {
         match kind {
             Kind::Session => &self.sessions,
             Kind::Attempt => &self.attempts,
+            Kind::Ended => &self.ended,
             Kind::Keys => &self.keys,
             Kind::Spent => &self.spent,
         }
@@ -192,11 +204,60 @@ impl RecordStore for MemoryStore {
         Ok(true)
     }
 
+    async fn add_member(
+        &self,
+        relation: Relation,
+        of: StoreKey,
+        member: StoreKey,
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        if keep.is_zero() {
+            return Ok(());
+        }
+        let mut sets = self.sets.lock();
+        let set = sets.entry((relation, of)).or_default();
+        set.retain(|_, until| !is_over(*until, now));
+        let until = now.checked_add(keep);
+        let known = set.get(&member).copied();
+        let until =
+            if known == Some(None) { None } else { until.map(|until| until.max(known.flatten().unwrap_or(until))) };
+        if known.is_none()
+            && set.len() >= Relation::MOST
+            && let Some(first) = set.iter().min_by_key(|(_, until)| (until.is_none(), **until)).map(|(key, _)| *key)
+        {
+            set.remove(&first);
+        }
+        set.insert(member, until);
+        Ok(())
+    }
+
+    async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {
+        let sets = self.sets.lock();
+        let live = sets.get(&(relation, of)).into_iter().flatten().filter(|(_, until)| !is_over(**until, now));
+        Ok(live.map(|(member, _)| *member).collect())
+    }
+
+    async fn remove_member(&self, relation: Relation, of: StoreKey, member: StoreKey) -> Result<(), StoreError> {
+        let mut sets = self.sets.lock();
+        if let Some(set) = sets.get_mut(&(relation, of)) {
+            set.remove(&member);
+            if set.is_empty() {
+                sets.remove(&(relation, of));
+            }
+        }
+        Ok(())
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
     async fn sweep(&self, now: SystemTime) -> Result<(), StoreError> {
+        self.sets.lock().retain(|_, set| {
+            set.retain(|_, until| !is_over(*until, now));
+            !set.is_empty()
+        });
         Kind::ALL.into_iter().for_each(|kind| self.shelf(kind).lock().sweep(now));
         Ok(())
     }

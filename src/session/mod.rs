@@ -5,14 +5,18 @@
 
 pub mod cache;
 pub mod cached;
-
 #[cfg(test)]
 mod contract;
 pub mod embedded;
+pub mod ending;
 pub mod key;
+pub mod live;
 pub mod memory;
+pub mod opening;
 pub mod redis;
+pub mod revocation;
 pub mod seal;
+pub mod sessions;
 pub mod store;
 pub mod write_fault;
 
@@ -59,6 +63,24 @@ impl SessionId {
 pub struct StoreKey(pub [u8; 32]);
 
 impl StoreKey {
+    /// What [`StoreKey::to_hex`] wrote; `None` for anything else.
+    pub fn from_hex(text: &[u8]) -> Option<Self> {
+        let digit = |byte: &u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let mut key = [0; 32];
+        let (pairs, rest) = text.as_chunks::<2>();
+        if pairs.len() != key.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, [high, low]) in key.iter_mut().zip(pairs) {
+            *byte = digit(high)? << 4 | digit(low)?;
+        }
+        Some(Self(key))
+    }
+
     /// Lower-case hexadecimal, 64 characters: for keys in Redis.
     pub fn to_hex(self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -99,12 +121,19 @@ pub struct Session {
     created: Timestamp,
     last_seen: Timestamp,
     parent: Option<Box<StoreKey>>,
+    host: Box<str>,
 }
 
 impl Session {
     /// Opens a session for `identity` at `now`.
     pub fn open(identity: Identity, now: SystemTime) -> Self {
-        Self { identity, created: Timestamp::of(now), last_seen: Timestamp::of(now), parent: None }
+        Self {
+            identity,
+            created: Timestamp::of(now),
+            last_seen: Timestamp::of(now),
+            parent: None,
+            host: Box::default(),
+        }
     }
 
     /// Restores a session from the parts a store kept; only `seal.rs` calls it.
@@ -115,7 +144,8 @@ impl Session {
         parent: Option<StoreKey>,
     ) -> Self {
         let (created, last_seen) = (Timestamp::of(created), Timestamp::of(last_seen));
-        Self { identity: Identity::restore(parts), created, last_seen, parent: parent.map(Box::new) }
+        let parent = parent.map(Box::new);
+        Self { identity: Identity::restore(parts), created, last_seen, parent, host: Box::default() }
     }
 
     /// When the sign-in ended well.
@@ -141,6 +171,17 @@ impl Session {
     /// This one was handed over from `parent`.
     pub fn handed_over_from(&mut self, parent: StoreKey) {
         self.parent = Some(Box::new(parent));
+    }
+
+    /// It was opened for `host`.
+    pub fn opened_on(&mut self, host: &str) {
+        self.host = host.into();
+    }
+
+    /// The host that it was opened for; elsewhere it is nothing. Otherwise whoever holds the cookie of one host could
+    /// carry it to another, where it was never given.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Takes the very same identity from where it shares memory with others; another one is not taken.

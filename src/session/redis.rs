@@ -24,7 +24,8 @@ use self::fault::Fault;
 pub use self::fault::RedisUrlFault;
 use self::link::Link;
 use super::StoreKey;
-use super::store::{Kind, RecordStore, StoreError};
+use super::store::{Kind, RecordStore, Relation, StoreError};
+use crate::ground::time::Timestamp;
 use crate::secret::SecretString;
 
 /// How to reach Redis.
@@ -57,6 +58,17 @@ impl RedisSettings {
 /// The longest time to live that is asked for: Redis refuses times beyond what its clock can say.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// Adds a member with the later of its two ends, drops what is over and what is too many, and lets the set live as long as
+/// its last member. KEYS: the set. ARGV: member, its end, its time to live, now, most members.
+const ADD_MEMBER: &str = "
+if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[4])
+redis.call('ZADD', KEYS[1], 'GT', ARGV[2], ARGV[1])
+local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[5])
+if over > 0 then redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1) end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1";
+
 /// A store in Redis. See the module's page.
 pub struct RedisStore {
     link: Link,
@@ -83,6 +95,11 @@ impl RedisStore {
 
     fn key(&self, kind: Kind, key: StoreKey) -> String {
         format!("{}{}:{}", self.prefix, kind.as_str(), key.to_hex())
+    }
+
+    /// The name of a set. The braces keep a set in one slot of a cluster, whatever else is named after the same record.
+    fn set(&self, relation: Relation, of: StoreKey) -> String {
+        format!("{}{}:{{{}}}", self.prefix, relation.as_str(), of.to_hex())
     }
 
     /// Asks for a value. A value of another type is none (M13).
@@ -197,6 +214,54 @@ impl RecordStore for RedisStore {
         match self.link.ask(&question).await? {
             Value::Okay => Ok(true),
             Value::Nil => Ok(false),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
+    /// A sorted set: the score of a member is the end of its time, in milliseconds since 1970.
+    async fn add_member(
+        &self,
+        relation: Relation,
+        of: StoreKey,
+        member: StoreKey,
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let Some(millis) = time_to_live(keep) else { return Ok(()) };
+        let now = Timestamp::of(now).as_millis();
+        let mut question = cmd("EVAL");
+        question.arg(ADD_MEMBER).arg(1).arg(self.set(relation, of)).arg(member.to_hex());
+        question.arg(now.saturating_add(millis)).arg(millis).arg(now).arg(Relation::MOST);
+        match self.link.ask(&question).await? {
+            Value::Int(_) => Ok(()),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
+    async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {
+        let mut question = cmd("ZRANGEBYSCORE");
+        question.arg(self.set(relation, of)).arg(format!("({}", Timestamp::of(now).as_millis())).arg("+inf");
+        question.arg("LIMIT").arg(0).arg(Relation::MOST);
+        match self.link.ask(&question).await {
+            Ok(Value::Array(members)) => {
+                let member = |value| match value {
+                    Value::BulkString(text) => StoreKey::from_hex(&text),
+                    _ => None,
+                };
+                // What somebody else wrote there is nobody's session.
+                Ok(members.into_iter().filter_map(member).collect())
+            }
+            Ok(_) => Err(Fault::Answer.into()),
+            Err(Fault::WrongType) => Ok(Vec::new()),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    async fn remove_member(&self, relation: Relation, of: StoreKey, member: StoreKey) -> Result<(), StoreError> {
+        let mut question = cmd("ZREM");
+        question.arg(self.set(relation, of)).arg(member.to_hex());
+        match self.link.ask(&question).await? {
+            Value::Int(_) => Ok(()),
             _ => Err(Fault::Answer.into()),
         }
     }

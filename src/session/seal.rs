@@ -16,7 +16,7 @@ use super::key::key_id;
 use super::store::Kind;
 use super::{Session, SessionId, StoreKey};
 use crate::ground::time::Timestamp;
-use crate::identity::IdentityParts;
+use crate::identity::{Identity, IdentityParts};
 use crate::secret::{self, Entropy, SecretBytes, derive_key};
 
 /// The only version there is. A gateway that meets another one finds no record (P05): two versions that share a store
@@ -77,11 +77,25 @@ impl SealKeys {
 struct NamedKey {
     id: [u8; 4],
     key: Option<SecretBytes>,
+    /// Marks session ids.
+    marks: SecretBytes,
+    /// Names people.
+    persons: SecretBytes,
 }
+
+/// Random bytes at the beginning of a session id; the rest is its mark.
+const ID_DRAWN: usize = 24;
 
 impl NamedKey {
     fn of(key: Option<SecretBytes>) -> Self {
-        Self { id: key.as_ref().map_or(NO_KEY, key_id), key }
+        let secret = key.as_ref().map_or(NO_KEY_SALT, |key| key.expose());
+        let derived = |purpose: &[u8]| derive_key(secret, b"zengate names v1", &[purpose]);
+        let (marks, persons) = (derived(b"session ids"), derived(b"people"));
+        Self { id: key.as_ref().map_or(NO_KEY, key_id), marks, persons, key }
+    }
+
+    fn mark(&self, drawn: &[u8]) -> [u8; 32 - ID_DRAWN] {
+        secret::hmac_sha256(self.marks.expose(), drawn).first_chunk().copied().unwrap_or_default()
     }
 
     fn salt(&self) -> &[u8] {
@@ -108,6 +122,30 @@ impl Sealer {
         Self { primary: NamedKey::of(keys.primary), accepted }
     }
 
+    /// Draws a new session id: 24 random bytes, and 8 that only holders of the operator key can tell. An id without them
+    /// was made up, and is refused before any store is asked: made-up cookies would otherwise cost a look-up each.
+    pub fn new_id(&self, entropy: &dyn Entropy) -> SessionId {
+        let mut bytes = [0; 32];
+        let (drawn, mark) = bytes.split_at_mut(ID_DRAWN);
+        entropy.fill(drawn);
+        mark.copy_from_slice(&self.primary.mark(drawn));
+        SessionId(SecretBytes::new(bytes))
+    }
+
+    /// Whether `id` was drawn by a gateway with one of our keys.
+    pub fn has_made(&self, id: &SessionId) -> bool {
+        let (drawn, mark) = id.secret().expose().split_at(ID_DRAWN);
+        let keys = std::iter::once(&self.primary).chain(&self.accepted);
+        keys.fold(false, |known, key| known | secret::constant_time_eq(mark, &key.mark(drawn)))
+    }
+
+    /// What names the set of a person's sessions in a store: nobody without the operator key can tell whose it is.
+    pub fn person_key(&self, identity: &Identity) -> StoreKey {
+        let (issuer, subject) = (identity.issuer().as_bytes(), identity.subject().as_bytes());
+        let length = u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_le_bytes();
+        StoreKey(secret::hmac_sha256(self.primary.persons.expose(), &[&length[..], issuer, subject].concat()))
+    }
+
     /// Seals a session under its own id.
     pub fn seal_session(&self, id: &SessionId, session: &Session, entropy: &dyn Entropy) -> Vec<u8> {
         let record = SessionRecord {
@@ -115,6 +153,7 @@ impl Sealer {
             created: session.created.as_millis(),
             last_seen: session.last_seen.as_millis(),
             parent: session.parent().map(|key| key.0),
+            host: session.host().to_owned(),
         };
         // Strings, integers and lists always serialise; if ever not, an empty plaintext opens as `Corrupt`.
         let plaintext = Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default());
@@ -128,7 +167,10 @@ impl Sealer {
         let time = |at: u64| -> Result<SystemTime, SealError> {
             Timestamp::from_millis(at).to_system_time().ok_or(SealError::Corrupt)
         };
-        Ok(Session::restore(record.parts, time(record.created)?, time(record.last_seen)?, record.parent.map(StoreKey)))
+        let (created, last_seen) = (time(record.created)?, time(record.last_seen)?);
+        let mut session = Session::restore(record.parts, created, last_seen, record.parent.map(StoreKey));
+        session.opened_on(&record.host);
+        Ok(session)
     }
 
     /// Seals `plaintext` for the place (`kind`, `key`) under `secret`, which only the person's cookie holds.
@@ -193,6 +235,8 @@ struct SessionRecord {
     last_seen: u64,
     #[serde(default, rename = "of", skip_serializing_if = "Option::is_none")]
     parent: Option<[u8; 32]>,
+    #[serde(rename = "at")]
+    host: String,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +248,9 @@ struct OpenedRecord {
     last_seen: u64,
     #[serde(default, rename = "of")]
     parent: Option<[u8; 32]>,
+    /// Of a record that does not say it: no host at all.
+    #[serde(default, rename = "at")]
+    host: String,
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub enum Kind {
     Session,
     /// A sign-in that is under way.
     Attempt,
+    /// A session that ended before its time: nothing that lies in its place is believed.
+    Ended,
     /// What the gateways of one store keep for each other: key sets of token issuers.
     Keys,
     /// That a state of a sign-in has been used.
@@ -26,15 +28,41 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 4] = [Kind::Session, Kind::Attempt, Kind::Keys, Kind::Spent];
+    pub const ALL: [Kind; 5] = [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent];
 
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Session => "session",
             Kind::Attempt => "attempt",
+            Kind::Ended => "ended",
             Kind::Keys => "keys",
             Kind::Spent => "spent",
+        }
+    }
+}
+
+/// Which of the kinds of relation a set is: what its members are to the record, or the person, that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Relation {
+    /// Sessions that were handed over from the session that names the set.
+    Children,
+    /// Sessions of the person whose pseudonymous key names the set.
+    Person,
+}
+
+impl Relation {
+    /// Every relation there is.
+    pub const ALL: [Relation; 2] = [Relation::Children, Relation::Person];
+
+    /// Most members of one set. One more makes room by the member that would end first.
+    pub const MOST: usize = 1_000;
+
+    /// The word used in store keys.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Relation::Children => "children",
+            Relation::Person => "person",
         }
     }
 }
@@ -84,6 +112,8 @@ impl Limits {
         match kind {
             Kind::Session => self.sessions,
             Kind::Attempt => self.attempts,
+            // As many as there may be sessions.
+            Kind::Ended => self.sessions,
             Kind::Keys => Self::KEYS,
             Kind::Spent => Self::SPENT,
         }
@@ -139,6 +169,23 @@ pub trait RecordStore: Send + Sync {
         keep: Duration,
         now: SystemTime,
     ) -> Result<bool, StoreError>;
+
+    /// Adds `member` to the set of `of`, for `keep` from `now` on; a member that is there lives as long as the later of
+    /// the two says. A set that is full ([`Relation::MOST`]) loses the member that would end first.
+    async fn add_member(
+        &self,
+        relation: Relation,
+        of: StoreKey,
+        member: StoreKey,
+        keep: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError>;
+
+    /// The members of a set whose time is not over, in no order.
+    async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError>;
+
+    /// Takes one member out of a set; taking out what is not there is fine.
+    async fn remove_member(&self, relation: Relation, of: StoreKey, member: StoreKey) -> Result<(), StoreError>;
 
     /// Why the store takes nothing new, as far as it knows without asking anybody: costs next to nothing. Whoever
     /// begins something that ends in a write asks first, so that nobody goes to their phone for a sign-in that cannot

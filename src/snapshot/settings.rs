@@ -7,7 +7,6 @@ use url::Url;
 use super::BearerSettings;
 use crate::provider::IssuerSettings;
 use crate::session::Lifetimes;
-use crate::session::cached::CachePolicy;
 use crate::web::cookie::CookieNames;
 
 /// What the operator says about signing in and about sessions.
@@ -36,8 +35,6 @@ pub struct AuthSettings {
     pub userinfo: bool,
     /// Lifetimes.
     pub lifetimes: Lifetimes,
-    /// When cached sessions are looked at again.
-    pub cache_policy: CachePolicy,
     /// Longest target that our listener takes, in bytes: no browser is sent to a longer one of ours.
     pub longest_target: usize,
     /// Origins other than our own that people may be sent to after signing in or out.

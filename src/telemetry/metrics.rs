@@ -22,6 +22,10 @@ pub struct Metrics {
     /// `zengate_bearer_tokens_total{outcome}`: access tokens that were not in memory: `verified`, `refused` (without a
     /// signature having been looked at), `forged` (with), `limited`, `no_keys`.
     pub bearer_tokens: IntCounterVec,
+    /// `zengate_revocations_pending`: ends of sessions that the session store has not heard of yet.
+    pub revocations_pending: IntGauge,
+    /// `zengate_revocations_lost_total`: those that could be kept no longer.
+    pub revocations_lost: IntCounter,
     /// `zengate_store_errors_total`: answers the session store owed us.
     pub store_errors: IntCounter,
     /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
@@ -153,6 +157,14 @@ impl Metrics {
             refusals: counters("zengate_refusals_total", "Refusals by code", "code"),
             session_lookups,
             bearer_tokens: counters("zengate_bearer_tokens_total", "Access tokens that were judged", "outcome"),
+            revocations_pending: gauge(
+                "zengate_revocations_pending",
+                "Ends of sessions that the session store has not heard of yet",
+            ),
+            revocations_lost: counter(
+                "zengate_revocations_lost_total",
+                "Ends of sessions that the session store never heard of and that are kept no longer",
+            ),
             store_errors: counter("zengate_store_errors_total", "Session store calls that failed"),
             headers_removed: counter(
                 "zengate_identity_headers_removed_total",

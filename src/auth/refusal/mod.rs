@@ -75,7 +75,9 @@ pub enum Refusal {
     SignInsFull,
     /// A form was sent to us from another site.
     SignOutForeign,
-    /// The session has ended here and in this browser, but the session store did not hear of it.
+    /// The session store is away, and no more sign-outs can be kept for it: this one must be asked for again.
+    SignOutNotKept,
+    /// The session has ended here and in this browser; the session store is away and will be told.
     SignOutUnheard,
     /// The session store takes nothing new: a sign-in could not be kept.
     StoreNotWritable,
@@ -141,7 +143,7 @@ impl Refusal {
     /// Says when or how to try again.
     fn advise(self, reply: &mut Reply) {
         match self {
-            Self::SignInsFull | Self::SignOutUnheard | Self::StoreUnavailable => {
+            Self::SignInsFull | Self::SignOutNotKept | Self::SignOutUnheard | Self::StoreUnavailable => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
             }
             Self::StoreNotWritable => reply.set(header::RETRY_AFTER, HeaderValue::from_static("30")),

@@ -219,11 +219,18 @@ impl Refusal {
                 "Another site tried to sign you out. Nothing was changed.",
                 false,
             ),
+            Self::SignOutNotKept => words(
+                S::SERVICE_UNAVAILABLE,
+                "sign_out_not_kept",
+                "You may still be signed in",
+                "A part of this site is down, and it cannot note your sign-out for later. Go back and sign out again in a few minutes.",
+                false,
+            ),
             Self::SignOutUnheard => words(
                 S::SERVICE_UNAVAILABLE,
                 "sign_out_unheard",
                 "You are signed out in this browser",
-                "A part of this site is down, so other parts may not know yet. To be sure, sign in and out again in a few minutes.",
+                "A part of this site is down, so other parts do not know yet. They are told as soon as it is back. There is nothing you need to do.",
                 false,
             ),
             Self::StoreNotWritable => words(

@@ -14,7 +14,6 @@ use super::binding::{Binding, Bindings, State};
 use super::start::{Departure, From};
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
-use crate::auth::decide::{Look, Visitor};
 use crate::auth::refusal::Refusal;
 use crate::identity::Identity;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
@@ -23,6 +22,7 @@ use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, User
 use crate::route::path::ReturnTo;
 use crate::secret::{SecretString, constant_time_eq};
 use crate::session::Session;
+use crate::session::sessions::{Lookup, Purpose};
 use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 use crate::web::{Reply, RequestView};
@@ -117,7 +117,7 @@ impl SignIn<'_> {
     /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
     /// usable for its owner (B04).
     async fn not_this_browsers(&self, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
-        if let Visitor::SignedIn(..) = self.answers.session_of(view, Look::Use, now).await
+        if let Lookup::SignedIn(..) = self.answers.session_of(view, Purpose::Use, now).await
             && let Some(return_to) = self.attempts().return_note(state, now).await
             && let Ok(location) = HeaderValue::try_from(return_to.location())
         {

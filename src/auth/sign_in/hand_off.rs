@@ -17,13 +17,13 @@ use super::binding::State;
 use super::start::{Departure, From};
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
-use crate::auth::decide::Visitor;
 use crate::auth::refusal::Refusal;
+use crate::auth::session_cookie::id_of;
 use crate::route::path::ReturnTo;
 use crate::secret::constant_time_eq;
+use crate::session::sessions::Lookup;
 use crate::session::store::{Kind, StoreError};
 use crate::session::{Session, SessionId, StoreKey};
-use crate::web::cookie::find_cookie;
 use crate::web::{Reply, RequestView};
 
 /// How long a ticket lives: the time of one redirect.
@@ -79,11 +79,11 @@ impl SignIn<'_> {
         &self,
         view: &RequestView<'_>,
         hand_off: &HandOff,
-        visitor: &Visitor,
+        found: &Lookup,
         now: SystemTime,
     ) -> Option<Reply> {
-        let Visitor::SignedIn(live, _) = visitor else { return None };
-        let id = find_cookie(view.headers, &self.settings.cookies.session).and_then(SessionId::parse)?;
+        let Lookup::SignedIn(live, _) = found else { return None };
+        let id = id_of(view, &self.settings.cookies)?;
         let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
         Some(handed.unwrap_or_else(|refusal| self.answers.refusal(refusal, view)))
     }
@@ -97,7 +97,7 @@ impl SignIn<'_> {
         id: &SessionId,
         now: SystemTime,
     ) -> Result<Reply, Refusal> {
-        let ticket_id = SessionId::generate(self.entropy);
+        let ticket_id = self.sealer.new_id(self.entropy);
         let key = ticket_id.store_key();
         let ticket = Ticket {
             host: hand_off.host.clone(),
@@ -127,7 +127,7 @@ impl SignIn<'_> {
         state: &str,
         now: SystemTime,
     ) -> Result<Session, Refusal> {
-        let ticket_id = SessionId::parse(ticket).ok_or(Refusal::AttemptUnknown)?;
+        let ticket_id = self.ticket_of(ticket).ok_or(Refusal::AttemptUnknown)?;
         let key = ticket_id.store_key();
         let record = self.store.take(Kind::Attempt, key, now).await;
         let record = record.map_err(|error| self.store_refusal(view, &error))?.ok_or(Refusal::AttemptUnknown)?;
@@ -152,12 +152,17 @@ impl SignIn<'_> {
         let query = view.target.query().unwrap_or_default().as_bytes();
         let tickets = url::form_urlencoded::parse(query).filter(|(name, _)| name == "ticket");
         // More than one was never written by us; no request makes us ask the store for as many as fit into an address.
-        let tickets: Vec<_> = tickets.filter_map(|(_, ticket)| SessionId::parse(&ticket)).take(MAX_BURNT).collect();
+        let tickets: Vec<_> = tickets.filter_map(|(_, ticket)| self.ticket_of(&ticket)).take(MAX_BURNT).collect();
         for ticket in tickets {
             if let Err(error) = self.store.remove(Kind::Attempt, ticket.store_key()).await {
                 self.store_refusal(view, &error);
             }
         }
+    }
+
+    /// A ticket that a gateway of ours drew; what was made up is told without a question to the store.
+    fn ticket_of(&self, text: &str) -> Option<SessionId> {
+        SessionId::parse(text).filter(|id| self.sealer.has_made(id))
     }
 
     fn store_refusal(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {

@@ -10,13 +10,13 @@ use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, remembered_f
 use super::binding::{Binding, Bindings};
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
-use crate::auth::decide::{Look, Visitor};
 use crate::auth::refusal::Refusal;
 use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
 use crate::provider::{Carrier, ProviderError};
 use crate::route::path::ReturnTo;
 use crate::secret::random_text;
+use crate::session::sessions::{Lookup, Purpose};
 use crate::session::store::StoreError;
 use crate::web::cookie::find_cookie;
 use crate::web::{Reply, RequestView};
@@ -54,12 +54,12 @@ impl SignIn<'_> {
             return self.answers.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
         }
         // Once, for all that depends on it: a made-up cookie costs one question to the store (F04).
-        let visitor = self.answers.session_of(view, Look::Peek, now).await;
-        let reply = self.begin(view, wanted.as_deref(), &visitor, now).await;
-        self.answers.without_dead_cookie(reply, &visitor)
+        let found = self.answers.session_of(view, Purpose::Ask, now).await;
+        let reply = self.begin(view, wanted.as_deref(), &found, now).await;
+        self.answers.without_dead_cookie(reply, &found)
     }
 
-    async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, visitor: &Visitor, now: SystemTime) -> Reply {
+    async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, found: &Lookup, now: SystemTime) -> Reply {
         if let Some(issuer) = query_value(view, "iss")
             && !self.settings.issuers.iter().any(|trusted| trusted.issuer == issuer)
         {
@@ -87,7 +87,7 @@ impl SignIn<'_> {
             return self.start_elsewhere(view, return_to, now).await;
         }
         let hand_off = match self.asked_hand_off(view) {
-            Some(hand_off) => match self.hand_off_now(view, &hand_off, visitor, now).await {
+            Some(hand_off) => match self.hand_off_now(view, &hand_off, found, now).await {
                 Some(reply) => return reply,
                 None => Some(hand_off),
             },

@@ -190,6 +190,10 @@ pub(crate) struct SessionsFile {
     /// once, and its record is only looked at behind the requests' back.
     #[schemars(extend("default" = "1s", "x-max" = "5m"))]
     pub(crate) revalidate: Time,
+    /// Sign-outs that are kept while the store cannot be reached, and told to it as soon as it can. Beyond so many a
+    /// sign-out is answered with 503 and the person keeps the cookie, so that it can be tried again.
+    #[schemars(extend("default" = 10_000), range(min = 1, max = 1_000_000))]
+    pub(crate) pending_revocations: Option<u64>,
     /// Sessions in memory stay good this long while the store cannot be reached.
     #[schemars(extend("default" = "1m", "x-max" = "1d"))]
     pub(crate) grace: Time,

@@ -29,6 +29,7 @@ impl Resolver<'_> {
             },
             seal_keys,
             cache_entries: count(file.cache_entries),
+            pending_revocations: count(file.pending_revocations),
             revalidate: time(file.revalidate.as_ref()),
             grace: time(file.grace.as_ref()),
         })

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use redb::{Builder, Database, ReadableDatabase, StorageError, TableDefinition, TableError, TableHandle};
 
+use super::sets::{MEMBER_ENDS, MEMBERS};
 use super::view::{Backend, DiskView};
 use super::{ends_of, records_of};
 use crate::session::store::Kind;
@@ -139,7 +140,9 @@ fn prepare(database: &Database) -> Result<(), EmbeddedError> {
     if has(ABOUT.name()) {
         let format = read.open_table(ABOUT).map_err(table)?.get("format").map_err(storage)?.map(|value| value.value());
         match format {
-            Some(FORMAT) if Kind::ALL.into_iter().all(ours) => return Ok(()),
+            Some(FORMAT) if Kind::ALL.into_iter().all(ours) && has(MEMBERS.name()) && has(MEMBER_ENDS.name()) => {
+                return Ok(());
+            }
             Some(FORMAT) | None => {}
             Some(_) => return Err(EmbeddedError::Newer),
         }
@@ -158,5 +161,7 @@ pub(super) fn touch(database: &Database) -> Result<(), redb::Error> {
         write.open_table(records_of(kind))?;
         write.open_table(ends_of(kind))?;
     }
+    write.open_table(MEMBERS)?;
+    write.open_table(MEMBER_ENDS)?;
     Ok(write.commit()?)
 }

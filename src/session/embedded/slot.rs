@@ -16,7 +16,7 @@ use redb::{Database, ReadableDatabase};
 use super::place::{Place, Strange};
 use super::view::{Disk, DiskView};
 use super::writer::place;
-use super::{EmbeddedError, ends_of, file, records_of};
+use super::{EmbeddedError, ends_of, file, records_of, sets};
 use crate::ground::retry::Backoff;
 use crate::secret::SystemEntropy;
 use crate::session::store::{Kind, StoreError};
@@ -345,6 +345,14 @@ fn copy(from: &Database, to: &Database, view: &DiskView) -> Result<(), WriteFaul
         })();
         copied.map_err(fault)?;
     }
+    let go_on = || {
+        let well = view.fault().is_none();
+        if well {
+            view.settle();
+        }
+        well
+    };
+    sets::copy(&read, to, COPIED_AT_ONCE, go_on).map_err(fault)?;
     view.fault().map_or(Ok(()), |kind| Err(kind.into()))
 }
 

@@ -5,16 +5,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use redb::{Database, ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::sets::Sets;
 use super::slot::Slot;
 use super::{ends_of, live, records_of};
+
 use crate::session::StoreKey;
-use crate::session::store::{Kind, Limits, StoreError};
+use crate::session::store::{Kind, Limits, Relation, StoreError};
+
+use self::Verb::{AddMember, RemoveMember, SweepSets};
 
 /// Orders that share a transaction at most.
 const BATCH: usize = 256;
 
 /// Records removed in one bite of a sweep, and when a full store looks for room.
-const BITE: usize = 250;
+pub(super) const BITE: usize = 250;
 
 /// One thing to do, and where to say that it is on disk.
 pub(super) struct Order {
@@ -27,11 +31,14 @@ pub(super) struct Order {
 /// What to do. Times in milliseconds since 1970.
 pub(super) enum Verb {
     Insert { record: Vec<u8>, end: u64, now: u64 },
+    AddMember { relation: Relation, member: StoreKey, end: u64, now: u64 },
     Ping,
     Put { record: Vec<u8>, end: u64, now: u64 },
     Remove,
+    RemoveMember { relation: Relation, member: StoreKey },
     Replace { record: Vec<u8>, end: u64, now: u64 },
     Sweep { now: u64 },
+    SweepSets { now: u64 },
     Take { now: u64 },
 }
 
@@ -98,6 +105,11 @@ fn write(database: &Database, limits: Limits, orders: &[Order]) -> Result<Vec<Do
     let mut changed = false;
     let mut done = Vec::with_capacity(orders.len());
     for order in orders {
+        if let Some((outcome, wrote)) = carry_out_on_sets(&transaction, order)? {
+            done.push(outcome);
+            changed |= wrote;
+            continue;
+        }
         let mut shelf = Shelf::open(&transaction, order.kind, limits)?;
         done.push(shelf.carry_out(order)?);
         changed |= shelf.changed;
@@ -109,6 +121,21 @@ fn write(database: &Database, limits: Limits, orders: &[Order]) -> Result<Vec<Do
         transaction.abort()?
     }
     Ok(done)
+}
+
+/// Carries out what is ordered of a set, and says whether anything was written; `None` for an order about records.
+fn carry_out_on_sets(transaction: &WriteTransaction, order: &Order) -> Result<Option<(Done, bool)>, redb::Error> {
+    let of = order.key;
+    let (AddMember { .. } | RemoveMember { .. } | SweepSets { .. }) = &order.verb else { return Ok(None) };
+    let mut sets = Sets::open(transaction)?;
+    let mut done = Done::AsOrdered;
+    match &order.verb {
+        AddMember { relation, member, end, now } => sets.add(*relation, of, *member, *end, *now)?,
+        RemoveMember { relation, member } => sets.remove(*relation, of, *member)?,
+        SweepSets { now } if sets.sweep(*now)? == BITE => done = Done::SweptSome,
+        _ => {}
+    }
+    Ok(Some((done, sets.changed)))
 }
 
 /// The records of one kind, and the order in which they end.
@@ -132,7 +159,7 @@ impl<'t> Shelf<'t> {
     fn carry_out(&mut self, order: &Order) -> Result<Done, redb::Error> {
         let key = order.key;
         match &order.verb {
-            Verb::Ping => Ok(Done::AsOrdered),
+            Verb::Ping | AddMember { .. } | RemoveMember { .. } | SweepSets { .. } => Ok(Done::AsOrdered),
             Verb::Insert { record, end, now } => {
                 if self.records.get(&key.0)?.is_some_and(|value| live(value.value(), *now).is_some()) {
                     return Ok(Done::AlreadyThere);

@@ -86,9 +86,13 @@ impl Redis {
     pub fn dump(&self) -> Vec<u8> {
         let mut all = Vec::new();
         for key in self.keys("") {
-            let value: Vec<u8> = self.ask(&[b"GET", &key]);
+            let kind: String = self.ask(&[b"TYPE", &key]);
+            let values: Vec<Vec<u8>> = match kind.as_str() {
+                "zset" => self.ask(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"]),
+                _ => vec![self.ask(&[b"GET", &key])],
+            };
             all.extend_from_slice(&key);
-            all.extend_from_slice(&value);
+            all.extend(values.into_iter().flatten());
         }
         all
     }

@@ -1,0 +1,57 @@
+//! A session in memory, ready for requests.
+
+use std::borrow::Borrow;
+
+use super::Session;
+use super::cached::LastSeen;
+use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
+use crate::secret::sha256;
+
+/// A session as it lies in the cache: with the header values of every header plan already rendered, so that a
+/// signed-in request formats nothing.
+#[derive(Debug, Clone)]
+pub struct LiveSession {
+    session: Session,
+    headers: RenderedHeaders,
+    record: Fingerprint,
+}
+
+/// Half of the SHA-256 of a sealed record.
+type Fingerprint = [u8; 16];
+
+fn fingerprint(record: &[u8]) -> Fingerprint {
+    sha256(record).first_chunk().copied().unwrap_or_default()
+}
+
+impl LiveSession {
+    /// Renders the headers of every plan for `session`, once. `record` is what it was read from, or sealed into.
+    pub fn new<P: Borrow<HeaderPlan>>(mut session: Session, record: &[u8], plans: &[P]) -> Self {
+        let (identity, headers) = render_all(plans, session.identity());
+        session.share(identity);
+        Self { session, headers, record: fingerprint(record) }
+    }
+
+    /// Whether `record` is, byte for byte, the one this session was read from: then there is nothing in it to be read
+    /// that is not here. If another record could pass for it, whoever writes to the store could keep alive what a
+    /// replica has changed; hence a hash that nobody can find a second text for.
+    pub(super) fn is_from(&self, record: &[u8]) -> bool {
+        self.record == fingerprint(record)
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The headers that `plan` writes. They are rendered here only for a session that was loaded under an earlier
+    /// configuration.
+    pub fn headers(&self, plan: &HeaderPlan) -> HeaderSet {
+        self.headers.of(plan).cloned().unwrap_or_else(|| plan.render(self.session.identity()))
+    }
+}
+
+impl LastSeen for LiveSession {
+    fn last_seen(&self) -> std::time::SystemTime {
+        self.session.last_seen()
+    }
+}

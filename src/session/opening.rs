@@ -1,0 +1,107 @@
+//! How a session is opened: record and relations first, then the cookie.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::live::LiveSession;
+use super::sessions::Sessions;
+use super::store::{Kind, Relation, StoreError};
+use super::{Session, SessionId};
+use crate::identity::headers::HeaderPlan;
+
+/// Why a session was not opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The session that it was handed over from has ended.
+    #[error("the session that this one was handed over from has ended")]
+    ParentEnded,
+}
+
+impl Sessions {
+    /// Stores `session` for `host` under a new id and ends the one the browser had (ASVS 7.2.4): an id that was planted
+    /// before a sign-in is worth nothing after it. Without a stored record there is no id. Runs to its end even if whoever
+    /// asked goes away.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is left open.
+    pub async fn open(
+        self: &Arc<Self>,
+        mut session: Session,
+        host: &str,
+        old: Option<SessionId>,
+        plans: &Arc<[Arc<HeaderPlan>]>,
+        now: SystemTime,
+    ) -> Result<SessionId, OpenError> {
+        session.opened_on(host);
+        let (sessions, plans, held) = (Arc::clone(self), Arc::clone(plans), Arc::clone(&self.under_way));
+        let opening = tokio::spawn(async move {
+            let opened = sessions.open_to_the_end(session, old, &plans, now).await;
+            drop(held);
+            opened
+        });
+        let lost = |_| OpenError::Store(StoreError::Unavailable("the opening of the session was cut off".to_owned()));
+        opening.await.map_err(lost)?
+    }
+
+    async fn open_to_the_end(
+        self: &Arc<Self>,
+        session: Session,
+        old: Option<SessionId>,
+        plans: &[Arc<HeaderPlan>],
+        now: SystemTime,
+    ) -> Result<SessionId, OpenError> {
+        let id = self.sealer.new_id(&*self.entropy);
+        let key = id.store_key();
+        let record = self.sealer.seal_session(&id, &session, &*self.entropy);
+        let keep = session.keep_for(now, &self.lifetimes);
+        let person = self.sealer.person_key(session.identity());
+        // Relations live as long as a session ever can: uses are written to the session's record, not to them.
+        let relate = async {
+            let by_person = self.store.add_member(Relation::Person, person, key, self.lifetimes.absolute, now);
+            let by_parent = async {
+                match session.parent() {
+                    Some(parent) => {
+                        self.store.add_member(Relation::Children, parent, key, self.lifetimes.absolute, now).await
+                    }
+                    None => Ok(()),
+                }
+            };
+            let (by_person, by_parent) = tokio::join!(by_person, by_parent);
+            by_person.and(by_parent)
+        };
+        // The relation first: a session that no relation names would outlive the end of its parent.
+        let stored = match relate.await {
+            Ok(()) => self.store.put(Kind::Session, key, &record, keep, now).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = stored {
+            self.store_failed(&error, "A session could not be stored; no cookie was given");
+            self.end(key, now).await;
+            return Err(error.into());
+        }
+        if let Some(parent) = session.parent() {
+            // Only now: a sign-out of the parent either finds us among its children, or was before this question.
+            let stands = match self.cache.is_denied(&parent, now) {
+                true => Ok(None),
+                false => self.stored(parent, now).await,
+            };
+            let ended = match stands {
+                Ok(Some(_)) => None,
+                Ok(None) => Some(OpenError::ParentEnded),
+                Err(error) => Some(error.into()),
+            };
+            if let Some(fault) = ended {
+                self.end(key, now).await;
+                return Err(fault);
+            }
+        }
+        if let Some(old) = old.filter(|old| self.sealer.has_made(old)) {
+            self.end_family(old.store_key(), now).await;
+        }
+        self.cache.insert(key, LiveSession::new(session, &record, plans), now);
+        Ok(id)
+    }
+}

@@ -65,6 +65,7 @@ pub(super) fn refuse_head(fault: HeadFault) -> Untranslatable {
         HeadFault::BadRequestLine => untranslatable(Refusal::RequestMalformed, "request_line"),
         HeadFault::BadTransferEncoding => untranslatable(Refusal::RequestMalformed, "transfer_encoding"),
         HeadFault::TargetTooLong => untranslatable(Refusal::TargetTooLong, "target_too_long"),
+        HeadFault::TooSlow => untranslatable(Refusal::ClientTooSlow, "head_deadline"),
         HeadFault::TooLarge => untranslatable(Refusal::HeadTooLarge, "head_too_large"),
         HeadFault::TooManyFields => untranslatable(Refusal::HeadTooLarge, "too_many_fields"),
     }

@@ -14,10 +14,9 @@ pub struct BodyRate {
 
 /// What came in the window at hand.
 ///
-/// The clock starts with the body's first bytes, so that whoever waits for `100 Continue` is not late. It is read when
-/// bytes come, and those bytes count: an app that is slow to take what a quick client sends never makes the client
-/// late, as the client's next bytes are then at hand by the buffer. Silence is the read timeout's business. The last
-/// bytes are never late: the request is whole.
+/// The clock starts with the body's first bytes, so that a client that waits for `100 Continue` is not late. The rate is
+/// measured on arrival, so a slow upstream does not count against the client. A silent client is caught by the read
+/// timeout. The last chunk is never refused.
 #[derive(Debug, Default)]
 pub(super) struct BodyPace {
     window: Option<(Instant, u64)>,

@@ -209,7 +209,8 @@ impl AsyncRead for GuardedStream {
             }
             Poll::Pending => match ready!(head.poll_deadline(cx)) {
                 Overdue::Head => {
-                    Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request's head took too long")))
+                    head.give_up(buf);
+                    Poll::Ready(Ok(()))
                 }
                 // To the framework as if the client had closed it, which is no fault either.
                 Overdue::Idle => Poll::Ready(Ok(())),

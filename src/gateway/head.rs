@@ -25,6 +25,8 @@ pub enum HeadFault {
     TooLarge,
     /// The target is larger than the limit.
     TargetTooLong,
+    /// It had not ended at its deadline.
+    TooSlow,
 }
 
 /// What was seen of one head.
@@ -295,6 +297,11 @@ impl HeadScanner {
     pub fn target(&self) -> &[u8] {
         let mut parts = self.line.splitn(3, |byte| *byte == b' ');
         parts.nth(1).unwrap_or_default()
+    }
+
+    /// The deadline has come.
+    pub(super) fn give_up(&mut self) {
+        self.fail(HeadFault::TooSlow);
     }
 
     /// A fault that is answered once the head has been read.

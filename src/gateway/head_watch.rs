@@ -21,8 +21,8 @@ pub(super) struct HeadWatch {
     pub(super) due: Option<Instant>,
     /// When the last request ended; `None` before the first.
     pub(super) idle_since: Option<Instant>,
-    /// One timer for all waits of the connection. It may be set for an earlier time than is due: it is only set anew
-    /// when it goes off, or is late, because setting it costs more than all else here.
+    /// One timer for all waits of the connection. May fire early; re-armed lazily, because resetting a timer is the most
+    /// expensive step here.
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// The parser was told that a refused head ends.
     pub(super) ended: bool,
@@ -93,13 +93,24 @@ impl HeadWatch {
         }
         let over = matches!(self.scanner.fault(), Some(HeadFault::TooLarge | HeadFault::TargetTooLong));
         if over && !ends_head(fresh) {
-            let ending: &[u8] =
-                if in_line && self.scanner.in_request_line() { b" HTTP/1.1\r\nhost:x\r\n\r\n" } else { b"x:x\r\n\r\n" };
             buf.set_filled(before);
-            if buf.remaining() >= ending.len() {
-                buf.put_slice(ending);
-            }
+            put_ending(buf, in_line && self.scanner.in_request_line());
         }
+    }
+
+    /// The deadline has come: the head ends here for the parser, so that the client is told why.
+    pub(super) fn give_up(&mut self, buf: &mut ReadBuf<'_>) {
+        let in_line = self.scanner.in_request_line();
+        self.scanner.give_up();
+        put_ending(buf, in_line);
+    }
+}
+
+/// Makes a whole head of what came before, for the parser; it is refused all the same.
+fn put_ending(buf: &mut ReadBuf<'_>, in_line: bool) {
+    let ending: &[u8] = if in_line { b" HTTP/1.1\r\nhost:x\r\n\r\n" } else { b"x:x\r\n\r\n" };
+    if buf.remaining() >= ending.len() {
+        buf.put_slice(ending);
     }
 }
 

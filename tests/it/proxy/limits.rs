@@ -46,8 +46,12 @@ async fn a_dripping_head_is_cut_at_its_deadline() {
     let head = get("/public", &"X-Slow: 1\r\n".repeat(50));
     let pause = Duration::from_millis(50);
     let mut connection = Connection::open(rig.address).await;
-    let (took, _) = drip(&mut connection, head.as_bytes(), pause).await;
+    let (took, told) = drip(&mut connection, head.as_bytes(), pause).await;
     assert!((900..2500).contains(&took.as_millis()), "{took:?}");
+    // FT31: told and counted
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert!(told.starts_with("HTTP/1.1 408 ") && told.contains("client_too_slow"), "{told}");
+    assert_eq!(rig.app().metrics().refusals.with_label_values(&["client_too_slow"]).get(), 1);
     // On the second request of a connection as on the first.
     let mut connection = Connection::open(rig.address).await;
     assert_eq!(connection.exchange(get("/public", "")).await.status(), 200);

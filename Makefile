@@ -7,6 +7,7 @@
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
 
 CARGO ?= cargo
+BENCH = $(CARGO) bench --locked -p zengate-bench --bench
 BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
@@ -33,22 +34,24 @@ deny:
 	sh .ci/deny.sh
 
 bench: need-build
-	$(CARGO) bench --locked --bench pass_through
+	$(BENCH) pass_through
 
 # Instructions of a signed-in request against the recorded ones; -record records them anew.
 instructions: need-count
-	$(CARGO) bench --locked --bench pass_through -- instructions
+	$(BENCH) pass_through -- instructions
 
 instructions-record: need-count
-	$(CARGO) bench --locked --bench pass_through -- instructions --record
+	$(BENCH) pass_through -- instructions --record
 
 # ARGS go to the bench: make side-by-side ARGS='--case hot --rounds 9'; --help says which there are.
 side-by-side: need-build
-	$(CARGO) bench --locked --bench side_by_side -- --out target/side-by-side.md $(ARGS)
+	$(CARGO) build --locked --release
+	$(BENCH) side_by_side -- --out $(CURDIR)/target/side-by-side.md $(ARGS)
 
 # The same with more of everything: make scale ARGS='--part sessions --rounds 3'. Draws the picture with PLOT=docs/scale.svg.
 scale: need-test
-	$(CARGO) bench --locked --bench scale -- --out target/scale.md --plot $(or $(PLOT),target/scale.svg) $(ARGS)
+	$(CARGO) build --locked --release
+	$(BENCH) scale -- --out $(CURDIR)/target/scale.md --plot $(abspath $(or $(PLOT),target/scale.svg)) $(ARGS)
 
 # A release build laid out by where a load spent its time: target/trained/zengate.
 release: need-build
@@ -60,7 +63,7 @@ side-by-side-trained: need-build
 
 # What it can be compared with, as far as packages give it.
 side-by-side-peers:
-	sh benches/side_by_side/install.sh
+	sh benches/install.sh
 
 need-build:
 	@sh deploy/need.sh $(BUILD_NEEDS)

@@ -45,7 +45,7 @@ release)
     with "-Cprofile-generate=$dir/release-counts" release-counting build --release
     ZENGATE_BIN=$dir/release-counting/$host/release/zengate
     export ZENGATE_BIN
-    load cargo bench --locked --bench side_by_side --
+    load cargo bench --locked -p zengate-bench --bench side_by_side --
     learn release
     with "-Cprofile-use=$dir/release.profdata" release build --release
     cp "$dir/release/$host/release/zengate" "$dir/zengate"
@@ -55,11 +55,12 @@ bench)
     shift
     unset ZENGATE_BIN
     rm -rf "$dir/bench-counts" "$dir/bench"
-    load with "-Cprofile-generate=$dir/bench-counts" bench-counting bench --bench side_by_side --
+    with "-Cprofile-generate=$dir/bench-counts" bench-counting build --release
+    load with "-Cprofile-generate=$dir/bench-counts" bench-counting bench -p zengate-bench --bench side_by_side --
     learn bench
-    with "-Cprofile-use=$dir/bench.profdata" bench bench --bench side_by_side --no-run
+    with "-Cprofile-use=$dir/bench.profdata" bench build --release
     ln -sfn "$PWD/target/peers" "$dir/bench/$host/peers"
-    with "-Cprofile-use=$dir/bench.profdata" bench bench --bench side_by_side -- "$@"
+    with "-Cprofile-use=$dir/bench.profdata" bench bench -p zengate-bench --bench side_by_side -- "$@"
     ;;
 *)
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2

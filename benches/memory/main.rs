@@ -2,7 +2,7 @@
 //!
 //! And what the embedded store keeps of its file, with page caches of several sizes, beside what a look-up costs.
 //!
-//! `cargo bench --bench memory` (`-- --sessions 1000000` for more of them). The figure is the kernel's count of the
+//! `cargo bench -p zengate-bench --bench memory` (`-- --sessions 1000000` for more of them). The figure is the kernel's count of the
 //! process' own pages, so what the allocator rounds up to and what the cache keeps beside each session are in it. Each
 //! row is a process of its own.
 
@@ -10,20 +10,16 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
-    unreachable_pub,
     reason = "a measurement that cannot go on ends"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod store;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
-use common::seed;
-
+use clap::Parser;
 use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings};
 use zengate::secret::SecretString;
 use zengate::session::SessionId;
@@ -32,12 +28,13 @@ use zengate::session::key::from_client_secret;
 use zengate::session::live::LiveSession;
 use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::store::StoreError;
+use zengate_bench::options::{ByCargo, begin};
+use zengate_bench::seed;
 
 /// The allocator of the product.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const SESSIONS: usize = 100_000;
 /// How many identity headers the upstream gets.
 const HEADERS: [usize; 4] = [0, 4, 8, 40];
 /// Sessions made at once: what they are made from is gone before the next are.
@@ -45,40 +42,49 @@ const AT_ONCE: usize = 1_000;
 /// Where values come from, over and over until there are enough headers.
 const CLAIMS: [&str; 8] = ["sub", "iss", "name", "email", "phone_number", "acr", "amr", "mccmnc"];
 
+/// cargo bench -p zengate-bench --bench memory -- …
+#[derive(Parser)]
+struct Options {
+    /// How many sessions
+    #[arg(long, default_value_t = 100_000)]
+    sessions: usize,
+    /// In a process of its own: fill a cache with so many headers a session
+    #[arg(long, hide = true)]
+    headers: Option<usize>,
+    /// In a process of its own: look sessions up in this file
+    #[arg(long, hide = true)]
+    file: Option<PathBuf>,
+    /// With a page cache of so many bytes
+    #[arg(long, hide = true, default_value_t = 0)]
+    cache: usize,
+    #[command(flatten)]
+    by_cargo: ByCargo,
+}
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    // `cargo test --benches` runs benches too; a measurement is nothing to be had by the way.
-    if arguments.iter().any(|argument| argument == "--test") {
-        return ExitCode::SUCCESS;
-    }
-    let value = |name: &str| {
-        let place = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(place + 1)
-    };
-    let number = |name: &str| -> Option<usize> { value(name)?.parse().ok() };
-    let sessions = number("--sessions").unwrap_or(SESSIONS);
-    if let Some(headers) = number("--headers") {
-        weigh(sessions, headers);
-        return ExitCode::SUCCESS;
-    }
-    if let Some(file) = value("--file") {
-        store::weigh(Path::new(file), number("--cache").unwrap_or_default());
-        return ExitCode::SUCCESS;
-    }
+    begin(|options: &Options| {
+        match (options.headers, &options.file) {
+            (Some(headers), _) => weigh(options.sessions, headers),
+            (None, Some(file)) => store::weigh(file, options.cache),
+            (None, None) => all(options.sessions),
+        }
+        Ok(())
+    })
+}
+
+fn all(sessions: usize) {
     println!("| {sessions} cached sessions | empty cache, KiB | bytes a session |\n|---|---|---|");
     for headers in HEADERS {
         row(&["--sessions", &sessions.to_string(), "--headers", &headers.to_string()]);
     }
-    println!();
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("sessions.redb");
     let kibibytes = store::make(&file, sessions) / 1024;
-    println!("| {sessions} sessions in a file of {kibibytes} KiB | own KiB | µs a look-up, median | p99 |");
+    println!("\n| {sessions} sessions in a file of {kibibytes} KiB | own KiB | µs a look-up, median | p99 |");
     println!("|---|---|---|---|");
     for cache in store::CACHES {
         row(&["--file", &file.to_string_lossy(), "--cache", &cache.to_string()]);
     }
-    ExitCode::SUCCESS
 }
 
 /// Has a process of its own print one row.

@@ -6,27 +6,31 @@ use std::time::{Instant, SystemTime};
 use zengate::session::StoreKey;
 use zengate::session::embedded::EmbeddedStore;
 use zengate::session::store::{Kind, Limits, RecordStore as _};
+use zengate_bench::bare::runtime;
+use zengate_bench::figures::percentile;
+use zengate_bench::seed;
 
-use crate::common::seed;
 use crate::own_bytes;
 
 /// Page caches that are tried, in bytes.
-pub const CACHES: [usize; 6] = [0, 1 << 20, 4 << 20, 8 << 20, 16 << 20, 64 << 20];
+pub(crate) const CACHES: [usize; 6] = [0, 1 << 20, 4 << 20, 8 << 20, 16 << 20, 64 << 20];
 
 /// Look-ups of a row.
 const LOOK_UPS: usize = 100_000;
 
 /// Makes a file of `count` sessions; how many bytes it has. The keys are written beside it.
-pub fn make(path: &Path, count: usize) -> u64 {
+pub(crate) fn make(path: &Path, count: usize) -> u64 {
     let seeds = seed::sessions(count, "https://carrier.example.com").expect("sessions");
-    seed::into_embedded(path, &seeds).expect("a file");
+    let store = EmbeddedStore::open(path, Limits::default()).expect("a file");
+    runtime().block_on(seed::put(&store, &seeds)).expect("room in the file");
+    drop(store);
     let keys: Vec<u8> = seeds.iter().flat_map(|seed| seed.key.0).collect();
     std::fs::write(path.with_extension("keys"), keys).expect("a file");
     std::fs::metadata(path).expect("a file").len()
 }
 
 /// Opens the file with a page cache of `cache` bytes, looks sessions up in no order and prints a row.
-pub fn weigh(path: &Path, cache: usize) {
+pub(crate) fn weigh(path: &Path, cache: usize) {
     let keys = std::fs::read(path.with_extension("keys")).expect("the keys");
     let keys: Vec<StoreKey> =
         keys.chunks_exact(32).map(|key| StoreKey(key.try_into().expect("a key has 32 bytes"))).collect();
@@ -34,7 +38,7 @@ pub fn weigh(path: &Path, cache: usize) {
     let store = EmbeddedStore::open_with_cache(path, Limits::default(), cache).expect("a store");
     let now = SystemTime::now();
     let mut micros = Vec::with_capacity(LOOK_UPS);
-    crate::common::bare::runtime().block_on(async {
+    runtime().block_on(async {
         for turn in 0..LOOK_UPS * 2 {
             // A stride that no page guesses.
             let key = keys[turn * 7919 % keys.len()];
@@ -49,6 +53,6 @@ pub fn weigh(path: &Path, cache: usize) {
     });
     let own = own_bytes().saturating_sub(before + micros.capacity() * 8);
     micros.sort_by(f64::total_cmp);
-    let [median, slow] = [50, 99].map(|percent| micros[micros.len() * percent / 100]);
+    let [median, slow] = [0.5, 0.99].map(|part| percentile(&micros, part));
     println!("| page cache of {} KiB | {} | {median:.1} | {slow:.1} |", cache / 1024, own / 1024);
 }

@@ -28,7 +28,7 @@ const NAMES: [&str; 15] = [
 ];
 const CLAIMS: [&str; 8] = ["sub", "iss", "name", "email", "phone_number", "acr", "amr", "mccmnc"];
 
-pub fn steps(criterion: &mut Criterion) {
+pub(crate) fn steps(criterion: &mut Criterion) {
     let session = sealing::session();
     let presets = plan(&routing::routes(1)[0].identity_headers);
     let reserved = Reserved::build(std::iter::once(&presets));

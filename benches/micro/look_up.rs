@@ -10,15 +10,15 @@ use zengate::session::store::StoreError;
 use zengate::session::{Session, SessionId};
 use zengate::web::cookie::{CookieNames, find_cookie, strip_cookies};
 
-use crate::common::seed::Seed;
 use crate::sealing;
+use zengate_bench::seed::Seed;
 
 /// Sessions to go through; more than the processor keeps near.
 const SESSIONS: usize = 20_000;
 /// From one session to the next: a stride that no cache line guesses.
 const STRIDE: usize = 7919;
 
-pub fn steps(criterion: &mut Criterion) {
+pub(crate) fn steps(criterion: &mut Criterion) {
     let seeds = sealing::seeds(SESSIONS);
     let sealer = sealing::sealer();
     let cache: SessionCache<Session, StoreError> = SessionCache::new(CacheLimits::default());

@@ -1,6 +1,6 @@
 //! Nanoseconds of the steps of a signed-in request, without sockets: what to look at when the whole grows dearer.
 //!
-//! `cargo bench --bench micro` measures all; a word after `--` only the steps whose name holds it. Criterion says by how
+//! `cargo bench -p zengate-bench --bench micro` measures all; a word after `--` only the steps whose name holds it. Criterion says by how
 //! much each moved since the last run on this machine; `-- --save-baseline before`, and later `-- --baseline before`,
 //! compare with a run of one's choice.
 
@@ -8,13 +8,10 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
-    unreachable_pub,
     reason = "a measurement that cannot go on ends"
 )]
 #![allow(missing_docs, reason = "criterion's macro makes functions without")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod headers;
 mod look_up;
 mod routing;

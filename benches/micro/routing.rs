@@ -7,7 +7,7 @@ use zengate::config::Config;
 use zengate::route::path::NormalTarget;
 use zengate::route::{RouteSettings, RouteTable};
 
-pub fn steps(criterion: &mut Criterion) {
+pub(crate) fn steps(criterion: &mut Criterion) {
     let hundred_routes = routes(100);
     let thousand_hosts = (0..1_000)
         .map(|number| RouteSettings { host: format!("app-{number:03}.example.com"), ..hundred_routes[0].clone() })
@@ -39,7 +39,7 @@ pub fn steps(criterion: &mut Criterion) {
 }
 
 /// Routes of one host.
-pub fn routes(count: usize) -> Vec<RouteSettings> {
+pub(crate) fn routes(count: usize) -> Vec<RouteSettings> {
     let routes: String = (0..count)
         .map(|number| {
             format!(

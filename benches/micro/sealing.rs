@@ -8,9 +8,9 @@ use zengate::session::key::from_client_secret;
 use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::{Session, SessionId};
 
-use crate::common::seed::{self, Seed};
+use zengate_bench::seed::{self, Seed};
 
-pub fn steps(criterion: &mut Criterion) {
+pub(crate) fn steps(criterion: &mut Criterion) {
     let (sealer, seeds) = (sealer(), seeds(1));
     let id = SessionId::parse(&seeds[0].cookie).expect("an id");
     let session = session();
@@ -26,18 +26,18 @@ pub fn steps(criterion: &mut Criterion) {
 }
 
 /// Sessions as the store holds them.
-pub fn seeds(count: usize) -> Vec<Seed> {
+pub(crate) fn seeds(count: usize) -> Vec<Seed> {
     seed::sessions(count, "http://127.0.0.1:4193").expect("sessions")
 }
 
 /// What opens them.
-pub fn sealer() -> Sealer {
+pub(crate) fn sealer() -> Sealer {
     let own = from_client_secret(&SecretString::new(seed::CLIENT_SECRET));
     Sealer::new(SealKeys::new(Some(own), Vec::new()))
 }
 
 /// One of them, open.
-pub fn session() -> Session {
+pub(crate) fn session() -> Session {
     let seeds = seeds(1);
     let id = SessionId::parse(&seeds[0].cookie).expect("an id");
     sealer().open_session(&id, &seeds[0].record).expect("a session")

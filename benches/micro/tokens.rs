@@ -22,7 +22,7 @@ use zengate::secret::SecretString;
 
 const ISSUER: &str = "https://issuer.example.com";
 
-pub fn steps(criterion: &mut Criterion) {
+pub(crate) fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tokens");
     for (name, signed) in [("RS256", Signed::rs256()), ("ES256", Signed::es256())] {
         group.bench_function(format!("access token {name}, unseen"), |bencher| bencher.iter(|| signed.unseen()));
@@ -65,7 +65,7 @@ fn p256_jwk(pair: &EcdsaKeyPair) -> Value {
 }
 
 /// See the module's page.
-pub struct Signed {
+pub(crate) struct Signed {
     token: SecretString,
     keys: KeySet,
     algorithms: [String; 1],
@@ -78,7 +78,7 @@ pub struct Signed {
 }
 
 impl Signed {
-    pub fn rs256() -> Self {
+    pub(crate) fn rs256() -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
         let public = pair.public_key();
         let encode = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
@@ -96,7 +96,7 @@ impl Signed {
         Self::new("RS256", jwk, &sign, library, unparsed, parsed)
     }
 
-    pub fn es256() -> Self {
+    pub(crate) fn es256() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
         let point = pair.public_key().as_ref();
         let jwk = p256_jwk(&pair);
@@ -145,7 +145,7 @@ impl Signed {
     }
 
     /// All that an unseen token costs, except looking for its issuer and remembering it.
-    pub fn unseen(&self) {
+    pub(crate) fn unseen(&self) {
         let rule = AccessTokenRule {
             issuer: ISSUER,
             audiences: &self.audiences,
@@ -159,17 +159,17 @@ impl Signed {
         drop(plausible.verify(&self.keys).expect("a good token"));
     }
 
-    pub fn by_library(&self) {
+    pub(crate) fn by_library(&self) {
         let (algorithm, key, signature) = &self.library;
         let good = jsonwebtoken::crypto::verify(signature, &self.message, key, *algorithm);
         assert!(good.is_ok_and(|good| good), "a good signature");
     }
 
-    pub fn parsed_each_time(&self) {
+    pub(crate) fn parsed_each_time(&self) {
         self.unparsed.verify(&self.message, &self.signature).expect("a good signature");
     }
 
-    pub fn parsed_before(&self) {
+    pub(crate) fn parsed_before(&self) {
         self.parsed.verify_sig(&self.message, &self.signature).expect("a good signature");
     }
 }

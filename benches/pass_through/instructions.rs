@@ -6,10 +6,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::common::role;
-use crate::{contender, load};
+use zengate_bench::role;
+
+use crate::{asked, load, sign_in};
 
 /// Requests before the count begins: caches and buffers have their size by then.
 const WARM_UP: usize = 640;
@@ -19,25 +20,23 @@ const COUNTED: usize = 1920;
 const TOLERANCE: f64 = 0.02;
 
 /// Counts, then compares with the recorded figures, or records (`--record`).
-pub fn run(arguments: &[String]) -> ExitCode {
+pub(crate) fn run(anew: bool) -> Result<(), String> {
     for tool in ["valgrind", "callgrind_control"] {
         if Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-            eprintln!("{tool} is not installed");
-            return ExitCode::FAILURE;
+            return Err(format!("{tool} is not installed"));
         }
     }
-    let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/pass_through/instructions.txt");
+    let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("pass_through/instructions.txt");
     let upstream = role::start(&[], &["upstream"]);
-    let bare = count("bare", &upstream.address);
-    let gateway = count("gateway", &upstream.address);
+    let bare = count("bare", &upstream.address)?;
+    let gateway = count("gateway", &upstream.address)?;
     let ratio = gateway / bare;
     println!("| contender | instructions a request | ÷ bare pingora |\n|---|---|---|");
     println!("| bare pingora | {bare:.0} | 1.00 |\n| zengate, signed in | {gateway:.0} | {ratio:.3} |\n");
-    if arguments.iter().any(|argument| argument == "--record") {
+    if anew {
         let mut text = "# User-space instructions of one request. Made by: make instructions-record\n".to_owned();
         let _ = write!(text, "bare {bare:.0}\ngateway {gateway:.0}\n");
-        std::fs::write(&record, text).expect("the record can be written");
-        return ExitCode::SUCCESS;
+        return std::fs::write(&record, text).map_err(|error| error.to_string());
     }
     let recorded = std::fs::read_to_string(&record).expect("there is a record");
     let of = |name: &str| {
@@ -47,35 +46,31 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let before = of("gateway ") / of("bare ");
     println!("Recorded: {before:.3}.");
     if ratio > before * (1.0 + TOLERANCE) {
-        eprintln!(
+        return Err(format!(
             "A signed-in request takes more instructions than recorded ({ratio:.3} against {before:.3} times the bare \
              proxy's).\nIf it must, say why in the commit that runs `make instructions-record`."
-        );
-        return ExitCode::FAILURE;
+        ));
     }
     if ratio < before * (1.0 - TOLERANCE) {
         println!("It takes fewer now: run `make instructions-record`, so that they stay.");
     }
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 /// Instructions of one request through the part `role`.
-fn count(role: &'static str, upstream: &str) -> f64 {
+fn count(role: &'static str, upstream: &str) -> Result<f64, String> {
     let dir = tempfile::tempdir().expect("a directory");
     let out = dir.path().join("counts");
     let wrapper = ["valgrind", "--tool=callgrind", &format!("--callgrind-out-file={}", out.display())];
     let process = role::start(&wrapper.map(str::to_owned), &[role, upstream]);
     let pid = process.process.id().to_string();
-    let cookie = if role == "bare" { "__Host-gw=none".to_owned() } else { load::sign_in(&process.address) };
-    let request = contender::request(&process.address, &cookie);
-    load::run(&process.address, &request, contender::CONNECTIONS, WARM_UP);
+    let cookie = if role == "bare" { "__Host-gw=none".to_owned() } else { sign_in(&process.address)? };
+    let request = asked(&process.address, &cookie);
+    load(&request, WARM_UP)?;
     control("--zero", &pid);
-    load::run(&process.address, &request, contender::CONNECTIONS, COUNTED);
+    let answers = load(&request, COUNTED)?;
     control("--dump", &pid);
-    let total = total(&PathBuf::from(format!("{}.1", out.display())));
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    let each = total as f64 / COUNTED as f64;
-    each
+    Ok(total(&PathBuf::from(format!("{}.1", out.display()))) as f64 / answers as f64)
 }
 
 fn control(order: &str, pid: &str) {

@@ -1,30 +1,29 @@
 //! What does a signed-in request cost, compared with a bare proxy of the same framework passing the same request on?
 //!
-//! `cargo bench --bench pass_through` starts an upstream, a bare pingora proxy and the gateway (with a session that a
-//! real sign-in opened) as processes of their own, sends the same requests through both in turns, and prints the CPU
-//! time each proxy spent per request, as the kernel counted it. Absolute numbers are this machine's; the ratio is what
-//! travels. See benches/README.md.
+//! `make bench` starts an upstream, a bare pingora proxy and the gateway (with a session that a real sign-in opened) as
+//! processes of their own, sends the same requests through both in turns, and prints the CPU time each proxy spent per
+//! request, as the kernel counted it. Absolute numbers are this machine's; the ratio is what travels. See
+//! benches/README.md.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
-    unreachable_pub,
     reason = "a measurement that cannot go on ends"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
-mod contender;
 mod instructions;
-mod load;
-mod roles;
 
 use std::process::ExitCode;
 
-use common::role::{self, Role};
-use common::{median, spread};
-use contender::{CONNECTIONS, Contender};
+use clap::{Parser, Subcommand};
+use zengate_bench::contender::{BASE, signed_in};
+use zengate_bench::figures::median;
+use zengate_bench::load::Lines;
+use zengate_bench::markdown::{range, table};
+use zengate_bench::options::{ByCargo, begin};
+use zengate_bench::requests::{Credential, Requests, request};
+use zengate_bench::role;
 
 /// The allocator of the product, for both contenders.
 #[global_allocator]
@@ -34,48 +33,81 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const ROUNDS: usize = 9;
 /// Requests of one contender in one round.
 const REQUESTS: usize = 20_000;
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("role") => roles::play(&arguments[1..]),
-        Some("instructions") => instructions::run(&arguments[1..]),
-        // `cargo test --benches` runs benches too; a measurement is nothing to be had by the way.
-        _ if arguments.iter().any(|argument| argument == "--test") => ExitCode::SUCCESS,
-        _ => measure(),
-    }
+/// Keep-alive connections that send requests.
+const CONNECTIONS: usize = 32;
+
+/// make bench, make instructions, make instructions-record
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    by_cargo: ByCargo,
 }
 
-fn measure() -> ExitCode {
+#[derive(Subcommand)]
+enum What {
+    /// Count instructions in user space instead, and compare them with the recorded ones
+    Instructions {
+        /// Record them anew
+        #[arg(long)]
+        record: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    begin(|options: &Options| match options.what {
+        Some(What::Instructions { record }) => instructions::run(record),
+        None => measure(),
+    })
+}
+
+fn measure() -> Result<(), String> {
     let upstream = role::start(&[], &["upstream"]);
     let bare = role::start(&[], &["bare", &upstream.address]);
     let gateway = role::start(&[], &["gateway", &upstream.address]);
-    let cookie = load::sign_in(&gateway.address);
-    let contender = |name, process: Role| {
-        let request = contender::request(&process.address, &cookie);
-        Contender { name, process, request, micros: Vec::new() }
-    };
-    let mut contenders = [contender("bare pingora", bare), contender("zengate, signed in", gateway)];
-
+    let cookie = sign_in(&gateway.address)?;
+    let contenders = [(BASE, bare), ("zengate, signed in", gateway)];
+    let requests = contenders.each_ref().map(|(_, role)| asked(&role.address, &cookie));
+    let mut micros = [Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
-        for contender in &mut contenders {
-            let before = contender.process.process.cpu_nanos();
-            load::run(&contender.process.address, &contender.request, CONNECTIONS, REQUESTS);
-            let spent = contender.process.process.cpu_nanos() - before;
+        for (place, (_, role)) in contenders.iter().enumerate() {
+            let before = role.process.cpu_nanos();
+            let answers = load(&requests[place], REQUESTS)?;
+            let spent = role.process.cpu_nanos() - before;
             if round > 0 {
-                #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-                contender.micros.push(spent as f64 / 1000.0 / REQUESTS as f64);
+                micros[place].push(spent as f64 / 1000.0 / answers as f64);
             }
         }
     }
+    let base = median(&micros[0]);
+    let rows = contenders
+        .iter()
+        .zip(&micros)
+        .map(|((name, _), micros)| vec![(*name).to_owned(), range(micros, 1), format!("{:.2}", median(micros) / base)]);
+    let of = format!("CPU µs a request, median (lowest–highest of {ROUNDS} rounds)");
+    println!("{}", table(&["contender", &of, "÷ bare pingora"], rows));
+    println!("{REQUESTS} requests a round over {CONNECTIONS} connections; metrics on, access log on (to /dev/null).");
+    Ok(())
+}
 
-    println!("| contender | CPU µs a request, median (lowest–highest of {ROUNDS} rounds) | ÷ bare pingora |");
-    println!("|---|---|---|");
-    let base = median(&contenders[0].micros);
-    for contender in &contenders {
-        let (low, high) = spread(&contender.micros);
-        let own = median(&contender.micros);
-        println!("| {} | {own:.1} ({low:.1}–{high:.1}) | {:.2} |", contender.name, own / base);
-    }
-    println!("\n{REQUESTS} requests a round over {CONNECTIONS} connections; metrics on, access log on (to /dev/null).");
-    ExitCode::SUCCESS
+/// The request, to whoever listens at `address`.
+fn asked(address: &str, cookie: &str) -> Requests {
+    let host = address.replace("127.0.0.1", "localhost");
+    let session = Credential::Cookies(cookie.to_owned());
+    Requests::turns(&host, vec![request("/app/page?id=1", &host, &session)])
+}
+
+/// Sends `count` requests; returns how many were answered.
+fn load(requests: &Requests, count: usize) -> Result<usize, String> {
+    Ok(Lines::open(requests, CONNECTIONS, CONNECTIONS)?.each(count / CONNECTIONS)?.answers)
+}
+
+/// Signs a person in through the simulated carriers, and returns the session cookie.
+fn sign_in(address: &str) -> Result<String, String> {
+    let Credential::Cookies(cookies) = signed_in(&address.replace("127.0.0.1", "localhost"))? else {
+        return Err("no cookies".to_owned());
+    };
+    let session = cookies.split("; ").find(|cookie| cookie.starts_with("__Host-gw="));
+    Ok(session.ok_or("no session was opened")?.to_owned())
 }

@@ -8,13 +8,13 @@ use std::process::Command;
 const RAISED: &str = "ZENGATE_SCALE_FILES_RAISED";
 
 /// How many this process, and whatever it starts, may have.
-pub fn granted() -> usize {
+pub(crate) fn granted() -> usize {
     limits().map_or(1024, |(soft, _)| soft)
 }
 
 /// Begins this program anew with as many as it may ask for, if it has fewer. The shell can do that, this language's
 /// library cannot.
-pub fn raise() {
+pub(crate) fn raise() {
     let Some((soft, hard)) = limits() else { return };
     if soft >= hard || std::env::var_os(RAISED).is_some() {
         return;

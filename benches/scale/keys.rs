@@ -5,37 +5,33 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::common::client;
-use crate::common::role::listener;
+use zengate_bench::client;
+use zengate_bench::role::listener;
 
 /// How long an answer takes: much longer than any request that waits for nothing.
-pub const SLOW: Duration = Duration::from_millis(100);
-
-/// When a fetch began and ended.
-pub type Fetch = (Instant, Instant);
+pub(crate) const SLOW: Duration = Duration::from_millis(100);
 
 /// A server that passes questions for keys on; it ends with this program.
-pub struct Relay {
+pub(crate) struct Relay {
     /// Where it listens.
-    pub address: String,
-    fetches: Arc<Mutex<Vec<Fetch>>>,
+    pub(crate) address: String,
+    fetches: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl Relay {
     /// Stands in front of the keys at `authority` and `path`.
-    pub fn start(authority: String, path: String) -> Self {
+    pub(crate) fn start(authority: String, path: String) -> Self {
         let (listener, address) = listener();
-        let fetches: Arc<Mutex<Vec<Fetch>>> = Arc::default();
+        let fetches: Arc<Mutex<Vec<Instant>>> = Arc::default();
         let noted = Arc::clone(&fetches);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (authority, path, noted) = (authority.clone(), path.clone(), Arc::clone(&noted));
                 std::thread::spawn(move || {
-                    let begin = Instant::now();
                     if pass(stream, &authority, &path).is_ok()
                         && let Ok(mut noted) = noted.lock()
                     {
-                        noted.push((begin, Instant::now()));
+                        noted.push(Instant::now());
                     }
                 });
             }
@@ -43,8 +39,8 @@ impl Relay {
         Self { address: address.to_string(), fetches }
     }
 
-    /// The fetches since the last time this was asked.
-    pub fn fetches(&self) -> Vec<Fetch> {
+    /// When fetches ended, since the last time this was asked.
+    pub(crate) fn fetches(&self) -> Vec<Instant> {
         self.fetches.lock().map(|mut noted| std::mem::take(&mut *noted)).unwrap_or_default()
     }
 }
@@ -58,7 +54,7 @@ fn pass(mut stream: TcpStream, authority: &str, path: &str) -> std::io::Result<(
         }
     }
     std::thread::sleep(SLOW);
-    let keys = client::ask("GET", authority, path, "", "")?.body;
+    let keys = client::ask("GET", authority, path, "", "").map_err(std::io::Error::other)?.body;
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
     stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{keys}", keys.len()).as_bytes())
 }

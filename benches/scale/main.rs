@@ -7,142 +7,162 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
-    clippy::panic,
-    unreachable_pub,
-    reason = "a measurement that cannot go on ends"
+    reason = "a measurement reads the clock, and one that cannot go on ends"
 )]
 
-mod aims;
-#[path = "../common/mod.rs"]
-mod common;
-mod connections;
-mod crowd;
 mod files;
-mod gate;
 mod keys;
-mod load;
-mod options;
-mod pace;
-mod places;
-mod plot;
-mod report;
 mod rotation;
-mod rounds;
-mod sessions;
-#[path = "../stage/mod.rs"]
-mod stage;
+mod sizes;
 mod start;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 
-use crowd::Crowd;
-use options::Options;
-use report::{Report, question};
-use rounds::BASE;
-use stage::roles;
-use stage::scene::Scene;
+use clap::Parser;
+use zengate_bench::aims::{Aim, Found};
+use zengate_bench::options::{Common, Rounds, begin, give_up_after, wanted};
+use zengate_bench::plot::{self, Panel};
+use zengate_bench::report::{self, Report};
+use zengate_bench::scene::Scene;
 
 /// The allocator of the product, for the bare proxy too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("role") => return roles::play(&arguments[1..]),
-        // `cargo test --benches` runs benches too; a measurement is nothing to be had by the way.
-        _ if arguments.iter().any(|argument| argument == "--test") => return ExitCode::SUCCESS,
-        _ => {}
-    }
-    let outcome = Options::read(&arguments).and_then(|options| {
-        files::raise();
-        // Whatever hangs, this ends; and whoever was started ends with it.
-        let limit = options.limit;
-        std::thread::spawn(move || {
-            std::thread::sleep(limit);
-            eprintln!("not finished after {} minutes; giving up", limit.as_secs() / 60);
-            std::process::exit(1);
-        });
-        run(&options)
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(text) => {
-            eprintln!("{text}");
-            ExitCode::FAILURE
+/// make scale ARGS='…'
+#[derive(Parser)]
+struct Options {
+    /// Only parts whose name holds one of these words, split by commas: sessions, connections, hosts, routes, start, rotation
+    #[arg(long, value_delimiter = ',', value_name = "WORDS")]
+    part: Vec<String>,
+    /// Rounds, each measures every size once
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+    /// Sessions held in process
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000,1000000", value_parser = size::<2_000_000>)]
+    sessions: Vec<usize>,
+    /// Open connections
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100,1000,10000", value_parser = size::<25_000>)]
+    connections: Vec<usize>,
+    /// Hosts
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100,1000", value_parser = size::<10_000>)]
+    hosts: Vec<usize>,
+    /// Routes of one host
+    #[arg(long, value_delimiter = ',', default_value = "1,10,100", value_parser = size::<1_000>)]
+    routes: Vec<usize>,
+    /// Starts of each kind
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    starts: u16,
+    /// Requests a second while keys rotate
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=20_000))]
+    rate: u32,
+    /// Seconds in which five keys come into use
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(10..=120))]
+    rotation: u64,
+    /// Also draw it, as SVG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+fn size<const MOST: usize>(text: &str) -> Result<usize, String> {
+    let size = text.trim().parse().ok().filter(|size| (1..=MOST).contains(size));
+    size.ok_or_else(|| format!("not a number from 1 to {MOST}"))
+}
+
+/// What the parts have to do with.
+struct Run<'a> {
+    options: &'a Options,
+    scene: &'a Scene,
+    rounds: Rounds,
+    report: Report,
+    panels: Vec<Panel>,
+}
+
+impl Run<'_> {
+    /// Writes down what was found for an aim.
+    fn found(&mut self, words: &str, value: f64, note: String) {
+        if let (Some(aim), Some(found)) =
+            (self.report.aims.iter_mut().find(|aim| aim.words == words), Found::of(value, note))
+        {
+            aim.found = Ok(found);
         }
     }
 }
 
-const PARTS: [&str; 6] =
-    [sessions::NAME, connections::NAME, places::HOSTS, places::ROUTES, start::NAME, rotation::NAME];
+const SESSIONS: &str = "growth of CPU a request, fewest to most sessions held";
+const HOSTS: &str = "growth of CPU a request, fewest to most hosts";
+const MEMORY: &str = "memory of a cached session";
+const IDLE: &str = "idle RSS";
+const START: &str = "start to first answer";
+const FAILED: &str = "requests that failed while keys rotated, announced or not";
+const WAITED: &str =
+    "requests that waited for keys: all of an announced rotation, those under known keys of one at once";
 
-fn run(options: &Options) -> Result<(), String> {
-    let scene = Scene::set(options.pin)?;
-    let mut report = Report::new(&scene, options);
-    let people = if options.wants(sessions::NAME) { options.sessions.iter().max().copied().unwrap_or(1) } else { 1 };
-    eprintln!("== {people} people sign in");
-    let crowd = Arc::new(Crowd::gather(&scene, people)?);
-    eprintln!("   after {:.1} s", crowd.took.as_secs_f64());
-    for part in PARTS.into_iter().filter(|part| options.wants(part)) {
-        eprintln!("== {part}");
-        if let Err(why) = measure(part, &scene, options, &crowd, &mut report) {
-            eprintln!("!! {part}: {why}");
-            report.missing(part, &why);
+fn aims() -> Vec<Aim> {
+    let aim =
+        |words, at_most, unit, digits| Aim::new(words, Some(at_most), unit, digits, "its part was not run".to_owned());
+    vec![
+        aim(SESSIONS, (1.25, 1.1), "×", 2),
+        aim(HOSTS, (1.05, 1.0), "×", 2),
+        aim(MEMORY, (0.6, 0.4), "KiB", 2),
+        aim(IDLE, (25.0, 15.0), "MiB", 1),
+        aim(START, (150.0, 50.0), "ms", 0),
+        aim(FAILED, (0.0, 0.0), "", 0),
+        aim(WAITED, (0.0, 0.0), "", 0),
+    ]
+}
+
+/// A part: its name, and what measures it.
+type Part = (&'static str, fn(&mut Run<'_>) -> Result<(), String>);
+
+const PARTS: [Part; 6] = [
+    ("sessions", sizes::sessions),
+    ("connections", sizes::connections),
+    ("hosts", sizes::hosts),
+    ("routes", sizes::routes),
+    ("start", start::measure),
+    ("rotation", rotation::measure),
+];
+
+fn main() -> ExitCode {
+    begin(measure)
+}
+
+fn measure(options: &Options) -> Result<(), String> {
+    files::raise();
+    give_up_after(options.common.limit);
+    let scene = Scene::set(!options.common.no_pin)?;
+    let rounds = Rounds {
+        rounds: options.rounds.into(),
+        span: options.common.seconds,
+        connections: sizes::CONNECTIONS,
+        rate: 0,
+        only: Vec::new(),
+    };
+    let how = format!(
+        "{} open files a process. {} rounds of {} s; one worker thread a proxy; HTTP/1.1 without TLS on 127.0.0.1; access \
+         log and metrics on.",
+        files::granted(),
+        rounds.rounds,
+        Duration::as_secs_f64(&rounds.span),
+    );
+    let report = Report::new("Scale", &scene, &how, aims());
+    let mut run = Run { options, scene: &scene, rounds, report, panels: Vec::new() };
+    for (name, part) in PARTS.into_iter().filter(|(name, _)| wanted(&options.part, name)) {
+        eprintln!("== {name}");
+        if let Err(why) = part(&mut run) {
+            eprintln!("!! {name}: {why}");
+            run.report.sections += &format!("\n## {name}\n\n**Not measured**: {}\n", why.replace('\n', " "));
         }
-        report.write(options.out.as_deref())?;
+        run.report.write(options.common.out.as_deref())?;
     }
     if let Some(path) = &options.plot {
-        report::write(path, &plot::draw(&report.panels))?;
+        report::write(path, &plot::draw(&run.panels))?;
     }
-    println!("{}", report.text());
-    Ok(())
-}
-
-fn measure(
-    part: &'static str,
-    scene: &Scene,
-    options: &Options,
-    crowd: &Arc<Crowd>,
-    report: &mut Report,
-) -> Result<(), String> {
-    match part {
-        sessions::NAME => {
-            let found = sessions::measure(scene, options, crowd)?;
-            report.sizes(part, &question(part), &found.table, Some(aims::SESSIONS));
-            report.memory(&found.held, (crowd.len(), crowd.took.as_secs_f64()));
-            report.draw("sessions held", &found.table, &[(part, "zengate")], Some(1.25));
-        }
-        connections::NAME => {
-            let (table, left_out) = connections::measure(scene, options, crowd)?;
-            report.sizes(part, &question(part), &table, None);
-            report.connection_memory(&table, &left_out);
-            report.draw(
-                "open connections, at most 16 requests under way",
-                &table,
-                &[(part, "zengate"), (BASE, BASE)],
-                None,
-            );
-        }
-        places::HOSTS => {
-            let table = places::measure(part, scene, options, crowd)?;
-            report.sizes(part, &question(part), &table, Some(aims::HOSTS));
-            report.draw("hosts", &table, &[(part, "zengate")], Some(1.05));
-        }
-        places::ROUTES => {
-            let table = places::measure(part, scene, options, crowd)?;
-            report.sizes(part, &question(part), &table, None);
-            report.draw("routes of one host", &table, &[(part, "zengate")], None);
-        }
-        start::NAME => {
-            let starts = start::measure(scene, options)?;
-            report.starts(&starts, &start::weigh(scene)?);
-        }
-        _ => {
-            let runs = rotation::measure(scene, options)?;
-            report.rotation(&runs, options.rate);
-        }
-    }
+    println!("{}", run.report.text());
     Ok(())
 }

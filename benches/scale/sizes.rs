@@ -1,148 +1,227 @@
-//! Rounds: every size once a round, one after the other, with a look at the core before and after each.
+//! Parts: sessions held, connections open, hosts and routes configured. Each size is a gateway of its own.
 
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::common::{median, spread};
-use crate::gate::Target;
-use crate::load::{Lines, Requests};
-use crate::options::Options;
-use crate::stage::scene::Scene;
+use zengate_bench::contender::{BASE, Held, Running, bare};
+use zengate_bench::crowd::Crowd;
+use zengate_bench::figures::Figure;
+use zengate_bench::gate::{Gate, Store, in_redis};
+use zengate_bench::load::Lines;
+use zengate_bench::markdown::{self, number, thousands};
+use zengate_bench::measure::{self, Case, Doing, Entry, Row, Table, Timed};
+use zengate_bench::plot::Panel;
+use zengate_bench::requests::Requests;
+use zengate_bench::scene::Scene;
+use zengate_bench::tables::{self, column, middle, rounds, spread};
 
-/// A figure that was taken while the core was faster or slower than usual by more than this is dropped.
-const DRIFT: f64 = 0.15;
+use crate::{HOSTS, MEMORY, Run, SESSIONS, files};
 
-/// How long a proxy may take to come to rest after its connections were opened or closed.
-const REST: Duration = Duration::from_secs(5);
+/// Connections while figures are taken.
+pub(crate) const CONNECTIONS: usize = 64;
 
-/// The framework alone.
-pub const BASE: &str = "bare pingora";
+/// Requests under way at once over many connections, or one for each if there are fewer. With more, what is measured
+/// would be the connections to the app, of which each request under way needs one.
+const IN_FLIGHT: usize = 16;
 
-/// One size of one thing.
-pub struct Subject {
-    /// What is counted: sessions, hosts, …; or [`BASE`].
-    pub name: &'static str,
-    pub size: usize,
-    pub target: Rc<Target>,
-    pub requests: Requests,
-    pub connections: usize,
-    pub in_flight: usize,
-}
+/// Files that a proxy has open beside its clients' connections, at most.
+const OTHERS: usize = 300;
 
-/// What was measured of a subject.
-#[derive(Debug, Clone, Default)]
-pub struct Row {
-    pub name: &'static str,
-    pub size: usize,
-    /// CPU µs a request, of the rounds in which the core was as fast as usual.
-    pub cpu: Vec<f64>,
-    /// The same, each divided by the figure of the smallest size of its name in the same round: a slow spell hits both.
-    pub growth: Vec<f64>,
-    /// Requests, and how often the store was asked meanwhile.
-    pub answers: usize,
-    pub asked: u64,
-    /// How much more memory the proxy had with all connections open, in KiB: the most of all rounds.
-    pub held_kib: u64,
-}
+/// Answers of 1 KiB.
+const PAGE: &str = "/app/1k";
 
-impl Row {
-    /// The middle figure.
-    pub fn median(&self) -> f64 {
-        median(&self.cpu)
+/// How a size of something is started.
+type Start = Box<dyn Fn(&Scene, usize) -> Result<Running, String>>;
+
+/// Measures a part: each of `sizes`, smallest first, which is what the others are compared with.
+fn part(
+    run: &mut Run<'_>,
+    (name, question): (&'static str, String),
+    sizes: &[usize],
+    bases: &[usize],
+    aim: Option<&str>,
+    start: impl Fn(&Scene, usize) -> Result<Running, String> + Clone + 'static,
+) -> Table {
+    let mut sizes = sizes.to_vec();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let entry = |name: &str, size: usize, start: Start| Entry {
+        name: name.to_owned(),
+        size,
+        start: Box::new(move |scene| start(scene, size)),
+    };
+    let own = sizes.iter().map(|size| entry(name, *size, Box::new(start.clone())));
+    let framework = bases.iter().map(|size| entry(BASE, *size, Box::new(alone)));
+    let entries = framework.chain(own).collect();
+    let case = Case { name, question, doing: Doing::Sizes, expect: 200, timed: Timed::No, entries };
+    let table = measure::case(&case, run.scene, &run.rounds);
+    run.report.sections += &text(&case, &table);
+    if let (Some(aim), [first, .., last]) = (aim, &table.series(name)[..]) {
+        let least = last.kept.lowest(Figure::Cpu) / first.kept.lowest(Figure::Cpu);
+        let note = format!("({} to {}; of the lowest {least:.2})", thousands(first.size), thousands(last.size));
+        run.found(aim, last.kept.median(Figure::Growth), note);
     }
-
-    /// How much more a request costs than at the smallest size.
-    pub fn growth(&self) -> f64 {
-        median(&self.growth)
-    }
-
-    /// The lowest figure.
-    pub fn least(&self) -> f64 {
-        if self.cpu.is_empty() { f64::NAN } else { spread(&self.cpu).0 }
-    }
+    table
 }
 
-/// All sizes of a part, measured.
-pub struct Table {
-    pub rows: Vec<Row>,
-    /// The core's time for the probe: median, lowest, highest, in milliseconds.
-    pub probe: (f64, f64, f64),
+/// The framework alone: with `connections`, if there are any to be held.
+fn alone(scene: &Scene, connections: usize) -> Result<Running, String> {
+    let mut running = bare(scene, PAGE);
+    running.lines = (connections > 0).then_some((connections, IN_FLIGHT));
+    Ok(running)
 }
 
-impl Table {
-    /// The rows of one name, smallest first.
-    pub fn series(&self, name: &str) -> Vec<&Row> {
-        self.rows.iter().filter(|row| row.name == name).collect()
+fn text(case: &Case, table: &Table) -> String {
+    let columns = [
+        spread("CPU µs a request", Figure::Cpu, 1),
+        column(&format!("÷ {BASE}"), |row, base| {
+            number(base.map_or(f64::NAN, |base| row.kept.median(Figure::Cpu) / base.kept.median(Figure::Cpu)), 2)
+        }),
+        spread("÷ smallest, same round", Figure::Growth, 2),
+        column("÷ smallest, of the lowest", |row, _| {
+            let smallest = table.series(&row.name)[0].kept.lowest(Figure::Cpu);
+            number(row.kept.lowest(Figure::Cpu) / smallest, 2)
+        }),
+        middle("the store was asked, a request", Figure::LookUps, 4),
+        rounds(),
+    ];
+    let base_of =
+        |row: &Row| table.rows.iter().find(|base| base.name == BASE && (base.size == row.size || base.size == 0));
+    let name = |row: &Row| match (row.name.as_str(), row.size) {
+        (BASE, 0) => BASE.to_owned(),
+        (BASE, size) => format!("{}, {BASE}", thousands(size)),
+        (_, size) => thousands(size),
+    };
+    let rows: Vec<&Row> = table.rows.iter().collect();
+    let body = tables::text(case.name, &columns, &rows, base_of, name);
+    let (missing, probe) = (tables::missing(table), tables::probe(table));
+    format!("\n## {}\n\n{}\n\n{body}{missing}\n{probe}\n", case.name, case.question)
+}
+
+/// A gateway whose people are in Redis.
+fn gate(crowd: Crowd) -> Gate {
+    Gate { store: Store::Redis, crowd: Some(crowd), ..Gate::default() }
+}
+
+/// The people of all gateways of a part: they are put into Redis once.
+fn crowd(run: &Run<'_>, count: usize) -> Result<(Crowd, f64), String> {
+    let begin = Instant::now();
+    let crowd = in_redis(run.scene, count, "scale:")?;
+    let seconds = begin.elapsed().as_secs_f64();
+    eprintln!("   {count} people signed in after {seconds:.1} s");
+    Ok((crowd, seconds))
+}
+
+/// People who are signed in, all held in process, each request another one's.
+pub(crate) fn sessions(run: &mut Run<'_>) -> Result<(), String> {
+    let sizes = &run.options.sessions;
+    let most = sizes.iter().max().copied().unwrap_or(1);
+    let (crowd, seeded) = crowd(run, most)?;
+    let question = format!(
+        "Each request is another person's; all are held in process, where a copy is trusted for five minutes \
+         (`sessions.revalidate: 5m`), so that the store is not part of it. {CONNECTIONS} connections, answers of 1 KiB."
+    );
+    let start = move |scene: &Scene, size: usize| hold(scene, crowd.first(size));
+    let table = part(run, ("sessions", question), sizes, &[0], Some(SESSIONS), start);
+    run.panels.push(Panel::new("sessions held", &table, &[("sessions", "zengate")], Some(1.25)));
+    let held: Vec<(usize, Held)> = table.rows.iter().filter_map(|row| Some((row.size, row.held?))).collect();
+    // A gateway that was made for more has more tables that are empty: they count as what its sessions need.
+    let empty_kib = held.iter().map(|(_, held)| held.empty_kib).min().unwrap_or_default();
+    let each = |size: usize, held: &Held| held.full_kib.saturating_sub(empty_kib) as f64 * 1024.0 / size as f64;
+    let rows = held.iter().map(|(size, held)| {
+        let each = format!("{:.0}", each(*size, held));
+        vec![thousands(*size), (held.full_kib >> 10).to_string(), each, format!("{:.1}", held.seconds)]
+    });
+    let none = vec!["0".to_owned(), (empty_kib >> 10).to_string(), "–".to_owned(), "–".to_owned()];
+    let heads = ["sessions held", "memory MiB (PSS)", "bytes each", "asked for once, s"];
+    let text = markdown::table(&heads, [none].into_iter().chain(rows));
+    run.report.sections += &format!("\n{text}\n{} sessions were put into Redis in {seeded:.0} s.\n", thousands(most));
+    if let Some((size, held)) = held.last() {
+        let note = format!("({} of them, 8 headers each)", thousands(*size));
+        run.found(MEMORY, each(*size, held) / 1024.0, note);
     }
+    Ok(())
 }
 
-/// Measures `subjects` against each other. The first round is thrown away, every other one goes the other way round.
-pub fn measure(subjects: &[Subject], scene: &Scene, options: &Options) -> Result<Table, String> {
-    let mut rows: Vec<Row> =
-        subjects.iter().map(|subject| Row { name: subject.name, size: subject.size, ..Row::default() }).collect();
-    let mut figures: Vec<Vec<(f64, f64)>> = vec![Vec::new(); subjects.len()];
-    let mut probes = Vec::new();
-    for round in 0..=options.rounds {
-        let mut order: Vec<usize> = (0..subjects.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
+/// A gateway that holds the sessions of all of `crowd`.
+fn hold(scene: &Scene, crowd: Crowd) -> Result<Running, String> {
+    let size = crowd.len();
+    // Room for a quarter more: the shards of a cache never fill evenly, and one that is full makes room.
+    let gate = Gate { cached: Some(size + size / 4 + 100), trusting: true, ..gate(crowd.clone()) };
+    let mut running = gate.start(scene, PAGE)?;
+    let one = Requests::of_people(&running.authority, PAGE, crowd.first(1), false);
+    Lines::open(&one, CONNECTIONS, CONNECTIONS)?.so_many(2_000)?;
+    let empty_kib = running.process.pss_kib();
+    let all = Requests::of_people(&running.authority, PAGE, crowd, false);
+    let begin = Instant::now();
+    let mut outcome = Err("nobody asked".to_owned());
+    // On a machine that is busy with other things Redis is late now and then, and who is told so has to ask again.
+    for _attempt in 0..3 {
+        outcome = Lines::open(&all, CONNECTIONS, CONNECTIONS)?.so_many(size);
+        match &outcome {
+            Ok(_) => break,
+            Err(why) => eprintln!("   once more: {}", why.lines().next().unwrap_or_default()),
         }
-        for place in order {
-            let (subject, row) = (&subjects[place], &mut rows[place]);
-            let told = |why: String| format!("{} {}: {why}", subject.size, subject.name);
-            let before_kib = subject.target.process.pss_kib();
-            let mut lines =
-                Lines::open(&subject.target.authority, subject.connections, subject.in_flight).map_err(told)?;
-            lines.each_once(&subject.requests).map_err(told)?;
-            settle(&subject.target);
-            row.held_kib = row.held_kib.max(subject.target.process.pss_kib().saturating_sub(before_kib));
-            let asked = subject.target.store_asked();
-            let before = scene.probe();
-            let spent = subject.target.process.cpu_nanos();
-            let answers = lines.until(&subject.requests, Instant::now() + options.span).map_err(told)?;
-            let spent = subject.target.process.cpu_nanos() - spent;
-            let probe = f64::midpoint(before, scene.probe());
-            drop(lines);
-            settle(&subject.target);
-            if round > 0 {
-                #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-                figures[place].push((spent as f64 / 1000.0 / answers as f64, probe));
-                row.answers += answers;
-                row.asked += subject.target.store_asked() - asked;
-                probes.push(probe);
-            }
-        }
-        eprintln!("   round {round} of {}", options.rounds);
     }
-    let usual = median(&probes);
-    let near = |probe: f64| (probe / usual - 1.0).abs() <= DRIFT;
-    let smallest: Vec<usize> =
-        rows.iter().filter_map(|row| rows.iter().position(|first| first.name == row.name)).collect();
-    for ((row, own), smallest) in rows.iter_mut().zip(&figures).zip(smallest) {
-        for ((cpu, probe), (least, least_probe)) in own.iter().zip(&figures[smallest]) {
-            if near(*probe) {
-                row.cpu.push(*cpu);
-            }
-            if near(*probe) && near(*least_probe) {
-                row.growth.push(cpu / least);
-            }
-        }
-    }
-    let (low, high) = spread(&probes);
-    Ok(Table { rows, probe: (usual, low, high) })
+    outcome?;
+    let seconds = begin.elapsed().as_secs_f64();
+    measure::settle(&running);
+    let full_kib = running.process.pss_kib();
+    eprintln!("   {size} sessions held after {seconds:.1} s, {} MiB", full_kib >> 10);
+    running.held = Some(Held { empty_kib, full_kib, seconds });
+    Ok(running)
 }
 
-/// Waits until a proxy has nothing to do.
-pub fn settle(target: &Target) {
-    let deadline = Instant::now() + REST;
-    let mut before = target.process.cpu_nanos();
-    while Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(30));
-        let now = target.process.cpu_nanos();
-        // Less than a hundredth of the core.
-        if now - before < 300_000 {
-            return;
-        }
-        before = now;
+/// Connections that are open, all used in turn, beside the framework alone.
+pub(crate) fn connections(run: &mut Run<'_>) -> Result<(), String> {
+    let granted = files::granted().saturating_sub(OTHERS);
+    let (sizes, left_out): (Vec<usize>, Vec<usize>) =
+        run.options.connections.iter().partition(|size| **size <= granted);
+    let room = sizes.iter().max().copied().unwrap_or_default() + OTHERS;
+    let gate = Gate { connections: Some(room), ..gate(crowd(run, 1)?.0) };
+    let start = move |scene: &Scene, size: usize| {
+        let mut running = gate.start(scene, PAGE)?;
+        running.lines = Some((size, IN_FLIGHT));
+        Ok(running)
+    };
+    let question = "All connections are open and used in turn; one person, answers of 1 KiB.".to_owned();
+    let table = part(run, ("connections", question), &sizes, &sizes, None, start);
+    let names = [("connections", "zengate"), (BASE, BASE)];
+    run.panels.push(Panel::new("open connections, at most 16 requests under way", &table, &names, None));
+    let most = table.rows.iter().map(|row| row.size).max();
+    let each = |row: &Row| {
+        // The most of all rounds.
+        let held = row.kept.all(Figure::HeldKib).iter().copied().fold(0.0, f64::max) / row.size as f64;
+        format!("{held:.1} KiB with {} ({})", thousands(row.size), row.name.replace("connections", "zengate"))
+    };
+    let largest: Vec<String> = table.rows.iter().filter(|row| Some(row.size) == most).map(each).collect();
+    run.report.sections += &format!(
+        "{IN_FLIGHT} requests under way, or one a connection if there are fewer: a proxy that is woken for each alone pays \
+         more for it. Memory of an open connection: {}.\n",
+        largest.join(", ")
+    );
+    for size in left_out {
+        let size = thousands(size);
+        run.report.sections += &format!("\n**Not measured: {size} connections**: this machine grants too few files.\n");
     }
+    Ok(())
+}
+
+/// Hosts, each with one route; one person asks all of them in turn.
+pub(crate) fn hosts(run: &mut Run<'_>) -> Result<(), String> {
+    let question = "Each host has one route; one person asks them in turn.".to_owned();
+    let gate = gate(crowd(run, 1)?.0);
+    let start = move |scene: &Scene, hosts: usize| Gate { hosts, ..gate.clone() }.start(scene, PAGE);
+    let table = part(run, ("hosts", question), &run.options.hosts, &[0], Some(HOSTS), start);
+    run.panels.push(Panel::new("hosts", &table, &[("hosts", "zengate")], Some(1.05)));
+    Ok(())
+}
+
+/// Routes of one host; one person asks all of them in turn.
+pub(crate) fn routes(run: &mut Run<'_>) -> Result<(), String> {
+    let question = "Routes of one host; one person asks them in turn.".to_owned();
+    let gate = gate(crowd(run, 1)?.0);
+    let start = move |scene: &Scene, routes: usize| Gate { routes, ..gate.clone() }.start(scene, PAGE);
+    let table = part(run, ("routes", question), &run.options.routes, &[0], None, start);
+    run.panels.push(Panel::new("routes of one host", &table, &[("routes", "zengate")], None));
+    Ok(())
 }

@@ -5,122 +5,113 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::client::connect;
-use crate::common::process::Process;
-use crate::common::seed;
-use crate::load::receive_any;
-use crate::options::Options;
-use crate::stage::gate::{self, Plan, embedded, in_memory};
-use crate::stage::scene::{Scene, find, free_port};
+use zengate_bench::figures::median;
+use zengate_bench::gate::{self, Gate, Store};
+use zengate_bench::load;
+use zengate_bench::markdown::{number, range, table};
+use zengate_bench::place::find;
+use zengate_bench::process::Process;
+use zengate_bench::requests::{Credential, request};
+use zengate_bench::scene::Scene;
 
-pub const NAME: &str = "start";
+use crate::{IDLE, Run, START};
 
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long nobody comes before memory is read.
-const IDLE: Duration = Duration::from_millis(500);
+const QUIET: Duration = Duration::from_millis(500);
 
-/// Starts of one kind.
-#[derive(Default)]
-pub struct Starts {
-    pub store: &'static str,
-    /// What is asked for first.
-    pub asked: &'static str,
-    pub millis: Vec<f64>,
-    pub rss_mib: Vec<f64>,
+/// Starts of one kind: what is asked for first, and the status it is answered with.
+struct Starts {
+    store: Store,
+    asked: &'static str,
+    status: u16,
+    millis: Vec<f64>,
+    rss_mib: Vec<f64>,
     /// Of it what is not its own: pages of files, the program's above all. The kernel may drop them.
-    pub file_mib: Vec<f64>,
-    pub pss_mib: Vec<f64>,
-}
-
-/// The program's file, in bytes: as built, and without what only debuggers read.
-pub struct Weight {
-    pub built: u64,
-    pub stripped: Option<u64>,
+    file_mib: Vec<f64>,
+    pss_mib: Vec<f64>,
 }
 
 /// Starts the gateway again and again.
-pub fn measure(scene: &Scene, options: &Options) -> Result<Vec<Starts>, String> {
-    let embedded = Starts { store: "embedded", asked: "a signed-in page: 200", ..Starts::default() };
-    let memory = Starts { store: "memory", asked: "a page, nobody is signed in: 401", ..Starts::default() };
-    let mut all = vec![embedded, memory];
-    for _ in 0..options.starts {
+pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), String> {
+    let kind = |store, asked, status| {
+        let [millis, rss_mib, file_mib, pss_mib] = [const { Vec::new() }; 4];
+        Starts { store, asked, status, millis, rss_mib, file_mib, pss_mib }
+    };
+    let mut all = [
+        kind(Store::Embedded, "a signed-in page: 200", 200),
+        kind(Store::Memory, "a page, nobody is signed in: 401", 401),
+    ];
+    for _ in 0..run.options.starts {
         for starts in &mut all {
-            once(scene, starts)?;
+            once(run.scene, starts)?;
         }
     }
-    Ok(all)
+    let name = |starts: &Starts| format!("{:?}", starts.store).to_lowercase();
+    let rows = all.iter().map(|starts| {
+        let memory = [&starts.rss_mib, &starts.file_mib, &starts.pss_mib].map(|mib| number(median(mib), 1));
+        let first = [name(starts), starts.asked.to_owned(), range(&starts.millis, 1)];
+        first.into_iter().chain(memory).chain([starts.millis.len().to_string()]).collect()
+    });
+    let heads =
+        ["store", "first answer", "ms (lowest–highest)", "RSS MiB", "of it the program's file", "PSS MiB", "starts"];
+    let (built, stripped) = gate::weigh(&run.scene.place("stripped")?.dir)?;
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    run.report.sections += &format!(
+        "\n## start\n\nFrom the start of `zengate serve` to the last byte of its first answer, all cores, file and programs in \
+         the page cache; what starts it (`setpriv`, `taskset`) is counted too. Memory half a second later.\n\n{}\n\
+         The program is {} as built, {} stripped.\n",
+        table(&heads, rows),
+        mib(built),
+        stripped.map_or("unknown, `strip` is not installed".to_owned(), mib)
+    );
+    for (aim, of) in [(IDLE, (|starts| &starts.rss_mib) as fn(&Starts) -> &Vec<f64>), (START, |starts| &starts.millis)]
+    {
+        let worst = all.iter().max_by(|one, other| median(of(one)).total_cmp(&median(of(other))));
+        if let Some(worst) = worst {
+            run.found(aim, median(of(worst)), format!("({} store)", name(worst)));
+        }
+    }
+    Ok(())
 }
 
 fn once(scene: &Scene, starts: &mut Starts) -> Result<(), String> {
-    let place = scene.place("start")?;
-    let (port, admin) = (free_port()?, free_port()?);
-    let mut cookie = String::new();
-    let sessions = if starts.store == "embedded" {
-        let file = place.dir.join("sessions.redb");
-        let seeds = seed::sessions(1, scene.issuers.get(1).ok_or("no issuer")?)?;
-        seed::into_embedded(&file, &seeds)?;
-        cookie.clone_from(&seeds[0].cookie);
-        embedded(&file)
-    } else {
-        in_memory()
-    };
     // As it is installed: threads as many as cores.
-    let plan = Plan { sessions, threads: None, ..Plan::on_redis(scene)? };
-    let file = plan.write(scene, &place, port, admin)?;
-    let request = format!(
-        "GET /app/tiny HTTP/1.1\r\nHost: localhost:{port}\r\nAccept: */*\r\nCookie: __Host-gw={cookie}\r\n\r\n"
-    );
-    let mut command = wrapped(scene, &["serve", "--config", &file]);
+    let gate = Gate { store: starts.store, threads: None, ..Gate::default() };
+    let prepared = gate.prepare(scene)?;
+    let cookie = prepared.crowd.as_ref().map_or(Credential::None, |crowd| Credential::session(crowd.cookie(0)));
+    let authority = format!("localhost:{}", prepared.port);
+    let asked = request("/app/tiny", &authority, &cookie);
+    let mut command = wrapped(scene, &["serve", "--config", &prepared.file])?;
     let begin = Instant::now();
-    let mut process = Process::new(command.spawn().map_err(|error| error.to_string())?);
-    let mut line = loop {
-        match connect(&format!("127.0.0.1:{port}")) {
-            Ok(line) => break line,
-            Err(error) if begin.elapsed() > PATIENCE || !process.lives() => return Err(format!("no start: {error}")),
-            Err(_) => std::thread::sleep(Duration::from_micros(100)),
-        }
-    };
-    std::io::Write::write_all(&mut line, request.as_bytes()).map_err(|error| error.to_string())?;
-    let status = receive_any(&mut line, &mut [0; 16 << 10])?;
+    let process = Process::new(command.spawn().map_err(|error| error.to_string())?);
+    let status = load::first_answer(&authority, &asked, || begin.elapsed() < PATIENCE)?;
     starts.millis.push(begin.elapsed().as_secs_f64() * 1000.0);
-    let expected = if cookie.is_empty() { 401 } else { 200 };
-    if status != expected {
-        return Err(format!("the first answer was {status}, not {expected}"));
+    if status != starts.status {
+        return Err(format!("the first answer was {status}, not {}", starts.status));
     }
-    drop(line);
-    std::thread::sleep(IDLE);
-    #[expect(clippy::cast_precision_loss, reason = "kibibytes")]
+    std::thread::sleep(QUIET);
     let mib = |kib: u64| kib as f64 / 1024.0;
     starts.pss_mib.push(mib(process.pss_kib()));
     starts.rss_mib.push(mib(process.rss_kib()));
     starts.file_mib.push(mib(process.rss_kib().saturating_sub(process.anonymous_kib())));
     drop(process);
-    fs::remove_dir_all(&place.dir).map_err(|error| error.to_string())
+    fs::remove_dir_all(&prepared.place.dir).map_err(|error| error.to_string())
 }
 
 /// The program on all cores, ending with this one. What starts it costs a moment, which is counted too.
-fn wrapped(scene: &Scene, arguments: &[&str]) -> Command {
+fn wrapped(scene: &Scene, arguments: &[&str]) -> Result<Command, String> {
     let mut words: Vec<OsString> = Vec::new();
-    if find("setpriv", &[]).is_some() {
+    if find("setpriv", None).is_some() {
         words.extend(["setpriv", "--pdeathsig", "TERM"].map(OsString::from));
     }
     if let Some((proxies, others)) = &scene.cores {
         words.extend(["taskset".into(), "-c".into(), format!("{proxies},{others}").into()]);
     }
-    words.push(gate::program().into());
+    words.push(gate::program()?.into());
     words.extend(arguments.iter().map(OsString::from));
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-/// How large the program is.
-pub fn weigh(scene: &Scene) -> Result<Weight, String> {
-    let built = fs::metadata(gate::program()).map_err(|error| error.to_string())?.len();
-    let place = scene.place("stripped")?;
-    let copy = place.dir.join("zengate");
-    let stripped = Command::new("strip").arg("-o").arg(&copy).arg(gate::program()).status();
-    let stripped = stripped.is_ok_and(|status| status.success()).then(|| fs::metadata(&copy).ok()).flatten();
-    Ok(Weight { built, stripped: stripped.map(|file| file.len()) })
+    Ok(command)
 }

@@ -1,267 +1,197 @@
 //! What is measured. A new case is one more entry of [`all`].
 
-use crate::contenders::zengate::{Gate, Store, Tokens};
-use crate::contenders::{BASE, Credential, PEERS, Running, bare, request, zengate};
-use crate::options::Options;
-use crate::stage::scene::Scene;
-
-/// What the load does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
-    /// Requests, all to be answered with the case's status.
-    Requests,
-    /// Whole sign-ins.
-    SignIns,
-}
-
-/// Which latencies are measured, beside the CPU time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timed {
-    No,
-    /// At the rate that was asked for.
-    Given,
-    /// Of one connection; then at half of the peak rate of the base.
-    HalfOfPeak,
-}
-
-/// How a contender is started for a case.
-type Start = Box<dyn Fn(&Scene) -> Result<Running, String>>;
-
-/// One row of a case's table.
-pub struct Entry {
-    pub name: String,
-    pub start: Start,
-}
-
-/// One table.
-pub struct Case {
-    pub name: &'static str,
-    pub question: &'static str,
-    pub doing: Doing,
-    pub expect: u16,
-    pub timed: Timed,
-    pub entries: Vec<Entry>,
-}
+use zengate_bench::contender::{BASE, Running, bare};
+use zengate_bench::gate::{Gate, Store, Tokens};
+use zengate_bench::measure::{Case, Doing, Entry, Timed};
+use zengate_bench::peers::{PEERS, Peer};
+use zengate_bench::requests::{Credential, Requests, request};
+use zengate_bench::scene::Scene;
 
 /// Sessions that take turns where Redis is asked for each: more than requests can be under way.
 const TURNS: usize = 1000;
 
-/// Every case there is.
-pub fn all(options: &Options) -> Vec<Case> {
+/// Answers of 1 KiB.
+const PAGE: &str = "/app/1k";
+
+/// Every case there is; `sessions` take turns where each request is another person's.
+pub(crate) fn all(sessions: usize) -> Vec<Case> {
     let hot = Gate::default();
-    let many = Gate { sessions: options.sessions, ..Gate::default() };
-    let roomy = Gate { cached: Some(2 * options.sessions), ..many.clone() };
-    let shared = Gate { store: Store::Redis, ..roomy.clone() };
+    let in_redis = Gate { store: Store::Redis, ..hot.clone() };
+    let many = Gate { sessions, ..hot.clone() };
+    let roomy = Gate { cached: Some(2 * sessions), ..many.clone() };
     vec![
         Case {
-            name: "hot",
-            question: "A person who is signed in opens page after page (1 KiB each): the whole field.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::Given,
-            entries: field("/app/1k", &hot, |_| true),
+            entries: field(PAGE, &hot, |_| true),
+            ..case(
+                "hot",
+                "A person who is signed in opens page after page (1 KiB each): the whole field.",
+                Timed::Given,
+            )
         },
         Case {
-            name: "many",
-            question: "Each request is another person's, of `--sessions` whom the gateway has met: by default it holds 100,000, and \
-                       once with room for twice as many as there are. In Redis, to which other gateways write as well, a session \
-                       that nobody used for two seconds is asked for again, so above some 2 × requests/s of them that row is \
-                       mostly Redis.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::Given,
             entries: vec![
-                base("/app/1k"),
-                gate("zengate, one session", "/app/1k", &hot),
-                gate("zengate, many", "/app/1k", &many),
-                gate("zengate, many, room for all", "/app/1k", &roomy),
-                gate("zengate, many, room for all, Redis", "/app/1k", &shared),
+                base(PAGE),
+                gate("zengate, one session", PAGE, &hot),
+                gate("zengate, many", PAGE, &many),
+                gate("zengate, many, room for all", PAGE, &roomy),
+                gate("zengate, many, room for all, Redis", PAGE, &Gate { store: Store::Redis, ..roomy.clone() }),
             ],
+            ..case(
+                "many",
+                "Each request is another person's, of `--sessions` whom the gateway has met: by default it holds 100,000, and \
+                 once with room for twice as many as there are. In Redis, to which other gateways write as well, a session \
+                 that nobody used for two seconds is asked for again, so above some 2 × requests/s of them that row is \
+                 mostly Redis.",
+                Timed::Given,
+            )
         },
         Case {
-            name: "redis",
-            question: "The session is in Redis: cached in process, or asked for on each request (room for one in process).",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::Given,
-            entries: together([
-                vec![
-                    base("/app/1k"),
-                    gate("zengate, hot", "/app/1k", &hot),
-                    gate("zengate, Redis, cached", "/app/1k", &Gate { store: Store::Redis, ..hot.clone() }),
-                    gate(
-                        "zengate, Redis, asked each time",
-                        "/app/1k",
-                        &Gate { store: Store::Redis, sessions: TURNS, cached: Some(1), ..hot.clone() },
-                    ),
-                ],
-                peers("/app/1k", |name| name == "apache + oidc, Redis"),
-            ]),
+            entries: vec![
+                base(PAGE),
+                gate("zengate, hot", PAGE, &hot),
+                gate("zengate, Redis, cached", PAGE, &in_redis),
+                gate(
+                    "zengate, Redis, asked each time",
+                    PAGE,
+                    &Gate { sessions: TURNS, cached: Some(1), ..in_redis.clone() },
+                ),
+            ]
+            .into_iter()
+            .chain(peers(PAGE, |peer| peer.name == "apache + oidc, Redis"))
+            .collect(),
+            ..case(
+                "redis",
+                "The session is in Redis: cached in process, or asked for on each request (room for one in process).",
+                Timed::Given,
+            )
         },
         Case {
-            name: "bearer",
-            question: "Programs show access tokens (RS256) that were seen before, one after the other.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::Given,
-            entries: bearers(Tokens::Remembered, |name| name == "envoy + jwt_authn, cached"),
+            entries: bearers(Tokens::Remembered, |peer| peer.name == "envoy + jwt_authn, cached"),
+            ..case(
+                "bearer",
+                "Programs show access tokens (RS256) that were seen before, one after the other.",
+                Timed::Given,
+            )
         },
         Case {
-            name: "bearer-unseen",
-            question: "The same tokens, but nothing is remembered of them: each request costs a signature.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::Given,
-            entries: bearers(Tokens::Forgotten, |name| name == "envoy + jwt_authn"),
+            entries: bearers(Tokens::Forgotten, |peer| peer.name == "envoy + jwt_authn"),
+            ..case(
+                "bearer-unseen",
+                "The same tokens, but nothing is remembered of them: each request costs a signature.",
+                Timed::Given,
+            )
         },
         Case {
-            name: "latency",
-            question: "How long one person waits: a single connection that sends its next request when it has its answer; then \
-                       many, at half of the rate that bare pingora gives at its peak.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::HalfOfPeak,
-            entries: field("/app/1k", &hot, |name| ["nginx", "nginx + auth_request"].contains(&name)),
+            entries: field(PAGE, &hot, |peer| ["nginx", "nginx + auth_request"].contains(&peer.name)),
+            ..case(
+                "latency",
+                "How long one person waits: a single connection that sends its next request when it has its answer; then \
+                 many, at half of the rate that bare pingora gives at its peak.",
+                Timed::HalfOfPeak,
+            )
         },
         Case {
-            name: "anonymous",
-            question: "Somebody who is not signed in opens a page and is sent to sign in.",
-            doing: Doing::Requests,
-            expect: 302,
-            timed: Timed::Given,
-            entries: together([vec![gate("zengate", "/app/1k", &hot)], peers("/app/1k", signs_in)])
+            entries: [gate("zengate", PAGE, &hot)]
                 .into_iter()
-                .map(without_session)
+                .chain(peers(PAGE, Peer::signs_in))
+                .map(|entry| asked(entry, |_, running| Ok(vec![visit(&running.authority)])))
                 .collect(),
+            expect: 302,
+            ..case("anonymous", "Somebody who is not signed in opens a page and is sent to sign in.", Timed::Given)
         },
         Case {
-            name: "sign-ins",
-            question: "Whole sign-ins a second, eight people at once, each in a new browser.",
+            entries: [
+                gate("zengate, embedded store", "/app", &hot),
+                gate("zengate, Redis", "/app", &in_redis),
+                gate("zengate, memory", "/app", &Gate { store: Store::Memory, ..hot.clone() }),
+            ]
+            .into_iter()
+            .chain(peers("/app", Peer::signs_in))
+            .collect(),
             doing: Doing::SignIns,
-            expect: 200,
-            timed: Timed::No,
-            entries: together([
-                vec![
-                    gate("zengate, embedded store", "/app", &hot),
-                    gate("zengate, Redis", "/app", &Gate { store: Store::Redis, ..hot.clone() }),
-                    gate("zengate, memory", "/app", &Gate { store: Store::Memory, ..hot.clone() }),
-                ],
-                peers("/app", signs_in),
-            ]),
+            ..case("sign-ins", "Whole sign-ins a second, eight people at once, each in a new browser.", Timed::No)
         },
+        Case { entries: field("/app/tiny", &hot, few), ..case("tiny", "Answers of 17 bytes.", Timed::No) },
+        Case { entries: field("/app/1m", &hot, few), ..case("large", "Answers of 1 MiB.", Timed::No) },
         Case {
-            name: "tiny",
-            question: "Answers of 17 bytes.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::No,
-            entries: field("/app/tiny", &hot, few),
-        },
-        Case {
-            name: "large",
-            question: "Answers of 1 MiB.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::No,
-            entries: field("/app/1m", &hot, few),
-        },
-        Case {
-            name: "routes",
-            question: "One session, requests to each route in turn.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::No,
             entries: vec![
-                base("/app/1k"),
-                gate("zengate, 1 route", "/app/1k", &hot),
-                gate("zengate, 10 routes", "/app/1k", &Gate { routes: 10, ..hot.clone() }),
-                gate("zengate, 100 routes", "/app/1k", &Gate { routes: 100, ..hot.clone() }),
-                gate("zengate, 1,000 hosts", "/app/1k", &Gate { hosts: 1000, ..hot.clone() }),
+                base(PAGE),
+                gate("zengate, 1 route", PAGE, &hot),
+                gate("zengate, 10 routes", PAGE, &Gate { routes: 10, ..hot.clone() }),
+                gate("zengate, 100 routes", PAGE, &Gate { routes: 100, ..hot.clone() }),
+                gate("zengate, 1,000 hosts", PAGE, &Gate { hosts: 1000, ..hot.clone() }),
             ],
+            ..case("routes", "One session, requests to each route in turn.", Timed::No)
         },
         Case {
-            name: "headers",
-            question: "How many identity headers the app is told.",
-            doing: Doing::Requests,
-            expect: 200,
-            timed: Timed::No,
             entries: vec![
-                base("/app/1k"),
-                gate("zengate, none", "/app/1k", &Gate { headers: 0, ..hot.clone() }),
-                gate("zengate, 8 headers", "/app/1k", &Gate { headers: 8, ..hot.clone() }),
-                gate("zengate, 40 headers", "/app/1k", &Gate { headers: 40, ..hot.clone() }),
+                base(PAGE),
+                gate("zengate, none", PAGE, &Gate { headers: Some(0), ..hot.clone() }),
+                gate("zengate, 8 headers", PAGE, &Gate { headers: Some(8), ..hot.clone() }),
+                gate("zengate, 40 headers", PAGE, &Gate { headers: Some(40), ..hot }),
             ],
+            ..case("headers", "How many identity headers the app is told.", Timed::No)
         },
     ]
 }
 
-/// Peers that sign people in by themselves.
-fn signs_in(name: &str) -> bool {
-    name.contains("oidc") || name.contains("oauth2")
+fn case(name: &'static str, question: &str, timed: Timed) -> Case {
+    let question = question.to_owned();
+    Case { name, question, doing: Doing::Requests, expect: 200, timed, entries: Vec::new() }
 }
 
 /// Peers that stand for the others where the question is not authentication.
-fn few(name: &str) -> bool {
-    ["nginx", "nginx + auth_request", "haproxy", "envoy"].contains(&name)
+fn few(peer: &Peer) -> bool {
+    ["nginx", "nginx + auth_request", "haproxy", "envoy"].contains(&peer.name)
 }
 
-fn field(path: &'static str, own: &Gate, wanted: fn(&str) -> bool) -> Vec<Entry> {
-    together([vec![base(path), gate("zengate", path, own)], peers(path, wanted)])
+fn field(path: &'static str, own: &Gate, wanted: fn(&Peer) -> bool) -> Vec<Entry> {
+    [base(path), gate("zengate", path, own)].into_iter().chain(peers(path, wanted)).collect()
 }
 
 fn base(path: &'static str) -> Entry {
-    Entry { name: BASE.to_owned(), start: Box::new(move |scene| Ok(bare(scene, path))) }
+    Entry { name: BASE.to_owned(), size: 0, start: Box::new(move |scene| Ok(bare(scene, path))) }
 }
 
 fn gate(name: &str, path: &'static str, gate: &Gate) -> Entry {
     let gate = gate.clone();
-    Entry { name: name.to_owned(), start: Box::new(move |scene| zengate::start(scene, path, &gate)) }
+    Entry { name: name.to_owned(), size: 0, start: Box::new(move |scene| gate.start(scene, path)) }
 }
 
-fn peers(path: &'static str, wanted: fn(&str) -> bool) -> Vec<Entry> {
-    let wanted = PEERS.iter().filter(|peer| wanted(peer.name));
-    wanted
-        .map(|peer| Entry { name: peer.name.to_owned(), start: Box::new(move |scene| (peer.start)(scene, path)) })
-        .collect()
+fn peers(path: &'static str, wanted: fn(&Peer) -> bool) -> impl Iterator<Item = Entry> {
+    PEERS.iter().filter(move |peer| wanted(peer)).map(move |peer| Entry {
+        name: peer.name.to_owned(),
+        size: 0,
+        start: Box::new(move |scene| peer.start(scene, path)),
+    })
 }
 
-/// The same contender, asked by somebody without its cookie.
-fn without_session(entry: Entry) -> Entry {
+/// Contenders that take access tokens, and the base with the same requests: one token after the other.
+fn bearers(tokens: Tokens, wanted: fn(&Peer) -> bool) -> Vec<Entry> {
+    // One header, as Envoy is told to send.
+    let own = Gate { tokens: Some(tokens), headers: Some(1), ..Gate::default() };
+    let with_tokens = |scene: &Scene, running: &Running| {
+        let shown = |token: &String| request(PAGE, &running.authority, &Credential::Bearer(token.clone()));
+        Ok(scene.tokens()?.all.iter().map(shown).collect())
+    };
+    field(PAGE, &own, wanted).into_iter().map(|entry| asked(entry, with_tokens)).collect()
+}
+
+/// The same contender, asked something else.
+fn asked(entry: Entry, requests: impl Fn(&Scene, &Running) -> Result<Vec<Vec<u8>>, String> + 'static) -> Entry {
+    let Entry { name, size, start } = entry;
     let start = move |scene: &Scene| {
-        let mut running = (entry.start)(scene)?;
-        running.requests = vec![visit(&running.authority)];
+        let mut running = start(scene)?;
+        running.requests = Requests::turns(&running.authority, requests(scene, &running)?);
         Ok(running)
     };
-    Entry { name: entry.name, start: Box::new(start) }
+    Entry { name, size, start: Box::new(start) }
 }
 
 /// A page, opened in a browser that has never been here.
 fn visit(host: &str) -> Vec<u8> {
     format!(
-        "GET /app/1k HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: text/html\r\nAccept-Language: en\r\n\r\n"
+        "GET {PAGE} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: text/html\r\nAccept-Language: en\r\n\r\n"
     )
     .into_bytes()
-}
-
-/// Contenders that take access tokens, and the base with the same requests.
-fn bearers(tokens: Tokens, wanted: fn(&str) -> bool) -> Vec<Entry> {
-    const PATH: &str = "/app/1k";
-    // One header, as Envoy is told to send.
-    let own = Gate { tokens: Some(tokens), headers: 1, ..Gate::default() };
-    field(PATH, &own, wanted).into_iter().map(|entry| with_tokens(PATH, entry)).collect()
-}
-
-/// The same contender, asked with one token after the other.
-fn with_tokens(path: &'static str, entry: Entry) -> Entry {
-    let start = move |scene: &Scene| {
-        let mut running = (entry.start)(scene)?;
-        let shown = |token: &String| request(path, &running.authority, &Credential::Bearer(token.clone()));
-        running.requests = scene.tokens()?.all.iter().map(shown).collect();
-        Ok(running)
-    };
-    Entry { name: entry.name, start: Box::new(start) }
-}
-
-fn together<const N: usize>(groups: [Vec<Entry>; N]) -> Vec<Entry> {
-    groups.into_iter().flatten().collect()
 }

@@ -3,115 +3,110 @@
 //! `make side-by-side` starts the gateway, a bare proxy of the same framework and every other proxy that is installed,
 //! each as a process of its own; proves that each refuses and lets in whom it should; then measures them in turns and
 //! prints one Markdown table a case. See benches/README.md for how to read it, `--help` for what can be chosen.
-//!
-//! A new case is an entry of [`cases::all`]; a new contender is a function that starts it and a line in
-//! [`contenders::PEERS`]; a new aim is a line in `aims.rs`.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
-    clippy::panic,
-    unreachable_pub,
-    reason = "a measurement that cannot go on ends"
+    reason = "a measurement reads the clock, and one that cannot go on ends"
 )]
 
 mod aims;
 mod cases;
-#[path = "../common/mod.rs"]
-mod common;
-mod contenders;
-mod figures;
-mod load;
-mod measure;
-mod options;
-mod proof;
-mod report;
-#[path = "../stage/mod.rs"]
-mod stage;
 mod tables;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use options::Options;
-use stage::roles;
-use stage::scene::Scene;
+use clap::Parser;
+use zengate_bench::load::Lines;
+use zengate_bench::measure::{self, OPEN_CONNECTIONS};
+use zengate_bench::options::{Common, Rounds, begin, give_up_after, wanted};
+use zengate_bench::report::Report;
+use zengate_bench::requests::{Credential, Requests, request};
+use zengate_bench::scene::Scene;
 
 /// The allocator of the product, for both contenders that this repository builds.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("role") => return roles::play(&arguments[1..]),
-        // `cargo test --benches` runs benches too; a measurement is nothing to be had by the way.
-        _ if arguments.iter().any(|argument| argument == "--test") => return ExitCode::SUCCESS,
-        _ => {}
-    }
-    match Options::read(&arguments) {
-        Ok(options) => compare(&options),
-        Err(text) => {
-            eprintln!("{text}");
-            ExitCode::FAILURE
-        }
-    }
+/// make side-by-side ARGS='…'
+#[derive(Parser)]
+struct Options {
+    /// Rounds, each measures every contender once
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
+    rounds: u16,
+    /// Keep-alive connections when saturated
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(4..=512))]
+    connections: u16,
+    /// Requests a second of the latency figures
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+    rate: u32,
+    /// Sessions of the case with a different one on each request
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    sessions: u32,
+    /// Only cases whose name holds one of these words, split by commas
+    #[arg(long, value_delimiter = ',', value_name = "WORDS")]
+    case: Vec<String>,
+    /// Only contenders whose name holds one of these words (and bare pingora)
+    #[arg(long, value_delimiter = ',', value_name = "WORDS")]
+    only: Vec<String>,
+    /// Say what there is to measure, and measure nothing
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
-fn compare(options: &Options) -> ExitCode {
-    let mut cases = cases::all(options);
-    if let Err(why) = aims::check(&cases) {
-        eprintln!("{why}");
-        return ExitCode::FAILURE;
-    }
-    cases.retain(|case| options.wants_case(case.name));
+fn main() -> ExitCode {
+    begin(compare)
+}
+
+fn compare(options: &Options) -> Result<(), String> {
+    let mut cases = cases::all(options.sessions as usize);
+    aims::check(&cases)?;
+    cases.retain(|case| wanted(&options.case, case.name));
     if options.list {
         for case in &cases {
             let names: Vec<_> = case.entries.iter().map(|entry| entry.name.as_str()).collect();
             println!("{}: {}\n    {}", case.name, case.question, names.join("; "));
         }
-        return ExitCode::SUCCESS;
+        return Ok(());
     }
-    // Whatever hangs, this ends; and whoever was started ends with it.
-    let limit = options.limit;
-    std::thread::spawn(move || {
-        std::thread::sleep(limit);
-        eprintln!("not finished after {} minutes; giving up", limit.as_secs() / 60);
-        std::process::exit(1);
-    });
-    let scene = match Scene::set(options.pin) {
-        Ok(scene) => scene,
-        Err(why) => {
-            eprintln!("{why}");
-            return ExitCode::FAILURE;
-        }
+    give_up_after(options.common.limit);
+    let rounds = Rounds {
+        rounds: options.rounds.into(),
+        span: options.common.seconds,
+        connections: options.connections.into(),
+        rate: options.rate,
+        only: options.only.clone(),
     };
-    let mut report = report::Report::new(&scene, options, ceiling(&scene, options));
+    let scene = Scene::set(!options.common.no_pin)?;
+    let how = format!(
+        "{} rounds of {} s each; {} keep-alive connections when saturated, {} requests/s over {OPEN_CONNECTIONS} for latency \
+         unless a table says otherwise; one worker thread a proxy; HTTP/1.1 without TLS on 127.0.0.1.\n\
+         Straight to the app, without a proxy, the load gets {:.0} requests/s.",
+        rounds.rounds,
+        rounds.span.as_secs_f64(),
+        rounds.connections,
+        rounds.rate,
+        ceiling(&scene, &rounds)?,
+    );
+    let mut report = Report::new("Side by side", &scene, &how, aims::all());
+    report.name_programs();
     for case in &cases {
         eprintln!("== {}: {}", case.name, case.question);
-        let table = measure::case(case, &scene, options);
-        report.add(case, table);
-        if let Err(error) = report.write(options.out.as_deref()) {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
+        let table = measure::case(case, &scene, &rounds);
+        report.sections.push_str(&tables::text(case, &table));
+        aims::judge(&mut report.aims, case.name, &table);
+        report.write(options.common.out.as_deref())?;
     }
     println!("{}", report.text());
-    ExitCode::SUCCESS
+    Ok(())
 }
 
 /// What the load gets from the app when nobody stands between them: no proxy can be seen to give more.
-fn ceiling(scene: &Scene, options: &Options) -> Option<f64> {
-    let authority = scene.upstream.address.replace("127.0.0.1", "localhost");
-    let asked = contenders::request("/app/1k", &authority, &contenders::Credential::None);
-    let requests = load::Requests::new(authority, vec![asked], 200);
-    let count = load::saturate(&requests, options.connections, options.span).ok()?;
-    #[expect(clippy::cast_precision_loss, reason = "a rate")]
-    let answers = count.answers as f64;
-    Some(answers / seconds(count.time))
-}
-
-/// A duration in seconds, for figures.
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
+fn ceiling(scene: &Scene, rounds: &Rounds) -> Result<f64, String> {
+    let authority = &scene.upstream.address;
+    let requests = Requests::turns(authority, vec![request("/app/1k", authority, &Credential::None)]);
+    let count = Lines::open(&requests, rounds.connections, rounds.connections)?.during(rounds.span)?;
+    Ok(count.answers as f64 / count.time.as_secs_f64())
 }

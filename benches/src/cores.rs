@@ -4,7 +4,7 @@ use std::fs;
 
 /// One core for the proxies, the others for load and app; nothing if there is only one.
 pub fn split() -> Option<(String, String)> {
-    super::scene::find("taskset", &[])?;
+    super::place::find("taskset", None)?;
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim().to_owned();
     let cores: Vec<u32> = list
@@ -48,7 +48,6 @@ impl Ticks {
     /// The part of the time since `before` in which they had work.
     pub fn busy_since(&self, before: &Self) -> Option<f64> {
         let (idle, all) = (self.idle.saturating_sub(before.idle), self.all.saturating_sub(before.all));
-        #[expect(clippy::cast_precision_loss, reason = "ticks of seconds")]
         (all > 0).then(|| 1.0 - idle as f64 / all as f64)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{median, spread};
-
 /// A figure that was taken while the core was faster or slower than usual by more than this is dropped.
 pub const DRIFT: f64 = 0.15;
 
@@ -22,18 +20,25 @@ pub enum Figure {
     Rate,
     /// The part of the time that the contender and its helper kept their core busy.
     Busy,
-    /// Middle and 99th percentile of one connection, in µs.
+    /// Median of one connection, in µs.
     OneP50,
+    /// Its 99th percentile.
     OneP99,
-    /// The same of the open loop.
+    /// Median of the open loop, in µs.
     P50,
+    /// Its 99th percentile.
     P99,
-    /// By the gateway's own count: look-ups in the store, and signatures verified, for each answer.
+    /// By the gateway's own count: look-ups in the store for each answer.
     LookUps,
+    /// By the gateway's own count: signatures verified for each answer.
     Signatures,
+    /// How much more memory there was with all connections open, in KiB.
+    HeldKib,
+    /// CPU time of an answer, divided by that at the smallest size in the same round: a slow spell hits both.
+    Growth,
 }
 
-/// All that was taken of a contender.
+/// All that was taken of a contender: each value with the time that the probe took.
 #[derive(Default)]
 pub struct Sheet(BTreeMap<Figure, Vec<(f64, f64)>>);
 
@@ -43,12 +48,17 @@ impl Sheet {
         self.0.entry(figure).or_default().push((value, probe));
     }
 
-    /// What was taken while the core had its `usual` speed.
-    pub fn kept(&self, usual: f64) -> Kept {
+    /// What was taken while the core had its `usual` speed; growth is that from `smallest`.
+    pub fn kept(&self, usual: f64, smallest: &Self) -> Kept {
         let near = |probe: f64| (probe / usual - 1.0).abs() <= DRIFT;
         let keep =
             |all: &Vec<(f64, f64)>| all.iter().filter(|(_, probe)| near(*probe)).map(|(value, _)| *value).collect();
-        Kept(self.0.iter().map(|(figure, all)| (*figure, keep(all))).collect())
+        let mut kept: BTreeMap<Figure, Vec<f64>> = self.0.iter().map(|(figure, all)| (*figure, keep(all))).collect();
+        let cpu = |sheet: &Self| sheet.0.get(&Figure::Cpu).cloned().unwrap_or_default();
+        let pairs = cpu(self).into_iter().zip(cpu(smallest));
+        let pairs = pairs.filter(|((_, probe), (_, least_probe))| near(*probe) && near(*least_probe));
+        kept.insert(Figure::Growth, pairs.map(|((cpu, _), (least, _))| cpu / least).collect());
+        Kept(kept)
     }
 }
 
@@ -69,16 +79,24 @@ impl Kept {
 
     /// The lowest one; not a number if there is none.
     pub fn lowest(&self, figure: Figure) -> f64 {
-        match self.all(figure) {
-            [] => f64::NAN,
-            all => spread(all).0,
-        }
+        spread(self.all(figure)).0
     }
 }
 
-/// The value below which `part` of the `sorted` ones are.
+/// The middle value; not a number if there is none.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    percentile(&sorted, 0.5)
+}
+
+/// The lowest and the highest value; not numbers if there is none.
+pub fn spread(values: &[f64]) -> (f64, f64) {
+    values.iter().fold((f64::NAN, f64::NAN), |(low, high), value| (value.min(low), value.max(high)))
+}
+
+/// The value below which `part` of the `sorted` ones are; not a number if there is none.
 pub fn percentile(sorted: &[f64], part: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place")]
     let place = (sorted.len() as f64 * part) as usize;
     sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

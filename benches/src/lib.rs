@@ -1,22 +1,36 @@
-//! What the benches share: parts that run as processes of their own, a small client, and sessions without sign-ins.
+//! What the benches share: everybody around the proxies, the contenders, one load, one way to measure in rounds and one
+//! way to report. What each bench asks stands in a directory of its own; benches/README.md says how to run them.
 
-#![allow(dead_code, reason = "no bench needs all of it")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on ends"
+)]
 
+pub mod aims;
 pub mod bare;
 pub mod client;
+pub mod contender;
+pub mod cores;
+pub mod crowd;
+pub mod figures;
+pub mod gate;
+pub mod issuer;
+pub mod load;
+pub mod markdown;
+pub mod measure;
+pub mod options;
 pub mod origin;
+pub mod peers;
+pub mod place;
+pub mod plot;
 pub mod process;
+pub mod proof;
+pub mod report;
+pub mod requests;
 pub mod role;
+pub mod roles;
+pub mod scene;
 pub mod seed;
-
-/// The middle value.
-pub fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The lowest and the highest value.
-pub fn spread(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(*value), high.max(*value)))
-}
+pub mod tables;

@@ -1,32 +1,96 @@
 //! Rounds: every contender once a round, one after the other, with a look at the core before and after each.
 
-use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
-use crate::cases::{Case, Doing, Entry, Timed};
-use crate::common::{median, spread};
-use crate::contenders::{BASE, Running};
-use crate::figures::{Figure, Kept, Sheet, percentile};
-use crate::load::{self, OPEN_CONNECTIONS, Requests};
-use crate::options::Options;
+use crate::contender::{BASE, Held, Running};
+use crate::figures::{Figure, Kept, Sheet, median, percentile, spread};
+use crate::load::{self, Count, Lines};
+use crate::options::Rounds;
 use crate::proof;
-use crate::seconds;
-use crate::stage::scene::Scene;
+use crate::scene::Scene;
+
+/// Connections of the open loop at a given rate.
+pub const OPEN_CONNECTIONS: usize = 16;
 
 /// The part of its own peak that the slowest contender must be able to take in the open loop.
 const BEARABLE: f64 = 0.8;
 
+/// How long a proxy may take to come to rest after its connections were opened or closed.
+const REST: Duration = Duration::from_secs(5);
+
+/// What the load does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Requests, all to be answered with the case's status.
+    Requests,
+    /// The same at more and more of something.
+    Sizes,
+    /// Whole sign-ins.
+    SignIns,
+}
+
+/// Which latencies are measured, beside the CPU time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timed {
+    /// None.
+    No,
+    /// At the rate that was asked for.
+    Given,
+    /// Of one connection; then at half of the peak rate of the base.
+    HalfOfPeak,
+}
+
+/// How a contender is started for a case.
+pub type Start = Box<dyn Fn(&Scene) -> Result<Running, String>>;
+
+/// One row of a case's table.
+pub struct Entry {
+    /// In the table.
+    pub name: String,
+    /// How much of something it has; the smallest of a name is what the others of it are compared with.
+    pub size: usize,
+    /// How it is started.
+    pub start: Start,
+}
+
+/// One table.
+pub struct Case {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it answers.
+    pub question: String,
+    /// What the load does.
+    pub doing: Doing,
+    /// The status of every answer.
+    pub expect: u16,
+    /// Which latencies there are.
+    pub timed: Timed,
+    /// Its rows.
+    pub entries: Vec<Entry>,
+}
+
 /// What was measured of a contender.
 pub struct Row {
+    /// In the table.
     pub name: String,
+    /// See [`Entry::size`].
+    pub size: usize,
+    /// The figures.
     pub kept: Kept,
+    /// Memory at the end.
     pub pss_mib: f64,
+    /// What became of forged identity headers.
     pub forged: String,
+    /// What sessions in memory weigh, if that was measured.
+    pub held: Option<Held>,
 }
 
 /// A case, measured.
+#[derive(Default)]
 pub struct Table {
+    /// Who was measured.
     pub rows: Vec<Row>,
-    /// Who was not measured, and why.
+    /// Who was not, and why.
     pub missing: Vec<(String, String)>,
     /// The core's time for the probe: median, lowest, highest, in milliseconds.
     pub probe: (f64, f64, f64),
@@ -34,10 +98,19 @@ pub struct Table {
     pub open: Option<Open>,
 }
 
+impl Table {
+    /// The rows of one name, smallest first.
+    pub fn series(&self, name: &str) -> Vec<&Row> {
+        self.rows.iter().filter(|row| row.name == name).collect()
+    }
+}
+
 /// An open loop, as the load saw itself.
+#[derive(Default)]
 pub struct Open {
     /// Requests a second.
     pub rate: u32,
+    /// Over how many connections.
     pub connections: usize,
     /// How the rate was found, if it was not given.
     pub found: Option<String>,
@@ -47,99 +120,90 @@ pub struct Open {
     pub busy: Option<f64>,
 }
 
-struct Contender {
-    name: String,
+struct Contender<'a> {
+    entry: &'a Entry,
     running: Running,
-    requests: Requests,
     forged: String,
     sheet: Sheet,
     fault: Option<String>,
 }
 
-/// What a turn needs to know.
-struct Turn<'a> {
+/// What turns need to know, and what they note of the machine.
+struct Turns<'a> {
     case: &'a Case,
     scene: &'a Scene,
-    options: &'a Options,
-    probes: RefCell<Vec<f64>>,
-    late: RefCell<Vec<f64>>,
-    busy: RefCell<Vec<f64>>,
+    options: &'a Rounds,
+    probes: Vec<f64>,
+    late: Vec<f64>,
+    busy: Vec<f64>,
 }
 
-impl Turn<'_> {
+impl Turns<'_> {
     /// The speed of the proxies' core, now.
-    fn probe(&self) -> f64 {
+    fn probe(&mut self) -> f64 {
         let probe = self.scene.probe();
-        self.probes.borrow_mut().push(probe);
+        self.probes.push(probe);
         probe
-    }
-
-    fn usual(&self) -> f64 {
-        median(&self.probes.borrow())
     }
 }
 
 /// Starts the contenders of a case, proves them, measures them, ends them.
-pub fn case(case: &Case, scene: &Scene, options: &Options) -> Table {
+pub fn case(case: &Case, scene: &Scene, options: &Rounds) -> Table {
     let mut missing = Vec::new();
     let mut contenders = Vec::new();
-    for entry in case.entries.iter().filter(|entry| options.wants(&entry.name)) {
+    // The largest first: what they keep in memory is younger when there is less of it.
+    let wanted = case.entries.iter().filter(|entry| options.wants(&entry.name));
+    for entry in if case.doing == Doing::Sizes { wanted.rev().collect::<Vec<_>>() } else { wanted.collect() } {
         match ready(entry, case, scene) {
             Ok(contender) => {
-                eprintln!("   ready: {} ({})", contender.name, contender.forged);
+                eprintln!("   ready: {} {} ({})", entry.name, entry.size, contender.forged);
                 contenders.push(contender);
             }
             Err(why) => {
-                eprintln!("!! NOT MEASURED: {}: {why}", entry.name);
+                eprintln!("!! NOT MEASURED: {} {}: {why}", entry.name, entry.size);
                 missing.push((entry.name.clone(), why));
             }
         }
     }
-    let turn =
-        Turn { case, scene, options, probes: RefCell::default(), late: RefCell::default(), busy: RefCell::default() };
-    in_rounds(&mut contenders, options.rounds, |contender, keep| contender.as_fast_as_goes(&turn, keep));
-    let (rate, connections, found) = match case.timed {
-        Timed::HalfOfPeak => {
-            let (rate, found) = half_of_peak(&contenders, turn.usual());
-            eprintln!("   open loop: {rate}/s, {found}");
-            in_rounds(&mut contenders, options.rounds, |contender, keep| {
-                contender.open_loop(&turn, keep, rate, options.connections)
-            });
-            (rate, options.connections, Some(found))
-        }
-        Timed::Given | Timed::No => (options.rate, OPEN_CONNECTIONS, None),
-    };
-    let usual = turn.usual();
-    let (low, high) = spread(&turn.probes.borrow());
-    let mut late = turn.late.into_inner();
-    late.sort_by(f64::total_cmp);
-    let open = (!late.is_empty()).then(|| Open {
-        rate,
-        connections,
-        found,
-        late: (percentile(&late, 0.5), percentile(&late, 0.99)),
-        busy: Some(median(&turn.busy.borrow())).filter(|busy| busy.is_finite()),
-    });
-    let mut rows = Vec::new();
-    for contender in contenders {
-        match contender.fault {
-            Some(why) => missing.push((contender.name, why)),
-            None => rows.push(Row {
-                kept: contender.sheet.kept(usual),
-                pss_mib: contender.running.pss_mib(),
-                name: contender.name,
-                forged: contender.forged,
-            }),
-        }
+    contenders.sort_by_key(|contender| contender.entry.size);
+    let mut turns = Turns { case, scene, options, probes: Vec::new(), late: Vec::new(), busy: Vec::new() };
+    in_rounds(&mut contenders, options.rounds, |contender, keep| contender.as_fast_as_goes(&mut turns, keep));
+    let mut open = Open { rate: options.rate, connections: OPEN_CONNECTIONS, ..Open::default() };
+    if case.timed == Timed::HalfOfPeak {
+        let (rate, found) = half_of_peak(&contenders, median(&turns.probes));
+        eprintln!("   open loop: {rate}/s, {found}");
+        open = Open { rate, connections: options.connections, found: Some(found), ..open };
+        in_rounds(&mut contenders, options.rounds, |contender, keep| {
+            contender.open_loop(&mut turns, keep, (rate, options.connections))
+        });
     }
-    Table { rows, missing, probe: (usual, low, high), open }
+    let usual = median(&turns.probes);
+    let (low, high) = spread(&turns.probes);
+    turns.late.sort_by(f64::total_cmp);
+    open.late = (percentile(&turns.late, 0.5), percentile(&turns.late, 0.99));
+    open.busy = Some(median(&turns.busy)).filter(|busy| busy.is_finite());
+    let well = |contender: &&Contender<'_>| contender.fault.is_none();
+    let rows = contenders.iter().filter(well).map(|contender| {
+        let smallest = contenders.iter().filter(well).find(|other| other.entry.name == contender.entry.name);
+        Row {
+            name: contender.entry.name.clone(),
+            size: contender.entry.size,
+            kept: contender.sheet.kept(usual, &smallest.unwrap_or(contender).sheet),
+            pss_mib: contender.running.process.pss_kib() as f64 / 1024.0,
+            forged: contender.forged.clone(),
+            held: contender.running.held,
+        }
+    });
+    let rows = rows.collect();
+    missing.extend(contenders.iter().filter_map(|one| Some((one.entry.name.clone(), one.fault.clone()?))));
+    Table { rows, missing, probe: (usual, low, high), open: Some(open).filter(|_| !turns.late.is_empty()) }
 }
 
 /// The first round warms up and is forgotten; every other one goes through the contenders backwards.
 fn in_rounds(
-    contenders: &mut [Contender],
+    contenders: &mut [Contender<'_>],
     rounds: usize,
-    mut turn: impl FnMut(&mut Contender, bool) -> Result<(), String>,
+    mut turn: impl FnMut(&mut Contender<'_>, bool) -> Result<(), String>,
 ) {
     for round in 0..=rounds {
         let mut order: Vec<usize> = (0..contenders.len()).collect();
@@ -151,7 +215,7 @@ fn in_rounds(
             if contender.fault.is_none()
                 && let Err(why) = turn(contender, round > 0)
             {
-                eprintln!("!! {}: {why}", contender.name);
+                eprintln!("!! {}: {why}", contender.entry.name);
                 contender.fault = Some(why);
             }
         }
@@ -160,84 +224,108 @@ fn in_rounds(
 }
 
 /// Half of what the base was just seen to give, unless somebody could not take that; and how it was found.
-fn half_of_peak(contenders: &[Contender], usual: f64) -> (u32, String) {
-    let peak = |contender: &Contender| contender.sheet.kept(usual).median(Figure::Rate);
-    let base = contenders.iter().find(|contender| contender.name == BASE).map_or(f64::NAN, peak);
+fn half_of_peak(contenders: &[Contender<'_>], usual: f64) -> (u32, String) {
     let well = contenders.iter().filter(|contender| contender.fault.is_none());
-    let slowest =
-        well.map(|contender| (peak(contender), &contender.name)).min_by(|one, other| one.0.total_cmp(&other.0));
-    let (bearable, slowest) = slowest.map_or((f64::NAN, BASE), |(peak, name)| (peak * BEARABLE, name.as_str()));
-    let (rate, found) = if base / 2.0 <= bearable {
+    let peak = |one: &Contender<'_>| (one.sheet.kept(usual, &one.sheet).median(Figure::Rate), one.entry.name.clone());
+    let peaks: Vec<(f64, String)> = well.map(peak).collect();
+    let base = peaks.iter().find(|(_, name)| name == BASE).map_or(f64::NAN, |(peak, _)| *peak);
+    let slowest = peaks.into_iter().min_by(|one, other| one.0.total_cmp(&other.0));
+    let (slowest, name) = slowest.unwrap_or((f64::NAN, BASE.to_owned()));
+    let (rate, found) = if base / 2.0 <= slowest * BEARABLE {
         (base / 2.0, format!("half of the {base:.0}/s that {BASE} gave at its peak in this run"))
     } else {
-        let why = format!("{:.0} % of what {slowest} gave at its peak: half of {BASE}'s is more", BEARABLE * 100.0);
-        (bearable, why)
+        let why = format!("{:.0} % of what {name} gave at its peak: half of {BASE}'s is more", BEARABLE * 100.0);
+        (slowest * BEARABLE, why)
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate; without one, a trickle")]
-    let rate = rate.clamp(10.0, 1e6) as u32;
-    (rate, found)
+    // Without a rate, a trickle.
+    (rate.clamp(10.0, 1e6) as u32, found)
 }
 
-fn ready(entry: &Entry, case: &Case, scene: &Scene) -> Result<Contender, String> {
+fn ready<'a>(entry: &'a Entry, case: &Case, scene: &Scene) -> Result<Contender<'a>, String> {
     let mut running = (entry.start)(scene)?;
     let forged = proof::prove(&running)?;
-    let requests = Requests::new(running.authority.clone(), std::mem::take(&mut running.requests), case.expect);
+    running.requests.expect = case.expect;
     if case.doing == Doing::Requests {
-        load::warm(&requests)?;
+        // Every different request once, a few at a time and unmeasured: caches are as warm as they get.
+        Lines::open(&running.requests, 4, 4)?.so_many(running.requests.count())?;
     }
-    Ok(Contender { name: entry.name.clone(), running, requests, forged, sheet: Sheet::default(), fault: None })
+    Ok(Contender { entry, running, forged, sheet: Sheet::default(), fault: None })
 }
 
-impl Contender {
-    /// Requests over many connections, or sign-ins, as fast as answers come; then what else the case times.
-    fn as_fast_as_goes(&mut self, turn: &Turn<'_>, keep: bool) -> Result<(), String> {
-        let (case, options, scene) = (turn.case, turn.options, turn.scene);
-        if case.doing == Doing::Requests && self.requests.len() > 1 {
-            // While others had their turn, sessions grew too old to be served unasked: that is not what is measured.
-            load::saturate(&self.requests, options.connections, options.span)?;
+/// Waits until a proxy has nothing to do.
+pub fn settle(running: &Running) {
+    let begin = Instant::now();
+    let mut before = running.process.cpu_nanos();
+    while begin.elapsed() < REST {
+        std::thread::sleep(Duration::from_millis(30));
+        let now = running.process.cpu_nanos();
+        // Less than a hundredth of the core.
+        if now.saturating_sub(before) < 300_000 {
+            return;
         }
-        let tally = self.running.tally();
-        let speed = turn.probe();
-        let spent = || (self.running.cpu_nanos(), scene.helper_nanos(self.running.helper), scene.carriers_nanos());
-        let (own, helper, carriers) = spent();
+        before = now;
+    }
+}
+
+impl Contender<'_> {
+    /// Requests over many connections, or sign-ins, as fast as answers come; then what else the case times.
+    fn as_fast_as_goes(&mut self, turns: &mut Turns<'_>, keep: bool) -> Result<(), String> {
+        let (case, options, scene, running) = (turns.case, turns.options, turns.scene, &self.running);
+        let empty_kib = running.process.pss_kib();
+        let (connections, in_flight) = running.lines.unwrap_or((options.connections, options.connections));
+        let mut lines = Lines::open(&running.requests, connections, in_flight)?;
+        if case.doing != Doing::SignIns {
+            lines.each(1)?;
+        }
+        if case.doing == Doing::Requests && running.requests.count() > 1 {
+            // While others had their turn, sessions grew too old to be served unasked: that is not what is measured.
+            lines.during(options.span)?;
+        }
+        settle(running);
+        let held_kib = running.process.pss_kib().saturating_sub(empty_kib);
+        let tally = running.tally();
+        let probe = turns.probe();
+        let spent = || [running.process.cpu_nanos(), scene.helper_nanos(running.helper), scene.carriers_nanos()];
+        let before = spent();
         let count = match case.doing {
-            Doing::Requests => load::saturate(&self.requests, options.connections, options.span)?,
-            Doing::SignIns => load::sign_ins(&self.running.authority, "/app", options.span)?,
+            Doing::Requests | Doing::Sizes => lines.during(options.span)?,
+            Doing::SignIns => load::sign_ins(&running.authority, "/app", options.span)?,
         };
-        let (own_after, helper_after, carriers_after) = spent();
-        let mut after = turn.probe();
+        let after = spent();
+        drop(lines);
+        let mut probe_after = turns.probe();
         if keep {
-            let speed = f64::midpoint(speed, after);
-            #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-            let micros = |before: u64, after: u64| after.saturating_sub(before) as f64 / 1000.0;
-            #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-            let answers = count.answers.max(1) as f64;
-            let (own, helper) = (micros(own, own_after), micros(helper, helper_after));
-            let carriers = micros(carriers, carriers_after);
-            let mut add = |figure, value| self.sheet.add(figure, value, speed);
-            add(Figure::Cpu, (own + helper) / answers);
+            let probe = f64::midpoint(probe, probe_after);
+            let Count { answers, time } = count;
+            let (answers, seconds) = (answers.max(1) as f64, time.as_secs_f64());
+            let [own, helper, carriers] = [0, 1, 2].map(|who| after[who].saturating_sub(before[who]) as f64 / 1000.0);
+            let own = own + helper;
+            let mut add = |figure, value| self.sheet.add(figure, value, probe);
+            // With more of something only the process itself is looked at.
+            add(Figure::Cpu, if case.doing == Doing::Sizes { own - helper } else { own } / answers);
             add(Figure::Helper, helper / answers);
-            add(Figure::Rate, answers / seconds(count.time));
-            add(Figure::Busy, (own + helper) / 1e6 / seconds(count.time));
+            add(Figure::Rate, answers / seconds);
+            add(Figure::Busy, own / 1e6 / seconds);
+            add(Figure::HeldKib, held_kib as f64);
             if case.doing == Doing::SignIns {
                 add(Figure::Carriers, carriers / answers);
-                add(Figure::Share, (own + helper) / (own + helper + carriers));
+                add(Figure::Share, own / (own + carriers));
             }
-            if let (Some(before), Some(after)) = (tally, self.running.tally()) {
+            if let (Some(before), Some(after)) = (tally, running.tally()) {
                 add(Figure::LookUps, (after.look_ups - before.look_ups) / answers);
                 add(Figure::Signatures, (after.signatures - before.signatures) / answers);
             }
         }
         match case.timed {
             Timed::No => {}
-            Timed::Given => self.open_loop(turn, keep, options.rate, OPEN_CONNECTIONS)?,
+            Timed::Given => self.open_loop(turns, keep, (options.rate, OPEN_CONNECTIONS))?,
             Timed::HalfOfPeak => {
-                let times = load::one(&self.requests, options.span)?;
-                let before = std::mem::replace(&mut after, turn.probe());
+                let times = load::one(&self.running.requests, options.span)?;
+                let before = std::mem::replace(&mut probe_after, turns.probe());
                 if keep {
-                    let speed = f64::midpoint(before, after);
-                    self.sheet.add(Figure::OneP50, percentile(&times, 0.5), speed);
-                    self.sheet.add(Figure::OneP99, percentile(&times, 0.99), speed);
+                    let probe = f64::midpoint(before, probe_after);
+                    self.sheet.add(Figure::OneP50, percentile(&times, 0.5), probe);
+                    self.sheet.add(Figure::OneP99, percentile(&times, 0.99), probe);
                 }
             }
         }
@@ -245,20 +333,27 @@ impl Contender {
     }
 
     /// So many requests a second, whatever the answers do.
-    fn open_loop(&mut self, turn: &Turn<'_>, keep: bool, rate: u32, connections: usize) -> Result<(), String> {
-        let before = turn.probe();
-        let (busy, times, busy_after) = (
-            turn.scene.load_ticks(),
-            load::pace(&self.requests, rate, connections, turn.options.span)?,
-            turn.scene.load_ticks(),
-        );
-        let speed = f64::midpoint(before, turn.probe());
+    fn open_loop(&mut self, turns: &mut Turns<'_>, keep: bool, pace: (u32, usize)) -> Result<(), String> {
+        let requests = &self.running.requests;
+        let before = turns.probe();
+        let ticks = turns.scene.load_ticks();
+        let when = (Instant::now() + Duration::from_millis(20), turns.options.span);
+        let samples = load::pace(&requests.authority, pace, when, |_, into| {
+            requests.next(into);
+            0
+        })?;
+        let ticks_after = turns.scene.load_ticks();
+        let probe = f64::midpoint(before, turns.probe());
+        if let Some(sample) = samples.iter().find(|sample| sample.status != requests.expect) {
+            return Err(format!("answered {} at {} requests a second", sample.status, pace.0));
+        }
         if keep {
-            self.sheet.add(Figure::P50, percentile(&times.answers, 0.5), speed);
-            self.sheet.add(Figure::P99, percentile(&times.answers, 0.99), speed);
-            turn.late.borrow_mut().extend(times.late);
-            if let (Some(before), Some(after)) = (busy, busy_after) {
-                turn.busy.borrow_mut().extend(after.busy_since(&before));
+            let (answers, late) = load::times(&samples);
+            self.sheet.add(Figure::P50, percentile(&answers, 0.5), probe);
+            self.sheet.add(Figure::P99, percentile(&answers, 0.99), probe);
+            turns.late.extend(late);
+            if let (Some(before), Some(after)) = (ticks, ticks_after) {
+                turns.busy.extend(after.busy_since(&before));
             }
         }
         Ok(())

@@ -59,15 +59,7 @@ impl Process {
     pub fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
-}
 
-/// The threads of a process.
-fn tasks(pid: u32) -> Vec<u32> {
-    let entries = fs::read_dir(format!("/proc/{pid}/task"));
-    entries.into_iter().flatten().filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok()).collect()
-}
-
-impl Process {
     /// Memory that is the tree's own, pages that are shared counted by their share (PSS), in KiB.
     pub fn pss_kib(&self) -> u64 {
         self.rollup_kib("Pss:")
@@ -90,6 +82,12 @@ impl Process {
         };
         self.tree().into_iter().filter_map(of).sum()
     }
+}
+
+/// The threads of a process.
+fn tasks(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task"));
+    entries.into_iter().flatten().filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 impl Drop for Process {

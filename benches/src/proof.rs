@@ -1,7 +1,8 @@
 //! Before anything is measured: does the contender do its work at all?
 
-use crate::common::client::{self, Answer};
-use crate::contenders::{Credential, Running};
+use crate::client::{self, Answer};
+use crate::contender::Running;
+use crate::requests::Credential;
 
 /// A header that many apps trust. Some contenders use it themselves; the others were not told to watch it.
 const COMMON: &str = "X-Auth-User";
@@ -13,7 +14,7 @@ pub fn prove(running: &Running) -> Result<String, String> {
     let ask = |credential: &Credential, more: &str| {
         let fields = format!("Accept: */*\r\n{}{more}", credential.field());
         let host = running.authority.clone();
-        client::ask("GET", &host, &running.proof_path, &fields, "").map_err(|error| format!("asked for proof: {error}"))
+        client::ask("GET", &host, &running.proof_path, &fields, "")
     };
     let known = ask(&running.credential, "")?;
     if known.status != 200 {

@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use memchr::memmem;
+use zengate::app::App;
+use zengate::config::Config;
+use zengate::gateway::Sockets;
 use zengate_simulator::{AutoConsent, Client, Simulator, SimulatorSettings};
 
-use crate::common::role::{end_with_parent, say};
-use crate::common::{bare, origin};
+use crate::role::{end_with_parent, say};
+use crate::{bare, gate, origin, place, seed};
 
 /// The cookie that the authorizer takes for a session, in the length of a real one.
 pub const AUTHORIZED: &str = "session=good-good-good-good-good-good-good-good-go";
@@ -29,6 +32,10 @@ pub fn play(arguments: &[String]) -> ExitCode {
             end_with_parent();
             bare::runtime().block_on(bare::pass(upstream(1)));
         }
+        "gateway" => {
+            end_with_parent();
+            bare::runtime().block_on(gateway(upstream(1)));
+        }
         "carriers" => bare::runtime().block_on(carriers()),
         "spin" => spin(),
         other => panic!("no such part: {other}"),
@@ -47,16 +54,20 @@ fn authorize() {
     });
 }
 
-/// The simulated carriers, which agree by themselves. Says where they are; then takes `id secret redirect_uri`, a line
-/// a client.
-async fn carriers() {
-    let simulator = Simulator::start(SimulatorSettings { warm_keys: true, ..SimulatorSettings::default() }).await;
-    let simulator = simulator.expect("simulated carriers");
-    // The one whose access tokens are not signed: its part of a sign-in is the smallest.
-    simulator.ui().set(|rules| rules.auto_choose = Some("ines".to_owned()));
+/// Simulated carriers that agree by themselves to the person `who`.
+async fn agreeing(settings: SimulatorSettings, who: &str) -> Simulator {
+    let simulator = Simulator::start(settings).await.expect("simulated carriers");
+    simulator.ui().set(|rules| rules.auto_choose = Some(who.to_owned()));
     for carrier in simulator.carriers() {
         carrier.set(|rules| rules.auto_consent = Some(AutoConsent::default()));
     }
+    simulator
+}
+
+/// The simulated carriers. Says where they are; then takes `id secret redirect_uri`, a line a client.
+async fn carriers() {
+    // The one whose access tokens are not signed: its part of a sign-in is the smallest.
+    let simulator = agreeing(SimulatorSettings { warm_keys: true, ..SimulatorSettings::default() }, "ines").await;
     say(format!("{} {} {}", simulator.discovery_issuer(), simulator.discovery_ui(), simulator.issuers().join(" ")));
     let listening = std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -69,6 +80,34 @@ async fn carriers() {
     });
     std::future::pending::<()>().await;
     drop(listening);
+}
+
+/// The gateway as a part of this program, with carriers of its own, for benches that count what happens inside.
+async fn gateway(upstream: SocketAddr) {
+    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let simulator = agreeing(SimulatorSettings::default(), "maya").await;
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let sockets = Sockets::bind(any, any).expect("ports");
+    let port = sockets.address().port();
+    let client = "ccid-bench0123456789a";
+    let callback = format!("http://localhost:{port}/oauth2/callback");
+    simulator.register(Client::with_secret(client, seed::CLIENT_SECRET).redirect_uri(callback));
+    let values = [
+        ("port", port.to_string()),
+        ("admin_port", place::free_port().expect("a port").to_string()),
+        ("client_id", client.to_owned()),
+        ("client_secret", seed::CLIENT_SECRET.to_owned()),
+        ("discovery", simulator.discovery_issuer().to_owned()),
+        ("discovery_ui", simulator.discovery_ui()),
+        ("issuers", simulator.issuers().join(", ")),
+        ("routes", format!("  - {{ host: localhost, access: session, upstream: 'http://{upstream}' }}")),
+    ];
+    let text = place::filled(gate::TEMPLATE, &["memory"], &values).expect("a configuration");
+    let config = Config::parse(&text, "bench.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}")).0;
+    zengate::telemetry::log::init(&config.log).expect("a thread for the log");
+    let app = App::start_on(sockets, config).await.expect("the gateway starts");
+    say(app.address());
+    std::future::pending::<()>().await;
 }
 
 /// Does the same work each time it is told to, so that the time it takes says how fast the core is.

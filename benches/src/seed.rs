@@ -1,17 +1,14 @@
 //! Sessions without sign-ins: sealed as the gateway seals them, put where it looks for them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use zengate::identity::{ClaimValue, IdentityParts};
 use zengate::secret::{SecretString, SystemEntropy};
-use zengate::session::embedded::EmbeddedStore;
 use zengate::session::key::from_client_secret;
-use zengate::session::redis::{RedisSettings, RedisStore};
 use zengate::session::seal::{SealKeys, Sealer};
-use zengate::session::store::{Kind, Limits, RecordStore};
+use zengate::session::store::{Kind, RecordStore};
 use zengate::session::{Lifetimes, SessionId, StoreKey};
 
 /// The secret of every client of a measurement; seeded sessions are sealed with a key derived from it, as the gateway's.
@@ -22,8 +19,11 @@ const AT_ONCE: usize = 512;
 
 /// A session: its cookie's value, and its record.
 pub struct Seed {
+    /// What the browser shows.
     pub cookie: String,
+    /// Where the record is.
     pub key: StoreKey,
+    /// The sealed record.
     pub record: Vec<u8>,
 }
 
@@ -71,25 +71,12 @@ fn person(number: usize, issuer: &str) -> IdentityParts {
     }
 }
 
-/// Puts them into a file for the embedded store.
-pub fn into_embedded(path: &Path, seeds: &[Seed]) -> Result<(), String> {
-    fill(seeds, || EmbeddedStore::open(path, Limits::default()).map_err(|error| error.to_string()))
-}
-
-/// Puts them into Redis, below `prefix`.
-pub fn into_redis(url: &str, prefix: &str, seeds: &[Seed]) -> Result<(), String> {
-    let settings = RedisSettings { prefix: prefix.to_owned(), ..RedisSettings::new(SecretString::new(url)) };
-    fill(seeds, || RedisStore::connect(settings).map_err(|error| error.to_string()))
-}
-
-fn fill<S: RecordStore>(seeds: &[Seed], open: impl FnOnce() -> Result<S, String>) -> Result<(), String> {
-    super::bare::runtime().block_on(async {
-        let store = open()?;
-        let (now, keep) = (SystemTime::now(), Lifetimes::default().absolute);
-        for some in seeds.chunks(AT_ONCE) {
-            let puts = some.iter().map(|seed| store.put(Kind::Session, seed.key, &seed.record, keep, now));
-            futures_util::future::try_join_all(puts).await.map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    })
+/// Puts them into a store.
+pub async fn put(store: &impl RecordStore, seeds: &[Seed]) -> Result<(), String> {
+    let (now, keep) = (SystemTime::now(), Lifetimes::default().absolute);
+    for some in seeds.chunks(AT_ONCE) {
+        let puts = some.iter().map(|seed| store.put(Kind::Session, seed.key, &seed.record, keep, now));
+        futures_util::future::try_join_all(puts).await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ mod shared_keys;
 mod supervisor;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,6 +32,7 @@ use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
 use crate::session::seal::{SealKeys, Sealer};
 use crate::session::sessions::{self, Sessions};
 use crate::session::store::{Limits, RecordStore};
+use crate::session::sweep_time::SweepTime;
 use crate::snapshot::{AuthSettings, Snapshot, SnapshotFault};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
@@ -189,7 +190,7 @@ impl App {
             policy: cache_policy(&config.sessions),
             pending_revocations: config.sessions.pending_revocations,
         });
-        let state_directory = state_directory(&config.sessions);
+        let state_directory = config.sessions.state_directory.clone();
         if let Some(directory) = &state_directory {
             sessions.take_up_unheard(directory, SystemTime::now());
         }
@@ -253,10 +254,12 @@ async fn warm(federation: Arc<Federation>) {
 }
 
 async fn sweep(store: Arc<dyn RecordStore>) {
-    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    let began = Instant::now();
+    let mut time = SweepTime::begin(SystemTime::now(), began.elapsed());
     loop {
-        tick.tick().await;
-        if let Err(error) = store.sweep(SystemTime::now()).await {
+        // Not at once: a machine that has just started may not know the time yet.
+        tokio::time::sleep(SWEEP_EVERY).await;
+        if let Err(error) = store.sweep(time.at(SystemTime::now(), began.elapsed())).await {
             warn!(reason = %error, "The session store could not be swept");
         }
     }
@@ -288,12 +291,6 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         max_attempts: max_attempts(config),
         bearer: config.bearer.clone(),
     }
-}
-
-/// Where small files are kept for the next start: beside the session file, if there is one.
-fn state_directory(sessions: &SessionSettings) -> Option<PathBuf> {
-    let StoreChoice::Embedded { path } = &sessions.store else { return None };
-    Some(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned())
 }
 
 fn cache_policy(sessions: &SessionSettings) -> CachePolicy {

@@ -31,7 +31,7 @@ impl Answers<'_> {
             return self.refusal(Refusal::SignOutForeign, view);
         }
         let outcome = match id_of(view, &self.settings.cookies) {
-            Some(id) => self.sessions.sign_out(id, now, told(view.request_id)).await,
+            Some(id) => self.sessions.sign_out(id, view.host, now, told(view.request_id)).await,
             None => SignedOut::Everywhere,
         };
         let mut reply = if outcome == SignedOut::NotKept {

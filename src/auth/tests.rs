@@ -183,7 +183,7 @@ impl RecordStore for Switch {
         member: StoreKey,
         keep: Duration,
         now: SystemTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<StoreKey>, StoreError> {
         self.answers()?;
         self.store.add_member(relation, of, member, keep, now).await
     }

@@ -85,6 +85,8 @@ pub struct SessionSettings {
     pub seal_keys: Vec<SecretString>,
     /// Sessions held in memory. Default 100 000.
     pub cache_entries: usize,
+    /// Where sign-outs that the store has not heard are kept over a restart; `None` for nowhere.
+    pub state_directory: Option<PathBuf>,
     /// Sign-outs kept for a store that is away. Default 10 000.
     pub pending_revocations: usize,
     /// How often a session in memory is compared with a store that other gateways write to. Default 1 s.

@@ -239,53 +239,81 @@ async fn a_large_record_of_any_bytes_comes_back_whole(bench: Bench) {
     assert_eq!(bench.store.take(Kind::Session, key(1), noon()).await.unwrap(), Some(record));
 }
 
-async fn members_of(bench: &Bench, relation: Relation, of: u32, now: SystemTime) -> Vec<StoreKey> {
+async fn members_sorted(bench: &Bench, relation: Relation, of: u32, now: SystemTime) -> Vec<StoreKey> {
     let mut members = bench.store.members(relation, key(of), now).await.unwrap();
     members.sort_unstable();
     members
 }
 
-fn sorted(members: impl IntoIterator<Item = u32>) -> Vec<StoreKey> {
-    let mut members: Vec<_> = members.into_iter().map(key).collect();
-    members.sort_unstable();
-    members
+fn sorted(numbers: impl IntoIterator<Item = u32>) -> Vec<StoreKey> {
+    let mut keys: Vec<_> = numbers.into_iter().map(key).collect();
+    keys.sort_unstable();
+    keys
 }
 
-async fn a_set_holds_its_members_until_each_one_s_time_is_over(bench: Bench) {
-    let add = async |of, member, keep| {
-        bench.store.add_member(Relation::Children, key(of), key(member), keep, noon()).await.unwrap();
-    };
-    assert_eq!(members_of(&bench, Relation::Children, 1, noon()).await, []);
-    add(1, 11, MINUTE).await;
-    add(1, 12, 3 * MINUTE).await;
-    add(2, 21, MINUTE).await;
-    // The later of two ends counts, whichever came first.
-    add(1, 13, 3 * MINUTE).await;
-    add(1, 13, MINUTE).await;
-    add(1, 14, Duration::ZERO).await;
-    assert_eq!(members_of(&bench, Relation::Children, 1, noon()).await, sorted([11, 12, 13]));
-    assert_eq!(members_of(&bench, Relation::Children, 1, noon() + 2 * MINUTE).await, sorted([12, 13]));
-    assert_eq!(members_of(&bench, Relation::Children, 2, noon()).await, sorted([21]));
-    assert_eq!(members_of(&bench, Relation::Person, 1, noon()).await, [], "relations do not mix");
-    bench.store.remove_member(Relation::Children, key(1), key(12)).await.unwrap();
-    bench.store.remove_member(Relation::Children, key(1), key(99)).await.expect("what is not there");
-    assert_eq!(members_of(&bench, Relation::Children, 1, noon()).await, sorted([11, 13]));
-    bench.store.sweep(noon() + 2 * MINUTE).await.unwrap();
-    assert_eq!(members_of(&bench, Relation::Children, 1, noon() + 2 * MINUTE).await, sorted([13]));
-    // A set and a record of one name are two things.
-    assert_eq!(bench.get(Kind::Session, key(1), noon()).await, None);
-}
-
-async fn a_full_set_loses_the_member_that_would_end_first(bench: Bench) {
-    let most = u32::try_from(Relation::MOST).unwrap();
-    let adds = (0..=most).map(|n| {
-        let (store, keep) = (Arc::clone(&bench.store), MINUTE + Duration::from_millis(u64::from(n)));
-        async move { store.add_member(Relation::Person, key(0), key(n), keep, noon()).await.unwrap() }
-    });
-    for add in adds {
-        add.await;
+// RB01
+async fn a_set_has_the_members_that_were_added_and_not_taken_out(bench: Bench) {
+    for relation in Relation::ALL {
+        assert_eq!(members_sorted(&bench, relation, 1, noon()).await, []);
+        for (of, member) in [(1, 10), (1, 11), (1, 10), (2, 12)] {
+            let pushed_out = bench.store.add_member(relation, key(of), key(member), MINUTE, noon()).await.unwrap();
+            assert_eq!(pushed_out, []);
+        }
+        assert_eq!(members_sorted(&bench, relation, 1, noon()).await, sorted([10, 11]));
+        bench.store.remove_member(relation, key(1), key(10)).await.unwrap();
+        bench.store.remove_member(relation, key(1), key(10)).await.expect("what is not there may be taken out");
+        bench.store.remove_member(relation, key(3), key(10)).await.expect("from what is not there as well");
+        assert_eq!(members_sorted(&bench, relation, 1, noon()).await, sorted([11]));
+        assert_eq!(members_sorted(&bench, relation, 2, noon()).await, sorted([12]), "another set");
     }
-    assert_eq!(members_of(&bench, Relation::Person, 0, noon()).await, sorted(1..=most));
+    let other = [Relation::Children, Relation::Parents, Relation::Person];
+    bench.store.add_member(other[0], key(7), key(70), MINUTE, noon()).await.unwrap();
+    for relation in &other[1..] {
+        assert_eq!(members_sorted(&bench, *relation, 7, noon()).await, [], "another relation");
+    }
+    // A record under the same name is none of its business.
+    bench.put(Kind::Session, key(7), b"record", MINUTE).await;
+    bench.store.remove(Kind::Session, key(7)).await.unwrap();
+    assert_eq!(members_sorted(&bench, other[0], 7, noon()).await, sorted([70]));
+}
+
+async fn a_member_lives_as_long_as_the_later_of_its_ends(bench: Bench) {
+    let relation = Relation::Children;
+    for (member, keeps) in [(10, [MOMENT, MOMENT]), (11, [MOMENT, MINUTE]), (12, [MINUTE, MOMENT])] {
+        for keep in keeps {
+            bench.store.add_member(relation, key(1), key(member), keep, noon()).await.unwrap();
+        }
+    }
+    bench.store.add_member(relation, key(2), key(13), MOMENT, noon()).await.unwrap();
+    bench.store.add_member(relation, key(3), key(14), Duration::ZERO, noon()).await.unwrap();
+    assert_eq!(members_sorted(&bench, relation, 3, noon()).await, []);
+    bench.put(Kind::Session, key(99), b"clock", MOMENT + Duration::from_millis(20)).await;
+    let now = bench.over(Kind::Session, key(99), MOMENT + Duration::from_millis(20)).await;
+    assert_eq!(members_sorted(&bench, relation, 1, now).await, sorted([11, 12]));
+    assert_eq!(members_sorted(&bench, relation, 2, now).await, []);
+    bench.store.sweep(now).await.unwrap();
+    assert_eq!(members_sorted(&bench, relation, 1, now).await, sorted([11, 12]), "a sweep takes what is over");
+    let pushed_out = bench.store.add_member(relation, key(1), key(15), Duration::MAX, now).await.unwrap();
+    assert_eq!(pushed_out, []);
+    assert_eq!(members_sorted(&bench, relation, 1, now).await, sorted([11, 12, 15]));
+}
+
+// RB01: a set is bounded, and nobody is lost from it unseen.
+async fn what_a_full_set_has_no_room_for_is_given_back(bench: Bench) {
+    let most = u32::try_from(Relation::MOST).unwrap();
+    let add = async |member: u32, keep| {
+        bench.store.add_member(Relation::Children, key(1), key(member), keep, noon()).await.unwrap()
+    };
+    assert_eq!(add(0, MINUTE).await, []);
+    let all: Vec<_> = (1..most).collect();
+    for some in all.chunks(50) {
+        let added = futures_util::future::join_all(some.iter().map(|member| add(*member, 2 * MINUTE))).await;
+        assert!(added.into_iter().all(|pushed_out| pushed_out.is_empty()));
+    }
+    assert_eq!(add(5, 2 * MINUTE).await, [], "one that is there needs no room");
+    assert_eq!(add(most, 2 * MINUTE).await, [key(0)], "the one that would end first");
+    let members = members_sorted(&bench, Relation::Children, 1, noon()).await;
+    assert_eq!(members, sorted(1..=most));
 }
 
 macro_rules! contract {
@@ -320,11 +348,12 @@ contract! {
     replacing_never_brings_back_what_was_removed
     a_removal_wins_every_race_with_a_replacement
     removing_what_is_not_there_is_fine
-    a_set_holds_its_members_until_each_one_s_time_is_over
-    a_full_set_loses_the_member_that_would_end_first
     kinds_do_not_mix
     a_store_that_answers_says_so
     a_large_record_of_any_bytes_comes_back_whole
+    a_set_has_the_members_that_were_added_and_not_taken_out
+    a_member_lives_as_long_as_the_later_of_its_ends
+    what_a_full_set_has_no_room_for_is_given_back
 }
 
 // TM8: whoever begins sign-ins without end fills the shelf of sign-ins, not that of sessions.

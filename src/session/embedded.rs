@@ -281,9 +281,12 @@ impl RecordStore for EmbeddedStore {
         member: StoreKey,
         keep: Duration,
         now: SystemTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<StoreKey>, StoreError> {
         let verb = Verb::AddMember { relation, member, end: end(now, keep), now: Timestamp::of(now).as_millis() };
-        self.order(Kind::Session, of, verb).await.map(|_| ())
+        match self.order(Kind::Session, of, verb).await? {
+            Done::PushedOut(members) => Ok(members),
+            _ => Ok(Vec::new()),
+        }
     }
 
     async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::join_all;
 use tracing::info;
 
-use super::revocation::Revocation;
+use super::revocation::{Reach, Revocation};
 use super::sessions::Sessions;
 use super::store::{Kind, Relation, StoreError};
 use super::{Session, SessionId, StoreKey};
@@ -27,18 +27,19 @@ pub enum SignedOut {
 const ENDED: &[u8] = b"ended";
 
 impl Sessions {
-    /// Signs a person out: ends the session, its parent and all children of both. The parent must go too, or the next
-    /// visit would sign in silently. `told` hears whose session it was, if that is known. Runs to its end even if whoever
-    /// asked goes away.
+    /// Signs a person out on `host`: ends the session, its parent and all children of both. The parent must go too, or the
+    /// next visit would sign in silently. A session that was opened for another host is nothing here. `told` hears whose
+    /// session it was, if that is known. Runs to its end even if whoever asked goes away.
     pub async fn sign_out(
         self: &Arc<Self>,
         id: SessionId,
+        host: &str,
         now: SystemTime,
         told: impl FnOnce(&Session) + Send + 'static,
     ) -> SignedOut {
-        let (sessions, held) = (Arc::clone(self), Arc::clone(&self.under_way));
+        let (sessions, held, host) = (Arc::clone(self), Arc::clone(&self.under_way), host.to_owned());
         let ending = tokio::spawn(async move {
-            let outcome = sessions.sign_out_to_the_end(&id, now, told).await;
+            let outcome = sessions.sign_out_to_the_end(&id, &host, now, told).await;
             drop(held);
             outcome
         });
@@ -48,6 +49,7 @@ impl Sessions {
     async fn sign_out_to_the_end(
         self: &Arc<Self>,
         id: &SessionId,
+        host: &str,
         now: SystemTime,
         told: impl FnOnce(&Session),
     ) -> SignedOut {
@@ -68,24 +70,35 @@ impl Sessions {
                 }
             },
         };
-        if let Some(session) = &known {
-            told(session);
+        let Some(session) = known else {
+            // What it was handed over from, only the store can say.
+            return self.end_all(Revocation { key, reach: Reach::WholeFamily }, now).await;
+        };
+        if session.host() != host {
+            return SignedOut::Everywhere;
         }
+        told(&session);
         let mut outcome = self.end_family(key, now).await;
-        if let Some(parent) = known.and_then(|session| session.parent()) {
+        if let Some(parent) = session.parent() {
             outcome = outcome.max(self.end_family(parent, now).await);
+        }
+        if outcome == SignedOut::Everywhere {
+            let person = self.sealer.person_key(session.identity());
+            if let Err(error) = self.store.remove_member(Relation::Person, person, key).await {
+                self.store_failed(&error, "A session that has ended is still listed as one of its person");
+            }
         }
         outcome
     }
 
     /// Ends one session.
     pub(super) async fn end(self: &Arc<Self>, key: StoreKey, now: SystemTime) -> SignedOut {
-        self.end_all(Revocation { key, family: false }, now).await
+        self.end_all(Revocation { key, reach: Reach::Alone }, now).await
     }
 
     /// Ends a session and all that were handed over from it to our other hosts.
     pub(super) async fn end_family(self: &Arc<Self>, key: StoreKey, now: SystemTime) -> SignedOut {
-        self.end_all(Revocation { key, family: true }, now).await
+        self.end_all(Revocation { key, reach: Reach::WithChildren }, now).await
     }
 
     /// Ends a session that was opened a moment ago and whose cookie nobody will get.
@@ -108,13 +121,24 @@ impl Sessions {
         }
     }
 
-    /// Ends what `revocation` names in the store, and here whatever the store names as its children.
+    /// Ends what `revocation` names in the store, and here whatever the store names as its relatives.
     pub(super) async fn tell_store(&self, revocation: Revocation, now: SystemTime) -> Result<(), StoreError> {
-        let Revocation { key, family } = revocation;
-        self.tell_end(key, now).await?;
-        if !family {
-            return Ok(());
+        let Revocation { key, reach } = revocation;
+        if reach == Reach::Alone {
+            return self.tell_end(key, now).await;
         }
+        self.tell_family_end(key, now).await?;
+        if reach == Reach::WholeFamily {
+            for parent in self.store.members(Relation::Parents, key, now).await? {
+                self.cache.deny(parent, now + self.lifetimes.absolute, now);
+                self.tell_family_end(parent, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_family_end(&self, key: StoreKey, now: SystemTime) -> Result<(), StoreError> {
+        self.tell_end(key, now).await?;
         // After its own end: a child that is being added meanwhile asks after its parent once it is named here.
         let children = self.store.members(Relation::Children, key, now).await?;
         let ends = children.into_iter().map(|child| async move {
@@ -166,7 +190,11 @@ impl Sessions {
         if told > 0 {
             info!(sessions = told, "The session store has heard of ends that it had missed");
         }
-        self.pending.len()
+        let left = self.pending.len();
+        if left == 0 {
+            self.pending.all_heard();
+        }
+        left
     }
 
     /// Before the process ends: lets sign-outs and openings that have begun finish, and tells the store what it has missed,

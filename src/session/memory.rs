@@ -211,13 +211,16 @@ impl RecordStore for MemoryStore {
         member: StoreKey,
         keep: Duration,
         now: SystemTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<StoreKey>, StoreError> {
+        let mut pushed_out = Vec::new();
         if keep.is_zero() {
-            return Ok(());
+            return Ok(pushed_out);
         }
         let mut sets = self.sets.lock();
         let set = sets.entry((relation, of)).or_default();
-        set.retain(|_, until| !is_over(*until, now));
+        if set.len() >= Relation::MOST {
+            set.retain(|_, until| !is_over(*until, now));
+        }
         let until = now.checked_add(keep);
         let known = set.get(&member).copied();
         let until =
@@ -227,9 +230,10 @@ impl RecordStore for MemoryStore {
             && let Some(first) = set.iter().min_by_key(|(_, until)| (until.is_none(), **until)).map(|(key, _)| *key)
         {
             set.remove(&first);
+            pushed_out.push(first);
         }
         set.insert(member, until);
-        Ok(())
+        Ok(pushed_out)
     }
 
     async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {

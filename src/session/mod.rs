@@ -18,6 +18,7 @@ pub mod revocation;
 pub mod seal;
 pub mod sessions;
 pub mod store;
+pub mod sweep_time;
 pub mod write_fault;
 
 use std::time::{Duration, SystemTime};

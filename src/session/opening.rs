@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::future::join_all;
+
 use super::live::LiveSession;
 use super::sessions::Sessions;
 use super::store::{Kind, Relation, StoreError};
-use super::{Session, SessionId};
+use super::{Session, SessionId, StoreKey};
 use crate::identity::headers::HeaderPlan;
 
 /// Why a session was not opened.
@@ -59,21 +61,13 @@ impl Sessions {
         let keep = session.keep_for(now, &self.lifetimes);
         let person = self.sealer.person_key(session.identity());
         // Relations live as long as a session ever can: uses are written to the session's record, not to them.
-        let relate = async {
-            let by_person = self.store.add_member(Relation::Person, person, key, self.lifetimes.absolute, now);
-            let by_parent = async {
-                match session.parent() {
-                    Some(parent) => {
-                        self.store.add_member(Relation::Children, parent, key, self.lifetimes.absolute, now).await
-                    }
-                    None => Ok(()),
-                }
-            };
-            let (by_person, by_parent) = tokio::join!(by_person, by_parent);
-            by_person.and(by_parent)
+        // Children are reached by way of their parent: in the person's set they would only push that out.
+        let relations = match session.parent() {
+            Some(parent) => vec![(Relation::Children, parent, key), (Relation::Parents, key, parent)],
+            None => vec![(Relation::Person, person, key)],
         };
-        // The relation first: a session that no relation names would outlive the end of its parent.
-        let stored = match relate.await {
+        // The relations first: a session that no relation names would outlive the end of its parent.
+        let stored = match self.relate(&relations, now).await {
             Ok(()) => self.store.put(Kind::Session, key, &record, keep, now).await,
             Err(error) => Err(error),
         };
@@ -103,5 +97,29 @@ impl Sessions {
         }
         self.cache.insert(key, LiveSession::new(session, &record, plans), now);
         Ok(id)
+    }
+
+    /// Writes relations down. What a full set has no room for any more ends: nothing may live that its person could not
+    /// end.
+    async fn relate(
+        self: &Arc<Self>,
+        relations: &[(Relation, StoreKey, StoreKey)],
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let add = |(relation, of, member): &(Relation, StoreKey, StoreKey)| {
+            self.store.add_member(*relation, *of, *member, self.lifetimes.absolute, now)
+        };
+        let mut outcome = Ok(());
+        for added in join_all(relations.iter().map(add)).await {
+            match added {
+                Ok(pushed_out) => {
+                    for other in pushed_out {
+                        self.end_family(other, now).await;
+                    }
+                }
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
     }
 }

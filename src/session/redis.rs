@@ -25,7 +25,6 @@ pub use self::fault::RedisUrlFault;
 use self::link::Link;
 use super::StoreKey;
 use super::store::{Kind, RecordStore, Relation, StoreError};
-use crate::ground::time::Timestamp;
 use crate::secret::SecretString;
 
 /// How to reach Redis.
@@ -58,16 +57,32 @@ impl RedisSettings {
 /// The longest time to live that is asked for: Redis refuses times beyond what its clock can say.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// Adds a member with the later of its two ends, drops what is over and what is too many, and lets the set live as long as
-/// its last member. KEYS: the set. ARGV: member, its end, its time to live, now, most members.
+/// Adds a member with the later of its two ends, drops what is over, gives back and drops what is too many, and lets the set
+/// live as long as its last member. KEYS: the set. ARGV: member, its time to live, most members.
+///
+/// The time is that of Redis, as it is for records: a gateway whose clock is wrong must not drop what others added.
 const ADD_MEMBER: &str = "
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if redis.call('TYPE', KEYS[1]).ok ~= 'zset' then redis.call('DEL', KEYS[1]) end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[4])
-redis.call('ZADD', KEYS[1], 'GT', ARGV[2], ARGV[1])
-local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[5])
-if over > 0 then redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1) end
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-return 1";
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local pushed = {}
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  local over = redis.call('ZCARD', KEYS[1]) + 1 - tonumber(ARGV[3])
+  if over > 0 then
+    pushed = redis.call('ZRANGE', KEYS[1], 0, over - 1)
+    redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1)
+  end
+end
+redis.call('ZADD', KEYS[1], 'GT', now + ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return pushed";
+
+/// The members of a set that are not over. KEYS: the set. ARGV: most members.
+const MEMBERS: &str = "
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])";
 
 /// A store in Redis. See the module's page.
 pub struct RedisStore {
@@ -120,6 +135,18 @@ fn time_to_live(keep: Duration) -> Option<u64> {
         Ok(0) if keep.is_zero() => None,
         Ok(millis) => Some(millis.max(1)),
         Err(_) => None,
+    }
+}
+
+/// The names of records in a list. What somebody else wrote there is nobody's record.
+fn keys_in(answer: Value) -> Result<Vec<StoreKey>, Fault> {
+    let key = |value| match value {
+        Value::BulkString(text) => StoreKey::from_hex(&text),
+        _ => None,
+    };
+    match answer {
+        Value::Array(members) => Ok(members.into_iter().filter_map(key).collect()),
+        _ => Err(Fault::Answer),
     }
 }
 
@@ -225,33 +252,20 @@ impl RecordStore for RedisStore {
         of: StoreKey,
         member: StoreKey,
         keep: Duration,
-        now: SystemTime,
-    ) -> Result<(), StoreError> {
-        let Some(millis) = time_to_live(keep) else { return Ok(()) };
-        let now = Timestamp::of(now).as_millis();
+        _now: SystemTime,
+    ) -> Result<Vec<StoreKey>, StoreError> {
+        let Some(millis) = time_to_live(keep) else { return Ok(Vec::new()) };
         let mut question = cmd("EVAL");
         question.arg(ADD_MEMBER).arg(1).arg(self.set(relation, of)).arg(member.to_hex());
-        question.arg(now.saturating_add(millis)).arg(millis).arg(now).arg(Relation::MOST);
-        match self.link.ask(&question).await? {
-            Value::Int(_) => Ok(()),
-            _ => Err(Fault::Answer.into()),
-        }
+        question.arg(millis).arg(Relation::MOST);
+        Ok(keys_in(self.link.ask(&question).await?)?)
     }
 
-    async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {
-        let mut question = cmd("ZRANGEBYSCORE");
-        question.arg(self.set(relation, of)).arg(format!("({}", Timestamp::of(now).as_millis())).arg("+inf");
-        question.arg("LIMIT").arg(0).arg(Relation::MOST);
+    async fn members(&self, relation: Relation, of: StoreKey, _now: SystemTime) -> Result<Vec<StoreKey>, StoreError> {
+        let mut question = cmd("EVAL");
+        question.arg(MEMBERS).arg(1).arg(self.set(relation, of)).arg(Relation::MOST);
         match self.link.ask(&question).await {
-            Ok(Value::Array(members)) => {
-                let member = |value| match value {
-                    Value::BulkString(text) => StoreKey::from_hex(&text),
-                    _ => None,
-                };
-                // What somebody else wrote there is nobody's session.
-                Ok(members.into_iter().filter_map(member).collect())
-            }
-            Ok(_) => Err(Fault::Answer.into()),
+            Ok(answer) => Ok(keys_in(answer)?),
             Err(Fault::WrongType) => Ok(Vec::new()),
             Err(fault) => Err(fault.into()),
         }

@@ -5,7 +5,7 @@
 //! holds the cookie would be in again on every other gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -27,13 +27,27 @@ use crate::telemetry::Metrics;
 /// Told to the store at once.
 const AT_ONCE: usize = 64;
 
+/// Names of records in one line of the log.
+const NAMES_IN_A_LINE: usize = 50;
+
 /// One end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revocation {
     /// The record of the session.
     pub(super) key: StoreKey,
-    /// Whether everything that was handed over from it ends too.
-    pub(super) family: bool,
+    /// How far it reaches.
+    pub(super) reach: Reach,
+}
+
+/// How far an end reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) enum Reach {
+    /// The session alone.
+    Alone,
+    /// With all that were handed over from it.
+    WithChildren,
+    /// With the one that it was handed over from, and all that were handed over from either.
+    WholeFamily,
 }
 
 /// What waits, in memory. Bounded.
@@ -44,11 +58,13 @@ pub(super) struct PendingRevocations {
     waiting: Mutex<BTreeMap<Revocation, SystemTime>>,
     metrics: Arc<Metrics>,
     wake: Notify,
+    /// The file of an earlier process that all this, or part of it, was taken from.
+    kept_in: Mutex<Option<PathBuf>>,
 }
 
 impl PendingRevocations {
     pub(super) fn new(most: usize, metrics: Arc<Metrics>) -> Self {
-        Self { most, waiting: Mutex::default(), metrics, wake: Notify::new() }
+        Self { most, waiting: Mutex::default(), metrics, wake: Notify::new(), kept_in: Mutex::default() }
     }
 
     /// Keeps an end for later; `false` if as many are kept as may be.
@@ -79,6 +95,14 @@ impl PendingRevocations {
         (!some.is_empty()).then_some(some)
     }
 
+    /// Everything was heard: the file of an earlier process is not needed any more.
+    pub(super) fn all_heard(&self) {
+        let kept_in = self.kept_in.lock().take();
+        if let Some(path) = kept_in {
+            state_file::remove(&path);
+        }
+    }
+
     /// Waits until something waits.
     pub(super) async fn wait(&self) {
         while self.len() == 0 {
@@ -107,8 +131,8 @@ impl PendingRevocations {
 /// What is written to the state directory at the end of a process.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    /// Name of the record, whether its family ends too, and until when it matters (milliseconds since 1970).
-    revocations: Vec<([u8; 32], bool, u64)>,
+    /// Name of the record, how far its end reaches, and until when it matters (milliseconds since 1970).
+    revocations: Vec<([u8; 32], Reach, u64)>,
 }
 
 /// Name of the file in the state directory.
@@ -127,10 +151,11 @@ impl Sessions {
     /// named in the log and counted.
     pub fn keep_unheard(&self, unheard: &BTreeSet<Revocation>, directory: Option<&Path>, now: SystemTime) {
         if unheard.is_empty() {
+            self.pending.all_heard();
             return;
         }
         let until = Timestamp::of(now).plus(self.lifetimes.absolute).as_millis();
-        let revocations = unheard.iter().map(|end| (end.key.0, end.family, until)).collect();
+        let revocations = unheard.iter().map(|end| (end.key.0, end.reach, until)).collect();
         let written = directory.map(|directory| {
             let content = serde_json::to_vec(&Kept { revocations }).unwrap_or_default();
             let sealed = self.sealer.seal(Kind::Ended, place(), SECRET, &content, &*self.entropy);
@@ -151,26 +176,30 @@ impl Sessions {
     fn lost(&self, unheard: &BTreeSet<Revocation>, why: &str) {
         self.metrics.revocations_lost.inc_by(u64::try_from(unheard.len()).unwrap_or(u64::MAX));
         let names: Vec<_> = unheard.iter().map(|end| end.key.to_hex()).collect();
-        error!(
-            sessions = unheard.len(),
-            records = names.join(" "),
-            why,
-            "The session store never heard of sign-outs; delete these records, or people may still be signed in"
-        );
+        for some in names.chunks(NAMES_IN_A_LINE) {
+            error!(
+                sessions = some.len(),
+                records = some.join(" "),
+                why,
+                "The session store never heard of sign-outs; delete these records, or people may still be signed in"
+            );
+        }
     }
 
-    /// Takes up what an earlier process kept in `directory`. A file that does not open is moved out of the way and told.
+    /// Takes up what an earlier process kept in `directory`. The file stays until the store has heard all of it: a process
+    /// that is killed before loses nothing. A file that does not open is left out, and told.
     pub fn take_up_unheard(&self, directory: &Path, now: SystemTime) {
         let path = directory.join(FILE);
         let Ok(Some(sealed)) = state_file::read(&path) else { return };
         match opened(&self.sealer, &sealed) {
             Some(kept) => {
-                for (key, family, until) in kept.revocations {
+                *self.pending.kept_in.lock() = Some(path);
+                for (key, reach, until) in kept.revocations {
                     let until = Timestamp::from_millis(until).to_system_time().unwrap_or(now);
                     let key = StoreKey(key);
                     self.cache.deny(key, until, now);
-                    if !self.pending.keep(Revocation { key, family }, until) {
-                        self.lost(&BTreeSet::from([Revocation { key, family }]), "too many are kept");
+                    if !self.pending.keep(Revocation { key, reach }, until) {
+                        self.lost(&BTreeSet::from([Revocation { key, reach }]), "too many are kept");
                     }
                 }
             }
@@ -181,7 +210,6 @@ impl Sessions {
                 );
             }
         }
-        state_file::remove(&path);
     }
 }
 

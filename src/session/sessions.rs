@@ -151,8 +151,15 @@ impl Sessions {
         match found {
             // A cookie that was carried to another of our hosts opens nothing there: each has sessions of its own.
             Lookup::SignedIn(cached, _) if cached.value().session().host() != host => Lookup::Dead,
+            Lookup::SignedIn(cached, _) if self.has_lost_its_parent(&cached, now) => Lookup::Dead,
             found => found,
         }
+    }
+
+    /// Whether the session that this one was handed over from was ended here. While the store is away nobody can say which
+    /// children that one has; each of them says it itself.
+    fn has_lost_its_parent(&self, cached: &CachedSession<LiveSession>, now: SystemTime) -> bool {
+        cached.value().session().parent().is_some_and(|parent| self.cache.is_denied(&parent, now))
     }
 
     /// The session from memory, if the copy there may be served. If not, the store is to be asked; the copy that may
@@ -245,7 +252,7 @@ impl Sessions {
             Ok(None) => (&lookups.none, Lookup::Dead),
             Err(error) => {
                 self.store_failed(&error, "The session store did not answer");
-                match copy {
+                match copy.filter(|_| !self.cache.is_denied(&key, now)) {
                     Some(cached) if cached.value().session().is_live(now, cached.last_used(), &self.lifetimes) => {
                         if purpose == Purpose::Use {
                             cached.touch(now);
@@ -272,7 +279,7 @@ impl Sessions {
         // The copy at hand may have been replaced since the stream was opened, and hears of no use any more.
         let cached = self.cache.get(&key).unwrap_or_else(|| Arc::clone(opened));
         let is_live = cached.value().session().is_live(now, cached.last_used(), &self.lifetimes);
-        if self.cache.is_denied(&key, now) || !is_live {
+        if self.cache.is_denied(&key, now) || self.has_lost_its_parent(&cached, now) || !is_live {
             return false;
         }
         let freshness = cached.freshness(now, &self.policy);

@@ -47,21 +47,24 @@ impl Kind {
 pub enum Relation {
     /// Sessions that were handed over from the session that names the set.
     Children,
+    /// The session that the one that names the set was handed over from.
+    Parents,
     /// Sessions of the person whose pseudonymous key names the set.
     Person,
 }
 
 impl Relation {
     /// Every relation there is.
-    pub const ALL: [Relation; 2] = [Relation::Children, Relation::Person];
+    pub const ALL: [Relation; 3] = [Relation::Children, Relation::Parents, Relation::Person];
 
-    /// Most members of one set. One more makes room by the member that would end first.
+    /// Most members of one set. One more pushes out the member that would end first.
     pub const MOST: usize = 1_000;
 
     /// The word used in store keys.
     pub fn as_str(self) -> &'static str {
         match self {
             Relation::Children => "children",
+            Relation::Parents => "parents",
             Relation::Person => "person",
         }
     }
@@ -171,7 +174,9 @@ pub trait RecordStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Adds `member` to the set of `of`, for `keep` from `now` on; a member that is there lives as long as the later of
-    /// the two says. A set that is full ([`Relation::MOST`]) loses the member that would end first.
+    /// the two says. A set that is full ([`Relation::MOST`]) loses the member that would end first: it is given back.
+    /// Whoever adds must end what was pushed out. Otherwise a thief could add until an earlier session is in no set any
+    /// more, and keep it when its owner signs out.
     async fn add_member(
         &self,
         relation: Relation,
@@ -179,7 +184,7 @@ pub trait RecordStore: Send + Sync {
         member: StoreKey,
         keep: Duration,
         now: SystemTime,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Vec<StoreKey>, StoreError>;
 
     /// The members of a set whose time is not over, in no order.
     async fn members(&self, relation: Relation, of: StoreKey, now: SystemTime) -> Result<Vec<StoreKey>, StoreError>;

@@ -234,11 +234,12 @@ async fn what_the_store_never_heard_outlives_a_restart_sealed_and_is_told_by_the
     std::fs::write(&file, kept).unwrap();
     let mut next = begin();
     next.auth.sessions.take_up_unheard(directory.path(), story.now);
-    assert!(!file.exists());
+    assert!(file.exists(), "whoever is killed now loses nothing");
     story.store.set_away(false);
     (next.jar, next.now) = (cookies.clone(), story.now);
     assert!(!next.passes(FIRST).await, "refused here before the store has heard");
     assert_eq!(next.auth.sessions.tell_all_pending(story.now).await, 0);
+    assert!(!file.exists());
     let mut third = begin();
     (third.jar, third.now) = (cookies, story.now);
     assert!(!third.passes(FIRST).await);
@@ -276,5 +277,33 @@ async fn a_sign_out_that_has_begun_ends_whenever_its_request_is_dropped() {
         assert!(story.auth.sessions.finish(Duration::from_secs(5), story.now).await.is_empty());
         story.jar = cookies;
         assert!(!story.passes(FIRST).await && !story.passes(SECOND).await, "dropped after {polls}");
+    }
+}
+
+// RB01: nobody pushes an earlier child out of its parent's reach by making more of them than are remembered.
+#[tokio::test]
+async fn more_children_than_are_remembered_hide_none() {
+    let mut story = Story::begin();
+    story.sign_in().await;
+    hand_over(&mut story).await;
+    let mut first = copy(&story);
+    for number in 0..crate::session::store::Relation::MOST {
+        if number % 100 == 0 {
+            assert!(story.passes(FIRST).await);
+            assert!(with_jar(&mut story, &mut first, async |story| story.passes(SECOND).await).await, "{number}");
+            tokio::task::yield_now().await;
+        }
+        // Nobody may begin more than one a second.
+        story.wait(Duration::from_secs(2));
+        story.jar.retain(|(host, ..)| *host != "second.example");
+        hand_over(&mut story).await;
+    }
+    assert!(story.passes(SECOND).await, "the last one");
+    let mut last = copy(&story);
+    story.ask(Method::POST, SIGN_OUT).await;
+    for jar in [&mut first, &mut last] {
+        for url in [FIRST, SECOND] {
+            assert!(!with_jar(&mut story, jar, async |story| story.passes(url).await).await, "{url}");
+        }
     }
 }

@@ -194,6 +194,10 @@ pub(crate) struct SessionsFile {
     /// sign-out is answered with 503 and the person keeps the cookie, so that it can be tried again.
     #[schemars(extend("default" = 10_000), range(min = 1, max = 1_000_000))]
     pub(crate) pending_revocations: Option<u64>,
+    /// Directory in which sign-outs that the store has not heard of are kept, sealed, when the gateway stops, for its next
+    /// start. Without it: that of the embedded store's file; with Redis `$STATE_DIRECTORY` (which systemd sets); else
+    /// nowhere, and the log names what was lost.
+    pub(crate) state_directory: Option<Written<FilePath>>,
     /// Sessions in memory stay good this long while the store cannot be reached.
     #[schemars(extend("default" = "1m", "x-max" = "1d"))]
     pub(crate) grace: Time,

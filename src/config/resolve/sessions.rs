@@ -1,6 +1,6 @@
 //! Sessions: a store, lifetimes that fit each other, keys that are keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
@@ -19,6 +19,7 @@ impl Resolver<'_> {
     pub(super) fn sessions(&mut self, file: &SessionsFile) -> Option<SessionSettings> {
         self.at_most(("sessions.idle", file.idle.as_ref()), ("sessions.absolute", file.absolute.as_ref()));
         let store = self.store(file);
+        let state_directory = self.state_directory(file, store.as_ref());
         let seal_keys = self.seal_keys(file.keys.as_ref());
         Some(SessionSettings {
             store: store?,
@@ -29,6 +30,7 @@ impl Resolver<'_> {
             },
             seal_keys,
             cache_entries: count(file.cache_entries),
+            state_directory,
             pending_revocations: count(file.pending_revocations),
             revalidate: time(file.revalidate.as_ref()),
             grace: time(file.grace.as_ref()),
@@ -96,10 +98,28 @@ impl Resolver<'_> {
         if let Some(path) = &file.path {
             return self.base.join(&path.0.0);
         }
-        let state = self.surroundings.env("STATE_DIRECTORY").filter(|all| !all.is_empty());
-        // systemd lists several with colons; the first is ours.
-        let first = state.as_deref().and_then(|all| all.split(':').next()).unwrap_or_default();
-        PathBuf::from(first).join("zengate.redb")
+        self.given_state_directory().unwrap_or_default().join("zengate.redb")
+    }
+
+    /// The directory that whoever starts us gives us for what is to last. systemd lists several with colons; the first is
+    /// ours.
+    fn given_state_directory(&self) -> Option<PathBuf> {
+        let all = self.surroundings.env("STATE_DIRECTORY")?;
+        all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
+    }
+
+    fn state_directory(&self, file: &SessionsFile, store: Option<&StoreChoice>) -> Option<PathBuf> {
+        if let Some(directory) = &file.state_directory {
+            return Some(self.base.join(&directory.0.0));
+        }
+        match store? {
+            StoreChoice::Embedded { path } => {
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                Some(parent.unwrap_or(Path::new(".")).to_owned())
+            }
+            StoreChoice::Redis { .. } => self.given_state_directory(),
+            StoreChoice::Memory => None,
+        }
     }
 
     /// Q03. A key that is short, not drawn at random or known to everybody lets whoever writes to the store make

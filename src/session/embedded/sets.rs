@@ -18,6 +18,7 @@ fn name(relation: Relation, of: StoreKey) -> [u8; 33] {
     kind.fill(match relation {
         Relation::Children => 1,
         Relation::Person => 2,
+        Relation::Parents => 3,
     });
     rest.copy_from_slice(&of.0);
     name
@@ -111,7 +112,8 @@ impl<'t> Sets<'t> {
         })
     }
 
-    /// Adds a member, or lets it live until the later of its two ends. A full set loses the one that would end first.
+    /// Adds a member, or lets it live until the later of its two ends. Gives back what a full set loses for it: the one
+    /// that would end first.
     pub(super) fn add(
         &mut self,
         relation: Relation,
@@ -119,20 +121,24 @@ impl<'t> Sets<'t> {
         member: StoreKey,
         end: u64,
         now: u64,
-    ) -> Result<(), redb::Error> {
+    ) -> Result<Vec<StoreKey>, redb::Error> {
+        let mut pushed_out = Vec::new();
         let known = all(&self.members, relation, of)?;
-        for (over, _) in known.iter().filter(|(_, end)| *end <= now) {
-            self.remove(relation, of, *over)?;
+        if known.len() >= Relation::MOST {
+            for (over, _) in known.iter().filter(|(_, end)| *end <= now) {
+                self.remove(relation, of, *over)?;
+            }
         }
         let mut live: Vec<_> = known.into_iter().filter(|(_, end)| now < *end).collect();
         let before = live.iter().find(|(known, _)| *known == member).map(|(_, end)| *end);
         if end <= now.max(before.unwrap_or(0)) {
-            return Ok(());
+            return Ok(pushed_out);
         }
         if before.is_none() && live.len() >= Relation::MOST {
             live.sort_unstable_by_key(|(_, end)| *end);
             for (first, _) in live.iter().take(live.len() + 1 - Relation::MOST) {
                 self.remove(relation, of, *first)?;
+                pushed_out.push(*first);
             }
         }
         self.remove(relation, of, member)?;
@@ -140,7 +146,7 @@ impl<'t> Sets<'t> {
         self.members.insert(&place, end)?;
         self.ends.insert(&ending(end, &place), ())?;
         self.changed = true;
-        Ok(())
+        Ok(pushed_out)
     }
 
     pub(super) fn remove(&mut self, relation: Relation, of: StoreKey, member: StoreKey) -> Result<(), redb::Error> {

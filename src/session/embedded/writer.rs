@@ -53,6 +53,8 @@ pub(super) enum Done {
     Full,
     /// There was nothing to take or to replace.
     NotThere,
+    /// A member was added, and these had to go.
+    PushedOut(Vec<StoreKey>),
     Replaced,
     /// There is more to sweep.
     SweptSome,
@@ -130,7 +132,9 @@ fn carry_out_on_sets(transaction: &WriteTransaction, order: &Order) -> Result<Op
     let mut sets = Sets::open(transaction)?;
     let mut done = Done::AsOrdered;
     match &order.verb {
-        AddMember { relation, member, end, now } => sets.add(*relation, of, *member, *end, *now)?,
+        AddMember { relation, member, end, now } => {
+            done = Done::PushedOut(sets.add(*relation, of, *member, *end, *now)?);
+        }
         RemoveMember { relation, member } => sets.remove(*relation, of, *member)?,
         SweepSets { now } if sets.sweep(*now)? == BITE => done = Done::SweptSome,
         _ => {}

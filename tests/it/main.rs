@@ -7,6 +7,7 @@
 mod bearer;
 mod deploy;
 mod documents;
+mod endings;
 mod floors;
 mod independent_provider;
 mod process;

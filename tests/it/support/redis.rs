@@ -3,12 +3,17 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-/// A running server; its data is nowhere on disk.
+use tempfile::TempDir;
+
+/// A running server; its data is nowhere on disk, unless it was asked to keep it.
 #[derive(Debug)]
 pub struct Redis {
     child: Child,
     pub port: u16,
+    /// Where its data is, if it is kept.
+    kept: Option<Arc<TempDir>>,
 }
 
 impl Redis {
@@ -21,16 +26,32 @@ impl Redis {
             return None;
         }
         // Between finding a free port and using it somebody else may take it: then the server ends, and we try again.
-        (0..5).find_map(|_| {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            Self::start_on(port)
-        })
+        (0..5).find_map(|_| Self::start_with(free_port(), None))
+    }
+
+    /// The same, of one that has all its data again after [`Redis::restart`].
+    pub fn lasting(untested: &str) -> Option<Self> {
+        // Says so if there is none.
+        drop(Self::start(untested)?);
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        (0..5).find_map(|_| Self::start_with(free_port(), Some(Arc::clone(&directory))))
     }
 
     /// Starts one on `port`, and returns when it answers; `None` if the port is taken.
     pub fn start_on(port: u16) -> Option<Self> {
-        let mut child = Command::new("redis-server")
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1"])
+        Self::start_with(port, None)
+    }
+
+    fn start_with(port: u16, kept: Option<Arc<TempDir>>) -> Option<Self> {
+        let mut command = Command::new("redis-server");
+        match &kept {
+            None => command.args(["--appendonly", "no"]),
+            Some(directory) => {
+                command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(directory.path())
+            }
+        };
+        let mut child = command
+            .args(["--save", "", "--daemonize", "no", "--bind", "127.0.0.1"])
             .args(["--port", &port.to_string(), "--loglevel", "notice"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -48,7 +69,7 @@ impl Redis {
         }
         // Whatever it logs later is read, so that it never waits for us.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Some(Self { child, port })
+        Some(Self { child, port, kept })
     }
 
     /// What goes below `sessions:` to use it.
@@ -60,6 +81,18 @@ impl Redis {
     pub fn kill(mut self) -> u16 {
         self.end();
         self.port
+    }
+
+    /// Ends it as an accident would, and starts it again with what it had kept.
+    pub fn restart(mut self) -> Self {
+        self.end();
+        Self::start_with(self.port, self.kept.clone()).expect("its old port")
+    }
+
+    /// Sends a signal (`STOP`, `CONT`) to this server and to no other process.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     fn end(&mut self) {
@@ -96,6 +129,11 @@ impl Redis {
         }
         all
     }
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Drop for Redis {

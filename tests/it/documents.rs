@@ -43,6 +43,19 @@ fn every_place_that_the_pages_name_exists() {
 }
 
 #[test]
+fn the_walk_for_newcomers_names_files_that_exist_and_each_once() {
+    let page = page("ARCHITECTURE.md");
+    let walk = page.split("## A walk for newcomers").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut seen = Vec::new();
+    for place in quoted(walk).filter(|word| word.ends_with(".rs")) {
+        assert!(root().join("src").join(place).exists(), "{place}");
+        assert!(!seen.contains(&place), "{place} is named twice");
+        seen.push(place);
+    }
+    assert!(seen.len() > 30, "{}", seen.len());
+}
+
+#[test]
 fn each_discrepancy_has_its_side_and_its_place() {
     let page = page("ZENKEY.md");
     let section = page.split("## Where sources disagree").nth(1).unwrap().split("\n## ").next().unwrap();

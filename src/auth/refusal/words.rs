@@ -116,14 +116,14 @@ impl Refusal {
             Self::MethodNotAllowed => words(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "Not this way",
+                "Method not allowed",
                 "This address cannot be used in this way. Open it from the app again.",
                 false,
             ),
             Self::MethodNotServed => words(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_served",
-                "Not this way",
+                "Method not allowed",
                 "This kind of request is not served here.",
                 false,
             ),
@@ -146,7 +146,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "not_signed_in",
                 "You were not signed in",
-                "You were not signed in, and no reason that we know was given. Try again, or another way.",
+                "You were not signed in, and the provider gave no reason that is known here. Try again, or another way.",
                 true,
             ),
             Self::PolicyUnmet => words(
@@ -181,7 +181,7 @@ impl Refusal {
                 S::SERVICE_UNAVAILABLE,
                 "provider_unavailable",
                 "Signing in does not work right now",
-                "The sign-in service cannot be reached. Whoever is signed in stays so. Try again in a minute.",
+                "The sign-in service cannot be reached. People who are signed in are not affected. Try again in a minute.",
                 true,
             ),
             Self::RequestMalformed => words(
@@ -195,7 +195,7 @@ impl Refusal {
                 S::SERVICE_UNAVAILABLE,
                 "sign_ins_full",
                 "Too many people are signing in",
-                "This site cannot take another sign-in right now. Whoever is signed in stays so. Try again in a few minutes.",
+                "This site cannot take another sign-in right now. People who are signed in are not affected. Try again in a few minutes.",
                 true,
             ),
             Self::ScopeMissing => words(

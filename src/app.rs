@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "the composition root: the clock, the machine and files come in here")]
 
+mod key_file;
+mod sealed_keys;
 mod shared_keys;
 mod supervisor;
 
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tracing::{info, warn};
 
+use self::key_file::KeyFile;
 use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
 use crate::auth::{Auth, Parts};
@@ -136,13 +139,19 @@ fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
     })
 }
 
-/// Where keys of token issuers outlive a restart, if not in a file of ours: where sessions do. Sealed with the primary
-/// key and no other: the provider knows the client secret, from which the last of them is made, and is not to vouch for
-/// other issuers where the operator set a key.
+/// Where keys of token issuers outlive a restart: where sessions do. Sealed with the primary key and no other: the
+/// provider knows the client secret, from which the last of them is made, and is not to vouch for other issuers where
+/// the operator set a key.
 fn key_memory(config: &Config, store: &Arc<dyn RecordStore>, keys: &SealKeys) -> Option<Arc<dyn KeyMemory>> {
-    let shared = matches!(config.sessions.store, StoreChoice::Redis { .. }) && keys.has_primary();
-    shared
-        .then(|| Arc::new(SharedKeys::new(Arc::clone(store), Sealer::new(keys.primary_alone()))) as Arc<dyn KeyMemory>)
+    if !keys.has_primary() {
+        return None;
+    }
+    let sealer = Sealer::new(keys.primary_alone());
+    match (&config.provider.key_memory, &config.sessions.store) {
+        (Some(path), _) => Some(Arc::new(KeyFile::new(path.clone(), sealer))),
+        (None, StoreChoice::Redis { .. }) => Some(Arc::new(SharedKeys::new(Arc::clone(store), sealer))),
+        (None, _) => None,
+    }
 }
 
 impl App {

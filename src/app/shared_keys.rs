@@ -11,14 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
-use crate::provider::KeyMemory;
-use crate::secret::{SystemEntropy, sha256};
-use crate::session::StoreKey;
+use super::sealed_keys;
+use crate::provider::{KeyMemory, KeyMemoryError};
 use crate::session::seal::Sealer;
 use crate::session::store::{Kind, RecordStore};
-
-/// Stands where a session's record has the secret of its cookie. It is none: the operator key alone protects this one.
-const NO_SECRET: &[u8; 32] = b"zengate: key sets have no cookie";
 
 /// See the module's page.
 pub(super) struct SharedKeys {
@@ -31,34 +27,30 @@ impl SharedKeys {
     pub(super) fn new(store: Arc<dyn RecordStore>, sealer: Sealer) -> Self {
         Self { store, sealer }
     }
-
-    fn place() -> StoreKey {
-        StoreKey(sha256(b"zengate key sets of token issuers v1"))
-    }
 }
 
 #[async_trait]
 impl KeyMemory for SharedKeys {
-    async fn recall(&self) -> Result<Option<Vec<u8>>, String> {
-        let found = self.store.get(Kind::Keys, Self::place(), SystemTime::now()).await;
-        let Some(record) = found.map_err(|error| error.to_string())? else { return Ok(None) };
-        match self.sealer.open(Kind::Keys, Self::place(), NO_SECRET, &record) {
-            Ok(kept) => Ok(Some(kept.to_vec())),
-            Err(error) => Err(error.to_string()),
+    async fn recall(&self) -> Result<Option<Vec<u8>>, KeyMemoryError> {
+        let found = self.store.get(Kind::Keys, sealed_keys::place(), SystemTime::now()).await;
+        match found.map_err(|_| KeyMemoryError::Store)? {
+            Some(record) => sealed_keys::open(&self.sealer, &record).map(Some),
+            None => Ok(None),
         }
     }
 
-    async fn keep(&self, kept: Vec<u8>, useful: Duration) -> Result<(), String> {
-        let record = self.sealer.seal(Kind::Keys, Self::place(), NO_SECRET, &kept, &SystemEntropy);
-        let put = self.store.put(Kind::Keys, Self::place(), &record, useful, SystemTime::now()).await;
-        put.map_err(|error| error.to_string())
+    async fn keep(&self, kept: Vec<u8>, useful: Duration) -> Result<(), KeyMemoryError> {
+        let record = sealed_keys::seal(&self.sealer, &kept);
+        let put = self.store.put(Kind::Keys, sealed_keys::place(), &record, useful, SystemTime::now()).await;
+        put.map_err(|_| KeyMemoryError::Store)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::sealed_keys::NO_SECRET;
     use super::*;
-    use crate::secret::SecretBytes;
+    use crate::secret::{SecretBytes, SystemEntropy};
     use crate::session::memory::MemoryStore;
     use crate::session::seal::SealKeys;
     use crate::session::store::Limits;
@@ -70,7 +62,7 @@ mod tests {
     }
 
     async fn lies(store: &Arc<dyn RecordStore>) -> Vec<u8> {
-        store.get(Kind::Keys, SharedKeys::place(), SystemTime::now()).await.unwrap().unwrap()
+        store.get(Kind::Keys, sealed_keys::place(), SystemTime::now()).await.unwrap().unwrap()
     }
 
     // TM7
@@ -87,7 +79,7 @@ mod tests {
         // Another's key, no key at all, a bit turned, plain text, and what was sealed for another kind of record.
         let unkeyed = Sealer::new(SealKeys::default());
         let foreign =
-            |sealer: Sealer, kind| sealer.seal(kind, SharedKeys::place(), NO_SECRET, b"planted", &SystemEntropy);
+            |sealer: Sealer, kind| sealer.seal(kind, sealed_keys::place(), NO_SECRET, b"planted", &SystemEntropy);
         let mut bent = honest.clone();
         *bent.last_mut().unwrap() ^= 1;
         let forged = [
@@ -99,10 +91,10 @@ mod tests {
             Vec::new(),
         ];
         for record in forged {
-            store.put(Kind::Keys, SharedKeys::place(), &record, HOUR, SystemTime::now()).await.unwrap();
+            store.put(Kind::Keys, sealed_keys::place(), &record, HOUR, SystemTime::now()).await.unwrap();
             assert!(ours.recall().await.is_err(), "{record:?}");
         }
-        store.put(Kind::Keys, SharedKeys::place(), &honest, HOUR, SystemTime::now()).await.unwrap();
+        store.put(Kind::Keys, sealed_keys::place(), &honest, HOUR, SystemTime::now()).await.unwrap();
         assert_eq!(ours.recall().await, Ok(Some(b"keys".to_vec())));
     }
 }

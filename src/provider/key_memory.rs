@@ -1,26 +1,28 @@
 //! Last good key sets of token issuers, kept through a restart.
 //!
 //! Without it a gateway that is restarted while an issuer is away refuses every caller until the issuer is back, though
-//! it knew the keys a moment ago. What is kept is public; that it is what we kept is for the memory to see to: a file of
-//! ours, or a record that only gateways with our key can have sealed. It is parsed anew, its place is checked against
-//! the trust list, and it ages as if there had been no restart.
+//! it knew the keys a moment ago. What is kept is public; that it is what we kept is for the memory to see to: it is
+//! sealed, and only gateways with our key can have sealed it. It is parsed anew, its place is checked against the trust
+//! list, and it ages as if there had been no restart.
+//!
+//! A set is kept before it is used. If it were the other way round, a gateway could refuse a key that its issuer has
+//! withdrawn, be restarted, and accept it again: whoever stole the key would only have to wait for a restart.
 
-#![allow(clippy::disallowed_methods, reason = "a small file, read at start and written by a task of its own")]
-
-use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use url::Url;
-
-/// Largest file that is read.
-const LARGEST: u64 = 32 << 20;
 
 /// Most issuers that are kept.
 const MOST: usize = 256;
+
+/// How long a new key set waits to be kept before it is used all the same: a disk that hangs must not keep a key in use
+/// that its issuer has withdrawn.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One issuer's key set as it was fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +32,25 @@ pub(super) struct Remembered {
     pub(super) jwks_uri: Url,
     /// Seconds since 1970.
     pub(super) fetched: u64,
-    /// The document, byte for byte.
+    /// The document, byte for byte; empty if it must not be kept, so that no older one stands in for it.
     pub(super) document: String,
+}
+
+/// Why key sets could not be recalled or kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyMemoryError {
+    /// What lies there was not kept by a gateway with our key.
+    #[error("what lies there was not kept by a gateway with this key")]
+    Foreign,
+    /// The file cannot be read or written.
+    #[error("the file: {0}")]
+    Io(ErrorKind),
+    /// The store did not answer.
+    #[error("the session store does not answer")]
+    Store,
+    /// It was kept by us, and cannot be understood.
+    #[error("what was kept cannot be read")]
+    Unreadable,
 }
 
 /// Where key sets outlive a restart. Whoever could write there in our name could let anybody in as anybody, so an
@@ -39,20 +58,64 @@ pub(super) struct Remembered {
 #[async_trait]
 pub trait KeyMemory: Send + Sync {
     /// What was kept last; `None` if nothing was.
-    async fn recall(&self) -> Result<Option<Vec<u8>>, String>;
+    async fn recall(&self) -> Result<Option<Vec<u8>>, KeyMemoryError>;
 
     /// Replaces what was kept: whole, or not at all. It need not be kept for longer than `useful`.
-    async fn keep(&self, kept: Vec<u8>, useful: Duration) -> Result<(), String>;
+    async fn keep(&self, kept: Vec<u8>, useful: Duration) -> Result<(), KeyMemoryError>;
 }
 
-/// What was kept; nothing if there is nothing, or nothing of ours.
-pub(super) async fn recall(memory: &dyn KeyMemory) -> Vec<Remembered> {
-    let parse = |kept: Vec<u8>| serde_json::from_slice(&kept).map_err(|error| error.to_string());
-    match memory.recall().await.and_then(|kept| kept.map_or(Ok(Vec::new()), parse)) {
-        Ok(kept) => kept,
-        Err(error) => {
-            tracing::warn!(%error, "The key sets kept from before the restart cannot be read");
-            Vec::new()
+/// Keeps each new key set, one at a time.
+pub(super) struct Keeper {
+    memory: Arc<dyn KeyMemory>,
+    useful: Duration,
+    /// The issuers whose sets are kept. Those of people's sign-ins are not among them: theirs are fetched anew.
+    issuers: Vec<String>,
+    ours: Mutex<Vec<Remembered>>,
+}
+
+impl Keeper {
+    pub(super) fn new(memory: Arc<dyn KeyMemory>, useful: Duration, issuers: Vec<String>) -> Self {
+        Self { memory, useful, issuers, ours: Mutex::new(Vec::new()) }
+    }
+
+    /// What was kept before the restart, newest first; nothing if there is nothing, or nothing of ours.
+    pub(super) async fn recall(&self) -> Vec<Remembered> {
+        match self.kept().await {
+            Ok(mut kept) => {
+                kept.sort_by_key(|one| std::cmp::Reverse(one.fetched));
+                kept
+            }
+            Err(error) => {
+                tracing::warn!(%error, "The key sets kept from before the restart are not used");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn kept(&self) -> Result<Vec<Remembered>, KeyMemoryError> {
+        let kept = self.memory.recall().await?;
+        kept.map_or(Ok(Vec::new()), |kept| serde_json::from_slice(&kept).map_err(|_| KeyMemoryError::Unreadable))
+    }
+
+    /// Keeps `fresh`. What others have kept in the same place stays, where it is newer than ours or of issuers that are
+    /// not ours.
+    pub(super) async fn keep(&self, fresh: Remembered) {
+        if !self.issuers.contains(&fresh.issuer) {
+            return;
+        }
+        let now = fresh.fetched;
+        let keeping = async {
+            let mut ours = self.ours.lock().await;
+            ours.retain(|one| one.issuer != fresh.issuer || one.jwks_uri != fresh.jwks_uri);
+            ours.push(fresh);
+            let all = merged(ours.clone(), self.kept().await.unwrap_or_default(), now, self.useful);
+            let text = serde_json::to_vec(&all).map_err(|_| KeyMemoryError::Unreadable)?;
+            self.memory.keep(text, self.useful).await
+        };
+        let kept =
+            tokio::time::timeout(PATIENCE, keeping).await.unwrap_or(Err(KeyMemoryError::Io(ErrorKind::TimedOut)));
+        if let Err(error) = kept {
+            tracing::warn!(%error, "Key sets cannot be kept for after a restart; one that was withdrawn may come back with it");
         }
     }
 }
@@ -61,12 +124,12 @@ pub(super) async fn recall(memory: &dyn KeyMemory) -> Vec<Remembered> {
 /// keep theirs in the same place, and one that could not reach an issuer must not put an older set over a newer: the
 /// newer may lack a key that was withdrawn. Times are seconds since 1970; what is from the future or older than
 /// `useful` goes.
-pub(super) fn merged(ours: Vec<Remembered>, kept: Vec<Remembered>, now: u64, useful: Duration) -> Vec<Remembered> {
+fn merged(ours: Vec<Remembered>, kept: Vec<Remembered>, now: u64, useful: Duration) -> Vec<Remembered> {
     let mut all = ours;
     let sound = |kept: &Remembered| now.checked_sub(kept.fetched).is_some_and(|age| age <= useful.as_secs());
     for kept in kept.into_iter().filter(sound) {
         let room = all.len() < MOST;
-        match all.iter_mut().find(|one| one.issuer == kept.issuer) {
+        match all.iter_mut().find(|one| one.issuer == kept.issuer && one.jwks_uri == kept.jwks_uri) {
             Some(one) if one.fetched >= kept.fetched => {}
             Some(one) => *one = kept,
             None if room => all.push(kept),
@@ -76,67 +139,36 @@ pub(super) fn merged(ours: Vec<Remembered>, kept: Vec<Remembered>, now: u64, use
     all
 }
 
-/// Keeps `all` in the place of what was kept.
-pub(super) async fn keep(memory: &dyn KeyMemory, all: &[Remembered], useful: Duration) {
-    let written = serde_json::to_vec(all).map_err(|error| error.to_string());
-    let kept = match written {
-        Ok(text) => memory.keep(text, useful).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = kept {
-        tracing::warn!(%error, "Key sets cannot be kept for after a restart");
-    }
-}
-
-/// A file beside the one that sessions are in.
-#[derive(Debug, Clone)]
-pub(super) struct FileMemory(pub(super) PathBuf);
-
-#[async_trait]
-impl KeyMemory for FileMemory {
-    async fn recall(&self) -> Result<Option<Vec<u8>>, String> {
-        let mut text = Vec::new();
-        // Once, at start, and small: not worth a thread.
-        match fs::File::open(&self.0).and_then(|file| file.take(LARGEST).read_to_end(&mut text)) {
-            Ok(_) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    async fn keep(&self, kept: Vec<u8>, _useful: Duration) -> Result<(), String> {
-        let path = self.0.clone();
-        let write = move || {
-            let mut fresh = path.clone().into_os_string();
-            fresh.push(".new");
-            let fresh = PathBuf::from(fresh);
-            let mut file = fs::File::create(&fresh)?;
-            file.write_all(&kept)?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)
-        };
-        match tokio::task::spawn_blocking(write).await {
-            Ok(written) => written.map_err(|error: io::Error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[derive(Default)]
+    struct Drawer(Mutex<Option<Vec<u8>>>);
+
+    #[async_trait]
+    impl KeyMemory for Drawer {
+        async fn recall(&self) -> Result<Option<Vec<u8>>, KeyMemoryError> {
+            Ok(self.0.lock().await.clone())
+        }
+
+        async fn keep(&self, kept: Vec<u8>, _useful: Duration) -> Result<(), KeyMemoryError> {
+            *self.0.lock().await = Some(kept);
+            Ok(())
+        }
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn of(issuer: &str, fetched: u64) -> Remembered {
+        let jwks_uri = Url::parse("https://a.test/jwks").unwrap();
+        Remembered { issuer: issuer.into(), jwks_uri, fetched, document: format!("{issuer} {fetched}") }
+    }
+
     // E05, TM7
     #[test]
     fn an_older_set_is_not_kept_in_the_place_of_a_newer() {
-        let of = |issuer: &str, fetched| Remembered {
-            issuer: issuer.into(),
-            jwks_uri: Url::parse("https://a.test/jwks").unwrap(),
-            fetched,
-            document: format!("{issuer} {fetched}"),
-        };
-        let hour = Duration::from_secs(3600);
-        let merged = |ours: &[Remembered], kept: &[Remembered]| merged(ours.to_vec(), kept.to_vec(), 10_000, hour);
+        let merged = |ours: &[Remembered], kept: &[Remembered]| merged(ours.to_vec(), kept.to_vec(), 10_000, HOUR);
         assert_eq!(merged(&[of("a", 9000)], &[of("a", 8000)]), [of("a", 9000)]);
         assert_eq!(merged(&[of("a", 8000)], &[of("a", 9000)]), [of("a", 9000)]);
         assert_eq!(merged(&[of("a", 9000)], &[of("b", 7000)]), [of("a", 9000), of("b", 7000)]);
@@ -147,20 +179,18 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_kept_is_recalled_and_what_is_no_memory_is_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let memory = FileMemory(dir.path().join("keys.json"));
-        assert_eq!(recall(&memory).await, []);
-        let kept = Remembered {
-            issuer: "https://a.test".into(),
-            jwks_uri: Url::parse("https://a.test/jwks").unwrap(),
-            fetched: 7,
-            document: "{\"keys\":[]}".into(),
-        };
-        keep(&memory, std::slice::from_ref(&kept), Duration::ZERO).await;
-        assert_eq!(recall(&memory).await, [kept]);
+        let drawer = Arc::new(Drawer::default());
+        let keeper = || Keeper::new(drawer.clone(), HOUR, vec!["a".into(), "b".into()]);
+        assert_eq!(keeper().recall().await, []);
+        let first = keeper();
+        first.keep(of("a", 7000)).await;
+        first.keep(of("a", 7001)).await;
+        keeper().keep(of("b", 7002)).await;
+        keeper().keep(of("nobody's", 7003)).await;
+        assert_eq!(keeper().recall().await, [of("b", 7002), of("a", 7001)]);
         for odd in ["", "{}", "[{}]", "[1]", "\0"] {
-            fs::write(&memory.0, odd).unwrap();
-            assert_eq!(recall(&memory).await, [], "{odd:?}");
+            *drawer.0.lock().await = Some(odd.into());
+            assert_eq!(keeper().recall().await, [], "{odd:?}");
         }
     }
 }

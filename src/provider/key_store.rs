@@ -4,8 +4,8 @@
 //! one refresh per cool-down and issuer, whoever asks, so forged tokens cannot make us hammer the provider (E03). The
 //! throttle lives in this process and depends on nothing that can fail (E04).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use url::Url;
 
 use super::client::HttpClient;
+use super::key_memory::{Keeper, Remembered};
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
 use crate::ground::single_flight::{InFlight, SingleFlight};
@@ -41,6 +42,7 @@ pub struct KeyStore {
     entries: ArcSwap<Vec<Arc<Entry>>>,
     /// Serialises changes of `entries`, and owns each issuer's throttle. Issuers come from the trust list.
     throttles: Mutex<Vec<Arc<Throttle>>>,
+    keeper: OnceLock<Arc<Keeper>>,
     flights: Arc<SingleFlight<String, Fetched>>,
 }
 
@@ -83,6 +85,7 @@ impl KeyStore {
             cooldown: settings.jwks_cooldown,
             entries: ArcSwap::from_pointee(Vec::new()),
             throttles: Mutex::new(Vec::new()),
+            keeper: OnceLock::new(),
             flights: SingleFlight::new(),
         })
     }
@@ -122,11 +125,16 @@ impl KeyStore {
         Some(Arc::clone(&loaded.keys))
     }
 
-    /// The document behind the set of `issuer` at `uri`, and when it was fetched.
-    pub(super) fn document(&self, issuer: &str, uri: &Url) -> Option<(Arc<str>, SystemTime)> {
-        let entries = self.entries.load();
-        let loaded = entries.iter().find(|entry| entry.is(issuer, uri))?.loaded.load_full()?;
-        Some((loaded.document.clone()?, loaded.fetched))
+    /// From now on each set is kept before it is used.
+    pub(super) fn keep_with(&self, keeper: Arc<Keeper>) {
+        // Asked once, when the federation is put together.
+        let _set_before = self.keeper.set(keeper);
+    }
+
+    /// Asks for a newer set, however fresh the one at hand is; whether one came.
+    pub(super) async fn refresh(&self, issuer: &str, uri: &Url, now: SystemTime) -> bool {
+        let entry = self.entry(issuer, uri, now);
+        self.fetch(&entry, entry.loaded.load_full().as_ref(), now).0.await.is_ok()
     }
 
     /// Puts a set there that was fetched before a restart; whether it was taken up. It counts as what it is: a set of
@@ -231,12 +239,17 @@ impl KeyStore {
         };
         let start = || {
             let (client, stats, entry) = (Arc::clone(&self.client), Arc::clone(&self.stats), Arc::clone(entry));
+            let keeper = self.keeper.get().cloned();
             async move {
                 let outcome = load(&client, &stats, &entry, now).await;
                 stats.key_sets.count(&outcome);
                 match &outcome {
                     Ok(loaded) => {
                         entry.retry_at.store(0, Ordering::Relaxed);
+                        if let Some(keeper) = keeper {
+                            // First: what is acted upon from here on must not be forgotten by a restart.
+                            keeper.keep(loaded.remembered(&entry)).await;
+                        }
                         entry.loaded.store(Some(Arc::clone(loaded)));
                     }
                     Err(error) => {
@@ -364,6 +377,15 @@ async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: Sy
 }
 
 impl Loaded {
+    fn remembered(&self, entry: &Entry) -> Remembered {
+        Remembered {
+            issuer: entry.issuer.clone(),
+            jwks_uri: entry.uri.clone(),
+            fetched: Timestamp::of(self.fetched).as_secs(),
+            document: self.document.as_deref().unwrap_or_default().to_owned(),
+        }
+    }
+
     fn new(keys: KeySet, document: &[u8], fetched: SystemTime) -> Self {
         let text = std::str::from_utf8(document).ok().filter(|_| keys.alarming() == 0);
         Self { keys: Arc::new(keys), fetched, digest: sha256(document), document: text.map(Arc::from) }

@@ -15,7 +15,7 @@ mod trust;
 
 pub use client::{ClientError, HttpClient};
 pub use federation::Federation;
-pub use key_memory::KeyMemory;
+pub use key_memory::{KeyMemory, KeyMemoryError};
 pub use key_store::KeyStore;
 pub use stats::{Counter, Exchanges, ProviderStats};
 
@@ -83,8 +83,7 @@ pub struct ProviderSettings {
     pub federation: FederationSettings,
     /// Issuers of access tokens, each once.
     pub token_issuers: Vec<TokenIssuerSettings>,
-    /// File in which their last good key sets outlive a restart; `None`: they do not, unless the federation is given
-    /// another [`KeyMemory`].
+    /// File in which their last good key sets outlive a restart, sealed; see [`KeyMemory`].
     pub key_memory: Option<PathBuf>,
     /// Our client id.
     pub client_id: String,

@@ -13,13 +13,13 @@ use futures_util::future::join_all;
 use url::Url;
 
 use super::client::HttpClient;
-use super::key_memory::{self, FileMemory, KeyMemory, Remembered};
+use super::key_memory::{Keeper, KeyMemory};
 use super::key_store::KeyStore;
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Discovery, ProviderError, ProviderSettings};
-use crate::ground::time::Timestamp;
+use crate::ground::time::{Timestamp, distance};
 use crate::oidc::jwks::KeySet;
 
 /// How often the background looks whether an issuer has moved its keys; its metadata is asked when it has grown old.
@@ -33,8 +33,7 @@ pub(super) struct TokenIssuers {
     keys: Arc<KeyStore>,
     all: Vec<TokenIssuer>,
     trust: Arc<TrustList>,
-    memory: Option<Arc<dyn KeyMemory>>,
-    useful: Duration,
+    keeper: Option<Arc<Keeper>>,
 }
 
 struct TokenIssuer {
@@ -60,16 +59,21 @@ impl TokenIssuers {
             uri: ArcSwapOption::from_pointee(settings.jwks_uri.clone()),
             failed: AtomicU64::new(0),
         });
-        let file = || settings.key_memory.clone().map(|path| Arc::new(FileMemory(path)) as Arc<dyn KeyMemory>);
-        let memory = memory.or_else(file).filter(|_| !settings.token_issuers.is_empty());
+        let all: Vec<_> = all.collect();
+        let issuers = all.iter().map(|issuer| issuer.issuer.clone()).collect();
+        let keeper = memory.filter(|_| !all.is_empty());
+        let keeper = keeper.map(|memory| Arc::new(Keeper::new(memory, settings.jwks_max_stale, issuers)));
+        if let Some(keeper) = &keeper {
+            keys.keep_with(Arc::clone(keeper));
+        }
         let configurations = Configurations::new(client, Arc::clone(&trust), settings, stats);
-        Self { all: all.collect(), configurations, keys, trust, memory, useful: settings.jwks_max_stale }
+        Self { all, configurations, keys, trust, keeper }
     }
 
     /// Takes up what was kept before a restart, as far as the configuration of today still trusts it.
     pub(super) async fn recall(&self, now: SystemTime) {
-        let Some(memory) = &self.memory else { return };
-        for kept in key_memory::recall(&**memory).await {
+        let Some(keeper) = &self.keeper else { return };
+        for kept in keeper.recall().await {
             let Some(issuer) = self.find(&kept.issuer) else { continue };
             let uri = issuer.uri.load_full();
             let fits = match &uri {
@@ -82,33 +86,28 @@ impl TokenIssuers {
                 && self.keys.recall(&kept.issuer, &kept.jwks_uri, &kept.document, fetched, now)
             {
                 issuer.uri.store(Some(Arc::new(kept.jwks_uri)));
+                let (name, age) = (kept.issuer.as_str(), distance(now, fetched).as_secs());
+                tracing::info!(
+                    issuer = name,
+                    age,
+                    "Keys of `{name}` kept from before the restart are in use; they are {age} s old, and fetched anew now"
+                );
             }
         }
     }
 
-    /// Keeps what is at hand for after a restart, if it is newer than what was kept last. What others have kept in the
-    /// same place stays, where it is newer than ours or of issuers that are not ours.
-    async fn keep(&self, last: &mut Vec<Remembered>, now: SystemTime) {
-        let Some(memory) = &self.memory else { return };
-        let all = self.all.iter().filter_map(|issuer| {
-            let uri = issuer.uri.load_full()?;
-            let (document, fetched) = self.keys.document(&issuer.issuer, &uri)?;
-            let (jwks_uri, document) = ((*uri).clone(), document.to_string());
-            Some(Remembered {
-                issuer: issuer.issuer.clone(),
-                jwks_uri,
-                fetched: Timestamp::of(fetched).as_secs(),
-                document,
-            })
-        });
-        let all: Vec<Remembered> = all.collect();
-        if all.is_empty() || all == *last {
-            return;
-        }
-        last.clone_from(&all);
-        let all =
-            key_memory::merged(all, key_memory::recall(&**memory).await, Timestamp::of(now).as_secs(), self.useful);
-        key_memory::keep(&**memory, &all, self.useful).await;
+    /// Asks every issuer whose keys were kept from before the restart for newer ones: a key may have been withdrawn
+    /// since.
+    async fn doubt_recalled(&self, now: SystemTime) {
+        let doubt = async |issuer: &TokenIssuer| {
+            if let Some(uri) = issuer.uri.load_full()
+                && self.keys.at_hand(&issuer.issuer, &uri, now).is_some()
+            {
+                // A failure was told where it happened.
+                self.keys.refresh(&issuer.issuer, &uri, now).await;
+            }
+        };
+        join_all(self.all.iter().map(doubt)).await;
     }
 
     /// The keys of `issuer`, if they are at hand and not too old.
@@ -177,12 +176,11 @@ impl TokenIssuers {
 
     #[expect(clippy::disallowed_methods, reason = "a task for life: nobody is there to hand the moment down")]
     pub(super) async fn run(&self) {
-        let mut kept = Vec::new();
+        self.doubt_recalled(SystemTime::now()).await;
         let mut tick = tokio::time::interval(LOOK_EVERY);
         while !self.all.is_empty() {
             tick.tick().await;
             self.look(SystemTime::now()).await;
-            self.keep(&mut kept, SystemTime::now()).await;
         }
     }
 

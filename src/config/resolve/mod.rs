@@ -93,7 +93,7 @@ impl Resolver<'_> {
         let store = sessions.as_ref().map(|sessions| &sessions.store);
         if let Some(StoreChoice::Embedded { path }) = store {
             // Where sessions outlive a restart, keys do.
-            provider.settings.key_memory = Some(path.with_extension("keys.json"));
+            provider.settings.key_memory = Some(path.with_extension("keys"));
         }
         let log = file.log.as_ref()?;
         Some(Config {

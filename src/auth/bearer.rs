@@ -206,9 +206,10 @@ impl Tokens {
         self.may_fail(view, now)?;
         let mut verified = token.verify(&keys);
         if verified.is_err() && token.kid().is_none() {
-            // Without a `kid` only the signature shows that keys were rotated. No key has the empty `kid`: this is one
-            // refresh, within the issuer's cool-down. A token that names a key we have never causes one (E03).
-            let newer = self.token_keys(issuer, Some(""), view, now).await?;
+            // Without a `kid` only the signature shows that keys were rotated. A token that names a key we have never
+            // causes a refresh (E03).
+            let newer = self.provider.token_keys_after_rotation(issuer, view.client, now).await;
+            let newer = newer.map_err(|error| self.no_keys(&error, issuer, view))?;
             if !Arc::ptr_eq(&keys, &newer) {
                 verified = token.verify(&newer);
                 keys = newer;
@@ -240,12 +241,15 @@ impl Tokens {
         view: &RequestView<'_>,
         now: SystemTime,
     ) -> Result<Arc<KeySet>, Refusal> {
-        self.provider.token_keys(issuer, kid, now).await.map_err(|error| {
-            warn!(request_id = view.request_id, issuer, reason = %error, "There are no keys to judge access tokens by");
-            self.metrics.bearer_tokens.with_label_values(&["no_keys"]).inc();
-            let after = if let ProviderError::Unavailable { retry_after, .. } = error { retry_after } else { None };
-            Refusal::ProviderUnavailable(after)
-        })
+        let keys = self.provider.token_keys(issuer, kid, view.client, now).await;
+        keys.map_err(|error| self.no_keys(&error, issuer, view))
+    }
+
+    fn no_keys(&self, error: &ProviderError, issuer: &str, view: &RequestView<'_>) -> Refusal {
+        warn!(request_id = view.request_id, issuer, reason = %error, "There are no keys to judge access tokens by");
+        self.metrics.bearer_tokens.with_label_values(&["no_keys"]).inc();
+        let after = if let ProviderError::Unavailable { retry_after, .. } = error { *retry_after } else { None };
+        Refusal::ProviderUnavailable(after)
     }
 }
 

@@ -98,7 +98,13 @@ impl Provider for Fake {
         None
     }
 
-    async fn token_keys(&self, _: &str, _: Option<&str>, _: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
+    async fn token_keys(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        _: std::net::IpAddr,
+        _: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
         Err(ProviderError::Timeout)
     }
 

@@ -4,6 +4,7 @@
 //! door to each issuer by [`Gate`]. What is left here is what a request must carry and what each answer means.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 
 use super::client::{Answer, ClientError, HttpClient};
 use super::gate::{self, Gate};
-use super::key_store::KeyStore;
+use super::key_store::{Asker, KeyStore};
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
 use super::token_issuers::TokenIssuers;
@@ -174,15 +175,21 @@ impl Provider for Federation {
 
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
         self.trust.check(carrier)?;
-        self.keys.keys(&carrier.issuer, &carrier.jwks_uri, kid, now).await
+        self.keys.keys(&carrier.issuer, &carrier.jwks_uri, kid, Asker::SignIn, now).await
     }
 
     fn token_keys_at_hand(&self, issuer: &str, now: SystemTime) -> Option<Arc<KeySet>> {
         self.token_issuers.at_hand(issuer, now)
     }
 
-    async fn token_keys(&self, issuer: &str, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
-        self.token_issuers.keys(issuer, kid, now).await
+    async fn token_keys(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        self.token_issuers.keys(issuer, kid, Asker::client(client), now).await
     }
 
     async fn userinfo(

@@ -1,9 +1,11 @@
 //! Key sets of each issuer, kept warm.
 //!
 //! Readers never wait for the network while a fresh key set is at hand, and take no lock. An unknown `kid` may trigger
-//! one refresh per cool-down and issuer, whoever asks, so forged tokens cannot make us hammer the provider (E03). The
-//! throttle lives in this process and depends on nothing that can fail (E04).
+//! one refresh per cool-down and issuer for all sign-ins together, and one for each of a few clients that send tokens:
+//! forged ones neither make us hammer the provider (E03), nor keep people from signing in after their issuer changed its
+//! keys. The throttle lives in this process and depends on nothing that can fail (E04).
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -17,6 +19,7 @@ use super::client::HttpClient;
 use super::key_memory::{Keeper, Remembered};
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
+use crate::ground::network::ClientNetwork;
 use crate::ground::single_flight::{InFlight, SingleFlight};
 use crate::ground::time::{Timestamp, distance};
 use crate::oidc::jwks::{self, KeySet};
@@ -68,10 +71,32 @@ struct Loaded {
     document: Option<Arc<str>>,
 }
 
+/// On whose behalf a key is looked for that is not at hand. Each has a budget of their own: whoever sends tokens of
+/// their own making spends what they have, and neither a person's sign-in nor another client waits for it.
+#[derive(Debug, Clone, Copy)]
+pub enum Asker {
+    /// A sign-in, whose ID token came from the issuer itself.
+    SignIn,
+    /// Whoever sent an access token: anybody.
+    Client(ClientNetwork),
+}
+
+impl Asker {
+    /// The client at `address`, by the widest of its networks.
+    pub fn client(address: IpAddr) -> Self {
+        Self::Client(ClientNetwork::all_of(address).last().unwrap_or(ClientNetwork::of(address)))
+    }
+}
+
+/// So many clients may each cause one fetch within a cool-down, because of a `kid` that nobody has seen.
+const CLIENTS: usize = 4;
+
 /// When an issuer was last asked because of an unknown `kid`.
 struct Throttle {
     issuer: String,
-    forced: Mutex<Option<SystemTime>>,
+    sign_in: Mutex<Option<SystemTime>>,
+    /// At most [`CLIENTS`].
+    clients: Mutex<Vec<(ClientNetwork, SystemTime)>>,
 }
 
 impl KeyStore {
@@ -103,13 +128,14 @@ impl KeyStore {
         issuer: &str,
         uri: &Url,
         kid: Option<&str>,
+        asker: Asker,
         now: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError> {
         let entry = self.entry(issuer, uri, now);
         let (loaded, newest) = self.current(&entry, now).await?;
         match kid {
             Some(kid) if !newest && !loaded.keys.has_kid(kid) => {
-                Ok(Arc::clone(&self.force(&entry, loaded, kid, now).await.keys))
+                Ok(Arc::clone(&self.force(&entry, loaded, kid, asker, now).await.keys))
             }
             _ => Ok(Arc::clone(&loaded.keys)),
         }
@@ -199,7 +225,14 @@ impl KeyStore {
 
     /// The newest set that can be had for the sake of an unknown `kid`: from a fetch under way, or by using up the
     /// cool-down; `seen` if neither brings one.
-    async fn force(&self, entry: &Arc<Entry>, mut seen: Arc<Loaded>, kid: &str, now: SystemTime) -> Arc<Loaded> {
+    async fn force(
+        &self,
+        entry: &Arc<Entry>,
+        mut seen: Arc<Loaded>,
+        kid: &str,
+        asker: Asker,
+        now: SystemTime,
+    ) -> Arc<Loaded> {
         if let Some(flight) = self.flights.current(&entry.id)
             && let Ok(newer) = flight.await
         {
@@ -208,7 +241,7 @@ impl KeyStore {
             }
             seen = newer;
         }
-        if !entry.throttle.claim(now, self.cooldown) {
+        if !entry.throttle.claim(asker, now, self.cooldown) {
             self.stats.forced_suppressed.add(1);
             // Whoever claimed it may have landed since.
             return entry.loaded.load_full().unwrap_or(seen);
@@ -286,7 +319,11 @@ impl KeyStore {
     ) -> Arc<Entry> {
         let known = throttles.iter().find(|throttle| throttle.issuer == issuer).cloned();
         let throttle = known.unwrap_or_else(|| {
-            let new = Arc::new(Throttle { issuer: issuer.to_owned(), forced: Mutex::new(None) });
+            let new = Arc::new(Throttle {
+                issuer: issuer.to_owned(),
+                sign_in: Mutex::new(None),
+                clients: Mutex::new(Vec::new()),
+            });
             throttles.push(Arc::clone(&new));
             new
         });
@@ -346,12 +383,24 @@ impl Entry {
 }
 
 impl Throttle {
-    /// Whether a forced refresh is allowed now; if so, none is for the next `cooldown`.
-    fn claim(&self, now: SystemTime, cooldown: Duration) -> bool {
-        let mut forced = self.forced.lock();
-        let free = forced.is_none_or(|last| distance(now, last) >= cooldown);
+    /// Whether `asker` may cause a fetch now; if so, none for the next `cooldown`.
+    fn claim(&self, asker: Asker, now: SystemTime, cooldown: Duration) -> bool {
+        let network = match asker {
+            Asker::SignIn => {
+                let mut last = self.sign_in.lock();
+                let free = last.is_none_or(|last| distance(now, last) >= cooldown);
+                if free {
+                    *last = Some(now);
+                }
+                return free;
+            }
+            Asker::Client(network) => network,
+        };
+        let mut clients = self.clients.lock();
+        clients.retain(|(_, last)| distance(now, *last) < cooldown);
+        let free = clients.len() < CLIENTS && clients.iter().all(|(known, _)| *known != network);
         if free {
-            *forced = Some(now);
+            clients.push((network, now));
         }
         free
     }

@@ -20,6 +20,7 @@ pub use key_store::KeyStore;
 pub use stats::{Counter, Exchanges, ProviderStats};
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -185,6 +186,9 @@ pub enum ProviderError {
     Untrusted(&'static str),
 }
 
+/// No key has this `kid`.
+const MISSING: &str = "";
+
 /// The way to carriers and issuers, as the sign-in story needs it; a seam so that a test can own the network.
 #[async_trait]
 pub trait Provider: Send + Sync {
@@ -208,9 +212,31 @@ pub trait Provider: Send + Sync {
     /// a bearer token: no lock, no wait.
     fn token_keys_at_hand(&self, issuer: &str, now: SystemTime) -> Option<Arc<KeySet>>;
 
-    /// The key set of an issuer of access tokens. If it lacks `kid`, one refresh per cool-down is tried before the
-    /// answer; a `kid` that is at hand never waits (E03).
-    async fn token_keys(&self, issuer: &str, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError>;
+    /// The key set of an issuer of access tokens. If it lacks `kid`, one refresh per cool-down and `client` is tried
+    /// before the answer; a `kid` that is at hand never waits (E03).
+    async fn token_keys(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError>;
+
+    /// As [`Provider::keys`], for a token whose signature fits no key although it names none that is missing: keys may
+    /// have been rotated. One refresh, within the same budget.
+    async fn keys_after_rotation(&self, carrier: &Carrier, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
+        self.keys(carrier, Some(MISSING), now).await
+    }
+
+    /// As [`Provider::keys_after_rotation`], for [`Provider::token_keys`].
+    async fn token_keys_after_rotation(
+        &self,
+        issuer: &str,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        self.token_keys(issuer, Some(MISSING), client, now).await
+    }
 
     /// The carrier's attributes for `access_token`: claims flattened to our names, and the answer's `sub`.
     async fn userinfo(

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::client::HttpClient;
 use super::key_memory::{Keeper, KeyMemory};
-use super::key_store::KeyStore;
+use super::key_store::{Asker, KeyStore};
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
 use super::trust::TrustList;
@@ -122,6 +122,7 @@ impl TokenIssuers {
         &self,
         issuer: &str,
         kid: Option<&str>,
+        asker: Asker,
         now: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError> {
         let known = self.find(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))?;
@@ -129,7 +130,7 @@ impl TokenIssuers {
             let reason = "issuer had no keys for us a moment ago";
             return Err(ProviderError::Unavailable { reason, retry_after: Some(REST) });
         }
-        let outcome = self.ask(known, kid, now).await;
+        let outcome = self.ask(known, kid, asker, now).await;
         known.failed.store(if outcome.is_ok() { 0 } else { Timestamp::of(now).as_secs() }, Ordering::Relaxed);
         outcome
     }
@@ -138,13 +139,14 @@ impl TokenIssuers {
         &self,
         issuer: &TokenIssuer,
         kid: Option<&str>,
+        asker: Asker,
         now: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError> {
         let uri = match issuer.uri.load_full() {
             Some(uri) => uri,
             None => self.locate(issuer, now).await?,
         };
-        self.keys.keys(&issuer.issuer, &uri, kid, now).await
+        self.keys.keys(&issuer.issuer, &uri, kid, asker, now).await
     }
 
     /// Learns from the issuer's own metadata where its keys are.
@@ -169,7 +171,7 @@ impl TokenIssuers {
                 tracing::warn!(issuer = name, %error, "`{name}` does not say where its keys are");
             }
             // A failure was told where it happened.
-            let _keys = self.keys(name, None, now).await;
+            let _keys = self.keys(name, None, Asker::SignIn, now).await;
         };
         join_all(self.all.iter().map(look)).await;
     }

@@ -310,9 +310,9 @@ impl SignIn<'_> {
         let keys = self.provider.keys(carrier, token.kid(), now).await.map_err(unavailable)?;
         match token.verify(&keys, &expect, now) {
             // Without a `kid`, or under one that was given to a new key, only the signature shows that keys were
-            // rotated (E02). No key has the empty `kid`: this is one refresh, within the issuer's cool-down.
+            // rotated (E02).
             Err(error @ (IdTokenError::SignatureInvalid | IdTokenError::UnknownKey)) => {
-                let newer = self.provider.keys(carrier, Some(""), now).await.map_err(unavailable)?;
+                let newer = self.provider.keys_after_rotation(carrier, now).await.map_err(unavailable)?;
                 if Arc::ptr_eq(&keys, &newer) {
                     return Err(invalid(error));
                 }

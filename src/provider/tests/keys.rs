@@ -350,3 +350,39 @@ async fn a_set_from_before_a_restart_is_as_old_as_it_is_and_holds_public_keys_on
     store.recall(&rig.carrier.issuer, &rig.carrier.jwks_uri, &good, at(0), at(10));
     assert!(rig.finds("new", 11).await && rig.fetches() == 1);
 }
+
+// FT05: strangers send access tokens with made-up `kid`s; the issuer then rotates its keys.
+#[tokio::test]
+async fn strangers_spend_neither_the_budget_of_sign_ins_nor_that_of_other_clients() {
+    let peer = Peer::start().await;
+    peer.say(JWKS, &key_set(&["old"]));
+    let mut settings = plain(&peer.base);
+    settings.token_issuers = vec![TokenIssuerSettings {
+        issuer: peer.base.clone(),
+        jwks_uri: Some(Url::parse(&format!("{}{JWKS}", peer.base)).unwrap()),
+        allowed_hosts: vec![],
+    }];
+    let federation = Federation::new(settings).unwrap();
+    let carrier = carrier(&peer.base);
+    let client = |number: u8| std::net::IpAddr::from([192, 0, 2, number]);
+    let finds = async |kid: &str, number: u8, seconds: u64| {
+        let keys = federation.token_keys(&peer.base, Some(kid), client(number), at(seconds)).await;
+        keys.unwrap().has_kid(kid)
+    };
+    assert!(finds("old", 1, 0).await);
+    for number in 0..50 {
+        assert!(!finds(&format!("made up {number}"), 66, 1).await);
+    }
+    assert_eq!(peer.count(JWKS), 2);
+
+    peer.say(JWKS, &key_set(&["new"]));
+    let keys = federation.keys(&carrier, Some("new"), at(2)).await.unwrap();
+    assert!(keys.has_kid("new"), "a person signs in");
+    peer.say(JWKS, &key_set(&["newer"]));
+    assert!(!finds("newer", 66, 3).await, "the stranger has spent theirs");
+    assert!(finds("newer", 1, 3).await, "and another client has not");
+    for number in 0..250 {
+        finds("made up", number, 4).await;
+    }
+    assert!(peer.count(JWKS) <= 7, "all clients together: {}", peer.count(JWKS));
+}

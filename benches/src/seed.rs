@@ -14,6 +14,9 @@ use zengate::session::{Lifetimes, SessionId, StoreKey};
 /// The secret of every client of a measurement; seeded sessions are sealed with a key derived from it, as the gateway's.
 pub const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// The host that sessions are opened on: a session counts on no other.
+const HOST: &str = "localhost";
+
 /// Puts under way at once: many share a transaction.
 const AT_ONCE: usize = 512;
 
@@ -37,7 +40,8 @@ pub fn sessions(count: usize, issuer: &str) -> Result<Vec<Seed>, String> {
         .map(|number| {
             let id = SessionId::generate(&SystemEntropy);
             // The form of a record: its own reader says below whether this is it.
-            let content = json!({ "who": person(number, issuer), "created": millis, "seen": millis }).to_string();
+            let content =
+                json!({ "who": person(number, issuer), "created": millis, "seen": millis, "at": HOST }).to_string();
             let record =
                 sealer.seal(Kind::Session, id.store_key(), id.secret().expose(), content.as_bytes(), &SystemEntropy);
             sealer.open_session(&id, &record).map_err(|error| format!("a session record has another form: {error}"))?;

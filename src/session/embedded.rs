@@ -23,6 +23,7 @@ mod sets;
     reason = "pauses between tries are the process's own, and its files are written by the writer's thread"
 )]
 mod slot;
+mod tables;
 mod view;
 mod writer;
 
@@ -31,24 +32,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use redb::ReadableDatabase;
 use redb::backends::FileBackend;
-use redb::{ReadableDatabase, TableDefinition};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use self::file::EmbeddedError;
 use self::place::Place;
 use self::slot::{Compact, Pauses, Slot};
+use self::tables::{live, records_of};
 use self::view::Disk;
 use self::writer::{Done, Order, Verb};
 use super::StoreKey;
 use super::store::{Kind, Limits, RecordStore, Relation, StoreError};
 use super::write_fault::WriteFault;
 use crate::ground::time::Timestamp;
-
-/// Store key → end of its time (milliseconds since 1970, 8 bytes, big-endian) ‖ record.
-type Records = TableDefinition<'static, &'static [u8; 32], &'static [u8]>;
-/// End of its time (as above) ‖ store key: records in the order in which they end.
-type Ends = TableDefinition<'static, &'static [u8; 40], ()>;
 
 /// Orders that wait for the writer; a caller beyond them waits in line, within [`PATIENCE`].
 const QUEUE: usize = 1024;
@@ -63,32 +60,6 @@ const READERS: usize = 8;
 
 /// How long a caller waits for the disk: for its write to be there, or for what it reads.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-fn records_of(kind: Kind) -> Records {
-    TableDefinition::new(match kind {
-        Kind::Session => "sessions",
-        Kind::Attempt => "attempts",
-        Kind::Ended => "ended",
-        Kind::Keys => "keys",
-        Kind::Spent => "spent",
-    })
-}
-
-fn ends_of(kind: Kind) -> Ends {
-    TableDefinition::new(match kind {
-        Kind::Session => "session ends",
-        Kind::Attempt => "attempt ends",
-        Kind::Ended => "ended ends",
-        Kind::Keys => "key ends",
-        Kind::Spent => "spent ends",
-    })
-}
-
-/// The record in a stored value, if its time is not over at `now`.
-fn live(value: &[u8], now: u64) -> Option<&[u8]> {
-    let (end, record) = value.split_first_chunk::<8>()?;
-    (now < u64::from_be_bytes(*end)).then_some(record)
-}
 
 /// A store in one file. See the module's page.
 pub struct EmbeddedStore {

@@ -19,6 +19,7 @@ pub mod seal;
 pub mod sessions;
 pub mod store;
 pub mod sweep_time;
+pub mod unheard;
 pub mod write_fault;
 
 use std::time::{Duration, SystemTime};

@@ -218,7 +218,7 @@ async fn what_the_store_never_heard_outlives_a_restart_sealed_and_is_told_by_the
     let unheard = story.auth.sessions.finish(Duration::ZERO, story.now).await;
     assert_eq!(unheard.len(), 1);
     story.auth.sessions.keep_unheard(&unheard, Some(directory.path()), story.now);
-    let file = directory.path().join(crate::session::revocation::FILE);
+    let file = directory.path().join(crate::session::unheard::FILE);
     let kept = std::fs::read(&file).unwrap();
     assert!(!kept.windows(32).any(|part| part == session_key_of(&cookies).0), "sealed");
 

@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use redb::{Builder, Database, ReadableDatabase, StorageError, TableDefinition, TableError, TableHandle};
 
-use super::sets::{MEMBER_ENDS, MEMBERS};
+use super::tables::{MEMBER_ENDS, MEMBERS, ends_of, records_of};
 use super::view::{Backend, DiskView};
-use super::{ends_of, records_of};
 use crate::session::store::Kind;
 use crate::session::write_fault::WriteFault;
 

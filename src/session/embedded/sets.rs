@@ -1,15 +1,10 @@
 //! Sets in the session file: members in the order of their sets, and in the order in which they end.
 
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
-use super::writer::BITE;
+use super::tables::{BITE, MEMBER_ENDS, MEMBERS};
 use crate::session::StoreKey;
 use crate::session::store::Relation;
-
-/// Relation ‖ what names the set ‖ member → end of its time (milliseconds since 1970).
-pub(super) const MEMBERS: TableDefinition<'static, &'static [u8; 65], u64> = TableDefinition::new("members");
-/// End of its time (8 bytes, big-endian) ‖ as above: members in the order in which they end.
-pub(super) const MEMBER_ENDS: TableDefinition<'static, &'static [u8; 73], ()> = TableDefinition::new("member ends");
 
 /// The name of a set as every member of it begins.
 fn name(relation: Relation, of: StoreKey) -> [u8; 33] {

@@ -14,9 +14,9 @@ use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase};
 
 use super::place::{Place, Strange};
+use super::tables::{ends_of, place, records_of};
 use super::view::{Disk, DiskView};
-use super::writer::place;
-use super::{EmbeddedError, ends_of, file, records_of, sets};
+use super::{EmbeddedError, file, sets};
 use crate::ground::retry::Backoff;
 use crate::secret::SystemEntropy;
 use crate::session::store::{Kind, StoreError};

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use redb::StorageBackend;
 
+use redb::TableDefinition;
+
+use super::tables::ends_of;
 use super::*;
 use crate::secret::sha256;
 use crate::session::samples::noon;

@@ -7,8 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::sets::Sets;
 use super::slot::Slot;
-use super::{ends_of, live, records_of};
-
+use super::tables::{BITE, ends_of, live, place, records_of};
 use crate::session::StoreKey;
 use crate::session::store::{Kind, Limits, Relation, StoreError};
 
@@ -16,9 +15,6 @@ use self::Verb::{AddMember, RemoveMember, SweepSets};
 
 /// Orders that share a transaction at most.
 const BATCH: usize = 256;
-
-/// Records removed in one bite of a sweep, and when a full store looks for room.
-pub(super) const BITE: usize = 250;
 
 /// One thing to do, and where to say that it is on disk.
 pub(super) struct Order {
@@ -258,13 +254,4 @@ impl<'t> Shelf<'t> {
         }
         Ok(swept)
     }
-}
-
-/// Where a record stands in the order in which records end.
-pub(super) fn place(end: u64, key: [u8; 32]) -> [u8; 40] {
-    let mut place = [0; 40];
-    let (head, tail) = place.split_at_mut(8);
-    head.copy_from_slice(&end.to_be_bytes());
-    tail.copy_from_slice(&key);
-    place
 }

@@ -297,7 +297,6 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         return_origins: config.sign_in.return_origins.clone(),
         cookies: CookieNames::default(),
         starts_per_minute: config.sign_in.starts_per_minute,
-        max_attempts: max_attempts(config),
         bearer: config.bearer.clone(),
     }
 }

@@ -29,10 +29,12 @@ use self::bearer::Tokens;
 use self::denial::deny;
 use self::endpoints::Endpoint;
 use self::judge::{Holder, Verdict, judge};
-use self::sign_in::{attempt, pending};
+use self::sign_in::attempt;
 use crate::ground::limit::RateLimiter;
+use crate::ground::ttl_cache::TtlCache;
 use crate::provider::Provider;
 use crate::secret::Entropy;
+use crate::session::StoreKey;
 use crate::session::seal::Sealer;
 use crate::session::sessions::Sessions;
 use crate::session::store::RecordStore;
@@ -156,10 +158,16 @@ impl Auth {
 /// So many minutes' worth of sign-ins may one client begin at once.
 const START_BURST_MINUTES: u32 = 2;
 
-/// How many sign-ins may begin, and be under way.
+/// States of sign-ins that this process remembers to be used up.
+const MOST_SPENT: u64 = 10_000;
+
+/// How many sign-ins one client may begin, and what is known of those that are over.
 struct SignInLimits {
     starts: RateLimiter,
-    under_way: pending::UnderWay,
+    /// Callbacks that belong to no sign-in.
+    forged: RateLimiter,
+    /// States that are known to be used up.
+    spent: TtlCache<StoreKey, ()>,
 }
 
 impl SignInLimits {
@@ -167,7 +175,8 @@ impl SignInLimits {
         let remembered = attempt::remembered_for(settings.lifetimes.attempt);
         Self {
             starts: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
-            under_way: pending::UnderWay::new(settings.max_attempts, remembered),
+            forged: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
+            spent: TtlCache::new(MOST_SPENT, remembered),
         }
     }
 }

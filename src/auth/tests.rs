@@ -238,7 +238,6 @@ fn snapshot(text: &str) -> Snapshot {
         return_origins: Vec::new(),
         cookies: CookieNames::default(),
         starts_per_minute: 60,
-        max_attempts: 100_000,
         bearer: BearerSettings::default(),
     };
     Snapshot::compile(settings, config.routes).unwrap()

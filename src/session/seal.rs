@@ -173,6 +173,13 @@ impl Sealer {
         Ok(session)
     }
 
+    /// Keys for `purpose` that only a holder of an operator key of ours can derive from `secret`: the first for what is
+    /// made now, all of them for what is recognised.
+    pub fn keys_for<'a>(&'a self, purpose: &'a str, secret: &'a [u8; 32]) -> impl Iterator<Item = SecretBytes> + 'a {
+        let known = std::iter::once(&self.primary).chain(&self.accepted);
+        known.map(move |key| derive_key(secret, key.salt(), &[b"zengate key v1 ", purpose.as_bytes()]))
+    }
+
     /// Seals `plaintext` for the place (`kind`, `key`) under `secret`, which only the person's cookie holds.
     pub fn seal(
         &self,

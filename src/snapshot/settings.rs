@@ -43,8 +43,6 @@ pub struct AuthSettings {
     pub cookies: CookieNames,
     /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
     pub starts_per_minute: u32,
-    /// Sign-ins that may be under way at once, as far as this process knows. Default 100,000.
-    pub max_attempts: u64,
     /// Whose access tokens are accepted.
     pub bearer: BearerSettings,
 }

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, header};
 use memchr::{memchr, memchr_iter};
 
 /// Most cookies that [`cookies_with_prefix`] shows, so that a client cannot make us work through thousands.
-pub const MAX_LISTED: usize = 32;
+pub const MAX_LISTED: usize = 64;
 
 /// What our cookies are called.
 #[derive(Debug, Clone, PartialEq, Eq)]

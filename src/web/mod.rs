@@ -49,6 +49,14 @@ impl RequestView<'_> {
         }
     }
 
+    /// Whether a browser asks in advance for a page that its person may never open: prefetching and prerendering.
+    pub fn is_speculative(&self) -> bool {
+        ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
+            let values = self.headers.get_all(*name).iter().filter_map(|value| value.to_str().ok());
+            values.map(str::to_ascii_lowercase).any(|value| value.contains("prefetch") || value.contains("preview"))
+        })
+    }
+
     /// Whether whoever asked can show a page: `Accept` names HTML.
     pub fn wants_html(&self) -> bool {
         wants_html(self.headers)

@@ -90,7 +90,6 @@ fn each_error_ends_as_the_page_says() {
         Refusal::ProviderRefused,
         Refusal::ProviderTimeout,
         Refusal::ProviderUnavailable(None),
-        Refusal::SignInsFull,
         Refusal::TimedOut,
         Refusal::TooManySignIns(std::time::Duration::ZERO),
         Refusal::Unsupported,

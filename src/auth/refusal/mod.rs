@@ -71,8 +71,6 @@ pub enum Refusal {
     ScopeMissing,
     /// More than one `Authorization`.
     SeveralCredentials,
-    /// As many sign-ins are under way as there may be.
-    SignInsFull,
     /// A form was sent to us from another site.
     SignOutForeign,
     /// The session store is away, and no more sign-outs can be kept for it: this one must be asked for again.
@@ -143,7 +141,7 @@ impl Refusal {
     /// Says when or how to try again.
     fn advise(self, reply: &mut Reply) {
         match self {
-            Self::SignInsFull | Self::SignOutNotKept | Self::SignOutUnheard | Self::StoreUnavailable => {
+            Self::SignOutNotKept | Self::SignOutUnheard | Self::StoreUnavailable => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from_static("5"))
             }
             Self::StoreNotWritable => reply.set(header::RETRY_AFTER, HeaderValue::from_static("30")),

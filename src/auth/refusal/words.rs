@@ -191,13 +191,6 @@ impl Refusal {
                 "The address or the request is malformed. Check the address you opened.",
                 false,
             ),
-            Self::SignInsFull => words(
-                S::SERVICE_UNAVAILABLE,
-                "sign_ins_full",
-                "Too many people are signing in",
-                "This site cannot take another sign-in right now. People who are signed in are not affected. Try again in a few minutes.",
-                true,
-            ),
             Self::ScopeMissing => words(
                 S::FORBIDDEN,
                 "insufficient_scope",

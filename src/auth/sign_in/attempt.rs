@@ -1,6 +1,9 @@
 //! A sign-in that is under way: what must be remembered between two visits of the browser, sealed so that only the
 //! browser that began it can bring it back.
 //!
+//! What has only begun lies in the browser (`start_cookie.rs`), sealed for this browser, this host and this state; that
+//! it has been used is noted in the store. Only a later leg, whose browser has shown that it keeps our cookies, is stored.
+//!
 //! A stored attempt has two parts. The *return note* says where the person wanted to go and opens with the state
 //! alone, so that a late tab of somebody who is signed in meanwhile can be sent to its own page. Everything that could
 //! finish a sign-in opens only with the cookie as well.
@@ -11,10 +14,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::binding::{Binding, State};
+use super::start_cookie::StartCookies;
 use crate::ground::time::Timestamp;
 use crate::provider::Carrier;
 use crate::route::path::ReturnTo;
-use crate::secret::{Entropy, SecretString};
+use crate::secret::{Entropy, SecretString, sha256_of};
+use crate::session::StoreKey;
 use crate::session::seal::Sealer;
 use crate::session::store::{Kind, RecordStore, StoreError};
 
@@ -115,7 +120,63 @@ pub(crate) struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    /// Stores `attempt` under a new state for `binding`'s browser, and returns the state.
+    /// Seals an `attempt` that begins under a new state for `binding`'s browser: the state, and the text for its cookie.
+    pub(crate) fn seal_start(
+        &self,
+        attempt: &SignInAttempt,
+        binding: &Binding,
+        entropy: &dyn Entropy,
+    ) -> (State, Vec<u8>) {
+        let state = binding.mint(self.sealer, entropy);
+        // Texts and numbers always serialise; if ever not, an empty text opens as nothing.
+        let body = serde_json::to_vec(&StartRecord::of(attempt)).unwrap_or_default();
+        let secret = state.seal_secret(binding.secret());
+        let sealed = self.sealer.seal(Kind::Attempt, start_key(&state, &attempt.host), secret.expose(), &body, entropy);
+        (state, sealed)
+    }
+
+    /// Takes the attempt of `state`: out of the browser's own cookies if it has only begun, else out of the store. A
+    /// second call, on any replica, finds nothing. `host` is the one that the browser came back to.
+    ///
+    /// RFC 9700, 4.7. If an attempt could be used twice, a captured callback URL would open a second session for whoever
+    /// holds it. The caller has checked that the state belongs to `binding`.
+    pub(crate) async fn take(
+        &self,
+        state: &State,
+        binding: &Binding,
+        starts: &StartCookies,
+        host: &str,
+        now: SystemTime,
+    ) -> Result<SignInAttempt, TakeError> {
+        let attempt = match starts.sealed(state) {
+            Some(sealed) => {
+                let attempt = self.open_start(state, binding, &sealed, host).ok_or(TakeError::Gone)?;
+                let begun = Timestamp::from_millis(attempt.created_ms);
+                // As a stored one that nobody remembers any more.
+                if begun.plus(remembered_for(self.lifetime)) <= Timestamp::of(now) {
+                    return Err(TakeError::Gone);
+                }
+                let keep = remembered_for(self.lifetime);
+                if !self.store.insert(Kind::Spent, state.store_key(), &[], keep, now).await? {
+                    return Err(TakeError::Gone);
+                }
+                attempt
+            }
+            None => self.take_stored(state, binding, now).await?,
+        };
+        if Timestamp::from_millis(attempt.created_ms).plus(self.lifetime) <= Timestamp::of(now) {
+            return Err(TakeError::Expired);
+        }
+        Ok(attempt)
+    }
+
+    fn open_start(&self, state: &State, binding: &Binding, sealed: &[u8], host: &str) -> Option<SignInAttempt> {
+        let secret = state.seal_secret(binding.secret());
+        let body = self.sealer.open(Kind::Attempt, start_key(state, host), secret.expose(), sealed).ok()?;
+        serde_json::from_slice::<StartRecord>(&body).ok()?.into_attempt(host)
+    }
+
+    /// Stores the next leg of `attempt` under a new state for `binding`'s browser, and returns the state.
     pub(crate) async fn put(
         &self,
         attempt: &SignInAttempt,
@@ -123,7 +184,7 @@ impl Attempts<'_> {
         now: SystemTime,
         entropy: &dyn Entropy,
     ) -> Result<State, StoreError> {
-        let state = State::mint(binding.secret(), entropy);
+        let state = binding.mint(self.sealer, entropy);
         let key = state.store_key();
         let note = serde_json::to_vec(&attempt.return_to).unwrap_or_default();
         let note = self.sealer.seal(Kind::Attempt, key, state.note_secret().expose(), &note, entropy);
@@ -136,20 +197,12 @@ impl Attempts<'_> {
         record.extend_from_slice(&u32::try_from(note.len()).unwrap_or(u32::MAX).to_be_bytes());
         record.extend_from_slice(&note);
         record.extend_from_slice(&body);
-        self.store.put(Kind::Attempt, key, &record, remembered_for(self.lifetime), now).await?;
+        // A state is drawn anew, so nothing is there; where the list is full, the oldest makes room.
+        self.store.insert(Kind::Attempt, key, &record, remembered_for(self.lifetime), now).await?;
         Ok(state)
     }
 
-    /// Takes the attempt for `state` out of the store; a second call finds nothing.
-    ///
-    /// RFC 9700, 4.7. If an attempt could be read twice, a captured callback URL would open a second session for
-    /// whoever holds it. The caller has checked that the state belongs to `binding`.
-    pub(crate) async fn take(
-        &self,
-        state: &State,
-        binding: &Binding,
-        now: SystemTime,
-    ) -> Result<SignInAttempt, TakeError> {
+    async fn take_stored(&self, state: &State, binding: &Binding, now: SystemTime) -> Result<SignInAttempt, TakeError> {
         let key = state.store_key();
         let record = self.store.take(Kind::Attempt, key, now).await?.ok_or(TakeError::Gone)?;
         let (note, body) = split(&record).ok_or(TakeError::Gone)?;
@@ -157,9 +210,6 @@ impl Attempts<'_> {
         let body = self.sealer.open(Kind::Attempt, key, secret.expose(), body).map_err(|_| TakeError::Gone)?;
         let mut attempt: SignInAttempt = serde_json::from_slice(&body).map_err(|_| TakeError::Gone)?;
         attempt.return_to = self.read_note(state, note).ok_or(TakeError::Gone)?;
-        if Timestamp::from_millis(attempt.created_ms).plus(self.lifetime) <= Timestamp::of(now) {
-            return Err(TakeError::Expired);
-        }
         Ok(attempt)
     }
 
@@ -173,6 +223,112 @@ impl Attempts<'_> {
         let note = self.sealer.open(Kind::Attempt, state.store_key(), state.note_secret().expose(), note).ok()?;
         serde_json::from_slice(&note).ok()
     }
+}
+
+/// What a start is sealed to: its state and its host. On another host it opens as nothing.
+fn start_key(state: &State, host: &str) -> StoreKey {
+    StoreKey(sha256_of(&[b"zengate start seal v1 ", &state.store_key().0, host.as_bytes()]))
+}
+
+/// A start as its cookie holds it: no names, no host, and addresses shortened by the issuer's, because every byte goes
+/// with every request.
+#[derive(Serialize, Deserialize)]
+struct StartRecord(StartLeg, ReturnTo, String, u64, Option<(String, String)>);
+
+/// The leg of a start.
+#[derive(Serialize, Deserialize)]
+enum StartLeg {
+    #[serde(rename = "d")]
+    Discovery,
+    #[serde(rename = "h")]
+    HandOff,
+    #[serde(rename = "a")]
+    Authorization(Box<StartCarrier>),
+}
+
+/// Issuer; authorization, token, userinfo and key endpoints; whether `iss` is promised; nonce; verifier.
+#[derive(Serialize, Deserialize)]
+struct StartCarrier(
+    String,
+    String,
+    String,
+    Option<String>,
+    String,
+    bool,
+    String,
+    #[serde(with = "secret_text")] SecretString,
+);
+
+impl StartRecord {
+    fn of(attempt: &SignInAttempt) -> Self {
+        let leg = match &attempt.leg {
+            Leg::Discovery => StartLeg::Discovery,
+            Leg::HandOff => StartLeg::HandOff,
+            Leg::Authorization(leg) => {
+                let carrier = &leg.carrier;
+                let short = |url: &Url| shortened(url.as_str(), &carrier.issuer);
+                StartLeg::Authorization(Box::new(StartCarrier(
+                    carrier.issuer.clone(),
+                    short(&carrier.authorization_endpoint),
+                    short(&carrier.token_endpoint),
+                    carrier.userinfo_endpoint.as_ref().map(short),
+                    short(&carrier.jwks_uri),
+                    carrier.iss_parameter_supported,
+                    leg.nonce.clone(),
+                    leg.code_verifier.clone(),
+                )))
+            }
+        };
+        let hand_off = attempt.hand_off.clone().map(|hand_off| (hand_off.host, hand_off.state));
+        Self(leg, attempt.return_to.clone(), attempt.correlation_id.clone(), attempt.created_ms, hand_off)
+    }
+
+    fn into_attempt(self, host: &str) -> Option<SignInAttempt> {
+        let Self(leg, return_to, correlation_id, created_ms, hand_off) = self;
+        let leg = match leg {
+            StartLeg::Discovery => Leg::Discovery,
+            StartLeg::HandOff => Leg::HandOff,
+            StartLeg::Authorization(carrier) => {
+                let StartCarrier(issuer, authorization, token, userinfo, keys, promised, nonce, code_verifier) =
+                    *carrier;
+                let long = |text: &str| Url::parse(&lengthened(text, &issuer)).ok();
+                let carrier = Carrier {
+                    authorization_endpoint: long(&authorization)?,
+                    token_endpoint: long(&token)?,
+                    userinfo_endpoint: match userinfo {
+                        Some(userinfo) => Some(long(&userinfo)?),
+                        None => None,
+                    },
+                    jwks_uri: long(&keys)?,
+                    // A plain issuer has no code.
+                    mccmnc: None,
+                    mccmnc_confirmed: false,
+                    iss_parameter_supported: promised,
+                    issuer,
+                };
+                Leg::Authorization(Box::new(AuthorizationLeg { carrier, nonce, code_verifier }))
+            }
+        };
+        let hand_off = hand_off.map(|(host, state)| HandOff { host, state });
+        Some(SignInAttempt {
+            leg,
+            host: host.to_owned(),
+            return_to,
+            correlation_id,
+            created_ms,
+            recoveries: 0,
+            hand_off,
+        })
+    }
+}
+
+/// `url` without the issuer it begins with; no address begins with `~`.
+fn shortened(url: &str, issuer: &str) -> String {
+    url.strip_prefix(issuer).map_or_else(|| url.to_owned(), |rest| format!("~{rest}"))
+}
+
+fn lengthened(text: &str, issuer: &str) -> String {
+    text.strip_prefix('~').map_or_else(|| text.to_owned(), |rest| format!("{issuer}{rest}"))
 }
 
 fn split(record: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -242,7 +398,8 @@ mod tests {
         let record = store.get(Kind::Attempt, state.store_key(), noon()).await.unwrap().unwrap();
         assert!(record.len() <= 4096, "{} bytes", record.len());
         assert_eq!(attempts.return_note(&state, noon()).await, Some(attempt.return_to.clone()));
-        let taken = attempts.take(&state, &binding, noon()).await.unwrap();
+        let starts = StartCookies::default();
+        let taken = attempts.take(&state, &binding, &starts, "apps.example.com", noon()).await.unwrap();
         assert_eq!(taken.return_to.location(), rd);
     }
 }

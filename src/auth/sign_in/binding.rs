@@ -1,10 +1,12 @@
 //! What ties a sign-in to the browser that began it: a secret in a cookie, and states that only its holder could have
 //! been given.
 //!
-//! A state is 16 random bytes and 16 bytes of HMAC under the browser's secret. Whether a callback belongs to this
-//! browser is therefore known without asking the store, and a guessed state costs us no look-up. One browser keeps one
-//! secret for its sign-ins in a row, so tabs do not take each other's cookie away; tabs opened at the very same moment
-//! get one each, and all but the newest few go with the next start after a while.
+//! A state is 16 random bytes and 16 bytes of HMAC under a key that takes both the browser's secret and a key of ours.
+//! Whether a callback belongs to this browser, and was ever begun by us, is therefore known without asking the store:
+//! a pair of cookie and state that somebody made up costs no look-up.
+//!
+//! One browser keeps one secret for its sign-ins in a row, so tabs do not take each other's cookie away. Tabs started
+//! concurrently get one binding cookie each; the next start deletes all but the newest few.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +17,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::ground::time::Timestamp;
 use crate::secret::{Entropy, SecretBytes, constant_time_eq, hmac_sha256, random_text, sha256};
 use crate::session::StoreKey;
+use crate::session::seal::Sealer;
 use crate::web::cookie::{CookieNames, clear_cookie, cookies_with_prefix, set_cookie};
 
 /// Most sign-in cookies a browser keeps; the oldest go first.
@@ -33,12 +36,12 @@ const STATE_CONTEXT: &[u8] = b"zengate state v1";
 pub(crate) struct State([u8; 32]);
 
 impl State {
-    /// Makes a state for the holder of `secret`.
-    pub(crate) fn mint(secret: &SecretBytes, entropy: &dyn Entropy) -> Self {
+    /// Makes a state under `key`, which a browser's secret and a key of ours give.
+    pub(crate) fn mint(key: &SecretBytes, entropy: &dyn Entropy) -> Self {
         let mut state = [0; 32];
         let (random, mac) = state.split_at_mut(16);
         entropy.fill(random);
-        mac.copy_from_slice(&Self::mac(secret, random)[..16]);
+        mac.copy_from_slice(&Self::mac(key, random)[..16]);
         Self(state)
     }
 
@@ -52,13 +55,13 @@ impl State {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// Whether this state was made for the holder of `secret`.
+    /// Whether this state was made under `key`.
     ///
     /// RFC 9700, 4.7. If it did not matter, whoever lures a victim to a callback address with their own code would
     /// sign the victim in as themselves.
-    pub(crate) fn belongs_to(&self, secret: &SecretBytes) -> bool {
+    pub(crate) fn belongs_to(&self, key: &SecretBytes) -> bool {
         let (random, mac) = self.0.split_at(16);
-        constant_time_eq(&Self::mac(secret, random)[..16], mac)
+        constant_time_eq(&Self::mac(key, random)[..16], mac)
     }
 
     /// Where the attempt lies in the store.
@@ -76,8 +79,8 @@ impl State {
         SecretBytes::new(sha256(&[b"zengate return note v1 ", self.0.as_slice()].concat()))
     }
 
-    fn mac(secret: &SecretBytes, random: &[u8]) -> [u8; 32] {
-        hmac_sha256(secret.expose(), &[STATE_CONTEXT, random].concat())
+    fn mac(key: &SecretBytes, random: &[u8]) -> [u8; 32] {
+        hmac_sha256(key.expose(), &[STATE_CONTEXT, random].concat())
     }
 }
 
@@ -96,6 +99,17 @@ impl Binding {
         &self.secret
     }
 
+    /// A new state for this browser.
+    pub(crate) fn mint(&self, sealer: &Sealer, entropy: &dyn Entropy) -> State {
+        // There always is a first key.
+        let key = self.state_keys(sealer).next().unwrap_or_else(|| self.secret.clone());
+        State::mint(&key, entropy)
+    }
+
+    fn state_keys<'a>(&'a self, sealer: &'a Sealer) -> impl Iterator<Item = SecretBytes> + 'a {
+        sealer.keys_for("state", self.secret.expose())
+    }
+
     /// The cookie that carries this binding for `keep`.
     pub(crate) fn set_cookie(&self, keep: Duration) -> HeaderValue {
         let flag = if self.shared { 'n' } else { '1' };
@@ -108,10 +122,9 @@ impl Binding {
         (!self.shared).then(|| clear_cookie(&self.name))
     }
 
-    /// Takes the cookie away after a sign-in that ended well; `None` also for one that began only now. Tabs that are
-    /// opened together begin and end at the same moment: one that is done must not take away what another, whose
-    /// beginning is still on its way to the browser, was just told to use. In a browser that is signed in the cookie
-    /// opens nothing, and it ends by itself.
+    /// Takes the cookie away after a sign-in that ended well; `None` also for one that began only now. A cookie younger
+    /// than [`TOGETHER`] is kept: another tab's sign-in may have just been given the same binding. In a browser that is
+    /// signed in the cookie opens nothing, and it ends by itself.
     pub(crate) fn clear_when_settled(&self, now: SystemTime) -> Option<HeaderValue> {
         (Timestamp::of(now).as_secs().saturating_sub(self.begun) >= TOGETHER).then(|| self.clear_when_alone()).flatten()
     }
@@ -147,9 +160,15 @@ impl Bindings {
         Self(all)
     }
 
-    /// The binding `state` was made for.
-    pub(crate) fn for_state(&self, state: &State) -> Option<&Binding> {
-        self.0.iter().find(|binding| state.belongs_to(&binding.secret))
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The binding `state` was made for, by a gateway with a key of ours.
+    pub(crate) fn for_state(&self, state: &State, sealer: &Sealer) -> Option<&Binding> {
+        let ours = |binding: &&Binding| binding.state_keys(sealer).any(|key| state.belongs_to(&key));
+        self.0.iter().find(ours)
     }
 
     /// The binding a new sign-in uses, and the cookies that must go for it: the newest one again, or a new one.

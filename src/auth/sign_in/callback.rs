@@ -4,7 +4,7 @@
 //! anybody; then the attempt, taken out of the store; only then what the answer says. A refusal consumes the attempt.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Method, StatusCode};
 use tracing::{info, warn};
@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
 use super::binding::{Binding, Bindings, State};
 use super::start::{Departure, From};
+use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
 use crate::auth::refusal::Refusal;
@@ -42,8 +43,15 @@ const MAX_RECOVERIES: u8 = 1;
 impl SignIn<'_> {
     /// `callback`: both legs land here. A ticket is good for one of them, whatever came of it.
     pub(in crate::auth) async fn callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        let reply = self.answer_callback(view, now).await;
-        self.burn_ticket(view).await;
+        let mut reply = self.answer_callback(view, now).await;
+        self.revoke_ticket(view).await;
+        // A start is over with the first answer to it, unless the store could not say so.
+        if let Some(state) = query_value(view, "state").as_deref().and_then(State::parse)
+            && self.limits.spent.get(&state.store_key()).is_some()
+        {
+            let starts = StartCookies::of(view.headers, &self.settings.cookies);
+            starts.clear(&state).for_each(|cookie| reply.add_cookie(cookie));
+        }
         reply
     }
 
@@ -59,13 +67,20 @@ impl SignIn<'_> {
             }
         };
         let Some(state) = params.state.as_deref().and_then(State::parse) else {
-            return self.answers.refusal(Refusal::AttemptUnknown, view);
+            return self.forged(Refusal::AttemptUnknown, view, now);
         };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
-        let Some(binding) = bindings.for_state(&state) else { return self.not_this_browsers(view, &state, now).await };
-        let attempt = match self.take_attempt(&state, binding, now).await {
+        let Some(binding) = bindings.for_state(&state, self.sealer) else {
+            return self.not_this_browsers(view, &state, now).await;
+        };
+        let attempt = match self.take_attempt(view, &state, binding, now).await {
             Ok(attempt) => attempt,
-            Err(error) => return self.not_taken(view, binding, &error),
+            Err(error) => {
+                if matches!(error, TakeError::Gone) {
+                    self.limits.forged.charge(view.client, now);
+                }
+                return self.not_taken(view, binding, &error);
+            }
         };
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
@@ -81,15 +96,22 @@ impl SignIn<'_> {
         }
     }
 
+    /// Takes the attempt of a state that is this browser's. What is known to be used up is not asked about again.
     async fn take_attempt(
         &self,
+        view: &RequestView<'_>,
         state: &State,
         binding: &Binding,
         now: SystemTime,
     ) -> Result<SignInAttempt, TakeError> {
-        let taken = self.attempts().take(state, binding, now).await;
-        if let Ok(attempt) = &taken {
-            self.limits.under_way.end(attempt.created_ms);
+        let key = state.store_key();
+        if self.limits.spent.get(&key).is_some() {
+            return Err(TakeError::Gone);
+        }
+        let starts = StartCookies::of(view.headers, &self.settings.cookies);
+        let taken = self.attempts().take(state, binding, &starts, view.host, now).await;
+        if !matches!(taken, Err(TakeError::Store(_))) {
+            self.limits.spent.insert(key, ());
         }
         taken
     }
@@ -100,14 +122,16 @@ impl SignIn<'_> {
         let query = view.target.query().unwrap_or_default().as_bytes();
         let mut states = url::form_urlencoded::parse(query).filter(|(name, _)| name == "state");
         let (Some((_, state)), None) = (states.next(), states.next()) else {
-            return self.answers.refusal(Refusal::CallbackMalformed, view);
+            return self.forged(Refusal::CallbackMalformed, view, now);
         };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
         let state = State::parse(&state);
-        let Some((state, binding)) = state.as_ref().and_then(|state| Some((state, bindings.for_state(state)?))) else {
-            return self.answers.refusal(Refusal::CallbackMalformed, view);
+        let Some((state, binding)) =
+            state.as_ref().and_then(|state| Some((state, bindings.for_state(state, self.sealer)?)))
+        else {
+            return self.forged(Refusal::CallbackMalformed, view, now);
         };
-        match self.take_attempt(state, binding, now).await {
+        match self.take_attempt(view, state, binding, now).await {
             Err(error @ TakeError::Store(_)) => self.not_taken(view, binding, &error),
             _ => self.refused(view, binding, Refusal::CallbackMalformed, None),
         }
@@ -117,6 +141,10 @@ impl SignIn<'_> {
     /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
     /// usable for its owner (B04).
     async fn not_this_browsers(&self, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
+        // Before anything is asked about who brings it.
+        if let Err(wait) = self.limits.forged.check(view.client, now) {
+            return self.too_many_forged(wait, view);
+        }
         if let Lookup::SignedIn(..) = self.answers.session_of(view, Purpose::Use, now).await
             && let Some(return_to) = self.attempts().return_note(state, now).await
             && let Ok(location) = HeaderValue::try_from(return_to.location())
@@ -124,7 +152,20 @@ impl SignIn<'_> {
             info!(request_id = view.request_id, outcome = "late_tab", "A late tab goes to its own page");
             return Reply::redirect(StatusCode::FOUND, location);
         }
-        self.answers.refusal(Refusal::AttemptUnknown, view)
+        self.forged(Refusal::AttemptUnknown, view, now)
+    }
+
+    /// A callback that belongs to no sign-in of this browser, at the expense of whoever sent it.
+    fn forged(&self, refusal: Refusal, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        match self.limits.forged.take(view.client, now) {
+            Ok(()) => self.answers.refusal(refusal, view),
+            Err(wait) => self.too_many_forged(wait, view),
+        }
+    }
+
+    fn too_many_forged(&self, wait: Duration, view: &RequestView<'_>) -> Reply {
+        self.metrics.limit_hits.with_label_values(&["forged_callbacks"]).inc();
+        self.answers.refusal(Refusal::TooManySignIns(wait), view)
     }
 
     fn not_taken(&self, view: &RequestView<'_>, binding: &Binding, error: &TakeError) -> Reply {

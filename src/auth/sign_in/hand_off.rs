@@ -30,7 +30,7 @@ use crate::web::{Reply, RequestView};
 const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Most tickets of one refused callback that are taken out of the store.
-const MAX_BURNT: usize = 2;
+const MAX_REVOKED: usize = 2;
 
 /// What a ticket opens.
 #[derive(Serialize, Deserialize)]
@@ -107,7 +107,7 @@ impl SignIn<'_> {
         };
         let body = serde_json::to_vec(&ticket).map_err(|_| Refusal::StoreUnavailable)?;
         let record = self.sealer.seal(Kind::Attempt, key, ticket_id.secret().expose(), &body, self.entropy);
-        let put = self.store.put(Kind::Attempt, key, &record, TICKET_LIFETIME, now).await;
+        let put = self.store.insert(Kind::Attempt, key, &record, TICKET_LIFETIME, now).await;
         put.map_err(|error| self.store_refusal(view, &error))?;
         let callback = format!("{}{}/callback", self.snapshot.origin_of(&hand_off.host), self.settings.prefix);
         let pairs = [("state", hand_off.state.as_str()), ("ticket", ticket_id.to_text().expose())]
@@ -148,11 +148,11 @@ impl SignIn<'_> {
     /// Takes the ticket that a callback brought out of the store, if it brought one and it is still there: whatever was
     /// wrong with the callback, nobody is to come back with its ticket and a better state. The sign-in that waits for
     /// the ticket is not touched (B04).
-    pub(in crate::auth) async fn burn_ticket(&self, view: &RequestView<'_>) {
+    pub(in crate::auth) async fn revoke_ticket(&self, view: &RequestView<'_>) {
         let query = view.target.query().unwrap_or_default().as_bytes();
         let tickets = url::form_urlencoded::parse(query).filter(|(name, _)| name == "ticket");
         // More than one was never written by us; no request makes us ask the store for as many as fit into an address.
-        let tickets: Vec<_> = tickets.filter_map(|(_, ticket)| self.ticket_of(&ticket)).take(MAX_BURNT).collect();
+        let tickets: Vec<_> = tickets.filter_map(|(_, ticket)| self.ticket_of(&ticket)).take(MAX_REVOKED).collect();
         for ticket in tickets {
             if let Err(error) = self.store.remove(Kind::Attempt, ticket.store_key()).await {
                 self.store_refusal(view, &error);

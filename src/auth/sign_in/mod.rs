@@ -5,5 +5,5 @@ pub(super) mod attempt;
 pub(super) mod binding;
 mod callback;
 mod hand_off;
-pub(super) mod pending;
 pub(super) mod start;
+mod start_cookie;

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, remembered_for};
 use super::binding::{Binding, Bindings};
+use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
 use crate::auth::refusal::Refusal;
@@ -43,8 +44,13 @@ impl SignIn<'_> {
     /// `start?rd=`: begins a sign-in and returns to `rd`. Also the entry for links of others (OpenID Connect Core 4):
     /// `target_link_uri` is judged like `rd`, `iss` must be one of ours, everything else they may carry is ignored.
     pub(in crate::auth) async fn start(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        if view.method != Method::GET && view.method != Method::HEAD {
+        if view.method != Method::GET {
             return self.answers.refusal(Refusal::MethodNotAllowed, view);
+        }
+        // What no person can have meant spends nobody's budget and makes no cookie: a page of anybody's could have its
+        // visitors send hundreds of them.
+        if !view.is_navigation() || view.is_speculative() {
+            return self.answers.refusal(Refusal::Unauthenticated, view);
         }
         let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
         // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
@@ -186,7 +192,7 @@ impl SignIn<'_> {
         Ok(Departure { to, cookies })
     }
 
-    /// Stores the attempt for this browser; the state, and the cookies that a new sign-in owes.
+    /// Remembers the attempt for this browser; the state, and the cookies that a new sign-in owes.
     ///
     /// Only the beginning sets the cookie. If each leg did, a slow answer in one tab could undo what another tab's
     /// beginning has just written: that there is more than one.
@@ -197,43 +203,44 @@ impl SignIn<'_> {
         now: SystemTime,
     ) -> Result<(Vec<HeaderValue>, String), Refusal> {
         let view = from.view;
-        let (binding, cookies) = match from.binding {
-            Some(binding) => (binding.clone(), Vec::new()),
-            None => {
-                let bindings = Bindings::of(view.headers, &self.settings.cookies);
-                let (binding, mut cookies) = bindings.begin(&self.settings.cookies, now, self.entropy);
-                cookies.insert(0, binding.set_cookie(remembered_for(self.settings.lifetimes.attempt)));
-                (binding, cookies)
-            }
-        };
-        // Whoever is on the way is not turned back: only beginnings are refused.
-        if from.binding.is_some() {
-            self.limits.under_way.resume(attempt.created_ms);
-        } else if !self.limits.under_way.begin(attempt.created_ms) {
-            return Err(self.no_room());
-        }
-        match self.attempts().put(attempt, &binding, now, self.entropy).await {
-            Ok(state) => Ok((cookies, state.text())),
-            Err(StoreError::Full) => {
-                self.limits.under_way.end(attempt.created_ms);
-                Err(self.no_room())
-            }
-            Err(StoreError::NotWritable(_)) => {
-                self.limits.under_way.end(attempt.created_ms);
-                Err(Refusal::StoreNotWritable)
-            }
-            Err(error) => {
-                self.limits.under_way.end(attempt.created_ms);
-                self.metrics.store_errors.inc();
-                warn!(request_id = view.request_id, reason = %error, "A sign-in could not be remembered");
-                Err(Refusal::StoreUnavailable)
-            }
+        let Some(binding) = from.binding else { return self.remember_start(view, attempt, now).await };
+        match self.attempts().put(attempt, binding, now, self.entropy).await {
+            Ok(state) => Ok((Vec::new(), state.text())),
+            Err(error) => Err(self.cannot_remember(view, &error)),
         }
     }
 
-    fn no_room(&self) -> Refusal {
-        self.metrics.limit_hits.with_label_values(&["max_attempts"]).inc();
-        Refusal::SignInsFull
+    /// Gives a sign-in that begins to its browser, sealed. Nothing is stored; but a store that is away is found out now,
+    /// before a person is sent to their phone for nothing.
+    async fn remember_start(
+        &self,
+        view: &RequestView<'_>,
+        attempt: &SignInAttempt,
+        now: SystemTime,
+    ) -> Result<(Vec<HeaderValue>, String), Refusal> {
+        self.store.ping().await.map_err(|error| self.cannot_remember(view, &error))?;
+        let names = &self.settings.cookies;
+        let keep = remembered_for(self.settings.lifetimes.attempt);
+        let bindings = Bindings::of(view.headers, names);
+        let (binding, surplus) = bindings.begin(names, now, self.entropy);
+        let starts = StartCookies::of(view.headers, names);
+        let (state, sealed) = self.attempts().seal_start(attempt, &binding, self.entropy);
+        let mut cookies = vec![binding.set_cookie(keep)];
+        cookies.extend(surplus);
+        // Each tab of those that began together has a binding of its own, and so a start.
+        let added = starts.add(&state, &sealed, names, keep, bindings.count(), now, self.entropy);
+        // Return addresses and endpoints are bounded, so that this never is too long.
+        cookies.extend(added.ok_or(Refusal::TargetTooLong)?);
+        Ok((cookies, state.text()))
+    }
+
+    fn cannot_remember(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {
+        if matches!(error, StoreError::NotWritable(_)) {
+            return Refusal::StoreNotWritable;
+        }
+        self.metrics.store_errors.inc();
+        warn!(request_id = view.request_id, reason = %error, "A sign-in could not be remembered");
+        Refusal::StoreUnavailable
     }
 
     pub(in crate::auth) fn redirect_out(&self, departure: Departure) -> Reply {

@@ -143,7 +143,8 @@ pub(crate) struct SignInFile {
     /// How far a provider's clock may differ from ours.
     #[schemars(extend("default" = "1m", "x-max" = "5m"))]
     pub(crate) skew: Time,
-    /// Sign-ins that may be under way at once; beyond it new ones get 503.
+    /// Sign-ins that wait in memory or a file for somebody to come back from their carrier; beyond it the oldest makes
+    /// room. One that has only begun is not among them: it lies sealed in the browser.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) max_attempts: Option<u64>,
     /// Sign-ins that one client may begin in a minute, and twice as many at once; beyond it 429; `0` for no limit. A

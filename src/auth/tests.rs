@@ -24,13 +24,14 @@ use crate::session::seal::SealKeys;
 use crate::session::sessions;
 use crate::session::store::{Kind, Limits, Relation, StoreError};
 use crate::session::{Lifetimes, SessionId, StoreKey};
-use crate::snapshot::BearerSettings;
+use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::CookieNames;
 use crate::web::{Reply, RequestView};
 
 use std::time::{Duration, SystemTime};
 
 mod ends;
+mod verdicts;
 
 const CARRIER: &str = "https://carrier.example";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -105,7 +106,7 @@ impl Provider for Fake {
         _: std::net::IpAddr,
         _: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError> {
-        Err(ProviderError::Timeout)
+        Ok(Arc::new(forge::key_set(&[RSA.jwk("k")])))
     }
 
     async fn userinfo(&self, _: &Carrier, _: &SecretString, _: &str) -> Result<UserInfo, ProviderError> {
@@ -238,7 +239,7 @@ fn snapshot(text: &str) -> Snapshot {
         return_origins: Vec::new(),
         cookies: CookieNames::default(),
         starts_per_minute: 60,
-        bearer: BearerSettings::default(),
+        bearer: config.bearer.clone(),
     };
     Snapshot::compile(settings, config.routes).unwrap()
 }

@@ -23,7 +23,7 @@ async fn with_jar<T>(
 }
 
 /// Signs in on the second host, by the first one, with the session that is there.
-async fn hand_over(story: &mut Story) {
+pub(super) async fn hand_over(story: &mut Story) {
     let mut to = ticket(story).await;
     to = location(&story.get(&to).await).to_string();
     assert_eq!(to, "https://apps.example/app", "the page that was asked for, on its host");

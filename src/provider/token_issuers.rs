@@ -178,9 +178,13 @@ impl TokenIssuers {
 
     #[expect(clippy::disallowed_methods, reason = "a task for life: nobody is there to hand the moment down")]
     pub(super) async fn run(&self) {
+        if self.all.is_empty() {
+            // A task for life that has nothing to do. Were it to end, it would be started again for ever.
+            return std::future::pending().await;
+        }
         self.doubt_recalled(SystemTime::now()).await;
         let mut tick = tokio::time::interval(LOOK_EVERY);
-        while !self.all.is_empty() {
+        loop {
             tick.tick().await;
             self.look(SystemTime::now()).await;
         }

@@ -250,3 +250,16 @@ async fn a_flood_of_refusals_fills_no_log() {
     let left_out = format!("zengate_log_lines_left_out_total {}", MANY - malformed);
     assert!(metrics.contains(&left_out), "{left_out}: {metrics}");
 }
+
+// RB19: what is started again when it ends must have a reason to end; a task without work was started again for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_in_good_health_complains_of_nothing() {
+    let (rig, process, private, _home) = outside(|_, text| text).await;
+    assert_eq!(exchange(rig.address, get("/public", "").as_bytes()).await.status(), 200);
+    let metrics = Browser::new().open(format!("http://{private}/metrics")).await.body;
+    assert!(!metrics.contains("zengate_background_restarts_total{"), "{metrics}");
+    process.signal("TERM");
+    let ended = process.end();
+    let errors: Vec<_> = events(&ended.stderr).into_iter().filter(|event| event["level"] == "ERROR").collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}

@@ -9,7 +9,7 @@ use zengate::secret::{SecretString, SystemEntropy};
 use zengate::session::key::from_client_secret;
 use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::store::{Kind, RecordStore};
-use zengate::session::{Lifetimes, SessionId, StoreKey};
+use zengate::session::{Lifetimes, StoreKey};
 
 /// The secret of every client of a measurement; seeded sessions are sealed with a key derived from it, as the gateway's.
 pub const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -38,7 +38,7 @@ pub fn sessions(count: usize, issuer: &str) -> Result<Vec<Seed>, String> {
     let millis = u64::try_from(now.as_millis()).unwrap_or_default();
     (0..count)
         .map(|number| {
-            let id = SessionId::generate(&SystemEntropy);
+            let id = sealer.new_id(&SystemEntropy);
             // The form of a record: its own reader says below whether this is it.
             let content =
                 json!({ "who": person(number, issuer), "created": millis, "seen": millis, "at": HOST }).to_string();

@@ -2,6 +2,7 @@
 #   make demo   build, then start simulated carriers, a sample app and the gateway; prints one address to open
 #   make test   build, then every test
 #   make lint, make deny   form and lints; licences, sources and upkeep of what we depend on
+#   make interop    sign people in at OpenID providers that others wrote (tests/interop/README.md)
 #   make bench, make side-by-side, make scale   measure (benches/README.md)
 #   make release   a release build that a load has trained (docs/PERFORMANCE.md)
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
@@ -13,10 +14,10 @@ COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
 .PHONY: demo test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
-  release need-build need-count need-test help
+  release interop need-build need-count need-test help
 
 help:
-	@sed -n '1,8s/^# \{0,1\}//p' Makefile
+	@sed -n '1,9s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked --features demo
@@ -32,6 +33,11 @@ lint:
 
 deny:
 	sh .ci/deny.sh
+
+# Providers that others wrote, really run; ARGS names some of them or some features: make interop ARGS='keycloak --features back'.
+interop: need-build
+	$(CARGO) build --locked
+	python3 tests/interop/run.py $(ARGS)
 
 bench: need-build
 	$(BENCH) pass_through

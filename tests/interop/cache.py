@@ -1,0 +1,117 @@
+"""Where foreign providers are installed: a folder outside the repository's files, filled once.
+
+`ZENGATE_INTEROP_CACHE` names it; without it, it lies under `target/`. What is installed is pinned: by a lock file, or by
+a version that stands in the provider's module.
+"""
+import os
+import shutil
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+from kit.processes import Failed, run
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+class Cache:
+    def __init__(self, path=None):
+        self.path = Path(path or os.environ.get("ZENGATE_INTEROP_CACHE") or ROOT / "target" / "interop")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def _fresh(self, directory, recipe):
+        """Whether a folder was not made by exactly this recipe yet."""
+        mark = directory / ".recipe"
+        return not mark.exists() or mark.read_text() != recipe
+
+    def _done(self, directory, recipe):
+        (directory / ".recipe").write_text(recipe)
+
+    def pip(self, name, requirements):
+        """A virtual environment with these requirements; gives its `bin` folder."""
+        where = self.path / "python" / name
+        recipe = "\n".join([sys.version, *requirements])
+        if self._fresh(where, recipe):
+            shutil.rmtree(where, ignore_errors=True)
+            venv.create(where, with_pip=True)
+            run([where / "bin" / "pip", "install", "-q", "--disable-pip-version-check", *requirements])
+            self._done(where, recipe)
+        return where / "bin"
+
+    def npm(self, name, source):
+        """The packages of a `package.json` with its lock, beside the folder's scripts; gives the folder."""
+        where = self.path / "npm" / name
+        where.mkdir(parents=True, exist_ok=True)
+        for script in source.glob("*.mjs"):
+            shutil.copy(script, where)
+        recipe = (source / "package-lock.json").read_text()
+        if self._fresh(where, recipe):
+            for file in ("package.json", "package-lock.json"):
+                shutil.copy(source / file, where)
+            run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=where)
+            self._done(where, recipe)
+        return where
+
+    def maven(self, artifact, folder):
+        """A zip archive of Maven Central, unpacked; `folder` is what it holds at its top."""
+        where = self.path / "maven"
+        where.mkdir(parents=True, exist_ok=True)
+        if self._fresh(where / folder, artifact):
+            shutil.rmtree(where / folder, ignore_errors=True)
+            group, name, version, kind = artifact.split(":")
+            run(["mvn", "-B", "-q", "dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={where}"])
+            archive = where / f"{name}-{version}.{kind}"
+            with zipfile.ZipFile(archive) as file:
+                file.extractall(where)
+            archive.unlink()
+            for script in (where / folder).glob("bin/*.sh"):
+                script.chmod(0o755)
+            self._done(where / folder, artifact)
+        return where / folder
+
+    def go(self, name, source, package, tags=""):
+        """A program of a Go module, built as a dependency of the small module in `source`; gives the program."""
+        where = self.path / "go" / name
+        where.mkdir(parents=True, exist_ok=True)
+        recipe = "\n".join(file.read_text() for file in sorted(source.glob("*")) if file.is_file()) + package + tags
+        if self._fresh(where, recipe):
+            for file in source.glob("*"):
+                if file.suffix in (".go", ".mod", ".sum"):
+                    shutil.copy(file, where)
+            run(["go", "build", "-tags", tags, "-o", name, package], cwd=where, timeout=3600)
+            self._done(where, recipe)
+        return where / name
+
+    def debian(self, name, *packages):
+        """Packages of Debian with what they need and this machine lacks, unpacked into a folder of their own.
+
+        Nothing is installed on the machine: no service is set up, and no other program sees them.
+        """
+        where = self.path / "debian" / name
+        recipe = " ".join(packages)
+        if self._fresh(where, recipe):
+            shutil.rmtree(where, ignore_errors=True)
+            archives = where / "archives"
+            (archives / "partial").mkdir(parents=True)
+            fetch = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "--download-only",
+                     "-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1", *packages]
+            try:
+                run(fetch)
+            except Failed:
+                run(["apt-get", "update", "-qq"])
+                run(fetch)
+            for archive in archives.glob("*.deb"):
+                run(["dpkg", "-x", archive, where])
+            shutil.rmtree(archives)
+            self._done(where, recipe)
+        return where
+
+    @staticmethod
+    def debian_environment(where):
+        """Where programs of such a folder find their libraries and Perl modules."""
+        libraries = [where / "usr/lib/x86_64-linux-gnu", where / "usr/lib", where / "lib/x86_64-linux-gnu"]
+        perl = [where / "usr/share/perl5", *where.glob("usr/lib/x86_64-linux-gnu/perl5/*")]
+        return {"LD_LIBRARY_PATH": ":".join(map(str, libraries)), "PERL5LIB": ":".join(map(str, perl)),
+                "PATH": f"{where / 'usr/bin'}:{os.environ['PATH']}"}

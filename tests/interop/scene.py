@@ -1,0 +1,106 @@
+"""One feature at one provider: a gateway of its own, a browser, and what came of it."""
+import json
+import re
+import subprocess
+import urllib.parse
+
+from kit.app import told
+from kit.browser import Browser
+from kit.gateway import Gateway
+from kit.processes import Failed
+
+DEEP = "/deep/page?x=1&y=two%20words"
+
+
+class Scene:
+    def __init__(self, provider, binary, app, directory):
+        self.provider, self.binary, self.app, self.directory = provider, binary, app, directory
+        self.gateways = []
+        self.notes = []
+
+    def end(self):
+        for gateway in self.gateways:
+            gateway.stop()
+
+    # ------------------------------------------------------------------ the gateway
+
+    def gateway(self, name="gate"):
+        gateway = Gateway(self.binary, self.directory / f"{name}-{len(self.gateways)}", self.app)
+        self.gateways.append(gateway)
+        return gateway
+
+    def started(self, metadata=None, oidc=None, provider=None, route=None, **rest):
+        """A gateway whose client is registered with this metadata, and that has these further keys."""
+        gateway = self.gateway()
+        asked = {"redirect_uris": [gateway.redirect_uri], "grant_types": ["authorization_code"], "response_types": ["code"],
+                 "token_endpoint_auth_method": "client_secret_basic", "id_token_signed_response_alg": self.provider.algorithms[0]}
+        asked.update(metadata(gateway) if callable(metadata) else metadata or {})
+        asked = {key: value for key, value in asked.items() if value is not None}
+        keys = self.provider.register(asked)
+        keys = {"issuer": self.provider.issuer, "scopes": self.provider.scopes, "algorithms": [asked["id_token_signed_response_alg"]],
+                **keys, **(oidc(gateway) if callable(oidc) else oidc or {})}
+        keys = {key: value for key, value in keys.items() if value is not None}
+        return gateway.configure(keys, provider, route, **rest).start()
+
+    # ------------------------------------------------------------------ the person
+
+    def sign_in(self, gateway, browser=None, path=DEEP, decline=False):
+        """From the app's page through the provider and back; gives the browser, wherever it ended."""
+        browser = browser or Browser()
+        self.to_provider(gateway, browser, path)
+        self.provider.person(browser, lambda url: url.startswith(gateway.origin + "/"), decline)
+        return browser
+
+    def to_provider(self, gateway, browser, path=DEEP):
+        """As far as the first page that the provider shows, or wherever it ends without one."""
+        return browser.go(gateway.url(path))
+
+    def signed_in(self, gateway, browser=None, path=DEEP):
+        """Signs in, and `Failed` with what was seen if the app's page is not reached; gives browser and headers."""
+        browser = self.sign_in(gateway, browser, path)
+        return browser, self.at_app(gateway, browser, path)
+
+    def at_app(self, gateway, browser, path=DEEP):
+        headers = told(browser)
+        if headers is None:
+            raise Failed(self.seen(gateway, browser))
+        if path and browser.url != gateway.url(path):
+            raise Failed(f"ended at {browser.url}, not at the page that was asked for")
+        return headers
+
+    @staticmethod
+    def seen(gateway, browser):
+        if gateway.process and browser.url.startswith(gateway.origin):
+            gateway.await_said(".", 1)
+        text = re.sub(r"(?s)<(style|script).*?</\1>|<[^>]+>", " ", browser.text)
+        text = re.sub(r"\s+", " ", text).strip()[:160]
+        return f"{browser.status} at {browser.url.split('?')[0]}: {text} [{browser.trail()}] log: {gateway.said() or '-'}"
+
+
+def authorization_request(browser, issuer_host):
+    """The first request that the gateway sent to the provider, as the browser's history has it."""
+    return next(hop.url for hop in browser.hops if "code_challenge=" in hop.url or "request_uri=" in hop.url)
+
+
+def callback_of(browser):
+    """The last answer of the provider that came to the gateway's callback."""
+    return [hop.url for hop in browser.hops if urllib.parse.urlsplit(hop.url).path == "/oauth2/callback"][-1]
+
+
+def key_pair(directory, kid="gate-1"):
+    """A P-256 key: the file with its private half (PKCS#8), and the public one as a JSON Web Key."""
+    import base64
+    pem = directory / "client-key.pem"
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", pem],
+                   check=True, capture_output=True)
+    pem.chmod(0o600)
+    der = subprocess.run(["openssl", "pkey", "-in", pem, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+    point = der[-64:]
+
+    def text(part):
+        return base64.urlsafe_b64encode(part).decode().rstrip("=")
+    return pem, {"kty": "EC", "crv": "P-256", "x": text(point[:32]), "y": text(point[32:]), "kid": kid, "use": "sig", "alg": "ES256"}
+
+
+__all__ = ["DEEP", "Scene", "authorization_request", "callback_of", "key_pair", "json"]

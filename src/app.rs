@@ -36,7 +36,7 @@ use crate::session::seal::{SealKeys, Sealer};
 use crate::session::sessions::{self, Sessions};
 use crate::session::store::{Limits, RecordStore};
 use crate::session::sweep_time::SweepTime;
-use crate::snapshot::{AuthSettings, Snapshot, SnapshotFault};
+use crate::snapshot::{AuthSettings, ClientRegistration, Registrations, Snapshot, SnapshotFault};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
 use crate::web::cookie::CookieNames;
@@ -279,18 +279,21 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         FederationSettings::Zenkey { discovery_ui, trusted, .. } => (Some(discovery_ui.clone()), trusted.clone()),
         FederationSettings::Oidc { issuer } => (None, vec![issuer.clone()]),
     };
-    let sessions = &config.sessions;
-    AuthSettings {
-        public_url: config.public_url.clone(),
-        prefix: config.prefix.clone(),
+    let registration = ClientRegistration {
         client_id: config.provider.client_id.clone(),
         scopes: config.sign_in.scopes.clone(),
         acr_values: config.sign_in.acr_values.clone(),
         require_acr: config.sign_in.require_acr,
-        skew: config.sign_in.skew,
         discovery_ui,
         issuers,
         userinfo: config.provider.userinfo,
+    };
+    let sessions = &config.sessions;
+    AuthSettings {
+        public_url: config.public_url.clone(),
+        prefix: config.prefix.clone(),
+        skew: config.sign_in.skew,
+        registrations: Registrations::new(registration, Vec::new()),
         lifetimes: sessions.lifetimes.clone(),
         longest_target: config.limits.uri_bytes,
         // Whoever signed in may be sent to the origins the operator listed, and to nothing else.

@@ -38,7 +38,7 @@ use crate::session::StoreKey;
 use crate::session::seal::Sealer;
 use crate::session::sessions::Sessions;
 use crate::session::store::RecordStore;
-use crate::snapshot::{AuthSettings, Snapshot};
+use crate::snapshot::{AuthSettings, ClientRegistration, Snapshot};
 use crate::telemetry::Metrics;
 use crate::web::{Reply, RequestView};
 
@@ -146,6 +146,7 @@ impl Auth {
             settings,
             sessions,
             metrics,
+            registration: settings.registrations.first(),
             provider: &*self.provider,
             store: &**sessions.store(),
             sealer: sessions.sealer(),
@@ -188,6 +189,8 @@ struct SignIn<'a> {
     settings: &'a AuthSettings,
     sessions: &'a Arc<Sessions>,
     metrics: &'a Metrics,
+    /// With whom this person signs in.
+    registration: &'a ClientRegistration,
     provider: &'a dyn Provider,
     store: &'a dyn RecordStore,
     sealer: &'a Sealer,

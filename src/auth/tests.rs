@@ -24,6 +24,7 @@ use crate::session::seal::SealKeys;
 use crate::session::sessions;
 use crate::session::store::{Kind, Limits, Relation, StoreError};
 use crate::session::{Lifetimes, SessionId, StoreKey};
+use crate::snapshot::Registrations;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::CookieNames;
 use crate::web::{Reply, RequestView};
@@ -217,14 +218,11 @@ impl RecordStore for Switch {
 /// `text`, compiled.
 fn snapshot(text: &str) -> Snapshot {
     let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
-    let settings = AuthSettings {
-        public_url: config.public_url.clone(),
-        prefix: "/oauth2".to_owned(),
+    let registration = ClientRegistration {
         client_id: "ccid-a".to_owned(),
         scopes: vec!["openid".to_owned()],
         acr_values: vec!["a1".to_owned()],
         require_acr: true,
-        skew: MINUTE,
         discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),
         issuers: vec![IssuerSettings {
             issuer: CARRIER.to_owned(),
@@ -234,6 +232,12 @@ fn snapshot(text: &str) -> Snapshot {
             accept_unverified_contacts: false,
         }],
         userinfo: false,
+    };
+    let settings = AuthSettings {
+        public_url: config.public_url.clone(),
+        prefix: "/oauth2".to_owned(),
+        skew: MINUTE,
+        registrations: Registrations::new(registration, Vec::new()),
         lifetimes: Lifetimes::default(),
         longest_target: 8192,
         return_origins: Vec::new(),

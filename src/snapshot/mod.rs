@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use self::settings::AuthSettings;
+pub use self::settings::{AuthSettings, ClientRegistration, Registrations};
 pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault};

@@ -17,22 +17,10 @@ pub struct AuthSettings {
     pub public_url: Url,
     /// Prefix of our own addresses. Default `/oauth2`.
     pub prefix: String,
-    /// Our client id.
-    pub client_id: String,
-    /// Scopes of the authorization request; `openid` is among them.
-    pub scopes: Vec<String>,
-    /// Authentication contexts to ask for, in order of preference; sent explicitly (dossier 20, row 11).
-    pub acr_values: Vec<String>,
-    /// Whether a sign-in that reached none of `acr_values` is refused.
-    pub require_acr: bool,
     /// Clock skew allowed between us and issuers. Default 60 s.
     pub skew: Duration,
-    /// The carrier discovery UI; `None` for one fixed issuer.
-    pub discovery_ui: Option<Url>,
-    /// Trusted issuers.
-    pub issuers: Vec<IssuerSettings>,
-    /// Whether attributes are fetched from userinfo.
-    pub userinfo: bool,
+    /// With whom people may sign in.
+    pub registrations: Registrations,
     /// Lifetimes.
     pub lifetimes: Lifetimes,
     /// Longest target that our listener takes, in bytes: no browser is sent to a longer one of ours.
@@ -45,4 +33,47 @@ pub struct AuthSettings {
     pub starts_per_minute: u32,
     /// Whose access tokens are accepted.
     pub bearer: BearerSettings,
+}
+
+/// Every provider that people may sign in with: at least one, so that there is no gateway at which nobody can.
+#[derive(Debug, Clone)]
+pub struct Registrations {
+    first: ClientRegistration,
+    further: Vec<ClientRegistration>,
+}
+
+impl Registrations {
+    /// The first of the configuration, and those after it.
+    pub fn new(first: ClientRegistration, further: Vec<ClientRegistration>) -> Self {
+        Self { first, further }
+    }
+
+    /// The first of the configuration.
+    pub fn first(&self) -> &ClientRegistration {
+        &self.first
+    }
+
+    /// All in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &ClientRegistration> {
+        std::iter::once(&self.first).chain(&self.further)
+    }
+}
+
+/// Our registration as a client with one provider: who we are there, and what we ask for.
+#[derive(Debug, Clone)]
+pub struct ClientRegistration {
+    /// Our client id.
+    pub client_id: String,
+    /// Scopes of the authorization request; `openid` is among them.
+    pub scopes: Vec<String>,
+    /// Authentication contexts to ask for, in order of preference; sent explicitly (dossier 20, row 11).
+    pub acr_values: Vec<String>,
+    /// Whether a sign-in that reached none of `acr_values` is refused.
+    pub require_acr: bool,
+    /// The carrier discovery UI; `None` for one fixed issuer.
+    pub discovery_ui: Option<Url>,
+    /// Trusted issuers.
+    pub issuers: Vec<IssuerSettings>,
+    /// Whether attributes are fetched from userinfo.
+    pub userinfo: bool,
 }

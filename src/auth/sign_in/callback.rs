@@ -305,7 +305,7 @@ impl SignIn<'_> {
             }
             None => Default::default(),
         };
-        let trusted = self.settings.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
+        let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
         let accept_unverified = trusted.is_some_and(|trusted| trusted.accept_unverified_contacts);
         let mccmnc = carrier.confirmed_mccmnc().map(str::to_owned);
         let identity = Identity::from_verified(&token, mccmnc, claims, accept_unverified);
@@ -327,7 +327,7 @@ impl SignIn<'_> {
         nonce: &str,
         now: SystemTime,
     ) -> Result<VerifiedIdToken, Refusal> {
-        let trusted = self.settings.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
+        let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
         let trusted = trusted.ok_or(Refusal::ProviderInvalid)?;
         let invalid = |error: IdTokenError| {
             warn!(request_id = view.request_id, reason = %error, issuer = %carrier.issuer, "An ID token was refused");
@@ -336,11 +336,11 @@ impl SignIn<'_> {
         let unavailable = |error: ProviderError| self.provider_refusal(view, &error);
         let expect = Expectation {
             issuer: &carrier.issuer,
-            client_id: &self.settings.client_id,
+            client_id: &self.registration.client_id,
             nonce,
             algorithms: &trusted.algorithms,
-            acr_values: &self.settings.acr_values,
-            require_acr: self.settings.require_acr,
+            acr_values: &self.registration.acr_values,
+            require_acr: self.registration.require_acr,
             skew: self.settings.skew,
             max_age: None,
             accept_at_jwt_typ: trusted.accept_at_jwt_typ,
@@ -370,7 +370,7 @@ impl SignIn<'_> {
         tokens: &Tokens,
         correlation_id: &str,
     ) -> Option<Result<UserInfo, ProviderError>> {
-        let wanted = self.settings.userinfo && carrier.userinfo_endpoint.is_some();
+        let wanted = self.registration.userinfo && carrier.userinfo_endpoint.is_some();
         if !wanted {
             return None;
         }
@@ -410,7 +410,7 @@ impl SignIn<'_> {
         let view = from.view;
         info!(request_id = view.request_id, error = error.as_str(), "The carrier refused a sign-in");
         match error.reaction() {
-            Reaction::Rediscover if self.settings.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
+            Reaction::Rediscover if self.registration.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
                 if let Some(mccmnc) = mccmnc {
                     self.provider.doubt(mccmnc, now);
                 }

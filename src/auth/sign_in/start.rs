@@ -67,7 +67,7 @@ impl SignIn<'_> {
 
     async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, found: &Lookup, now: SystemTime) -> Reply {
         if let Some(issuer) = query_value(view, "iss")
-            && !self.settings.issuers.iter().any(|trusted| trusted.issuer == issuer)
+            && !self.registration.issuers.iter().any(|trusted| trusted.issuer == issuer)
         {
             return self.answers.refusal(Refusal::UnknownIssuer, view);
         }
@@ -101,7 +101,7 @@ impl SignIn<'_> {
         };
         let attempt = self.new_attempt(view.host, return_to, hand_off, now);
         let from = From { view, binding: None };
-        let departure = match &self.settings.discovery_ui {
+        let departure = match &self.registration.discovery_ui {
             Some(_) => self.depart_to_discovery(&from, attempt, None, now).await,
             None => match self.provider.issuer(now).await {
                 Ok(issuer) => self.depart_to_carrier(&from, attempt, issuer, None, now).await,
@@ -146,11 +146,11 @@ impl SignIn<'_> {
         now: SystemTime,
     ) -> Result<Departure, Refusal> {
         attempt.leg = Leg::Discovery;
-        let ui = ui.as_ref().or(self.settings.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
+        let ui = ui.as_ref().or(self.registration.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
         let (cookies, state) = self.remember(from, &attempt, now).await?;
         let anew = attempt.recoveries > 0;
         let snapshot = self.snapshot;
-        let to = zenkey::discovery::ui_url(ui, &self.settings.client_id, snapshot.redirect_uri(), &state, anew);
+        let to = zenkey::discovery::ui_url(ui, &self.registration.client_id, snapshot.redirect_uri(), &state, anew);
         Ok(Departure { to, cookies })
     }
 
@@ -173,16 +173,16 @@ impl SignIn<'_> {
             code_verifier: verifier.secret().clone(),
         }));
         let (cookies, state) = self.remember(from, &attempt, now).await?;
-        let zenkey = self.settings.discovery_ui.is_some();
+        let zenkey = self.registration.discovery_ui.is_some();
         let to = AuthorizationRequest {
             endpoint: &endpoint,
-            client_id: &self.settings.client_id,
+            client_id: &self.registration.client_id,
             redirect_uri: self.snapshot.redirect_uri(),
-            scopes: &self.settings.scopes,
+            scopes: &self.registration.scopes,
             state: &state,
             nonce: &nonce,
             code_challenge: &verifier.challenge(),
-            acr_values: &self.settings.acr_values,
+            acr_values: &self.registration.acr_values,
             correlation_id: zenkey.then_some(attempt.correlation_id.as_str()),
             login_hint_token,
             prompt: None,

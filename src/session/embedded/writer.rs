@@ -59,6 +59,7 @@ pub(super) enum Done {
 
 /// Works until the last sender is gone.
 pub(super) fn run(slot: &Slot, limits: Limits, mut queue: mpsc::Receiver<Order>) {
+    let mut swept = false;
     while let Some(first) = queue.blocking_recv() {
         let mut orders = Vec::with_capacity(8);
         orders.push(first);
@@ -70,9 +71,11 @@ pub(super) fn run(slot: &Slot, limits: Limits, mut queue: mpsc::Receiver<Order>)
         // A damaged page may make the database panic. The orders fail, the file is opened again before the next.
         let outcome = catch_unwind(AssertUnwindSafe(|| slot.write(|database| write(database, limits, &orders))));
         let outcome = outcome.unwrap_or_else(|_| Err(slot.give_up()));
-        let swept = orders.iter().any(|order| matches!(order.verb, Verb::Sweep { .. }));
+        swept |= orders.iter().any(|order| matches!(order.verb, Verb::Sweep { .. } | Verb::SweepSets { .. }));
         answer(orders, outcome);
+        // Nobody waits for a compaction. Where somebody does, it is put off until nobody is left.
         if swept && queue.is_empty() {
+            swept = false;
             slot.compact_if_worth_it();
         }
     }

@@ -1,11 +1,11 @@
-//! Secrets, dice and the few cryptographic primitives everything else stands on.
+//! Secrets, randomness and the few cryptographic primitives everything else stands on.
 //!
 //! `aws-lc-rs` lives here and nowhere else in the product (the JWT crate uses it on its own). Secret types cannot be
 //! formatted: `Debug` prints a fixed word, there is no `Display`, and memory is wiped on drop.
 
 use std::fmt;
 
-use aws_lc_rs::{aead, constant_time, digest, hkdf, hmac, rand as dice};
+use aws_lc_rs::{aead, constant_time, digest, hkdf, hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -76,7 +76,7 @@ impl fmt::Debug for SecretBytes {
     }
 }
 
-/// Where randomness comes from. An argument everywhere, so that a test can own the dice.
+/// Where randomness comes from. An argument everywhere, so that a test can choose it.
 pub trait Entropy: Send + Sync {
     /// Fills `into` with unpredictable bytes.
     fn fill(&self, into: &mut [u8]);
@@ -89,7 +89,7 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     #[expect(clippy::expect_used, reason = "a machine without randomness must not go on; no input reaches this")]
     fn fill(&self, into: &mut [u8]) {
-        dice::fill(into).expect("the operating system's random generator answers");
+        rand::fill(into).expect("the operating system's random generator answers");
     }
 }
 

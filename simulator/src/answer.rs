@@ -10,7 +10,7 @@ use super::authorize::AuthorizationRequest;
 use super::carrier::Carrier;
 use super::mint::Grant;
 use super::rules::{AutoConsent, CarrierRules, Factor, adjust_parameters};
-use super::{page, people};
+use super::{page, personas};
 
 /// Where an answer goes, and what it repeats.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(super) struct ReturnAddress {
 
 /// The person agrees without being asked.
 pub(super) fn agree_at_once(carrier: &Carrier, mut request: AuthorizationRequest, auto: &AutoConsent) -> Response {
-    let named = auto.person.as_deref().and_then(people::person);
+    let named = auto.person.as_deref().and_then(personas::person);
     if let Some(person) = named.filter(|person| person.carrier == carrier.brand.name) {
         request.person = person;
     }

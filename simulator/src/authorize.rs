@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::answer::{ReturnAddress, agree_at_once, decline, refused};
 use super::call::{Call, Repeated, only};
 use super::carrier::Carrier;
-use super::people::{self, Person};
+use super::personas::{self, Person};
 use super::profile::Profile;
 use super::settings::Client;
 use super::{consent, jwt, page, userinfo};
@@ -170,13 +170,13 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
         None => {
             // A bad login_hint does no harm in the browser.
             let hint = field("login_hint")?.unwrap_or_default();
-            people::people()
+            personas::personas()
                 .iter()
                 .filter(|person| person.carrier == carrier.brand.name)
                 .find(|person| {
                     person.phone == hint || userinfo::subject(carrier.brand, &client.client_id, person) == hint
                 })
-                .or_else(|| people::first_of(carrier.brand.name))
+                .or_else(|| personas::first_of(carrier.brand.name))
                 .ok_or_else(|| to.refuse("user_not_found", "Nobody uses this carrier"))?
         }
     };

@@ -13,15 +13,15 @@ use serde_json::{Map, Value};
 
 use super::authorize::{self, AuthorizationRequest};
 use super::call::{Call, Journal, Recorded};
+use super::expiring::{ExpiringMap, random_text};
 use super::keys::KeyRing;
 use super::metadata::{self, Teller};
 use super::mint::{Access, Grant};
-use super::people::Person;
+use super::personas::Person;
 use super::profile::{Brand, Profile};
 use super::rules::{CarrierRules, Signature};
 use super::server_initiated::{self, Push};
 use super::settings::Registry;
-use super::shelf::{Shelf, random_text};
 use super::{consent, control, jwt, phone, token, userinfo};
 
 const HINT_LIFE: Duration = Duration::from_secs(600);
@@ -40,17 +40,17 @@ pub(super) struct Carrier {
     pub(super) rules: RwLock<CarrierRules>,
     pub(super) journal: Journal,
     /// Login hint tokens this carrier handed to the discovery UI.
-    pub(super) hints: Shelf<Hint>,
+    pub(super) hints: ExpiringMap<Hint>,
     /// Authorization requests that wait for a person.
-    pub(super) tickets: Shelf<AuthorizationRequest>,
-    pub(super) codes: Shelf<Grant>,
-    pub(super) tokens: Shelf<Access>,
+    pub(super) tickets: ExpiringMap<AuthorizationRequest>,
+    pub(super) codes: ExpiringMap<Grant>,
+    pub(super) tokens: ExpiringMap<Access>,
     /// Requests that servers began, waiting on a phone.
-    pub(super) pushes: Shelf<Push>,
+    pub(super) pushes: ExpiringMap<Push>,
     /// How clients answered notifications: a status, or nothing if they could not be reached.
     pub(super) notified: Mutex<Vec<Option<u16>>>,
     /// The `jti` values of client assertions seen.
-    pub(super) assertions: Shelf<()>,
+    pub(super) assertions: ExpiringMap<()>,
 }
 
 /// The other carriers of the same simulation.
@@ -86,13 +86,13 @@ impl Carrier {
             keys: KeyRing::default(),
             rules: RwLock::default(),
             journal: Journal::default(),
-            hints: Shelf::new(HINT_LIFE),
-            tickets: Shelf::new(TICKET_LIFE),
-            codes: Shelf::new(CODE_LIFE),
-            tokens: Shelf::new(TOKEN_LIFE),
-            pushes: Shelf::new(Duration::from_secs(48 * 3600)),
+            hints: ExpiringMap::new(HINT_LIFE),
+            tickets: ExpiringMap::new(TICKET_LIFE),
+            codes: ExpiringMap::new(CODE_LIFE),
+            tokens: ExpiringMap::new(TOKEN_LIFE),
+            pushes: ExpiringMap::new(Duration::from_secs(48 * 3600)),
             notified: Mutex::default(),
-            assertions: Shelf::new(Duration::from_secs(24 * 3600)),
+            assertions: ExpiringMap::new(Duration::from_secs(24 * 3600)),
         }
     }
 

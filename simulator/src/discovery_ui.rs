@@ -14,12 +14,12 @@ use super::answer::redirect;
 use super::call::{Call, Journal, Recorded, first, only};
 use super::carrier::Carrier;
 use super::control::{self, Controlled};
+use super::expiring::ExpiringMap;
 use super::page::{brand, escape, footnote, page, refusal, stale};
 use super::pairing::{View, show};
-use super::people::{self, Person};
+use super::personas::{self, Person};
 use super::rules::{DiscoveryUiRules, adjust_parameters};
 use super::settings::{Client, Registry};
-use super::shelf::Shelf;
 
 const COOKIE: &str = "zenkey_demo_browser";
 pub(super) const THEME: &str = "zenkey";
@@ -34,7 +34,7 @@ pub(super) struct DiscoveryUi {
     registry: Registry,
     rules: RwLock<DiscoveryUiRules>,
     journal: Journal,
-    tickets: Shelf<Ask>,
+    tickets: ExpiringMap<Ask>,
 }
 
 /// Who wants to know, and where to tell.
@@ -57,7 +57,7 @@ impl DiscoveryUi {
             registry,
             rules: RwLock::default(),
             journal: Journal::default(),
-            tickets: Shelf::new(TICKET_LIFE),
+            tickets: ExpiringMap::new(TICKET_LIFE),
         }
     }
 
@@ -136,7 +136,7 @@ fn enter(ui: &DiscoveryUi, call: &Call, view: View) -> Response {
         Some("device") => (View::NumericCode, false),
         _ => (view, true),
     };
-    let remembered = call.cookie(COOKIE).and_then(people::person);
+    let remembered = call.cookie(COOKIE).and_then(personas::person);
     if let Some(person) = remembered.filter(|_| trusting) {
         return call_back(ui, &ask, person, StatusCode::FOUND);
     }
@@ -164,7 +164,7 @@ fn read(ui: &DiscoveryUi, call: &Call) -> Result<Ask, &'static str> {
 
 /// A person's id, or a carrier's name for its first person.
 fn somebody(name: &str) -> Option<&'static Person> {
-    people::person(name).or_else(|| people::first_of(name))
+    personas::person(name).or_else(|| personas::first_of(name))
 }
 
 fn call_back(ui: &DiscoveryUi, ask: &Ask, person: &'static Person, status: StatusCode) -> Response {
@@ -236,7 +236,7 @@ fn set_cookie(response: &mut Response, person: Option<&'static str>) {
 }
 
 async fn trusted(call: Call) -> Response {
-    let body = match call.cookie(COOKIE).and_then(people::person) {
+    let body = match call.cookie(COOKIE).and_then(personas::person) {
         Some(person) => format!(
             "<h1>This browser is trusted</h1><p>It goes straight to {}, without asking whose phone it is paired \
              with.</p><form id=\"forget\" method=\"post\" action=\"/ui/forget\"><button id=\"forget-browser\">Forget \

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::shelf::random_digits;
+use super::expiring::random_digits;
 
 /// The machine could not make or use a key.
 #[derive(Debug)]

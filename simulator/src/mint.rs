@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::authorize::AuthorizationRequest;
 use super::carrier::Carrier;
+use super::expiring::random_text;
 use super::keys::KeyFault;
 use super::profile::{Brand, Profile};
 use super::rules::{CarrierRules, Factor, Signature, adjust};
-use super::shelf::random_text;
-use super::{jwt, people, userinfo};
+use super::{jwt, personas, userinfo};
 
 const EXPIRES_IN: u64 = 1800;
 /// How much of a context the `tmobile` profile gives back.
@@ -121,7 +121,7 @@ pub(super) fn seconds(time: SystemTime) -> u64 {
 
 /// What the old carrier says about somebody who has moved here, as that carrier would have signed it.
 async fn port_token(carrier: &Carrier, rules: &CarrierRules, grant: &Grant) -> Result<Option<String>, KeyFault> {
-    let old = rules.ported.get(grant.request.person.id).and_then(|id| people::person(id));
+    let old = rules.ported.get(grant.request.person.id).and_then(|id| personas::person(id));
     let Some((old, former)) = old.and_then(|old| Some((old, carrier.peers.carrier(old.carrier)?))) else {
         return Ok(None);
     };

@@ -7,9 +7,9 @@ use axum::response::Response;
 use qrcode::{Color, QrCode};
 
 use super::discovery_ui::{Ask, DiscoveryUi, THEME, TITLE};
+use super::expiring::random_digits;
 use super::page::{brand, escape, footnote, mark, page};
-use super::people;
-use super::shelf::random_digits;
+use super::personas;
 
 /// What the page puts first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ fn qr(text: &str) -> Option<String> {
 fn phones(ui: &DiscoveryUi, phone: bool) -> String {
     let legend = if phone { "This phone is" } else { "Which simulated phone scans it?" };
     let mut list = format!("<fieldset><legend>{legend}</legend><div class=\"phones\">");
-    for person in people::people() {
+    for person in personas::personas() {
         let Some(carrier) = ui.carrier_of(person) else {
             continue;
         };

@@ -17,7 +17,7 @@ use super::call::{Call, only};
 use super::carrier::Carrier;
 use super::mint::{issue, object, seconds};
 use super::notification;
-use super::people;
+use super::personas;
 use super::profile::Profile;
 use super::refusal::Refusal;
 use super::rules::{Factor, adjust};
@@ -171,7 +171,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<Push, Refusal> {
     }
     // In the browser a bad hint does no harm; here there is nobody else to ask.
     let hint = text("login_hint").unwrap_or_default();
-    let person = people::people()
+    let person = personas::personas()
         .iter()
         .filter(|person| person.carrier == carrier.brand.name)
         .find(|person| userinfo::subject(carrier.brand, &client.client_id, person) == hint)

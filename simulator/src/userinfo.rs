@@ -14,7 +14,7 @@ use super::call::{Call, only};
 use super::carrier::Carrier;
 use super::key_binding::{self, Proof};
 use super::mint::Access;
-use super::people::Person;
+use super::personas::Person;
 use super::profile::{Brand, Profile};
 use super::rules::adjust;
 

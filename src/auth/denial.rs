@@ -67,20 +67,20 @@ fn sign_in_first(
         };
     }
     exit.note(refused);
-    let words = Refusal::Unauthenticated.words();
+    let message = Refusal::Unauthenticated.message();
     let mut reply = if view.method == Method::POST && view.wants_html() {
         // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back.
         error_page(ErrorPage {
-            status: words.status,
-            title: words.title,
-            text: words.text,
-            code: words.code,
+            status: message.status,
+            title: message.title,
+            text: message.text,
+            code: message.code,
             request_id: view.request_id,
             action: Some(Action { label: "Sign in", href: start }),
         })
     } else {
         let start = format!("{}{start}", snapshot.origin_of(view.host));
-        error_json(words.status, words.code, view.request_id, Some(&start))
+        error_json(message.status, message.code, view.request_id, Some(&start))
     };
     if or_token {
         reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -1,6 +1,6 @@
 //! The story: who may pass, how a person signs in, and how they leave.
 //!
-//! [`Auth`] holds what the story is told with. Everything that touches the outside (store, providers, dice) is a trait, and
+//! [`Auth`] holds what the story is told with. Everything that touches the outside (store, providers, randomness) is a trait, and
 //! the time is an argument, so a test can own a whole week.
 
 mod answers;
@@ -21,7 +21,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 pub use judge::Permit;
-pub use refusal::{Recipient, Refusal, RefusalExit, Refused, Words};
+pub use refusal::{Message, Recipient, Refusal, RefusalExit, Refused};
 pub use sign_in::binding::MAX_LIVE;
 
 use self::answers::Answers;
@@ -62,7 +62,7 @@ pub struct Parts {
     pub provider: Arc<dyn Provider>,
     /// Sessions.
     pub sessions: Arc<Sessions>,
-    /// Dice.
+    /// Where randomness comes from.
     pub entropy: Arc<dyn Entropy>,
     /// Metrics.
     pub metrics: Arc<Metrics>,

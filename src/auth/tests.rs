@@ -12,8 +12,8 @@ use url::Url;
 
 use super::*;
 use crate::config::Config;
-use crate::oidc::forge::{self, RSA};
 use crate::oidc::jwks::KeySet;
+use crate::oidc::test_tokens::{self, RSA};
 use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens, UserInfo};
 use crate::route::path::NormalTarget;
 use crate::secret::{SecretString, SystemEntropy};
@@ -93,7 +93,7 @@ impl Provider for Fake {
     }
 
     async fn keys(&self, _: &Carrier, _: Option<&str>, _: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
-        Ok(Arc::new(forge::key_set(&[RSA.jwk("k")])))
+        Ok(Arc::new(test_tokens::key_set(&[RSA.jwk("k")])))
     }
 
     fn token_keys_at_hand(&self, _: &str, _: SystemTime) -> Option<Arc<KeySet>> {
@@ -107,7 +107,7 @@ impl Provider for Fake {
         _: std::net::IpAddr,
         _: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError> {
-        Ok(Arc::new(forge::key_set(&[RSA.jwk("k")])))
+        Ok(Arc::new(test_tokens::key_set(&[RSA.jwk("k")])))
     }
 
     async fn userinfo(&self, _: &Carrier, _: &SecretString, _: &str) -> Result<UserInfo, ProviderError> {

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::form;
 use super::schema::{Object, branches, follow, types};
-use super::tree::Value;
+use super::yaml::Value;
 
 /// The `format` of a schema; empty if it has none.
 pub(crate) fn format_of(schema: &Object) -> &str {

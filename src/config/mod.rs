@@ -1,6 +1,6 @@
 //! Text → every room's own settings, with all faults at once.
 //!
-//! `tree` reads YAML and remembers places; `schema` is generated from the types in `file`; `walk` judges the tree by
+//! `yaml` reads YAML and remembers places; `schema` is generated from the types in `file`; `validate` judges the tree by
 //! the schema and keeps what is sound; `resolve` judges the sound part as a whole and fetches secrets and addresses.
 //! Faults of all of them are reported together. No other room reads this one but `app`.
 
@@ -20,8 +20,8 @@ mod resolve;
 pub mod schema;
 pub mod secret_ref;
 pub mod settings;
-mod tree;
-mod walk;
+mod validate;
+mod yaml;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -129,7 +129,7 @@ impl Config {
         surroundings: &dyn Surroundings,
     ) -> Result<(Self, Vec<Warning>), Faults> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let (root, mut faults) = tree::read(text);
+        let (root, mut faults) = yaml::read(text);
         let Some(root) = root else {
             if faults.is_empty() {
                 faults.push(remark(Place::default(), "is empty; expected at least public_url, provider and routes"));
@@ -143,11 +143,11 @@ impl Config {
             let text = "the last line does not end with a line break: the file may have been cut short; add one";
             faults.push(remark(Place { line, column }, text));
         }
-        let (walk, json) = walk::walk(&root);
-        faults.extend(walk.faults.iter().cloned());
+        let (validation, json) = validate::validate(&root);
+        faults.extend(validation.faults.iter().cloned());
         let file = serde_json::from_value(json);
         match file {
-            Ok(file) => resolve::resolve(&file, walk, faults, file_name, surroundings),
+            Ok(file) => resolve::resolve(&file, validation, faults, file_name, surroundings),
             Err(_) => {
                 // The walker has judged every value by the schema of the very same types.
                 faults.push(remark(Place::default(), "cannot be read any further"));

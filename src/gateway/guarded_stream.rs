@@ -44,14 +44,14 @@ pub(super) struct GuardedStream {
     head: Mutex<HeadWatch>,
     replacement: Arc<FrameworkErrorReplacement>,
     our_answer: Option<OurAnswer>,
-    /// Ends when the stream must.
-    vigil: Mutex<Option<Vigil>>,
+    /// Completes when the stream must end.
+    end: Mutex<Option<EndSignal>>,
     pace: Mutex<AnswerPace>,
     slot: ConnectionSlot,
 }
 
-/// What watches over a stream that outlives its request.
-pub(super) type Vigil = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// Completes when a stream that outlives its request must end.
+pub(super) type EndSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Our answer to a head that could not be read, on its way out.
 struct OurAnswer {
@@ -75,7 +75,7 @@ impl GuardedStream {
         };
         let pace = Mutex::new(AnswerPace::new(limits.answer_rate));
         let inner = BufWriter::with_capacity(WRITE_BUFFER, inner);
-        Self { inner, head: Mutex::new(watch), replacement, our_answer: None, vigil: Mutex::new(None), pace, slot }
+        Self { inner, head: Mutex::new(watch), replacement, our_answer: None, end: Mutex::new(None), pace, slot }
     }
 
     /// Whether `theirs` is what the framework says of a head that it could not read; then our words are made ready.
@@ -131,18 +131,18 @@ impl GuardedStream {
         })
     }
 
-    /// From now on both directions end when `vigil` does.
-    pub(super) fn watch_over(&self, vigil: Vigil) {
-        *self.vigil.lock() = Some(vigil);
+    /// From now on both directions end when `end` does.
+    pub(super) fn end_with(&self, end: EndSignal) {
+        *self.end.lock() = Some(end);
     }
 
-    /// Fails once the vigil has ended; until then whoever polls is woken when it does.
-    fn poll_vigil(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let Some(vigil) = self.vigil.get_mut() else { return Ok(()) };
-        if vigil.as_mut().poll(cx).is_pending() {
+    /// Fails once the signal has come; until then whoever polls is woken when it does.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Some(end) = self.end.get_mut() else { return Ok(()) };
+        if end.as_mut().poll(cx).is_pending() {
             return Ok(());
         }
-        *self.vigil.get_mut() = Some(Box::pin(std::future::ready(())));
+        *self.end.get_mut() = Some(Box::pin(std::future::ready(())));
         Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the session behind the stream is over"))
     }
 
@@ -187,7 +187,7 @@ impl fmt::Debug for GuardedStream {
 impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.poll_vigil(cx)?;
+        this.poll_end(cx)?;
         let head = this.head.get_mut();
         if head.armed && head.scanner.is_done() {
             return Poll::Ready(head.end(buf));
@@ -222,7 +222,7 @@ impl AsyncRead for GuardedStream {
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.poll_vigil(cx)?;
+        this.poll_end(cx)?;
         if this.replaces(buf) {
             return this.poll_our_answer(cx, buf.len());
         }
@@ -247,7 +247,7 @@ impl AsyncWrite for GuardedStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.poll_vigil(cx)?;
+        this.poll_end(cx)?;
         if this.replaces(bufs.first().map_or(&[], |buf| buf)) {
             return this.poll_our_answer(cx, bufs.iter().map(|buf| buf.len()).sum());
         }

@@ -33,7 +33,7 @@ use crate::web::{RequestView, wants_html};
 const MAX_ANSWER_HEAD: usize = 256 * 1024;
 
 /// How often it is asked whether the session behind an open stream still stands.
-const VIGIL: Duration = Duration::from_millis(900);
+const SESSION_CHECK_PERIOD: Duration = Duration::from_millis(900);
 
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
@@ -96,16 +96,16 @@ impl Gateway {
         Ok(())
     }
 
-    /// Ends a stream with the session or the access token it was opened under (auth/vigil.rs).
-    fn watch_over(&self, session: &Session, context: &Context) {
+    /// Ends a stream with the session or the access token it was opened under.
+    fn end_with_session(&self, session: &Session, context: &Context) {
         let stream = session.stream().and_then(guarded_stream::of);
         let (Some(stream), Some(permit)) = (stream, context.permit.clone().filter(Permit::names_somebody)) else {
             return;
         };
         let (auth, request_id) = (Arc::clone(&self.auth), context.request_id);
-        stream.watch_over(Box::pin(async move {
+        stream.end_with(Box::pin(async move {
             loop {
-                tokio::time::sleep(VIGIL).await;
+                tokio::time::sleep(SESSION_CHECK_PERIOD).await;
                 if !auth.still_stands(&permit, SystemTime::now()).await {
                     info!(
                         request_id = request_id.as_str(),
@@ -271,7 +271,7 @@ impl ProxyHttp for Gateway {
         }
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             session.set_read_timeout(Some(WEBSOCKET_IDLE));
-            self.watch_over(session, context);
+            self.end_with_session(session, context);
         }
         let fields = response.headers.iter();
         if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {
@@ -303,7 +303,7 @@ impl ProxyHttp for Gateway {
             (_, ErrorSource::Downstream) => return FailToProxy { error_code: 0, can_reuse_downstream: false },
             (_, ErrorSource::Internal | ErrorSource::Unset) => Refusal::Internal,
         };
-        let status = refusal.words().status;
+        let status = refusal.message().status;
         if refusal.is_upstreams() {
             context.outcome = RequestOutcome::UpstreamFailed;
         }

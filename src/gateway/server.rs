@@ -35,7 +35,7 @@ pub struct GatewayParts {
     pub auth: Arc<Auth>,
     /// Metrics.
     pub metrics: Arc<Metrics>,
-    /// Dice, for the start of the request ids.
+    /// Randomness, for the start of the request ids.
     pub entropy: Arc<dyn Entropy>,
 }
 

@@ -17,6 +17,6 @@ mod read;
 pub mod token;
 
 #[cfg(test)]
-pub(crate) mod forge;
+pub(crate) mod fuzz;
 #[cfg(test)]
-pub(crate) mod garbage;
+pub(crate) mod test_tokens;

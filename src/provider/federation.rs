@@ -1,17 +1,19 @@
 //! The real [`Provider`]: carriers and issuers over HTTPS.
 //!
 //! Each promise of the trait is kept by one part: configurations by [`Configurations`], keys by [`KeyStore`], the
-//! door to each issuer by [`Gate`]. What is left here is what a request must carry and what each answer means.
+//! exchanges with one issuer by [`CircuitBreaker`] and [`Bulkhead`]. What is left here is what a request must carry and what each answer means.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
+use super::breaker::CircuitBreaker;
+use super::bulkhead::{self, Bulkhead};
 use super::client::{Answer, ClientError, HttpClient};
-use super::gate::{self, Gate};
 use super::key_store::{Asker, KeyStore};
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
@@ -30,12 +32,34 @@ use crate::zenkey;
 pub struct Federation {
     client: Arc<HttpClient>,
     configurations: Arc<Configurations>,
-    gates: HashMap<String, Gate>,
+    guards: HashMap<String, IssuerGuard>,
     keys: Arc<KeyStore>,
     settings: ProviderSettings,
     stats: Arc<ProviderStats>,
     token_issuers: TokenIssuers,
     trust: Arc<TrustList>,
+}
+
+/// What each exchange with one issuer's token and userinfo endpoints goes through.
+struct IssuerGuard {
+    breaker: CircuitBreaker,
+    bulkhead: Bulkhead,
+}
+
+impl IssuerGuard {
+    fn new(patience: Duration) -> Self {
+        Self { breaker: CircuitBreaker::default(), bulkhead: Bulkhead::new(bulkhead::PLACES, patience) }
+    }
+
+    /// Runs `exchange` when the issuer answers at all and there is a place.
+    async fn run<T>(&self, exchange: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+        self.breaker
+            .run(async {
+                let _place = self.bulkhead.place().await?;
+                exchange.await
+            })
+            .await
+    }
 }
 
 impl Federation {
@@ -52,7 +76,10 @@ impl Federation {
         let keys = KeyStore::new(client.clone(), &settings, stats.clone());
         Ok(Self {
             configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
-            gates: trust.issuers().map(|issuer| (issuer.to_owned(), Gate::new(settings.total_timeout))).collect(),
+            guards: trust
+                .issuers()
+                .map(|issuer| (issuer.to_owned(), IssuerGuard::new(settings.total_timeout)))
+                .collect(),
             token_issuers: TokenIssuers::new(client.clone(), keys.clone(), &settings, stats.clone(), memory),
             keys,
             client,
@@ -97,8 +124,8 @@ impl Federation {
         matches!(self.settings.federation, FederationSettings::Zenkey { .. }).then_some(id)
     }
 
-    fn gate(&self, issuer: &str) -> Result<&Gate, ProviderError> {
-        self.gates.get(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))
+    fn guard(&self, issuer: &str) -> Result<&IssuerGuard, ProviderError> {
+        self.guards.get(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))
     }
 
     async fn redeem_once(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
@@ -123,10 +150,12 @@ impl Federation {
         read_userinfo(&answer)
     }
 
-    /// Counts what the outcome of a gated exchange tells the operator.
-    fn heed<T>(&self, carrier: &Carrier, outcome: &Result<T, ProviderError>) {
+    /// Counts what the outcome of an exchange tells the operator.
+    fn record<T>(&self, carrier: &Carrier, outcome: &Result<T, ProviderError>) {
         match outcome {
-            Err(ProviderError::Unavailable { reason, .. }) if *reason == gate::CROWDED => self.stats.crowded_out.add(1),
+            Err(ProviderError::Unavailable { reason, .. }) if *reason == bulkhead::CROWDED => {
+                self.stats.crowded_out.add(1)
+            }
             Err(ProviderError::Refused("invalid_client")) => {
                 self.stats.invalid_client.add(1);
                 let issuer = carrier.issuer.as_str();
@@ -167,9 +196,9 @@ impl Provider for Federation {
 
     async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
         self.trust.check(carrier)?;
-        let outcome = self.gate(&carrier.issuer)?.pass(self.redeem_once(carrier, grant)).await;
+        let outcome = self.guard(&carrier.issuer)?.run(self.redeem_once(carrier, grant)).await;
         self.stats.redemptions.count(&outcome);
-        self.heed(carrier, &outcome);
+        self.record(carrier, &outcome);
         outcome
     }
 
@@ -200,9 +229,9 @@ impl Provider for Federation {
     ) -> Result<UserInfo, ProviderError> {
         self.trust.check(carrier)?;
         let asked = self.ask_userinfo(carrier, access_token, correlation_id);
-        let outcome = self.gate(&carrier.issuer)?.pass(asked).await;
+        let outcome = self.guard(&carrier.issuer)?.run(asked).await;
         self.stats.userinfo.count(&outcome);
-        self.heed(carrier, &outcome);
+        self.record(carrier, &outcome);
         outcome
     }
 }

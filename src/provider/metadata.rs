@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use url::Url;
 
+use super::bulkhead::{Bulkhead, PLACES};
 use super::client::HttpClient;
-use super::gate::Gate;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
@@ -59,10 +59,10 @@ pub(super) struct Configurations {
     federation: FederationSettings,
     client_id: String,
     longest_age: Duration,
-    /// For what is known and must be asked for again.
-    gate: Gate,
+    /// Places for what is known and must be asked for again.
+    known: Bulkhead,
     /// A browser may name any code, each of them a question to the discovery issuer: so many at a time.
-    unknown: Gate,
+    unknown: Bulkhead,
     /// Codes that lead nowhere: where the person is asked instead, and since when.
     negative: TtlCache<String, (Url, SystemTime)>,
     cache: TtlCache<String, Entry>,
@@ -93,8 +93,8 @@ impl Configurations {
             federation: settings.federation.clone(),
             client_id: settings.client_id.clone(),
             longest_age: settings.metadata_max_age,
-            gate: Gate::new(settings.total_timeout),
-            unknown: Gate::with_places(UNKNOWN, settings.total_timeout),
+            known: Bulkhead::new(PLACES, settings.total_timeout),
+            unknown: Bulkhead::new(UNKNOWN, settings.total_timeout),
             negative: TtlCache::new(MOST_ENTRIES, NEGATIVE_AGE),
             cache: TtlCache::new(MOST_ENTRIES, LONGEST_STALE),
             flights: SingleFlight::new(),
@@ -180,7 +180,7 @@ impl Configurations {
 
     async fn fetch(&self, key: &str, source: &Source) -> Result<(Discovery, Option<Duration>), ProviderError> {
         let known = matches!(source, Source::Issuer(_)) || self.cache.get(key).is_some();
-        let _place = if known { &self.gate } else { &self.unknown }.place().await?;
+        let _place = if known { &self.known } else { &self.unknown }.place().await?;
         match source {
             Source::Discovery { mccmnc, correlation_id } => {
                 let found = self.discover(mccmnc, correlation_id).await;

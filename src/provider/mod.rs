@@ -1,9 +1,10 @@
 //! Who we ask: carriers and plain OpenID Connect issuers, reached over HTTPS, never judged here.
 
 mod address;
+mod breaker;
+mod bulkhead;
 mod client;
 mod federation;
-mod gate;
 mod key_memory;
 mod key_store;
 mod metadata;

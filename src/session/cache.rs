@@ -202,8 +202,8 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
         if self.is_denied(&key, now) {
             return Ok(None);
         }
-        let boarding = Boarding::new(self, key);
-        let answer = boarding.flight.get_or_init(|| self.ask(key, now, load)).await.clone();
+        let shared = SharedLoad::new(self, key);
+        let answer = shared.flight.get_or_init(|| self.ask(key, now, load)).await.clone();
         match answer {
             // Signed out between the answer and here.
             Ok(Some(_)) if self.is_denied(&key, now) => Ok(None),
@@ -235,29 +235,30 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
     }
 }
 
-/// A place in a load that is under way. The last one to leave takes the flight off the board, also when cancelled.
-struct Boarding<'a, V, E> {
+/// A caller's part in a load that several callers share. The last one to leave takes it out of `flights`, also when
+/// cancelled.
+struct SharedLoad<'a, V, E> {
     flights: &'a Mutex<HashMap<StoreKey, Flight<V, E>>>,
     key: StoreKey,
     flight: Flight<V, E>,
 }
 
-impl<'a, V, E> Boarding<'a, V, E> {
+impl<'a, V, E> SharedLoad<'a, V, E> {
     fn new(cache: &'a SessionCache<V, E>, key: StoreKey) -> Self {
         let mut flights = cache.flights.lock();
         let flight = flights.entry(key).or_default();
         if flight.initialized() {
-            // It has landed: its answer is older than this question.
+            // It has finished: its answer is older than this question.
             *flight = Flight::default();
         }
         Self { flights: &cache.flights, key, flight: Arc::clone(flight) }
     }
 }
 
-impl<V, E> Drop for Boarding<'_, V, E> {
+impl<V, E> Drop for SharedLoad<'_, V, E> {
     fn drop(&mut self) {
         let mut flights = self.flights.lock();
-        // Two owners: the board and we. New ones are made under the lock that we hold.
+        // Two owners: `flights` and we. New ones are made under the lock that we hold.
         if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
             && (self.flight.initialized() || Arc::strong_count(&self.flight) == 2)
         {

@@ -13,21 +13,21 @@ use super::store::{Kind, Limits, RecordStore, Relation, StoreError};
 #[derive(Debug)]
 pub struct MemoryStore {
     limits: Limits,
-    sessions: Mutex<Shelf>,
-    attempts: Mutex<Shelf>,
-    ended: Mutex<Shelf>,
-    keys: Mutex<Shelf>,
-    spent: Mutex<Shelf>,
+    sessions: Mutex<Table>,
+    attempts: Mutex<Table>,
+    ended: Mutex<Table>,
+    keys: Mutex<Table>,
+    spent: Mutex<Table>,
     sets: Mutex<HashMap<(Relation, StoreKey), Set>>,
 }
 
 /// Members of one set, with the end of their time (`None` as in [`Kept::until`]).
 type Set = BTreeMap<StoreKey, Option<SystemTime>>;
 
-/// The records of one kind, and which of them end first: a full shelf finds out in no more than a few steps whether
+/// The records of one kind, and which of them end first: a full table finds out in no more than a few steps whether
 /// something on it is over.
 #[derive(Debug, Default)]
-struct Shelf {
+struct Table {
     records: HashMap<StoreKey, Kept>,
     by_end: BTreeSet<(SystemTime, StoreKey)>,
 }
@@ -49,7 +49,7 @@ fn is_over(until: Option<SystemTime>, now: SystemTime) -> bool {
     until.is_some_and(|until| until <= now)
 }
 
-impl Shelf {
+impl Table {
     fn insert(&mut self, key: StoreKey, record: &[u8], until: Option<SystemTime>) {
         self.remove(&key);
         self.records.insert(key, Kept { record: record.to_vec(), until });
@@ -102,10 +102,10 @@ impl MemoryStore {
 
     /// How many records of `kind` are kept, those that are over but not yet swept included.
     pub fn count(&self, kind: Kind) -> usize {
-        self.shelf(kind).lock().records.len()
+        self.table(kind).lock().records.len()
     }
 
-    fn shelf(&self, kind: Kind) -> &Mutex<Shelf> {
+    fn table(&self, kind: Kind) -> &Mutex<Table> {
         match kind {
             Kind::Session => &self.sessions,
             Kind::Attempt => &self.attempts,
@@ -132,33 +132,33 @@ impl RecordStore for MemoryStore {
         keep: Duration,
         now: SystemTime,
     ) -> Result<(), StoreError> {
-        let mut shelf = self.shelf(kind).lock();
+        let mut table = self.table(kind).lock();
         if keep.is_zero() {
-            shelf.remove(&key);
+            table.remove(&key);
             return Ok(());
         }
-        if shelf.is_full(self.limits.of(kind)) && !shelf.records.contains_key(&key) {
-            shelf.sweep(now);
-            if shelf.is_full(self.limits.of(kind)) {
+        if table.is_full(self.limits.of(kind)) && !table.records.contains_key(&key) {
+            table.sweep(now);
+            if table.is_full(self.limits.of(kind)) {
                 return Err(StoreError::Full);
             }
         }
-        shelf.insert(key, record, now.checked_add(keep));
+        table.insert(key, record, now.checked_add(keep));
         Ok(())
     }
 
     async fn get(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
-        let shelf = self.shelf(kind).lock();
-        Ok(shelf.records.get(&key).filter(|kept| !kept.is_over(now)).map(|kept| kept.record.clone()))
+        let table = self.table(kind).lock();
+        Ok(table.records.get(&key).filter(|kept| !kept.is_over(now)).map(|kept| kept.record.clone()))
     }
 
     async fn take(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
-        let taken = self.shelf(kind).lock().remove(&key);
+        let taken = self.table(kind).lock().remove(&key);
         Ok(taken.filter(|kept| !kept.is_over(now)).map(|kept| kept.record))
     }
 
     async fn remove(&self, kind: Kind, key: StoreKey) -> Result<(), StoreError> {
-        self.shelf(kind).lock().remove(&key);
+        self.table(kind).lock().remove(&key);
         Ok(())
     }
 
@@ -170,14 +170,14 @@ impl RecordStore for MemoryStore {
         keep: Duration,
         now: SystemTime,
     ) -> Result<bool, StoreError> {
-        let mut shelf = self.shelf(kind).lock();
-        if shelf.records.get(&key).is_none_or(|kept| kept.is_over(now)) {
+        let mut table = self.table(kind).lock();
+        if table.records.get(&key).is_none_or(|kept| kept.is_over(now)) {
             return Ok(false);
         }
         if keep.is_zero() {
-            shelf.remove(&key);
+            table.remove(&key);
         } else {
-            shelf.insert(key, record, now.checked_add(keep));
+            table.insert(key, record, now.checked_add(keep));
         }
         Ok(true)
     }
@@ -190,16 +190,16 @@ impl RecordStore for MemoryStore {
         keep: Duration,
         now: SystemTime,
     ) -> Result<bool, StoreError> {
-        let mut shelf = self.shelf(kind).lock();
-        if shelf.records.get(&key).is_some_and(|kept| !kept.is_over(now)) {
+        let mut table = self.table(kind).lock();
+        if table.records.get(&key).is_some_and(|kept| !kept.is_over(now)) {
             return Ok(false);
         }
         if !keep.is_zero() {
-            shelf.remove(&key);
-            if shelf.is_full(self.limits.of(kind)) {
-                shelf.make_room(now);
+            table.remove(&key);
+            if table.is_full(self.limits.of(kind)) {
+                table.make_room(now);
             }
-            shelf.insert(key, record, now.checked_add(keep));
+            table.insert(key, record, now.checked_add(keep));
         }
         Ok(true)
     }
@@ -262,7 +262,7 @@ impl RecordStore for MemoryStore {
             set.retain(|_, until| !is_over(*until, now));
             !set.is_empty()
         });
-        Kind::ALL.into_iter().for_each(|kind| self.shelf(kind).lock().sweep(now));
+        Kind::ALL.into_iter().for_each(|kind| self.table(kind).lock().sweep(now));
         Ok(())
     }
 }

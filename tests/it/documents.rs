@@ -96,7 +96,7 @@ fn each_error_ends_as_the_page_says() {
         Refusal::WeakSignIn,
     ]
     .into_iter()
-    .map(|refusal| (refusal.words().status.as_u16(), refusal.words().code))
+    .map(|refusal| (refusal.message().status.as_u16(), refusal.message().code))
     .collect();
     let mut told = BTreeSet::new();
     for row in rows(section) {
@@ -123,13 +123,13 @@ fn each_error_ends_as_the_page_says() {
 
 #[test]
 fn every_refusal_stands_on_its_page_with_its_status_and_no_other() {
-    let source = fs::read_to_string(root().join("src/auth/refusal/words.rs")).unwrap();
+    let source = fs::read_to_string(root().join("src/auth/refusal/messages.rs")).unwrap();
     let status = |constant: &str| {
-        let words = |reason: &str| reason.to_ascii_uppercase().replace([' ', '-'], "_");
+        let constant_name = |reason: &str| reason.to_ascii_uppercase().replace([' ', '-'], "_");
         let mut all = (400..600).filter_map(|number| StatusCode::from_u16(number).ok());
-        all.find(|status| status.canonical_reason().is_some_and(|reason| words(reason) == constant)).unwrap()
+        all.find(|status| status.canonical_reason().is_some_and(|reason| constant_name(reason) == constant)).unwrap()
     };
-    let named = source.split("words(").filter_map(|call| {
+    let named = source.split("message(").filter_map(|call| {
         let (constant, rest) = call.trim_start().strip_prefix("S::")?.split_once(',')?;
         Some((rest.split('"').nth(1)?.to_owned(), status(constant).as_u16().to_string()))
     });

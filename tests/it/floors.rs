@@ -68,8 +68,8 @@ fn sources() -> Vec<(String, String)> {
 fn is_test(path: &str) -> bool {
     path.contains("/tests")
         || path.ends_with("contract.rs")
-        || path.ends_with("forge.rs")
-        || path.ends_with("garbage.rs")
+        || path.ends_with("test_tokens.rs")
+        || path.ends_with("fuzz.rs")
 }
 
 fn floor_of(room: &str) -> Option<u8> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::{
-    AutoConsent, Client, Factor, Simulator, SimulatorSettings, keys::SigningKey, people, rules::Signature,
+    AutoConsent, Client, Factor, Simulator, SimulatorSettings, keys::SigningKey, personas, rules::Signature,
 };
 use super::*;
 
@@ -49,7 +49,7 @@ async fn a_person_of_each_carrier_signs_in() {
         let body: Value = answer.json().await.unwrap();
         assert_eq!(body["token_type"], "Bearer");
         let claims = world.claims(carrier, &body).await.unwrap();
-        let person = people().iter().find(|person| person.id == who).unwrap();
+        let person = personas().iter().find(|person| person.id == who).unwrap();
         assert_eq!(claims["iss"], carrier.issuer());
         assert_eq!(claims["aud"], CLIENT);
         assert_eq!(claims["nonce"], "n-0S6_WzA2Mj");
@@ -207,7 +207,7 @@ async fn somebody_who_moved_brings_the_old_carriers_word() {
     let claims = world.claims(vireo, &body).await.unwrap();
     let keys: Value = world.get(&aurora.jwks_uri(), &[]).await.json().await.unwrap();
     let old = jwt::verify(claims["aka"][0].as_str().unwrap(), &keys).unwrap();
-    let tomas = people().iter().find(|person| person.id == "tomas").unwrap();
+    let tomas = personas().iter().find(|person| person.id == "tomas").unwrap();
     assert_eq!(old["iss"], aurora.issuer());
     assert_eq!(old["sub"], aurora.subject(CLIENT, tomas));
     assert_eq!(old["aud"], CLIENT);

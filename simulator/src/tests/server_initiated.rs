@@ -11,7 +11,7 @@ use serde_json::json;
 use super::super::call::{Call, first};
 use super::super::keys::SigningKey;
 use super::super::server::{Bound, Serving};
-use super::super::{AutoConsent, Person, Signature, people};
+use super::super::{AutoConsent, Person, Signature, personas};
 use super::*;
 
 type Inbox = Arc<Mutex<Vec<(String, Vec<(String, String)>)>>>;
@@ -40,7 +40,7 @@ impl Desk {
     }
 
     fn maya() -> &'static Person {
-        people().iter().find(|person| person.id == "maya").unwrap()
+        personas().iter().find(|person| person.id == "maya").unwrap()
     }
 
     async fn send(&self, endpoint: &str, changes: Value) -> Response {

@@ -97,14 +97,14 @@ impl RefusalExit {
 
     /// Counts and logs a refusal that nobody can be told any more: the answer has begun, or the client is gone.
     pub fn note(&self, refused: Refused<'_>) {
-        let words = refused.refusal.words();
-        self.metrics.refusals.with_label_values(&[words.code]).inc();
+        let message = refused.refusal.message();
+        self.metrics.refusals.with_label_values(&[message.code]).inc();
         SecurityEvent::Refusal {
             request_id: refused.request_id,
             client: refused.client,
             route: refused.route,
-            code: words.code,
-            status: words.status.as_u16(),
+            code: message.code,
+            status: message.status.as_u16(),
             reason: refused.reason,
         }
         .emit();

@@ -4,7 +4,7 @@
 //! a browser, a carrier or a store.
 
 mod exit;
-mod words;
+mod messages;
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use http::{HeaderValue, header};
 
 pub(super) use self::exit::Denied;
 pub use self::exit::{Recipient, RefusalExit, Refused};
-pub use self::words::Words;
+pub use self::messages::Message;
 use crate::web::page::{Action, ErrorPage, error_json, error_page};
 use crate::web::{Reply, RequestView};
 
@@ -112,19 +112,19 @@ pub enum Refusal {
 impl Refusal {
     /// The reply: a page for a person who is looking at it, JSON for everything else. Starting again leads to `start`.
     fn reply(self, view: &RequestView<'_>, start: &str) -> Reply {
-        let words = self.words();
+        let message = self.message();
         let mut reply = if view.wants_html() {
-            let action = words.again.then_some(Action { label: "Start again", href: start });
+            let action = message.again.then_some(Action { label: "Start again", href: start });
             error_page(ErrorPage {
-                status: words.status,
-                title: words.title,
-                text: words.text,
-                code: words.code,
+                status: message.status,
+                title: message.title,
+                text: message.text,
+                code: message.code,
                 request_id: view.request_id,
                 action,
             })
         } else {
-            error_json(words.status, words.code, view.request_id, words.again.then_some(start))
+            error_json(message.status, message.code, view.request_id, message.again.then_some(start))
         };
         self.advise(&mut reply);
         reply
@@ -132,8 +132,8 @@ impl Refusal {
 
     /// The reply to a program that brought an access token: JSON, nothing of the request in it.
     fn plain_reply(self, request_id: &str) -> Reply {
-        let words = self.words();
-        let mut reply = error_json(words.status, words.code, request_id, None);
+        let message = self.message();
+        let mut reply = error_json(message.status, message.code, request_id, None);
         self.advise(&mut reply);
         reply
     }
@@ -163,7 +163,7 @@ impl Refusal {
 
     /// The reply to a request that could not even be judged: nothing of the request in it, no way on.
     fn unjudged_reply(self, request_id: &str, wants_html: bool) -> Reply {
-        let Words { status, code, title, text, .. } = self.words();
+        let Message { status, code, title, text, .. } = self.message();
         if wants_html {
             return error_page(ErrorPage { status, title, text, code, request_id, action: None });
         }

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
 use super::binding::{Binding, Bindings, State};
-use super::start::{Departure, From};
+use super::start::{LegRequest, OutgoingRedirect};
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
@@ -30,9 +30,9 @@ use crate::web::{Reply, RequestView};
 use crate::zenkey::error::{CarrierError, Reaction};
 
 /// How one leg ended.
-pub(in crate::auth) enum Ending {
+pub(in crate::auth) enum LegOutcome {
     /// On to the next leg.
-    Onward(Departure),
+    Continue(OutgoingRedirect),
     /// Signed in.
     SignedIn(Box<Session>),
 }
@@ -86,9 +86,9 @@ impl SignIn<'_> {
         let return_to = attempt.return_to.clone();
         // A sign-in for another of our hosts is started again over there.
         let way_back = hand_off.is_none().then_some(&return_to);
-        match self.finish_leg(&From { view, binding: Some(binding) }, attempt, params, now).await {
-            Ok(Ending::Onward(departure)) => self.redirect_out(departure),
-            Ok(Ending::SignedIn(session)) => {
+        match self.finish_leg(&LegRequest { view, binding: Some(binding) }, attempt, params, now).await {
+            Ok(LegOutcome::Continue(redirect)) => self.redirect_out(redirect),
+            Ok(LegOutcome::SignedIn(session)) => {
                 let arrived = self.arrive(view, *session, binding, &return_to, hand_off.as_ref(), now).await;
                 arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal, way_back))
             }
@@ -189,7 +189,7 @@ impl SignIn<'_> {
         refusal: Refusal,
         way_back: Option<&ReturnTo>,
     ) -> Reply {
-        self.metrics.sign_ins.with_label_values(&[refusal.words().code]).inc();
+        self.metrics.sign_ins.with_label_values(&[refusal.message().code]).inc();
         let mut reply = self.answers.refusal_to(refusal, view, way_back);
         if let Some(cookie) = binding.clear_when_alone() {
             reply.add_cookie(cookie);
@@ -199,23 +199,23 @@ impl SignIn<'_> {
 
     async fn finish_leg(
         &self,
-        from: &From<'_>,
+        request: &LegRequest<'_>,
         mut attempt: SignInAttempt,
         params: CallbackParams,
         now: SystemTime,
-    ) -> Result<Ending, Refusal> {
-        let view = from.view;
+    ) -> Result<LegOutcome, Refusal> {
+        let view = request.view;
         if attempt.host != view.host {
             return Err(Refusal::AttemptUnknown);
         }
         match std::mem::replace(&mut attempt.leg, Leg::Discovery) {
-            Leg::Discovery => self.finish_discovery(from, attempt, params, now).await.map(Ending::Onward),
-            Leg::Authorization(leg) => self.finish_authorization(from, attempt, *leg, params, now).await,
+            Leg::Discovery => self.finish_discovery(request, attempt, params, now).await.map(LegOutcome::Continue),
+            Leg::Authorization(leg) => self.finish_authorization(request, attempt, *leg, params, now).await,
             Leg::HandOff => {
                 let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
                 let state = params.state.unwrap_or_default();
                 let session = self.take_ticket(view, &ticket, &state, now).await?;
-                Ok(Ending::SignedIn(Box::new(session)))
+                Ok(LegOutcome::SignedIn(Box::new(session)))
             }
         }
     }
@@ -223,28 +223,28 @@ impl SignIn<'_> {
     /// The first leg's answer names a carrier by its code, and perhaps a hint only that carrier can read.
     async fn finish_discovery(
         &self,
-        from: &From<'_>,
+        request: &LegRequest<'_>,
         mut attempt: SignInAttempt,
         params: CallbackParams,
         now: SystemTime,
-    ) -> Result<Departure, Refusal> {
-        let view = from.view;
+    ) -> Result<OutgoingRedirect, Refusal> {
+        let view = request.view;
         if params.code.is_some() {
             return Err(Refusal::CallbackMalformed);
         }
         if let Some(error) = &params.error {
-            return self.after_carrier_error(from, attempt, CarrierError::parse(error), None, now).await;
+            return self.after_carrier_error(request, attempt, CarrierError::parse(error), None, now).await;
         }
         let mccmnc = params.mccmnc.as_deref().ok_or(Refusal::CallbackMalformed)?;
         let discovery = self.provider.discover(mccmnc, &attempt.correlation_id, now).await;
         match discovery.map_err(|error| self.provider_refusal(view, &error))? {
             Discovery::Carrier(carrier) => {
                 let hint = params.login_hint_token.as_ref().map(SecretString::expose);
-                self.depart_to_carrier(from, attempt, *carrier, hint, now).await
+                self.redirect_to_carrier(request, attempt, *carrier, hint, now).await
             }
             Discovery::AskUser(ui) if attempt.recoveries < MAX_RECOVERIES => {
                 attempt.recoveries += 1;
-                self.depart_to_discovery(from, attempt, Some(ui), now).await
+                self.redirect_to_discovery(request, attempt, Some(ui), now).await
             }
             Discovery::AskUser(_) => Err(Refusal::CarrierUnknownPerson),
         }
@@ -253,13 +253,13 @@ impl SignIn<'_> {
     /// The carrier's answer: a refusal, or a code that is redeemed, verified and turned into a session.
     async fn finish_authorization(
         &self,
-        from: &From<'_>,
+        request: &LegRequest<'_>,
         attempt: SignInAttempt,
         leg: AuthorizationLeg,
         params: CallbackParams,
         now: SystemTime,
-    ) -> Result<Ending, Refusal> {
-        let view = from.view;
+    ) -> Result<LegOutcome, Refusal> {
+        let view = request.view;
         let AuthorizationLeg { carrier, nonce, code_verifier } = leg;
         if let Some(mccmnc) = &params.mccmnc {
             self.same_carrier(view, &carrier, mccmnc, &attempt.correlation_id, now).await?;
@@ -275,8 +275,9 @@ impl SignIn<'_> {
             AuthorizationResponse::Code(code) => code,
             AuthorizationResponse::Refused(error) => {
                 let error = CarrierError::parse(error.as_str());
-                let onward = self.after_carrier_error(from, attempt, error, carrier.mccmnc.as_deref(), now).await?;
-                return Ok(Ending::Onward(onward));
+                let redirect =
+                    self.after_carrier_error(request, attempt, error, carrier.mccmnc.as_deref(), now).await?;
+                return Ok(LegOutcome::Continue(redirect));
             }
         };
         let grant = CodeGrant {
@@ -316,7 +317,7 @@ impl SignIn<'_> {
         let subject = pseudonym(token.issuer(), token.subject());
         let (request_id, acr) = (view.request_id, token.acr().unwrap_or("none"));
         SecurityEvent::SignIn { request_id, issuer: &carrier.issuer, subject: &subject, acr }.emit();
-        Ok(Ending::SignedIn(Box::new(Session::open(identity, now))))
+        Ok(LegOutcome::SignedIn(Box::new(Session::open(identity, now))))
     }
 
     async fn verify(
@@ -401,13 +402,13 @@ impl SignIn<'_> {
     /// What a carrier's error leads to: one more discovery, or a page in plain words.
     async fn after_carrier_error(
         &self,
-        from: &From<'_>,
+        request: &LegRequest<'_>,
         mut attempt: SignInAttempt,
         error: CarrierError,
         mccmnc: Option<&str>,
         now: SystemTime,
-    ) -> Result<Departure, Refusal> {
-        let view = from.view;
+    ) -> Result<OutgoingRedirect, Refusal> {
+        let view = request.view;
         info!(request_id = view.request_id, error = error.as_str(), "The carrier refused a sign-in");
         match error.reaction() {
             Reaction::Rediscover if self.registration.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
@@ -415,7 +416,7 @@ impl SignIn<'_> {
                     self.provider.doubt(mccmnc, now);
                 }
                 attempt.recoveries += 1;
-                return self.depart_to_discovery(from, attempt, None, now).await;
+                return self.redirect_to_discovery(request, attempt, None, now).await;
             }
             Reaction::OperatorFault => {
                 warn!(

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::attempt::{HandOff, Leg, with_query};
 use super::binding::State;
-use super::start::{Departure, From};
+use super::start::{LegRequest, OutgoingRedirect};
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
 use crate::auth::refusal::Refusal;
@@ -53,14 +53,14 @@ impl SignIn<'_> {
     ) -> Reply {
         let mut attempt = self.new_attempt(view.host, return_to, None, now);
         attempt.leg = Leg::HandOff;
-        let (cookies, state) = match self.remember(&From { view, binding: None }, &attempt, now).await {
+        let (cookies, state) = match self.remember(&LegRequest { view, binding: None }, &attempt, now).await {
             Ok(remembered) => remembered,
             Err(refusal) => return self.answers.refusal(refusal, view),
         };
         let snapshot = self.snapshot;
         let start = format!("{}{}/start", snapshot.origin_of(snapshot.public_host()), self.settings.prefix);
         match with_query(&start, &[("hand_off", &state), ("host", view.host)]) {
-            Some(to) => self.redirect_out(Departure { to, cookies }),
+            Some(to) => self.redirect_out(OutgoingRedirect { to, cookies }),
             None => self.answers.refusal(Refusal::NotFound, view),
         }
     }

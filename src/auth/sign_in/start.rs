@@ -28,14 +28,14 @@ const LOOP_LIMIT: u64 = 3;
 /// The time in which sign-ins count towards a loop.
 pub(in crate::auth) const LOOP_SECONDS: u64 = 60;
 
-/// A redirect out of the house, with the cookies it owes.
-pub(in crate::auth) struct Departure {
+/// A redirect to a provider, with the cookies to set.
+pub(in crate::auth) struct OutgoingRedirect {
     pub(in crate::auth) to: Url,
     pub(in crate::auth) cookies: Vec<HeaderValue>,
 }
 
-/// Where a leg departs from: the request at hand, and the browser's binding if the sign-in is already under way.
-pub(in crate::auth) struct From<'a> {
+/// The request that a leg begins with, and the binding that the browser brought if its sign-in is already under way.
+pub(in crate::auth) struct LegRequest<'a> {
     pub(in crate::auth) view: &'a RequestView<'a>,
     pub(in crate::auth) binding: Option<&'a Binding>,
 }
@@ -100,19 +100,19 @@ impl SignIn<'_> {
             None => None,
         };
         let attempt = self.new_attempt(view.host, return_to, hand_off, now);
-        let from = From { view, binding: None };
-        let departure = match &self.registration.discovery_ui {
-            Some(_) => self.depart_to_discovery(&from, attempt, None, now).await,
+        let request = LegRequest { view, binding: None };
+        let redirect = match &self.registration.discovery_ui {
+            Some(_) => self.redirect_to_discovery(&request, attempt, None, now).await,
             None => match self.provider.issuer(now).await {
-                Ok(issuer) => self.depart_to_carrier(&from, attempt, issuer, None, now).await,
+                Ok(issuer) => self.redirect_to_carrier(&request, attempt, issuer, None, now).await,
                 Err(error) => Err(self.provider_refusal(view, &error)),
             },
         };
-        match departure {
-            Ok(departure) => {
+        match redirect {
+            Ok(redirect) => {
                 self.metrics.sign_ins.with_label_values(&["started"]).inc();
                 info!(request_id = view.request_id, outcome = "login_started", "A sign-in begins");
-                self.redirect_out(departure)
+                self.redirect_out(redirect)
             }
             Err(refusal) => self.answers.refusal(refusal, view),
         }
@@ -138,32 +138,32 @@ impl SignIn<'_> {
 
     /// The first leg: the carrier discovery UI finds out which carrier the person has. `ui` is where discovery itself
     /// asked to be continued; it was compared with the configured UI before.
-    pub(in crate::auth) async fn depart_to_discovery(
+    pub(in crate::auth) async fn redirect_to_discovery(
         &self,
-        from: &From<'_>,
+        request: &LegRequest<'_>,
         mut attempt: SignInAttempt,
         ui: Option<Url>,
         now: SystemTime,
-    ) -> Result<Departure, Refusal> {
+    ) -> Result<OutgoingRedirect, Refusal> {
         attempt.leg = Leg::Discovery;
         let ui = ui.as_ref().or(self.registration.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
-        let (cookies, state) = self.remember(from, &attempt, now).await?;
+        let (cookies, state) = self.remember(request, &attempt, now).await?;
         let anew = attempt.recoveries > 0;
         let snapshot = self.snapshot;
         let to = zenkey::discovery::ui_url(ui, &self.registration.client_id, snapshot.redirect_uri(), &state, anew);
-        Ok(Departure { to, cookies })
+        Ok(OutgoingRedirect { to, cookies })
     }
 
     /// The second leg, or the only one of a plain issuer: the authorization request. Issuer and endpoints are frozen
     /// into the attempt here.
-    pub(in crate::auth) async fn depart_to_carrier(
+    pub(in crate::auth) async fn redirect_to_carrier(
         &self,
-        from: &From<'_>,
+        request: &LegRequest<'_>,
         mut attempt: SignInAttempt,
         carrier: Carrier,
         login_hint_token: Option<&str>,
         now: SystemTime,
-    ) -> Result<Departure, Refusal> {
+    ) -> Result<OutgoingRedirect, Refusal> {
         let verifier = CodeVerifier::generate(self.entropy);
         let nonce = random_text::<32>(self.entropy);
         let endpoint = carrier.authorization_endpoint.clone();
@@ -172,7 +172,7 @@ impl SignIn<'_> {
             nonce: nonce.clone(),
             code_verifier: verifier.secret().clone(),
         }));
-        let (cookies, state) = self.remember(from, &attempt, now).await?;
+        let (cookies, state) = self.remember(request, &attempt, now).await?;
         let zenkey = self.registration.discovery_ui.is_some();
         let to = AuthorizationRequest {
             endpoint: &endpoint,
@@ -189,7 +189,7 @@ impl SignIn<'_> {
             extra: &[],
         }
         .to_url();
-        Ok(Departure { to, cookies })
+        Ok(OutgoingRedirect { to, cookies })
     }
 
     /// Remembers the attempt for this browser; the state, and the cookies that a new sign-in owes.
@@ -198,12 +198,12 @@ impl SignIn<'_> {
     /// beginning has just written: that there is more than one.
     pub(in crate::auth) async fn remember(
         &self,
-        from: &From<'_>,
+        request: &LegRequest<'_>,
         attempt: &SignInAttempt,
         now: SystemTime,
     ) -> Result<(Vec<HeaderValue>, String), Refusal> {
-        let view = from.view;
-        let Some(binding) = from.binding else { return self.remember_start(view, attempt, now).await };
+        let view = request.view;
+        let Some(binding) = request.binding else { return self.remember_start(view, attempt, now).await };
         match self.attempts().put(attempt, binding, now, self.entropy).await {
             Ok(state) => Ok((Vec::new(), state.text())),
             Err(error) => Err(self.cannot_remember(view, &error)),
@@ -243,12 +243,12 @@ impl SignIn<'_> {
         Refusal::StoreUnavailable
     }
 
-    pub(in crate::auth) fn redirect_out(&self, departure: Departure) -> Reply {
-        let Ok(location) = HeaderValue::try_from(departure.to.as_str()) else {
+    pub(in crate::auth) fn redirect_out(&self, redirect: OutgoingRedirect) -> Reply {
+        let Ok(location) = HeaderValue::try_from(redirect.to.as_str()) else {
             return Reply::empty(StatusCode::BAD_GATEWAY);
         };
         let mut reply = Reply::redirect(StatusCode::FOUND, location);
-        departure.cookies.into_iter().for_each(|cookie| reply.add_cookie(cookie));
+        redirect.cookies.into_iter().for_each(|cookie| reply.add_cookie(cookie));
         reply
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{List, Time};
 use crate::config::form::Written;
 use crate::config::form::address::RouteHost;
-use crate::config::form::words::Label;
+use crate::config::form::text::Label;
 use crate::config::secret_ref::SecretRef;
 
 /// Who may do what on the private listener.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::List;
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
-use crate::config::form::words::{Algorithm, Audience};
+use crate::config::form::text::{Algorithm, Audience};
 
 /// Whose access tokens are accepted on routes with `access: bearer` or `session-or-bearer`.
 #[derive(Clone, Deserialize, JsonSchema)]

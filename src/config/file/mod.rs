@@ -15,7 +15,7 @@ use serde::de::Deserializer;
 
 use super::form::Written;
 use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
-use super::form::words::{FilePath, OwnPrefix, StorePrefix};
+use super::form::text::{FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use admin::{AdminFile, ScopeWord};

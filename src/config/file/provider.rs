@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{List, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
-use crate::config::form::words::{Acr, Algorithm, ClientId, FilePath, Scope};
+use crate::config::form::text::{Acr, Algorithm, ClientId, FilePath, Scope};
 use crate::config::secret_ref::SecretRef;
 
 /// Who vouches for people, and how the gateway reaches them.

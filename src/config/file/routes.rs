@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{List, OneOrMany, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{Origin, RouteHost, UpstreamUrl};
-use crate::config::form::words::{Acr, Audience, ClaimName, EmailDomain, Label, RoutePath, Scope};
+use crate::config::form::text::{Acr, Audience, ClaimName, EmailDomain, Label, RoutePath, Scope};
 
 /// One protected place and what lies behind it.
 #[derive(Clone, Deserialize, JsonSchema)]

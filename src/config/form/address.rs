@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
 use super::Form;
-use super::words::text_form;
+use super::text::text_form;
 use crate::route::network::Network;
 
 /// Where the public listener listens.

@@ -5,7 +5,7 @@
 
 pub(crate) mod address;
 mod registry;
-pub(crate) mod words;
+pub(crate) mod text;
 
 use std::borrow::Cow;
 use std::fmt;

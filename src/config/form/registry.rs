@@ -1,6 +1,6 @@
 //! Every form by its name.
 
-use super::{Form, address, words};
+use super::{Form, address, text};
 use crate::config::human::{HumanDuration, HumanSize};
 
 /// What a form says about a text: its quantity, if it has one, or why the text is refused.
@@ -30,19 +30,19 @@ pub(crate) const FORMS: [Row; 24] = [
     row::<address::RouteHost>(),
     row::<address::TrustedNetwork>(),
     row::<address::UpstreamUrl>(),
-    row::<words::Acr>(),
-    row::<words::Algorithm>(),
-    row::<words::Audience>(),
-    row::<words::ClaimName>(),
-    row::<words::ClientId>(),
-    row::<words::EmailDomain>(),
-    row::<words::FilePath>(),
-    row::<words::HeaderWord>(),
-    row::<words::Label>(),
-    row::<words::OwnPrefix>(),
-    row::<words::RoutePath>(),
-    row::<words::Scope>(),
-    row::<words::StorePrefix>(),
+    row::<text::Acr>(),
+    row::<text::Algorithm>(),
+    row::<text::Audience>(),
+    row::<text::ClaimName>(),
+    row::<text::ClientId>(),
+    row::<text::EmailDomain>(),
+    row::<text::FilePath>(),
+    row::<text::HeaderWord>(),
+    row::<text::Label>(),
+    row::<text::OwnPrefix>(),
+    row::<text::RoutePath>(),
+    row::<text::Scope>(),
+    row::<text::StorePrefix>(),
 ];
 
 /// Finds a form by the `format` of the schema.

@@ -18,7 +18,7 @@ use super::form::address::Origin as WebOrigin;
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
 use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings, StoreChoice};
-use super::walk::Walk;
+use super::validate::Validation;
 use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 
 /// What is needed at every step.
@@ -26,7 +26,7 @@ struct Resolver<'a> {
     surroundings: &'a dyn Surroundings,
     /// Where relative paths begin: the file's own directory.
     base: PathBuf,
-    walk: Walk,
+    validation: Validation,
     strict_secrets: bool,
     faults: Vec<Remark>,
     warnings: Vec<Warning>,
@@ -37,7 +37,7 @@ struct Resolver<'a> {
 /// no `Config`, so a value that the walker took out may be anything here.
 pub(super) fn resolve(
     file: &File,
-    walk: Walk,
+    validation: Validation,
     faults: Vec<Remark>,
     file_name: &str,
     surroundings: &dyn Surroundings,
@@ -45,13 +45,13 @@ pub(super) fn resolve(
     let base = Path::new(file_name).parent().unwrap_or(Path::new("")).to_owned();
     let strict_secrets = file.strict_secrets.unwrap_or(true);
     let mut resolver =
-        Resolver { surroundings, base, walk, strict_secrets, faults, warnings: Vec::new(), secrets: Vec::new() };
+        Resolver { surroundings, base, validation, strict_secrets, faults, warnings: Vec::new(), secrets: Vec::new() };
     let config = resolver.config(file);
-    let Resolver { walk, faults, mut warnings, secrets, .. } = resolver;
+    let Resolver { validation, faults, mut warnings, secrets, .. } = resolver;
     match config {
         Some(mut config) if faults.is_empty() => {
             warnings.sort();
-            config.origin = origin(file_name, walk, secrets);
+            config.origin = origin(file_name, validation, secrets);
             Ok((config, warnings))
         }
         _ if faults.is_empty() => {
@@ -63,13 +63,13 @@ pub(super) fn resolve(
     }
 }
 
-fn origin(file_name: &str, walk: Walk, secrets: Vec<(String, SecretSource)>) -> Origin {
-    let mut settings = Vec::with_capacity(walk.given.len() + walk.defaulted.len());
-    for (key, value) in walk.given {
-        let place = walk.places.get(&key).copied();
+fn origin(file_name: &str, validation: Validation, secrets: Vec<(String, SecretSource)>) -> Origin {
+    let mut settings = Vec::with_capacity(validation.given.len() + validation.defaulted.len());
+    for (key, value) in validation.given {
+        let place = validation.places.get(&key).copied();
         settings.push(Setting { key, value, place });
     }
-    for (key, value) in walk.defaulted {
+    for (key, value) in validation.defaulted {
         settings.push(Setting { key, value, place: None });
     }
     Origin { file: file_name.to_owned(), settings, secrets }
@@ -207,19 +207,19 @@ impl Resolver<'_> {
     fn place(&self, key: &str) -> Place {
         let mut key = key;
         loop {
-            if let Some(place) = self.walk.places.get(key) {
+            if let Some(place) = self.validation.places.get(key) {
                 return *place;
             }
             // A key that is not in the file is reported where its container is.
             match key.rfind(['.', '[']) {
                 Some(end) => key = key.get(..end).unwrap_or_default(),
-                None => return self.walk.places.get("").copied().unwrap_or_default(),
+                None => return self.validation.places.get("").copied().unwrap_or_default(),
             }
         }
     }
 
     fn is_given(&self, key: &str) -> bool {
-        self.walk.places.contains_key(key)
+        self.validation.places.contains_key(key)
     }
 
     fn fault(&mut self, key: &str, text: impl Into<String>) {

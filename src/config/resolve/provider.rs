@@ -8,7 +8,7 @@ use super::{Resolver, bytes, time, values};
 use crate::config::fault::shown;
 use crate::config::file::{IssuerEntry, List, OidcFile, ProviderFile, ZenkeyFile};
 use crate::config::form::Written;
-use crate::config::form::words::Scope;
+use crate::config::form::text::Scope;
 use crate::provider::{FederationSettings, IssuerSettings, ProviderSettings};
 use crate::secret::SecretString;
 

@@ -10,7 +10,7 @@ use crate::config::file::{
     AccessWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile, RouteFile,
 };
 use crate::config::form::address::UpstreamUrl;
-use crate::config::walk::join;
+use crate::config::validate::join;
 use crate::identity::headers::{Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, Preset};
 use crate::policy::Requirement;
 use crate::provider::FederationSettings;

@@ -110,7 +110,7 @@ fn any_damage_to_a_file_ends_in_faults_and_never_in_a_panic_or_a_secret() {
         .replace("{ file: /run/secrets/zenkey }", "canary-literal-secret")
         .replace("store: embedded", "store: redis://me:canary@redis:6379");
     let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut dice = |sides: usize| {
+    let mut rng = |sides: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(seed >> 33).unwrap() % sides
     };
@@ -120,10 +120,10 @@ fn any_damage_to_a_file_ends_in_faults_and_never_in_a_panic_or_a_secret() {
     ];
     for _ in 0..600 {
         let mut bent: Vec<char> = text.chars().collect();
-        for _ in 0..=dice(3) {
-            let at = dice(bent.len());
-            let piece = pieces[dice(pieces.len())];
-            let cut = dice(3).min(bent.len() - at);
+        for _ in 0..=rng(3) {
+            let at = rng(bent.len());
+            let piece = pieces[rng(pieces.len())];
+            let cut = rng(3).min(bent.len() - at);
             bent.splice(at..at + cut, piece.chars());
         }
         let bent: String = bent.into_iter().collect();

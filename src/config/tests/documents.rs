@@ -1,7 +1,7 @@
 //! The example and the reference say what the program does.
 
 use super::*;
-use crate::config::{reference, schema, tree, walk};
+use crate::config::{reference, schema, validate, yaml};
 
 const EXAMPLE: &str = include_str!("../../../config/zengate.example.yaml");
 
@@ -52,13 +52,13 @@ fn the_example_works_as_it_is() {
 
 #[test]
 fn the_example_shows_every_key_once_and_no_other() {
-    let (root, faults) = tree::read(&uncommented());
+    let (root, faults) = yaml::read(&uncommented());
     assert!(faults.is_empty(), "{faults:#?}");
-    let (walk, _) = walk::walk(&root.unwrap());
-    assert!(walk.faults.is_empty(), "{:#?}", walk.faults);
+    let (validation, _) = validate::validate(&root.unwrap());
+    assert!(validation.faults.is_empty(), "{:#?}", validation.faults);
     let known: BTreeSet<String> = schema::keys().into_iter().map(|key| key.path).collect();
     let mut shown: Vec<String> =
-        walk.places.keys().map(|path| generic(path)).filter(|path| known.contains(path)).collect();
+        validation.places.keys().map(|path| generic(path)).filter(|path| known.contains(path)).collect();
     shown.sort();
     let missing: Vec<_> = known.iter().filter(|key| !shown.contains(key)).collect();
     assert!(missing.is_empty(), "not in the example: {missing:#?}");
@@ -68,13 +68,13 @@ fn the_example_shows_every_key_once_and_no_other() {
 
 #[test]
 fn the_defaults_in_the_example_are_the_defaults() {
-    let (root, _) = tree::read(&uncommented());
-    let (walk, json) = walk::walk(&root.unwrap());
-    assert!(walk.defaulted.is_empty(), "{:#?}", walk.defaulted);
+    let (root, _) = yaml::read(&uncommented());
+    let (validation, json) = validate::validate(&root.unwrap());
+    assert!(validation.defaulted.is_empty(), "{:#?}", validation.defaulted);
     let mut compared = 0;
     for key in schema::keys() {
         let Some(default) = key.schema.get("default") else { continue };
-        for path in walk.places.keys().filter(|path| generic(path) == key.path) {
+        for path in validation.places.keys().filter(|path| generic(path) == key.path) {
             let mut here = &json;
             for step in path.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
                 here = step.parse::<usize>().map_or_else(|_| &here[step], |index| &here[index]);
@@ -91,9 +91,9 @@ fn what_the_schema_calls_a_default_is_sound() {
     for key in schema::keys() {
         if let Some(default) = key.schema.get("default") {
             let yaml = format!("{default}\n");
-            let (node, _) = tree::read(&yaml);
-            let mut walk = walk::Walk::default();
-            assert!(walk.judge(&node.unwrap(), &key.schema, &key.path), "{}: {:?}", key.path, walk.faults);
+            let (node, _) = yaml::read(&yaml);
+            let mut validation = validate::Validation::default();
+            assert!(validation.judge(&node.unwrap(), &key.schema, &key.path), "{}: {:?}", key.path, validation.faults);
         }
     }
 }

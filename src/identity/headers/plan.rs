@@ -224,12 +224,12 @@ fn checked_name(name: &str) -> Result<HeaderName, HeaderFault> {
     if taken || folded.bytes().all(|byte| byte == b'_') || (Forwarding::touches(&folded) && !is_preset(&folded)) {
         return Err(HeaderFault::Forbidden { name: name.to_owned() });
     }
-    Ok(lasting(&parsed))
+    Ok(interned(&parsed))
 }
 
 /// The same name, kept for as long as the process lives, once however many routes use it: every request clones the
 /// names it writes, and of one that lasts nobody counts the clones.
-fn lasting(name: &HeaderName) -> HeaderName {
+fn interned(name: &HeaderName) -> HeaderName {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut names = NAMES.lock();
     let known = names.get(name.as_str()).copied();

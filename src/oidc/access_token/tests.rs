@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::oidc::forge::{ED25519, OTHER_RSA, P256, Pair, RSA, join, key_set, message};
+use crate::oidc::test_tokens::{ED25519, OTHER_RSA, P256, Pair, RSA, join, key_set, message};
 use crate::secret::hmac_sha256;
 
 const NOW: i64 = 1_800_000_000;

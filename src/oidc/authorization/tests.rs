@@ -142,8 +142,8 @@ fn a_correlation_id_has_the_form_the_dossier_wants() {
             into.fill(self.0);
         }
     }
-    for dice in [&SystemEntropy as &dyn Entropy, &Fixed(0), &Fixed(255)] {
-        let id = CorrelationId::generate(dice);
+    for entropy in [&SystemEntropy as &dyn Entropy, &Fixed(0), &Fixed(255)] {
+        let id = CorrelationId::generate(entropy);
         assert!((8..=16).contains(&id.as_str().len()));
         assert!(id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::oidc::forge::{ED25519, OTHER_RSA, P256, P384, Pair, RSA, join, key_set, message};
+use crate::oidc::test_tokens::{ED25519, OTHER_RSA, P256, P384, Pair, RSA, join, key_set, message};
 use crate::secret::hmac_sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

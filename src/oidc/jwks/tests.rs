@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::oidc::forge::{ED25519, OTHER_RSA, P256, P384, RSA, document, key_set};
+use crate::oidc::test_tokens::{ED25519, OTHER_RSA, P256, P384, RSA, document, key_set};
 
 fn with(mut entry: Value, name: &str, value: Value) -> Value {
     entry[name] = value;

@@ -155,9 +155,9 @@ fn what_is_logged_of_a_target_has_no_query() {
 }
 
 /// SplitMix64: small, and the same on every machine.
-pub(crate) struct Dice(pub(crate) u64);
+pub(crate) struct Rng(pub(crate) u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -168,7 +168,7 @@ impl Dice {
 }
 
 /// A target of pieces that have fooled somebody before; about one in six is acceptable.
-pub(crate) fn suspicious_target(dice: &mut Dice) -> String {
+pub(crate) fn suspicious_target(rng: &mut Rng) -> String {
     const PIECES: &[&str] = &[
         "/",
         "/",
@@ -212,8 +212,8 @@ pub(crate) fn suspicious_target(dice: &mut Dice) -> String {
         "%64min",
     ];
     let mut target = String::from("/");
-    for _ in 0..dice.below(9) {
-        target.push_str(PIECES[dice.below(PIECES.len())]);
+    for _ in 0..rng.below(9) {
+        target.push_str(PIECES[rng.below(PIECES.len())]);
     }
     target
 }
@@ -241,10 +241,10 @@ fn has_dot_segment(path: &[u8]) -> bool {
 
 #[test]
 fn what_is_accepted_has_one_reading_however_often_it_is_decoded() {
-    let mut dice = Dice(1);
+    let mut rng = Rng(1);
     let mut accepted = 0;
     for _ in 0..200_000 {
-        let raw = suspicious_target(&mut dice);
+        let raw = suspicious_target(&mut rng);
         let Ok(target) = parse(&raw) else { continue };
         accepted += 1;
         // Idempotent: reading the result again changes nothing.
@@ -275,12 +275,12 @@ fn what_is_accepted_has_one_reading_however_often_it_is_decoded() {
 
 #[test]
 fn any_bytes_at_all_are_read_without_a_panic() {
-    let mut dice = Dice(2);
+    let mut rng = Rng(2);
     for _ in 0..100_000 {
         let mut raw = vec![b'/'];
-        raw.extend((0..dice.below(12)).map(|_| match dice.below(3) {
-            0 => b"%%/.;2eEfF5c0?#"[dice.below(15)],
-            _ => dice.below(256) as u8,
+        raw.extend((0..rng.below(12)).map(|_| match rng.below(3) {
+            0 => b"%%/.;2eEfF5c0?#"[rng.below(15)],
+            _ => rng.below(256) as u8,
         }));
         if let Ok(target) = NormalTarget::parse(&raw) {
             assert_eq!(NormalTarget::parse(target.as_str().as_bytes()), Ok(target));

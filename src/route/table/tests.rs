@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::path::tests::{Dice, suspicious_target};
+use super::super::path::tests::{Rng, suspicious_target};
 use super::super::{Access, UpstreamSettings};
 use super::*;
 
@@ -261,10 +261,10 @@ fn forgiving(path: &str, rounds: usize, cut: bool) -> Vec<String> {
 fn no_spelling_carries_a_guest_into_a_protected_path() {
     // H01 H02 H03 H04 H07 H08 H09
     let table = table(&["/", "/admin", "/admin/public", "/a@a"]);
-    let mut dice = Dice(4);
+    let mut rng = Rng(4);
     let (mut open, mut shut) = (0, 0);
     for _ in 0..200_000 {
-        let Ok(target) = NormalTarget::parse(suspicious_target(&mut dice).as_bytes()) else { continue };
+        let Ok(target) = NormalTarget::parse(suspicious_target(&mut rng).as_bytes()) else { continue };
         let Found::Route(found) = table.find("app.test", &target) else { continue };
         if found.access != Access::Anonymous {
             shut += 1;
@@ -291,8 +291,8 @@ fn one_by_one<'a>(table: &'a RouteTable, host: &str, target: &NormalTarget) -> O
 }
 
 /// A path of a few segments, most of which begin alike.
-fn some_path(dice: &mut Dice, segments: &[&str]) -> String {
-    (0..dice.below(5)).map(|_| format!("/{}", segments[dice.below(segments.len())])).collect()
+fn some_path(rng: &mut Rng, segments: &[&str]) -> String {
+    (0..rng.below(5)).map(|_| format!("/{}", segments[rng.below(segments.len())])).collect()
 }
 
 #[test]
@@ -300,14 +300,14 @@ fn a_look_up_by_length_finds_what_asking_route_by_route_finds() {
     // H08 H09
     const SEGMENTS: &[&str] = &["a", "aa", "b", "a-b", "a%40b", "a@b", "A", "admin", "%c3%a4", "a%2Cb"];
     const ASKED: &[&str] = &["a", "aa", "b", "a@b", "%61", "a%40b", "a;x", "b;a", "admin%3Bx", "%C3%A4", "aaa", "a,b"];
-    let mut dice = Dice(11);
+    let mut rng = Rng(11);
     let (mut found, mut refused) = (0, 0);
     for _ in 0..300 {
-        let count = 1 + dice.below(60);
+        let count = 1 + rng.below(60);
         let mut settings: Vec<RouteSettings> = Vec::new();
         for _ in 0..count {
-            let host = ["a.test", "b.test"][dice.below(2)];
-            let path = match some_path(&mut dice, SEGMENTS) {
+            let host = ["a.test", "b.test"][rng.below(2)];
+            let path = match some_path(&mut rng, SEGMENTS) {
                 path if path.is_empty() => "/".to_owned(),
                 path => path,
             };
@@ -327,9 +327,9 @@ fn a_look_up_by_length_finds_what_asking_route_by_route_finds() {
         };
         for turn in 0..300 {
             let raw = match turn % 3 {
-                0 => suspicious_target(&mut dice),
-                1 => some_path(&mut dice, ASKED) + "?x=/a",
-                _ => some_path(&mut dice, SEGMENTS) + "/",
+                0 => suspicious_target(&mut rng),
+                1 => some_path(&mut rng, ASKED) + "?x=/a",
+                _ => some_path(&mut rng, SEGMENTS) + "/",
             };
             let Ok(target) = NormalTarget::parse(raw.as_bytes()) else { continue };
             for host in ["a.test", "b.test"] {

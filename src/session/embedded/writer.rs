@@ -111,9 +111,9 @@ fn write(database: &Database, limits: Limits, orders: &[Order]) -> Result<Vec<Do
             changed |= wrote;
             continue;
         }
-        let mut shelf = Shelf::open(&transaction, order.kind, limits)?;
-        done.push(shelf.carry_out(order)?);
-        changed |= shelf.changed;
+        let mut tables = RecordTables::open(&transaction, order.kind, limits)?;
+        done.push(tables.carry_out(order)?);
+        changed |= tables.changed;
     }
     // Forged states and stale cookies change nothing, and are not worth a sync.
     if changed {
@@ -142,14 +142,14 @@ fn carry_out_on_sets(transaction: &WriteTransaction, order: &Order) -> Result<Op
 }
 
 /// The records of one kind, and the order in which they end.
-struct Shelf<'t> {
+struct RecordTables<'t> {
     records: Table<'t, &'static [u8; 32], &'static [u8]>,
     ends: Table<'t, &'static [u8; 40], ()>,
     limit: u64,
     changed: bool,
 }
 
-impl<'t> Shelf<'t> {
+impl<'t> RecordTables<'t> {
     fn open(transaction: &'t WriteTransaction, kind: Kind, limits: Limits) -> Result<Self, redb::Error> {
         Ok(Self {
             records: transaction.open_table(records_of(kind))?,

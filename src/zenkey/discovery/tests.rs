@@ -177,13 +177,13 @@ fn an_answer_without_a_way_on_is_a_fault() {
 fn a_bent_answer_never_leads_away_and_never_panics() {
     // C33, dossier 5
     let body = json!({"error": "provider_not_found", "redirect_uri": "https://ui.test/ui/discovery-ui?x=1"});
-    crate::oidc::garbage::bend(body.to_string().as_bytes(), |body| {
+    crate::oidc::fuzz::mutate(body.to_string().as_bytes(), |body| {
         if let Ok(DiscoveryAnswer::AskUser(url)) = DiscoveryAnswer::parse(404, body, &ui(), "310010") {
             assert_eq!(url.origin(), ui().origin());
             assert!(url.path().starts_with("/ui/discovery-ui"));
         }
     });
-    crate::oidc::garbage::bend(configuration().to_string().as_bytes(), |body| {
+    crate::oidc::fuzz::mutate(configuration().to_string().as_bytes(), |body| {
         drop(DiscoveryAnswer::parse(200, body, &ui(), "310010"));
     });
 }

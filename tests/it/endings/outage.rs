@@ -113,7 +113,7 @@ async fn stop(others: Vec<App>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_leaves_during_an_outage_is_out_everywhere_when_it_is_over() {
     for fault in [Fault::Stopped, Fault::Killed] {
-        let Some(redis) = Redis::lasting("signing out while Redis is away") else { return };
+        let Some(redis) = Redis::persistent("signing out while Redis is away") else { return };
         let (rig, others) = three(&redis).await;
         let nodes: Vec<_> = [rig.app()].into_iter().chain(&others).map(Node::of).collect();
         let household = Household::of(nodes[0], &nodes).await;
@@ -148,7 +148,7 @@ async fn whoever_leaves_during_an_outage_is_out_everywhere_when_it_is_over() {
 // FT01: leaving by way of a child, at a gateway that has never seen it and cannot ask what it was handed over from.
 #[tokio::test(flavor = "multi_thread")]
 async fn leaving_by_a_child_nobody_knows_ends_the_whole_family_when_the_store_is_back() {
-    let Some(redis) = Redis::lasting("signing out by a child while Redis is away") else { return };
+    let Some(redis) = Redis::persistent("signing out by a child while Redis is away") else { return };
     let (rig, others) = three(&redis).await;
     let nodes: Vec<_> = [rig.app()].into_iter().chain(&others).map(Node::of).collect();
     let household = Household::of(nodes[0], &nodes[..2]).await;
@@ -164,7 +164,7 @@ async fn leaving_by_a_child_nobody_knows_ends_the_whole_family_when_the_store_is
 // Must show 4: the gateway that was told goes away before the store is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_store_did_not_hear_outlives_the_gateway_that_was_told() {
-    let Some(redis) = Redis::lasting("a restart before Redis is back") else { return };
+    let Some(redis) = Redis::persistent("a restart before Redis is back") else { return };
     let mut rig = rig(&format!("{}  state_directory: DIR\n", redis.sessions())).await;
     let others = vec![rig.another_node().await, rig.another_node().await];
     let nodes: Vec<_> = [rig.app()].into_iter().chain(&others).map(Node::of).collect();

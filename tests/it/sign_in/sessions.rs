@@ -222,7 +222,7 @@ async fn sessions_live_through_a_change_of_keys_as_long_as_the_old_key_is_accept
 /// What must not be found in a store: everything that names the person or opens the session.
 fn canaries(rig: &Rig, browser: &Browser) -> Vec<Vec<u8>> {
     let aurora = rig.simulator.carrier("aurora").unwrap();
-    let maya = zengate_simulator::people().iter().find(|person| person.id == "maya").unwrap();
+    let maya = zengate_simulator::personas().iter().find(|person| person.id == "maya").unwrap();
     let mut all: Vec<Vec<u8>> = [maya.email, maya.given_name, maya.family_name, maya.phone]
         .into_iter()
         .map(|text| text.as_bytes().to_vec())

@@ -30,7 +30,7 @@ impl Redis {
     }
 
     /// The same, of one that has all its data again after [`Redis::restart`].
-    pub fn lasting(untested: &str) -> Option<Self> {
+    pub fn persistent(untested: &str) -> Option<Self> {
         // Says so if there is none.
         drop(Self::start(untested)?);
         let directory = Arc::new(tempfile::tempdir().unwrap());

@@ -29,7 +29,7 @@ const RANDOM: &[(&str, &str)] = &[
 ];
 /// Members of JSON that tell how much time is left.
 const LEFT: &[&str] = &["expires_in", "idle_expires_in"];
-/// Shorter values are words, not dice.
+/// Shorter values are words, nothing drawn at random.
 const SHORTEST: usize = 8;
 
 /// The names of one trace.

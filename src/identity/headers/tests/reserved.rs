@@ -109,22 +109,22 @@ fn folding_agrees_with_its_definition_on_any_name() {
     let reserved = Reserved::build([&plan].into_iter());
     let list = ["x_auth_", "x_zenkey_", "x_custom", "remote_user", "oidc_", "x_vouch_"];
     let mut state = 5_u64;
-    let mut dice = |limit: usize| {
+    let mut rng = |limit: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % limit
     };
     for _ in 0..50_000 {
-        let mut name = list[dice(list.len())].to_owned().into_bytes();
+        let mut name = list[rng(list.len())].to_owned().into_bytes();
         for byte in &mut name {
-            match dice(12) {
-                0 => *byte = b"-._~!#$%&'*+^`|"[dice(15)],
+            match rng(12) {
+                0 => *byte = b"-._~!#$%&'*+^`|"[rng(15)],
                 1 => *byte = byte.to_ascii_uppercase(),
-                2 if dice(4) == 0 => *byte = b'q',
+                2 if rng(4) == 0 => *byte = b'q',
                 _ => {}
             }
         }
-        name.truncate(name.len() - usize::from(dice(6) == 0));
-        name.extend((0..dice(3)).map(|_| b"a-_9"[dice(4)]));
+        name.truncate(name.len() - usize::from(rng(6) == 0));
+        name.extend((0..rng(3)).map(|_| b"a-_9"[rng(4)]));
         let folded = super::super::reserved::fold(&name);
         let expected = list.iter().any(|ours| folded.starts_with(ours));
         assert_eq!(reserved.covers(&HeaderName::from_bytes(&name).unwrap()), expected, "{folded}");

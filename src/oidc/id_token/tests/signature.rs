@@ -48,7 +48,7 @@ fn a_bent_signature_or_message_is_refused() {
             assert_eq!(token.judge(&join(&message, wrong)).unwrap_err(), IdTokenError::SignatureInvalid, "{alg}");
         }
         let other = honest().header("alg", json!(alg)).claim("sub", json!("victim"));
-        let swapped = join(&crate::oidc::forge::message(&other.header, &other.claims), &signature);
+        let swapped = join(&crate::oidc::test_tokens::message(&other.header, &other.claims), &signature);
         assert_eq!(token.judge(&swapped).unwrap_err(), IdTokenError::SignatureInvalid, "{alg}");
     }
     assert_eq!(honest().signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::SignatureInvalid);
@@ -98,7 +98,7 @@ fn a_public_key_is_no_shared_secret() {
             assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::AlgorithmNotAllowed);
             // The same bytes under a header that says RS256.
             let token = honest();
-            let message = crate::oidc::forge::message(&token.header, &token.claims);
+            let message = crate::oidc::test_tokens::message(&token.header, &token.claims);
             let raw = join(&message, &hmac_sha256(&secret, message.as_bytes()));
             assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::SignatureInvalid);
         }

@@ -1,4 +1,4 @@
-use super::super::tests::{Dice, suspicious_target};
+use super::super::tests::{Rng, suspicious_target};
 use super::*;
 
 /// Payloads of our own making: slashes, backslashes, white space, encodings, user information, look-alike hosts and
@@ -279,13 +279,13 @@ fn whatever_is_accepted_stays_where_it_says() {
         "{",
         "^",
     ];
-    let mut dice = Dice(3);
+    let mut rng = Rng(3);
     let mut accepted = 0;
     for _ in 0..30_000 {
-        let pieces: String = (0..dice.below(8)).map(|_| PIECES[dice.below(PIECES.len())]).collect();
+        let pieces: String = (0..rng.below(8)).map(|_| PIECES[rng.below(PIECES.len())]).collect();
         accepted += usize::from(assert_harmless(&pieces));
         accepted += usize::from(assert_harmless(&format!("https://app.test{pieces}")));
-        assert_harmless(&suspicious_target(&mut dice));
+        assert_harmless(&suspicious_target(&mut rng));
     }
     assert!(accepted > 600, "{accepted}");
 }

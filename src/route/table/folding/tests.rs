@@ -1,4 +1,4 @@
-use super::super::super::path::tests::Dice;
+use super::super::super::path::tests::Rng;
 use super::super::tests::route;
 use super::super::{Found, RouteTable};
 use super::*;
@@ -150,23 +150,23 @@ fn a_spelling_that_the_operator_wrote_down_means_itself() {
 }
 
 /// Folds as the servers of the table do, one kind at a time, written without looking at the product's own reading.
-fn spelled(dice: &mut Dice, name: &str) -> String {
+fn spelled(rng: &mut Rng, name: &str) -> String {
     let mut text: String = name
         .chars()
-        .map(|letter| match dice.below(6) {
+        .map(|letter| match rng.below(6) {
             0 => letter.to_ascii_uppercase(),
             1 if letter.is_ascii_graphic() => char::from_u32(letter as u32 + 0xfee0).unwrap(),
             _ => letter,
         })
         .collect();
-    if dice.below(4) == 0 {
-        let place = text.char_indices().map(|(place, _)| place).nth(dice.below(3)).unwrap();
-        text.insert(place, ['\u{200b}', '\u{feff}', '\u{ad}'][dice.below(3)]);
+    if rng.below(4) == 0 {
+        let place = text.char_indices().map(|(place, _)| place).nth(rng.below(3)).unwrap();
+        text.insert(place, ['\u{200b}', '\u{feff}', '\u{ad}'][rng.below(3)]);
     }
-    for _ in 0..dice.below(3) {
-        text.push_str([".", " ", "\u{ff0e}", "\u{3000}", ""][dice.below(5)]);
+    for _ in 0..rng.below(3) {
+        text.push_str([".", " ", "\u{ff0e}", "\u{3000}", ""][rng.below(5)]);
     }
-    text.push_str(["", "", ";x", ":s", "::$DATA", ";", ". "][dice.below(7)]);
+    text.push_str(["", "", ";x", ":s", "::$DATA", ";", ". "][rng.below(7)]);
     text
 }
 
@@ -179,13 +179,13 @@ fn no_folding_of_a_protected_prefix_ever_reaches_the_weaker_route() {
         ("/admin", Access::Session),
         ("/srv/long-name.d", Access::Bearer),
     ]);
-    let mut dice = Dice(20);
+    let mut rng = Rng(20);
     let (mut guarded, mut refused) = (0, 0);
     for _ in 0..50_000 {
-        let path = match dice.below(3) {
-            0 => format!("/{}/x", spelled(&mut dice, "admin")),
-            1 => format!("/{}/{}", spelled(&mut dice, "srv"), spelled(&mut dice, "long-name.d")),
-            _ => format!("/open/\u{ff0e}\u{ff0e}/{}", spelled(&mut dice, "admin")),
+        let path = match rng.below(3) {
+            0 => format!("/{}/x", spelled(&mut rng, "admin")),
+            1 => format!("/{}/{}", spelled(&mut rng, "srv"), spelled(&mut rng, "long-name.d")),
+            _ => format!("/open/\u{ff0e}\u{ff0e}/{}", spelled(&mut rng, "admin")),
         };
         match judged(&table, &path).as_str() {
             "/" | "/open" => panic!("{path:?} reached the weaker route"),

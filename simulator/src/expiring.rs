@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 
 /// Values that vanish after a while.
 #[derive(Debug)]
-pub(super) struct Shelf<T> {
+pub(super) struct ExpiringMap<T> {
     life: Duration,
     items: Mutex<HashMap<String, (Instant, T)>>,
 }
 
-impl<T: Clone> Shelf<T> {
+impl<T: Clone> ExpiringMap<T> {
     pub(super) fn new(life: Duration) -> Self {
         Self { life, items: Mutex::new(HashMap::new()) }
     }

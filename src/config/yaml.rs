@@ -10,7 +10,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use super::fault::{Place, Remark, shown};
 
-/// Deeper nesting than any configuration needs; keeps every later walk over the tree shallow.
+/// Deeper nesting than any configuration needs; keeps every later pass over the tree shallow.
 const MAX_DEPTH: usize = 32;
 /// More nodes than any configuration needs; aliases multiply, and memory does not.
 const MAX_NODES: usize = 200_000;

@@ -37,7 +37,7 @@ impl Person {
 }
 
 /// Everybody, the first of each carrier being the one it assumes without a hint.
-pub fn people() -> &'static [Person] {
+pub fn personas() -> &'static [Person] {
     &PEOPLE
 }
 

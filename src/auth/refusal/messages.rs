@@ -7,7 +7,7 @@ use super::Refusal;
 
 /// What a refusal looks like from outside.
 #[derive(Debug, Clone, Copy)]
-pub struct Words {
+pub struct Message {
     /// Status.
     pub status: StatusCode,
     /// Machine word: in JSON, logs and metrics.
@@ -20,311 +20,317 @@ pub struct Words {
     pub again: bool,
 }
 
-const fn words(status: StatusCode, code: &'static str, title: &'static str, text: &'static str, again: bool) -> Words {
-    Words { status, code, title, text, again }
+const fn message(
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    text: &'static str,
+    again: bool,
+) -> Message {
+    Message { status, code, title, text, again }
 }
 
 impl Refusal {
     /// Status, code and words. One table, so that documentation and pages cannot drift apart.
-    pub fn words(self) -> Words {
+    pub fn message(self) -> Message {
         use StatusCode as S;
         match self {
-            Self::AttemptExpired => words(
+            Self::AttemptExpired => message(
                 S::BAD_REQUEST,
                 "login_expired",
                 "That took too long",
                 "This sign-in was started too long ago. Nothing is lost: start again.",
                 true,
             ),
-            Self::AttemptUnknown => words(
+            Self::AttemptUnknown => message(
                 S::BAD_REQUEST,
                 "login_unknown",
                 "This sign-in cannot go on",
                 "It was already finished, or it was started in another browser, or this browser did not keep our cookie. Start again here.",
                 true,
             ),
-            Self::BodyTooLarge => words(
+            Self::BodyTooLarge => message(
                 S::PAYLOAD_TOO_LARGE,
                 "body_too_large",
                 "That is too large",
                 "What you sent is larger than this site takes. Send less at once.",
                 false,
             ),
-            Self::CallbackMalformed => words(
+            Self::CallbackMalformed => message(
                 S::BAD_REQUEST,
                 "callback_malformed",
                 "This answer cannot be read",
                 "The address that brought you here is damaged. Start again.",
                 true,
             ),
-            Self::CarrierMismatch => words(
+            Self::CarrierMismatch => message(
                 S::BAD_REQUEST,
                 "carrier_mismatch",
                 "The answer came from somebody else",
                 "Another provider answered than the one we asked. For your safety the sign-in was stopped.",
                 true,
             ),
-            Self::CarrierUnknownPerson => words(
+            Self::CarrierUnknownPerson => message(
                 S::FORBIDDEN,
                 "user_not_found",
                 "Your carrier does not know you yet",
                 "The carrier found no ZenKey account for this phone. Set it up in your carrier's app, or choose another phone.",
                 true,
             ),
-            Self::ClientTooSlow => words(
+            Self::ClientTooSlow => message(
                 S::REQUEST_TIMEOUT,
                 "client_too_slow",
                 "That took too long",
                 "What you sent stopped arriving. Check your connection and send it again.",
                 false,
             ),
-            Self::CookieLost => words(
+            Self::CookieLost => message(
                 S::BAD_REQUEST,
                 "cookie_lost",
                 "Your browser does not keep our cookie",
                 "You signed in several times, but your browser brought no cookie back. Allow cookies for this site and check the clock of this device.",
                 true,
             ),
-            Self::Declined => words(
+            Self::Declined => message(
                 S::FORBIDDEN,
                 "access_denied",
                 "You were not signed in",
                 "The request to sign you in was declined. If you did not ask for it, you need do nothing. Otherwise start again.",
                 true,
             ),
-            Self::DeviceUnavailable => words(
+            Self::DeviceUnavailable => message(
                 S::FORBIDDEN,
                 "device_unavailable",
                 "Your phone could not be reached",
                 "Make sure that it is switched on and has a connection, then try again.",
                 true,
             ),
-            Self::HeadTooLarge => words(
+            Self::HeadTooLarge => message(
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "head_too_large",
                 "Your browser sent too much",
                 "The cookies or headers are too large. Clear the cookies of this site and try again.",
                 false,
             ),
-            Self::Internal => words(
+            Self::Internal => message(
                 S::INTERNAL_SERVER_ERROR,
                 "internal",
                 "Something broke on our side",
                 "This is not your fault. Please tell whoever runs this site, with the id below.",
                 false,
             ),
-            Self::MethodNotAllowed => words(
+            Self::MethodNotAllowed => message(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "Method not allowed",
                 "This address cannot be used in this way. Open it from the app again.",
                 false,
             ),
-            Self::MethodNotServed => words(
+            Self::MethodNotServed => message(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_served",
                 "Method not allowed",
                 "This kind of request is not served here.",
                 false,
             ),
-            Self::NetworkFailure => words(
+            Self::NetworkFailure => message(
                 S::FORBIDDEN,
                 "network_failure",
                 "Your phone could not be checked",
                 "The carrier could not verify the SIM. Check the phone's connection, then try again.",
                 true,
             ),
-            Self::NoRoute => words(
+            Self::NoRoute => message(
                 S::FORBIDDEN,
                 "no_route",
                 "No such page",
                 "This site has no page at this address. Check the address.",
                 false,
             ),
-            Self::NotFound => words(S::NOT_FOUND, "not_found", "No such page", "This address does not exist.", false),
-            Self::NotSignedIn => words(
+            Self::NotFound => message(S::NOT_FOUND, "not_found", "No such page", "This address does not exist.", false),
+            Self::NotSignedIn => message(
                 S::FORBIDDEN,
                 "not_signed_in",
                 "You were not signed in",
                 "You were not signed in, and the provider gave no reason that is known here. Try again, or another way.",
                 true,
             ),
-            Self::PolicyUnmet => words(
+            Self::PolicyUnmet => message(
                 S::FORBIDDEN,
                 "policy_unmet",
                 "You may not open this page",
                 "You are signed in, but this page asks for more than your sign-in has. Ask whoever runs this site.",
                 false,
             ),
-            Self::ProviderInvalid => words(
+            Self::ProviderInvalid => message(
                 S::BAD_GATEWAY,
                 "provider_invalid",
                 "The answer was not valid",
                 "The sign-in service sent an answer that could not be verified. This is not your fault. Try again later.",
                 true,
             ),
-            Self::ProviderRefused => words(
+            Self::ProviderRefused => message(
                 S::BAD_GATEWAY,
                 "provider_refused",
                 "This site is not set up correctly",
                 "The sign-in service refused it. This is not your fault. Please tell whoever runs this site, with the id below.",
                 true,
             ),
-            Self::ProviderTimeout => words(
+            Self::ProviderTimeout => message(
                 S::GATEWAY_TIMEOUT,
                 "provider_timeout",
                 "The sign-in service did not answer",
                 "It took too long, so you were not signed in. This is not your fault. Try again in a moment.",
                 true,
             ),
-            Self::ProviderUnavailable(_) => words(
+            Self::ProviderUnavailable(_) => message(
                 S::SERVICE_UNAVAILABLE,
                 "provider_unavailable",
                 "Signing in does not work right now",
                 "The sign-in service cannot be reached. People who are signed in are not affected. Try again in a minute.",
                 true,
             ),
-            Self::RequestMalformed => words(
+            Self::RequestMalformed => message(
                 S::BAD_REQUEST,
                 "request_malformed",
                 "This request cannot be read",
                 "The address or the request is malformed. Check the address you opened.",
                 false,
             ),
-            Self::ScopeMissing => words(
+            Self::ScopeMissing => message(
                 S::FORBIDDEN,
                 "insufficient_scope",
                 "Not with this token",
                 "The access token lacks a scope that is needed here. Ask for one that has it.",
                 false,
             ),
-            Self::SeveralCredentials => words(
+            Self::SeveralCredentials => message(
                 S::BAD_REQUEST,
                 "invalid_request",
                 "That cannot be read",
                 "The request carries more than one set of credentials. Send one.",
                 false,
             ),
-            Self::SignOutForeign => words(
+            Self::SignOutForeign => message(
                 S::FORBIDDEN,
                 "cross_site",
                 "This came from another site",
                 "Another site tried to sign you out. Nothing was changed.",
                 false,
             ),
-            Self::SignOutNotKept => words(
+            Self::SignOutNotKept => message(
                 S::SERVICE_UNAVAILABLE,
                 "sign_out_not_kept",
                 "You may still be signed in",
                 "A part of this site is down, and it cannot note your sign-out for later. Go back and sign out again in a few minutes.",
                 false,
             ),
-            Self::SignOutUnheard => words(
+            Self::SignOutUnheard => message(
                 S::SERVICE_UNAVAILABLE,
                 "sign_out_unheard",
                 "You are signed out in this browser",
                 "A part of this site is down, so other parts do not know yet. They are told as soon as it is back. There is nothing you need to do.",
                 false,
             ),
-            Self::StoreNotWritable => words(
+            Self::StoreNotWritable => message(
                 S::SERVICE_UNAVAILABLE,
                 "store_not_writable",
                 "Signing in does not work right now",
                 "This site cannot keep new sign-ins at the moment. People who are signed in are not affected. Try again in a few minutes.",
                 true,
             ),
-            Self::StoreUnavailable => words(
+            Self::StoreUnavailable => message(
                 S::SERVICE_UNAVAILABLE,
                 "store_unavailable",
                 "We cannot look you up right now",
                 "A part of this site is down. If you were signed in, you still are. Try again in a minute.",
                 false,
             ),
-            Self::TargetTooLong => words(
+            Self::TargetTooLong => message(
                 S::URI_TOO_LONG,
                 "target_too_long",
                 "This address is too long",
                 "The address you opened is longer than this site takes.",
                 false,
             ),
-            Self::TimedOut => words(
+            Self::TimedOut => message(
                 S::FORBIDDEN,
                 "authentication_timed_out",
                 "No answer from your phone",
                 "The request on your phone was not answered in time. Try again and have the phone at hand.",
                 true,
             ),
-            Self::TooManySignIns(_) => words(
+            Self::TooManySignIns(_) => message(
                 S::TOO_MANY_REQUESTS,
                 "too_many_sign_ins",
                 "Too many sign-ins at once",
                 "More sign-ins were started from your network than this site takes in so short a time. Wait a minute, then try again.",
                 true,
             ),
-            Self::Unauthenticated => words(
+            Self::Unauthenticated => message(
                 S::UNAUTHORIZED,
                 "unauthenticated",
                 "You are not signed in",
                 "What you sent was not passed on. Go back and copy it, sign in, then send it again.",
                 true,
             ),
-            Self::UnknownHost => words(
+            Self::UnknownHost => message(
                 S::MISDIRECTED_REQUEST,
                 "unknown_host",
                 "No such site here",
                 "This server does not serve the site you asked for.",
                 false,
             ),
-            Self::TokenInvalid => words(
+            Self::TokenInvalid => message(
                 S::UNAUTHORIZED,
                 "invalid_token",
                 "Not with this token",
                 "The access token is not good here, or not any more. Ask for a new one.",
                 false,
             ),
-            Self::TokenMissing => words(
+            Self::TokenMissing => message(
                 S::UNAUTHORIZED,
                 "unauthenticated",
                 "This is for programs",
                 "An access token is needed here, in the Authorization header.",
                 false,
             ),
-            Self::TooManyFailures(_) => words(
+            Self::TooManyFailures(_) => message(
                 S::TOO_MANY_REQUESTS,
                 "too_many_failures",
                 "Too many bad tokens",
                 "Too many access tokens from your address were not good. Wait a moment.",
                 false,
             ),
-            Self::UnknownIssuer => words(
+            Self::UnknownIssuer => message(
                 S::BAD_REQUEST,
                 "unknown_issuer",
                 "This sign-in is not offered here",
                 "The link that brought you here asks for a sign-in service that this site does not use.",
                 true,
             ),
-            Self::Unsupported => words(
+            Self::Unsupported => message(
                 S::FORBIDDEN,
                 "user_unsupported",
                 "Your phone is not set up for this",
                 "Install your carrier's ZenKey app, set it up, then try again.",
                 true,
             ),
-            Self::UpstreamTimeout => words(
+            Self::UpstreamTimeout => message(
                 S::GATEWAY_TIMEOUT,
                 "upstream_timeout",
                 "The app did not answer",
                 "The app behind this page took too long. Try again in a moment.",
                 false,
             ),
-            Self::UpstreamUnavailable => words(
+            Self::UpstreamUnavailable => message(
                 S::BAD_GATEWAY,
                 "upstream_unavailable",
                 "The app is not there",
                 "The app behind this page cannot be reached. This is not your fault. Try again in a moment.",
                 false,
             ),
-            Self::WeakSignIn => words(
+            Self::WeakSignIn => message(
                 S::FORBIDDEN,
                 "acr_unmet",
                 "A stronger sign-in is needed",

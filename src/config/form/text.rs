@@ -1,4 +1,4 @@
-//! Forms of single words: paths, names, scopes, algorithms.
+//! Forms of checked texts: paths, names, scopes, algorithms.
 
 use http::HeaderName;
 

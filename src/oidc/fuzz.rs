@@ -1,9 +1,9 @@
-//! Bent documents for tests: every parser of a stranger's text gets thousands of them and may refuse, never panic.
+//! Damaged documents for tests: every parser of a stranger's text gets thousands of them and may refuse, never panic.
 
 /// A generator that repeats itself, so that a failure can be found again (xorshift64*).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -12,8 +12,8 @@ impl Dice {
     }
 }
 
-/// Calls `parse` with 3 000 bent copies of `seed`.
-pub(crate) fn bend(seed: &[u8], mut parse: impl FnMut(&[u8])) {
+/// Calls `parse` with 3 000 changed copies of `seed`.
+pub(crate) fn mutate(seed: &[u8], mut parse: impl FnMut(&[u8])) {
     const PIECES: [&[u8]; 20] = [
         b"\0",
         b"\"",
@@ -36,18 +36,18 @@ pub(crate) fn bend(seed: &[u8], mut parse: impl FnMut(&[u8])) {
         b"\r\n",
         b"\xc3\xbc",
     ];
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut rng = Rng(0x9e37_79b9_7f4a_7c15);
     for _ in 0..3000 {
         let mut text = seed.to_vec();
-        for _ in 0..=dice.below(4) {
-            let place = dice.below(text.len());
-            match dice.below(5) {
+        for _ in 0..=rng.below(4) {
+            let place = rng.below(text.len());
+            match rng.below(5) {
                 0 => text.truncate(place),
-                1 => drop(text.splice(place..place, PIECES[dice.below(PIECES.len())].iter().copied())),
+                1 => drop(text.splice(place..place, PIECES[rng.below(PIECES.len())].iter().copied())),
                 2 if place < text.len() => drop(text.remove(place)),
-                3 if place < text.len() => text[place] ^= 1 << dice.below(8),
+                3 if place < text.len() => text[place] ^= 1 << rng.below(8),
                 _ => {
-                    let end = (place + dice.below(40)).min(text.len());
+                    let end = (place + rng.below(40)).min(text.len());
                     let copy = text[place..end].to_vec();
                     drop(text.splice(place..place, copy));
                 }
@@ -64,10 +64,10 @@ mod tests {
 
     use super::*;
     use crate::oidc::authorization::CallbackParams;
-    use crate::oidc::forge::{P256, RSA, document, join, key_set};
     use crate::oidc::id_token::{Expectation, UnverifiedIdToken};
     use crate::oidc::jwks::KeySet;
     use crate::oidc::metadata::ProviderMetadata;
+    use crate::oidc::test_tokens::{P256, RSA, document, join, key_set};
     use crate::oidc::token::{TokenResponse, parse_error};
     use crate::secret::SecretString;
 
@@ -78,12 +78,12 @@ mod tests {
             "issuer": "https://a.test", "authorization_endpoint": "https://a.test/a?x=1", "mccmnc": 310_010,
             "token_endpoint": "https://a.test:8443/t",
         });
-        bend(metadata.to_string().as_bytes(), |body| drop(ProviderMetadata::parse(body)));
-        bend(&document(&[RSA.jwk("r"), P256.jwk("p")]), |body| drop(KeySet::parse(body)));
+        mutate(metadata.to_string().as_bytes(), |body| drop(ProviderMetadata::parse(body)));
+        mutate(&document(&[RSA.jwk("r"), P256.jwk("p")]), |body| drop(KeySet::parse(body)));
         let tokens = br#"{"access_token":"a","token_type":"Bearer","id_token":"a.b.c","expires_in":"1"}"#;
-        bend(tokens, |body| drop((TokenResponse::parse(body), parse_error(body))));
+        mutate(tokens, |body| drop((TokenResponse::parse(body), parse_error(body))));
         let query = b"code=c%2B1&state=s%26&iss=https%3A%2F%2Fa.test&mccmnc=310010&error=x&login_hint_token=%41";
-        bend(query, |text| {
+        mutate(query, |text| {
             let params = CallbackParams::parse(std::str::from_utf8(text).ok());
             drop(params.map(|params| params.into_response("https://a.test", true)));
         });
@@ -114,7 +114,7 @@ mod tests {
         });
         let part = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes);
         let mut passed = 0;
-        bend(claims.to_string().as_bytes(), |claims| {
+        mutate(claims.to_string().as_bytes(), |claims| {
             let message = format!("{}.{}", part(br#"{"alg":"ES256","kid":"k1"}"#), part(claims));
             let raw = join(&message, &P256.sign("ES256", message.as_bytes()));
             if let Ok(token) = UnverifiedIdToken::parse(&raw).and_then(|token| token.verify(&keys, &expect, now)) {
@@ -128,7 +128,7 @@ mod tests {
         let judge =
             |raw: SecretString| UnverifiedIdToken::parse(&raw).and_then(|token| token.verify(&keys, &expect, now));
         judge(raw.clone()).unwrap();
-        bend(raw.expose().as_bytes(), |text| {
+        mutate(raw.expose().as_bytes(), |text| {
             if let Ok(text) = std::str::from_utf8(text)
                 && text != raw.expose()
             {

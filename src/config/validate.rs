@@ -1,4 +1,4 @@
-//! Judges a tree by the schema, key by key, and keeps what is sound.
+//! Judges a YAML tree by the schema, key by key, and keeps what is sound.
 //!
 //! Every fault is collected with its place. A faulty value is taken out (in lists it leaves a hole), so that the rest
 //! can still be read into its types and judged as a whole: faults of form and faults of sense come in one report.
@@ -11,11 +11,11 @@ use super::advice::{expected, format_of, found, hint, nearest};
 use super::fault::{Place, Remark, shown};
 use super::form;
 use super::schema::{self, Object, branches, follow, types};
-use super::tree::{Entry, Node, Value};
+use super::yaml::{Entry, Node, Value};
 
-/// What a walk found.
+/// What judging a file by the schema found.
 #[derive(Default)]
-pub(crate) struct Walk {
+pub(crate) struct Validation {
     pub(crate) faults: Vec<Remark>,
     /// Where the value of each key stands.
     pub(crate) places: BTreeMap<String, Place>,
@@ -26,10 +26,10 @@ pub(crate) struct Walk {
 }
 
 /// Judges `node` by the whole schema.
-pub(crate) fn walk(node: &Node) -> (Walk, Json) {
-    let mut walk = Walk::default();
-    let json = walk.value(node, schema::file(), "").unwrap_or_else(|| Json::Object(Map::new()));
-    (walk, json)
+pub(crate) fn validate(node: &Node) -> (Validation, Json) {
+    let mut validation = Validation::default();
+    let json = validation.value(node, schema::file(), "").unwrap_or_else(|| Json::Object(Map::new()));
+    (validation, json)
 }
 
 /// `routes[1]` + `host` → `routes[1].host`; a name that is no plain word is quoted.
@@ -48,7 +48,7 @@ fn is_word(key: &str) -> bool {
     (1..=40).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
-impl Walk {
+impl Validation {
     fn fault(&mut self, place: Place, key: &str, text: impl Into<String>) {
         self.faults.push(Remark { place, key: key.to_owned(), text: text.into() });
     }

@@ -75,7 +75,7 @@ class Cache:
         """A program of a Go module, built as a dependency of the small module in `source`; gives the program."""
         where = self.path / "go" / name
         where.mkdir(parents=True, exist_ok=True)
-        recipe = "\n".join(file.read_text() for file in sorted(source.glob("*")) if file.is_file()) + package + tags
+        recipe = "\n".join(file.read_text() for file in sorted(source.glob("*")) if file.suffix in (".go", ".mod", ".sum")) + package + tags
         if self._fresh(where, recipe):
             for file in source.glob("*"):
                 if file.suffix in (".go", ".mod", ".sum"):

@@ -9,7 +9,6 @@ import secrets
 import urllib.parse
 
 from kit.app import told
-from kit.browser import Browser
 from kit.processes import Failed, until
 from provider import Unsupported
 from scene import DEEP, authorization_request, callback_of, key_pair
@@ -176,11 +175,11 @@ def used_callback(scene):
 def two_tabs(scene):
     """two tabs at once"""
     gateway = scene.started()
-    first = Browser()
+    first = scene.browser()
     scene.to_provider(gateway, first, "/first")
     if told(first):
         raise Unsupported("nobody is asked anything")
-    second = Browser()
+    second = scene.browser()
     second.cookies = first.cookies
     scene.signed_in(gateway, second, "/second")
     scene.provider.person(first, lambda url: url.startswith(gateway.origin + "/"))
@@ -276,7 +275,7 @@ def key_rotation(scene):
 def restart(scene):
     """the provider restarts in mid sign-in"""
     gateway = scene.started()
-    browser = Browser()
+    browser = scene.browser()
     scene.to_provider(gateway, browser)
     if told(browser):
         raise Unsupported("nobody is asked anything")

@@ -24,7 +24,7 @@ class Provider:
     claims = {"email": PERSON["email"]}             # what the app must be told of the person
     algorithms = ["RS256"]
     groups = None                                   # (claim, a value that the person has, scope or None)
-    public_https = False                            # whether it takes only https redirect URIs
+    https = False                                   # whether it takes only https, and a name that is not loopback's
 
     def __init__(self, cache, directory):
         self.cache, self.directory = cache, Path(directory)

@@ -7,7 +7,8 @@ import urllib.parse
 from kit.app import told
 from kit.browser import Browser
 from kit.gateway import Gateway
-from kit.processes import Failed
+from kit.processes import Failed, free_port
+from kit import tls
 
 DEEP = "/deep/page?x=1&y=two%20words"
 
@@ -15,19 +16,28 @@ DEEP = "/deep/page?x=1&y=two%20words"
 class Scene:
     def __init__(self, provider, binary, app, directory):
         self.provider, self.binary, self.app, self.directory = provider, binary, app, directory
-        self.gateways = []
-        self.notes = []
+        self.gateways, self.fronts, self.ca_file = [], [], None
 
     def end(self):
         for gateway in self.gateways:
             gateway.stop()
+        for front in self.fronts:
+            front.stop()
 
     # ------------------------------------------------------------------ the gateway
 
     def gateway(self, name="gate"):
-        gateway = Gateway(self.binary, self.directory / f"{name}-{len(self.gateways)}", self.app)
+        where = self.directory / f"{name}-{len(self.gateways)}"
+        port = free_port() if self.provider.https else None
+        gateway = Gateway(self.binary, where, self.app, port and f"https://gate.example.test:{port}")
+        if port:
+            self.fronts.append(tls.front(where / "tls", {port: gateway.port}))
+            self.ca_file = where / "tls" / "ca.pem"
         self.gateways.append(gateway)
         return gateway
+
+    def browser(self):
+        return Browser(self.ca_file, {"gate.example.test": "127.0.0.1"})
 
     def started(self, metadata=None, oidc=None, provider=None, route=None, **rest):
         """A gateway whose client is registered with this metadata, and that has these further keys."""
@@ -46,7 +56,7 @@ class Scene:
 
     def sign_in(self, gateway, browser=None, path=DEEP, decline=False):
         """From the app's page through the provider and back; gives the browser, wherever it ended."""
-        browser = browser or Browser()
+        browser = browser or self.browser()
         self.to_provider(gateway, browser, path)
         self.provider.person(browser, lambda url: url.startswith(gateway.origin + "/"), decline)
         return browser

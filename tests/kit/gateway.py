@@ -20,11 +20,11 @@ class Gateway:
     The port is drawn before the start, because a provider must know the redirect URI first.
     """
 
-    def __init__(self, binary, directory, app, host="localhost", public_url=None):
+    def __init__(self, binary, directory, app, public_url=None):
         self.binary, self.directory, self.app = binary, str(directory), app
         os.makedirs(directory, exist_ok=True)
         self.port, self.admin_port = free_port(), free_port()
-        self.origin = public_url or f"http://{host}:{self.port}"
+        self.origin = public_url or f"http://localhost:{self.port}"
         self.host = re.sub(r"^https?://|:\d+$", "", self.origin)
         self.process = None
         self.starts = 0
@@ -54,6 +54,7 @@ class Gateway:
             "routes": [protected],
             "sessions": {"store": "memory"},
             "sign_in": {"starts_per_minute": 0},
+            "trusted_proxies": ["127.0.0.0/8"] if self.origin.startswith("https") else [],
             "log": {"level": "debug"},
         }
         for key, value in rest.items():

@@ -24,7 +24,7 @@ use crate::gateway::{
     AnswerRate, BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets,
     TrustedProxies,
 };
-use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider};
+use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider, Providers};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::cached::CachePolicy;
@@ -187,7 +187,7 @@ impl App {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let snapshot = Arc::new(compiled.snapshot);
         let generation = snapshot.generation();
-        let provider: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
+        let providers = Providers::one(Arc::clone(&federation) as Arc<dyn Provider>);
         let cache_limits = CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() };
         let sessions = Sessions::new(sessions::Parts {
             store: Arc::clone(&store),
@@ -206,7 +206,7 @@ impl App {
         let auth = Arc::new(Auth::new(Parts {
             snapshot,
             sessions: Arc::clone(&sessions),
-            provider,
+            providers,
             entropy: Arc::clone(&entropy),
             metrics: Arc::clone(&metrics),
         }));
@@ -280,6 +280,8 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         FederationSettings::Oidc { issuer } => (None, vec![issuer.clone()]),
     };
     let registration = ClientRegistration {
+        id: String::new(),
+        name: String::new(),
         client_id: config.provider.client_id.clone(),
         scopes: config.sign_in.scopes.clone(),
         acr_values: config.sign_in.acr_values.clone(),

@@ -41,6 +41,7 @@ impl Endpoint {
         let rest = target.path().strip_prefix(prefix).unwrap_or_default();
         Some(match rest.strip_prefix('/').unwrap_or_default() {
             "callback" => Self::Callback,
+            own if own.starts_with("callback/") => Self::Callback,
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
             "sign_out" => Self::SignOut,

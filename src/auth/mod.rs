@@ -32,7 +32,7 @@ use self::judge::{Holder, Verdict, judge};
 use self::sign_in::attempt;
 use crate::ground::limit::RateLimiter;
 use crate::ground::ttl_cache::TtlCache;
-use crate::provider::Provider;
+use crate::provider::{Provider, Providers};
 use crate::secret::Entropy;
 use crate::session::StoreKey;
 use crate::session::seal::Sealer;
@@ -50,7 +50,7 @@ pub struct Auth {
     tokens: Tokens,
     exit: RefusalExit,
     metrics: Arc<Metrics>,
-    provider: Arc<dyn Provider>,
+    providers: Providers,
     limits: SignInLimits,
 }
 
@@ -58,8 +58,8 @@ pub struct Auth {
 pub struct Parts {
     /// The configuration.
     pub snapshot: Arc<Snapshot>,
-    /// The way to issuers.
-    pub provider: Arc<dyn Provider>,
+    /// The ways to those who vouch for people, by the ids of their registrations.
+    pub providers: Providers,
     /// Sessions.
     pub sessions: Arc<Sessions>,
     /// Where randomness comes from.
@@ -80,14 +80,14 @@ pub enum Decision {
 impl Auth {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { snapshot, sessions, provider, entropy, metrics } = parts;
+        let Parts { snapshot, sessions, providers, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
         Self {
-            tokens: Tokens::new(&settings.bearer, Arc::clone(&provider), Arc::clone(&metrics), &*entropy),
+            tokens: Tokens::new(&settings.bearer, Arc::clone(providers.first()), Arc::clone(&metrics), &*entropy),
             limits: SignInLimits::new(&settings),
             exit: RefusalExit::new(Arc::clone(&metrics)),
             metrics,
-            provider,
+            providers,
             sessions,
             snapshot: ArcSwap::new(snapshot),
         }
@@ -147,7 +147,8 @@ impl Auth {
             sessions,
             metrics,
             registration: settings.registrations.first(),
-            provider: &*self.provider,
+            provider: &**self.providers.first(),
+            providers: &self.providers,
             store: &**sessions.store(),
             sealer: sessions.sealer(),
             entropy: sessions.entropy(),
@@ -183,6 +184,7 @@ impl SignInLimits {
 }
 
 /// Signing in under one configuration, for one request.
+#[derive(Clone, Copy)]
 struct SignIn<'a> {
     answers: Answers<'a>,
     snapshot: &'a Snapshot,
@@ -192,13 +194,20 @@ struct SignIn<'a> {
     /// With whom this person signs in.
     registration: &'a ClientRegistration,
     provider: &'a dyn Provider,
+    providers: &'a Providers,
     store: &'a dyn RecordStore,
     sealer: &'a Sealer,
     entropy: &'a dyn Entropy,
     limits: &'a SignInLimits,
 }
 
-impl SignIn<'_> {
+impl<'a> SignIn<'a> {
+    /// The same with another provider: the one that `registration` is with.
+    fn at(&self, registration: &'a ClientRegistration) -> Option<SignIn<'a>> {
+        let provider = &**self.providers.get(&registration.id)?;
+        Some(SignIn { registration, provider, ..*self })
+    }
+
     fn attempts(&self) -> attempt::Attempts<'_> {
         attempt::Attempts { store: self.store, sealer: self.sealer, lifetime: self.settings.lifetimes.attempt }
     }

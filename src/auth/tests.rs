@@ -14,7 +14,7 @@ use super::*;
 use crate::config::Config;
 use crate::oidc::jwks::KeySet;
 use crate::oidc::test_tokens::{self, RSA};
-use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens, UserInfo};
+use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Providers, Tokens, UserInfo};
 use crate::route::path::NormalTarget;
 use crate::secret::{SecretString, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
@@ -219,6 +219,8 @@ impl RecordStore for Switch {
 fn snapshot(text: &str) -> Snapshot {
     let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     let registration = ClientRegistration {
+        id: String::new(),
+        name: String::new(),
         client_id: "ccid-a".to_owned(),
         scopes: vec!["openid".to_owned()],
         acr_values: vec!["a1".to_owned()],
@@ -292,7 +294,7 @@ impl Story {
         let auth = Arc::new(Auth::new(Parts {
             snapshot: Arc::new(snapshot(CONFIG)),
             sessions,
-            provider: Arc::clone(&provider) as Arc<dyn Provider>,
+            providers: Providers::one(Arc::clone(&provider) as Arc<dyn Provider>),
             entropy: Arc::new(SystemEntropy),
             metrics,
         }));

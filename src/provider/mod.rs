@@ -8,6 +8,7 @@ mod federation;
 mod key_memory;
 mod key_store;
 mod metadata;
+mod registry;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use client::{ClientError, HttpClient};
 pub use federation::Federation;
 pub use key_memory::{KeyMemory, KeyMemoryError};
 pub use key_store::KeyStore;
+pub use registry::Providers;
 pub use stats::{Counter, Exchanges, ProviderStats};
 
 use std::collections::BTreeMap;

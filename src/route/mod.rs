@@ -89,6 +89,8 @@ pub struct RouteSettings {
     pub path: String,
     /// Who may use it.
     pub access: Access,
+    /// Ids of the providers at which its people may have signed in; empty: any.
+    pub providers: Vec<String>,
     /// What an identity must have beyond being known.
     pub require: Requirement,
     /// What an access token must have; without meaning where none is taken.

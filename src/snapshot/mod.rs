@@ -38,6 +38,14 @@ pub enum SnapshotFault {
     /// A route, or two of them, cannot be used.
     #[error(transparent)]
     Route(#[from] RouteFault),
+    /// A route names a provider that is not there.
+    #[error("routes[{index}].providers: no entry of `providers` has the id `{id}`")]
+    Provider {
+        /// Which route.
+        index: usize,
+        /// What it names.
+        id: String,
+    },
     /// The host of an upstream has no address.
     #[error("routes[{index}].upstream: the host has no address")]
     Upstream {
@@ -57,6 +65,7 @@ pub struct CompiledRoute {
     headers: Arc<HeaderPlan>,
     tokens: TokenRule,
     upstream: Upstream,
+    issuers: Vec<String>,
 }
 
 impl CompiledRoute {
@@ -73,6 +82,11 @@ impl CompiledRoute {
     /// Where its requests go.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// Whether people of this issuer may use it, as far as it says with whom they must have signed in.
+    pub fn admits(&self, issuer: &str) -> bool {
+        self.issuers.is_empty() || self.issuers.iter().any(|admitted| admitted == issuer)
     }
 }
 
@@ -100,7 +114,7 @@ pub struct Snapshot {
     reserved: Reserved,
     public_host: String,
     port: String,
-    redirect_uri: String,
+    callback: String,
     start: String,
 }
 
@@ -131,8 +145,10 @@ impl Snapshot {
                 faults.extend(wrong.into_iter().map(|fault| SnapshotFault::Headers { index, fault }));
             });
             let upstream = Upstream::of(route).ok_or_else(|| faults.push(SnapshotFault::Upstream { index }));
-            if let (Ok(plan), Ok(upstream)) = (plan, upstream) {
-                parts.push((plan, TokenRule::of(&settings.bearer.issuers, &route.token.audiences), upstream));
+            let issuers = issuers_of(route, &settings.registrations);
+            let issuers = issuers.map_err(|id| faults.push(SnapshotFault::Provider { index, id }));
+            if let (Ok(plan), Ok(upstream), Ok(issuers)) = (plan, upstream, issuers) {
+                parts.push((plan, TokenRule::of(&settings.bearer.issuers, &route.token.audiences), upstream, issuers));
             }
         }
         let return_policy = ReturnPolicy::new(&settings.prefix, settings.return_origins.iter());
@@ -142,7 +158,8 @@ impl Snapshot {
             faults.extend(table.err().into_iter().flatten().map(SnapshotFault::Route));
             return Err(faults);
         };
-        let complete = |route, (headers, tokens, upstream)| CompiledRoute { route, headers, tokens, upstream };
+        let complete =
+            |route, (headers, tokens, upstream, issuers)| CompiledRoute { route, headers, tokens, upstream, issuers };
         let routes = RouteTable::compile_with(&settings.prefix, routes.into_iter().zip(parts).collect(), complete);
         let routes = routes.map_err(|wrong| wrong.into_iter().map(SnapshotFault::Route).collect::<Vec<_>>())?;
         let plans: Arc<[_]> = plans.into_iter().map(|(_, plan)| plan).collect();
@@ -152,7 +169,7 @@ impl Snapshot {
             reserved: Reserved::build(plans.iter().map(AsRef::as_ref)),
             public_host: settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase(),
             port: settings.public_url.port().map(|port| format!(":{port}")).unwrap_or_default(),
-            redirect_uri: format!("{origin}{}/callback", settings.prefix),
+            callback: format!("{origin}{}/callback", settings.prefix),
             start: format!("{}/start", settings.prefix),
             return_policy,
             settings: Arc::new(settings),
@@ -216,9 +233,18 @@ impl Snapshot {
         &self.port
     }
 
-    /// The redirect URI that is registered with every issuer.
-    pub fn redirect_uri(&self) -> &str {
-        &self.redirect_uri
+    /// The redirect URI that is registered with a provider.
+    ///
+    /// Of several providers each has its own. One that is hostile, or broken into, could otherwise have a person's browser
+    /// bring a code of another provider where its own was to come, and be given that code at its token endpoint (mix-up,
+    /// RFC 9700 4.4.2).
+    pub fn redirect_uri(&self, registration: &ClientRegistration) -> String {
+        let mut uri = self.callback.clone();
+        if !registration.id.is_empty() {
+            uri.push('/');
+            uri.push_str(&registration.id);
+        }
+        uri
     }
 
     /// The path at which a sign-in begins, on any of our hosts.
@@ -248,4 +274,14 @@ fn plan_of(
     let plan = Arc::new(HeaderPlan::compile(settings)?);
     plans.push((settings.clone(), Arc::clone(&plan)));
     Ok(plan)
+}
+
+/// The issuers of all providers that `route` names; an id that is nobody's is the fault.
+fn issuers_of(route: &RouteSettings, registrations: &Registrations) -> Result<Vec<String>, String> {
+    let mut issuers = Vec::new();
+    for id in &route.providers {
+        let registration = registrations.get(id).ok_or_else(|| id.clone())?;
+        issuers.extend(registration.issuers.iter().map(|trusted| trusted.issuer.clone()));
+    }
+    Ok(issuers)
 }

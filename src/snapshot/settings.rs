@@ -35,6 +35,13 @@ pub struct AuthSettings {
     pub bearer: BearerSettings,
 }
 
+impl ClientRegistration {
+    /// Whether `issuer` is one that it may be answered by.
+    pub fn trusts(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|trusted| trusted.issuer == issuer)
+    }
+}
+
 /// Every provider that people may sign in with: at least one, so that there is no gateway at which nobody can.
 #[derive(Debug, Clone)]
 pub struct Registrations {
@@ -53,6 +60,16 @@ impl Registrations {
         &self.first
     }
 
+    /// The one with this id.
+    pub fn get(&self, id: &str) -> Option<&ClientRegistration> {
+        self.iter().find(|registration| registration.id == id)
+    }
+
+    /// Whether there is more than one.
+    pub fn are_many(&self) -> bool {
+        !self.further.is_empty()
+    }
+
     /// All in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &ClientRegistration> {
         std::iter::once(&self.first).chain(&self.further)
@@ -62,6 +79,10 @@ impl Registrations {
 /// Our registration as a client with one provider: who we are there, and what we ask for.
 #[derive(Debug, Clone)]
 pub struct ClientRegistration {
+    /// Its id in `providers`; empty for the one of `provider`.
+    pub id: String,
+    /// What people know it by, on the page on which they choose.
+    pub name: String,
     /// Our client id.
     pub client_id: String,
     /// Scopes of the authorization request; `openid` is among them.

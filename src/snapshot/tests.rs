@@ -50,7 +50,7 @@ fn a_route_holds_its_own_header_plan_and_upstream_and_shares_what_is_the_same() 
 fn each_snapshot_has_a_number_of_its_own_and_says_how_it_is_reached() {
     let (first, second) = (good(), good());
     assert!(second.generation() > first.generation());
-    assert_eq!(first.redirect_uri(), "https://apps.example:8443/oauth2/callback");
+    assert_eq!(first.redirect_uri(first.settings().registrations.first()), "https://apps.example:8443/oauth2/callback");
     assert_eq!((first.scheme(), first.port(), first.public_host()), ("https", ":8443", "apps.example"));
     assert_eq!(first.origin_of("b.example"), "https://b.example:8443");
     assert!(first.serves("b.example") && first.serves("apps.example") && !first.serves("c.example"));

@@ -88,6 +88,12 @@ pub fn sign_in_page(start_href: &str, request_id: &str) -> Reply {
     render(StatusCode::OK, "Please sign in", text, next, None, request_id)
 }
 
+/// Lets a person choose with whom to sign in; each choice is a name and the local address that begins it.
+pub fn chooser_page(choices: &[(&str, String)], request_id: &str) -> Reply {
+    let text = "Choose where you have an account.";
+    render(StatusCode::OK, "Sign in", text, Next::Choice(choices), None, request_id)
+}
+
 /// Says that the session here is over; `start_href` is the local address that begins another.
 pub fn signed_out_page(start_href: &str, request_id: &str) -> Reply {
     let text = "Your session here has ended. You can close this page now.";
@@ -139,6 +145,7 @@ pub fn escape(text: &str) -> String {
 /// What a person can do on a page.
 #[derive(Clone, Copy)]
 enum Next<'a> {
+    Choice(&'a [(&'a str, String)]),
     Link { label: &'static str, href: &'a str },
     Nothing,
     Post { label: &'static str, href: &'a str },
@@ -149,7 +156,8 @@ impl Next<'_> {
     fn shorter(self) -> Self {
         match self {
             Self::Link { label, href } => Self::Link { label, href: without_query(href) },
-            Self::Nothing => Self::Nothing,
+            // What was chosen is in the query.
+            Self::Choice(_) | Self::Nothing => self,
             Self::Post { label, href } => Self::Post { label, href: without_query(href) },
         }
     }
@@ -161,6 +169,10 @@ impl Next<'_> {
             }
             Self::Post { label, href } if is_local(href) => {
                 format!("<form method=post action=\"{}\"><button>{}</button></form>", escape(href), escape(label))
+            }
+            Self::Choice(choices) => {
+                let local = choices.iter().filter(|(_, href)| is_local(href));
+                local.map(|(name, href)| format!("<p><a href=\"{}\">{}</a>", escape(href), escape(name))).collect()
             }
             _ => String::new(),
         }
@@ -186,7 +198,9 @@ fn render(status: StatusCode, title: &str, text: &str, next: Next<'_>, code: Opt
         html
     };
     let mut fitting = [next, next.shorter(), Next::Nothing].into_iter().map(page);
-    let body = fitting.find(|page| page.len() <= PAGE_LIMIT).unwrap_or_default();
+    // Each choice carries the page to return to, and a page without choices would help nobody.
+    let unbounded = matches!(next, Next::Choice(_));
+    let body = fitting.find(|page| unbounded || page.len() <= PAGE_LIMIT).unwrap_or_default();
     let mut reply = Reply::empty(status);
     reply.set(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     reply.set(header::CONTENT_SECURITY_POLICY, POLICY.clone());

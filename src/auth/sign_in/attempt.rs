@@ -28,6 +28,9 @@ use crate::session::store::{Kind, RecordStore, StoreError};
 pub(crate) struct SignInAttempt {
     /// Which answer the browser will bring.
     pub leg: Leg,
+    /// Id of the provider it is with; empty for the one of `provider`.
+    #[serde(default)]
+    pub provider: String,
     /// Host the sign-in began on; its answer is accepted on no other.
     pub host: String,
     /// Where the person wanted to go. Kept in the return note, and nowhere else.
@@ -117,6 +120,13 @@ pub(crate) struct Attempts<'a> {
     pub sealer: &'a Sealer,
     /// How long an attempt lives.
     pub lifetime: Duration,
+}
+
+impl SignInAttempt {
+    /// Whether what is waited for is a ticket of our own public host.
+    pub(super) fn is_hand_off(&self) -> bool {
+        matches!(self.leg, Leg::HandOff)
+    }
 }
 
 impl Attempts<'_> {
@@ -233,7 +243,7 @@ fn start_key(state: &State, host: &str) -> StoreKey {
 /// A start as its cookie holds it: no names, no host, and addresses shortened by the issuer's, because every byte goes
 /// with every request.
 #[derive(Serialize, Deserialize)]
-struct StartRecord(StartLeg, ReturnTo, String, u64, Option<(String, String)>);
+struct StartRecord(StartLeg, ReturnTo, String, u64, Option<(String, String)>, String);
 
 /// The leg of a start.
 #[derive(Serialize, Deserialize)]
@@ -280,11 +290,12 @@ impl StartRecord {
             }
         };
         let hand_off = attempt.hand_off.clone().map(|hand_off| (hand_off.host, hand_off.state));
-        Self(leg, attempt.return_to.clone(), attempt.correlation_id.clone(), attempt.created_ms, hand_off)
+        let (correlation_id, provider) = (attempt.correlation_id.clone(), attempt.provider.clone());
+        Self(leg, attempt.return_to.clone(), correlation_id, attempt.created_ms, hand_off, provider)
     }
 
     fn into_attempt(self, host: &str) -> Option<SignInAttempt> {
-        let Self(leg, return_to, correlation_id, created_ms, hand_off) = self;
+        let Self(leg, return_to, correlation_id, created_ms, hand_off, provider) = self;
         let leg = match leg {
             StartLeg::Discovery => Leg::Discovery,
             StartLeg::HandOff => Leg::HandOff,
@@ -312,6 +323,7 @@ impl StartRecord {
         let hand_off = hand_off.map(|(host, state)| HandOff { host, state });
         Some(SignInAttempt {
             leg,
+            provider,
             host: host.to_owned(),
             return_to,
             correlation_id,
@@ -384,6 +396,7 @@ mod tests {
                 nonce: random_text::<32>(&SystemEntropy),
                 code_verifier: SecretString::new(random_text::<32>(&SystemEntropy)),
             })),
+            provider: "carriers".to_owned(),
             host: "apps.example.com".to_owned(),
             return_to: ReturnTo::parse(&rd, &ReturnPolicy::new("/oauth2", Vec::<String>::new()).unwrap()).unwrap(),
             correlation_id: "0123456789abcdef".to_owned(),

@@ -208,9 +208,10 @@ impl SignIn<'_> {
         if attempt.host != view.host {
             return Err(Refusal::AttemptUnknown);
         }
+        let chosen = self.chosen_for(view, &attempt)?;
         match std::mem::replace(&mut attempt.leg, Leg::Discovery) {
-            Leg::Discovery => self.finish_discovery(request, attempt, params, now).await.map(LegOutcome::Continue),
-            Leg::Authorization(leg) => self.finish_authorization(request, attempt, *leg, params, now).await,
+            Leg::Discovery => chosen.finish_discovery(request, attempt, params, now).await.map(LegOutcome::Continue),
+            Leg::Authorization(leg) => chosen.finish_authorization(request, attempt, *leg, params, now).await,
             Leg::HandOff => {
                 let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
                 let state = params.state.unwrap_or_default();
@@ -282,7 +283,7 @@ impl SignIn<'_> {
         };
         let grant = CodeGrant {
             code: &code,
-            redirect_uri: self.snapshot.redirect_uri(),
+            redirect_uri: &self.snapshot.redirect_uri(self.registration),
             code_verifier: &code_verifier,
             correlation_id: &attempt.correlation_id,
         };

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::attempt::{HandOff, Leg, with_query};
 use super::binding::State;
+use super::choice::AMONG;
 use super::start::{LegRequest, OutgoingRedirect};
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
@@ -24,6 +25,7 @@ use crate::secret::constant_time_eq;
 use crate::session::sessions::Lookup;
 use crate::session::store::{Kind, StoreError};
 use crate::session::{Session, SessionId, StoreKey};
+use crate::snapshot::ClientRegistration;
 use crate::web::{Reply, RequestView};
 
 /// How long a ticket lives: the time of one redirect.
@@ -49,6 +51,7 @@ impl SignIn<'_> {
         &self,
         view: &RequestView<'_>,
         return_to: ReturnTo,
+        providers: &[&ClientRegistration],
         now: SystemTime,
     ) -> Reply {
         let mut attempt = self.new_attempt(view.host, return_to, None, now);
@@ -59,7 +62,12 @@ impl SignIn<'_> {
         };
         let snapshot = self.snapshot;
         let start = format!("{}{}/start", snapshot.origin_of(snapshot.public_host()), self.settings.prefix);
-        match with_query(&start, &[("hand_off", &state), ("host", view.host)]) {
+        let among = providers.iter().map(|registration| registration.id.as_str()).collect::<Vec<_>>().join(",");
+        let mut wish = vec![("hand_off", state.as_str()), ("host", view.host)];
+        if self.settings.registrations.are_many() {
+            wish.push((AMONG, &among));
+        }
+        match with_query(&start, &wish) {
             Some(to) => self.redirect_out(OutgoingRedirect { to, cookies }),
             None => self.answers.refusal(Refusal::NotFound, view),
         }
@@ -80,9 +88,15 @@ impl SignIn<'_> {
         view: &RequestView<'_>,
         hand_off: &HandOff,
         found: &Lookup,
+        providers: &[&ClientRegistration],
         now: SystemTime,
     ) -> Option<Reply> {
         let Lookup::SignedIn(live, _) = found else { return None };
+        // With whom they signed in here may not be with whom the other host wants them to.
+        let issuer = live.value().session().identity().issuer();
+        if !providers.iter().any(|registration| registration.trusts(issuer)) {
+            return None;
+        }
         let id = id_of(view, &self.settings.cookies)?;
         let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
         Some(handed.unwrap_or_else(|refusal| self.answers.refusal(refusal, view)))

@@ -4,6 +4,7 @@ mod arrive;
 pub(super) mod attempt;
 pub(super) mod binding;
 mod callback;
+mod choice;
 mod hand_off;
 pub(super) mod start;
 mod start_cookie;

@@ -66,11 +66,6 @@ impl SignIn<'_> {
     }
 
     async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, found: &Lookup, now: SystemTime) -> Reply {
-        if let Some(issuer) = query_value(view, "iss")
-            && !self.registration.issuers.iter().any(|trusted| trusted.issuer == issuer)
-        {
-            return self.answers.refusal(Refusal::UnknownIssuer, view);
-        }
         if self.is_looping(view, now) {
             warn!(
                 request_id = view.request_id,
@@ -89,16 +84,34 @@ impl SignIn<'_> {
             return self.answers.refusal(Refusal::StoreNotWritable, view);
         }
         let return_to = self.answers.return_to(wanted);
-        if view.host != self.snapshot.public_host() {
-            return self.start_elsewhere(view, return_to, now).await;
-        }
-        let hand_off = match self.asked_hand_off(view) {
-            Some(hand_off) => match self.hand_off_now(view, &hand_off, found, now).await {
-                Some(reply) => return reply,
-                None => Some(hand_off),
-            },
-            None => None,
+        let hand_off = if view.host == self.snapshot.public_host() { self.asked_hand_off(view) } else { None };
+        let providers = match self.allowed(view, &return_to, hand_off.is_some()) {
+            Ok(providers) => providers,
+            Err(refusal) => return self.answers.refusal(refusal, view),
         };
+        if view.host != self.snapshot.public_host() {
+            return self.start_elsewhere(view, return_to, &providers, now).await;
+        }
+        if let Some(hand_off) = &hand_off
+            && let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, now).await
+        {
+            return reply;
+        }
+        let [registration] = providers[..] else { return self.ask_which(view, &providers) };
+        match self.at(registration) {
+            Some(chosen) => chosen.begin_with(view, return_to, hand_off, now).await,
+            None => self.answers.refusal(Refusal::UnknownIssuer, view),
+        }
+    }
+
+    /// Begins a sign-in with the provider that was chosen.
+    async fn begin_with(
+        &self,
+        view: &RequestView<'_>,
+        return_to: ReturnTo,
+        hand_off: Option<HandOff>,
+        now: SystemTime,
+    ) -> Reply {
         let attempt = self.new_attempt(view.host, return_to, hand_off, now);
         let request = LegRequest { view, binding: None };
         let redirect = match &self.registration.discovery_ui {
@@ -127,6 +140,7 @@ impl SignIn<'_> {
     ) -> SignInAttempt {
         SignInAttempt {
             leg: Leg::Discovery,
+            provider: self.registration.id.clone(),
             host: host.to_owned(),
             return_to,
             correlation_id: CorrelationId::generate(self.entropy).as_str().to_owned(),
@@ -149,8 +163,8 @@ impl SignIn<'_> {
         let ui = ui.as_ref().or(self.registration.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
         let (cookies, state) = self.remember(request, &attempt, now).await?;
         let anew = attempt.recoveries > 0;
-        let snapshot = self.snapshot;
-        let to = zenkey::discovery::ui_url(ui, &self.registration.client_id, snapshot.redirect_uri(), &state, anew);
+        let redirect_uri = self.snapshot.redirect_uri(self.registration);
+        let to = zenkey::discovery::ui_url(ui, &self.registration.client_id, &redirect_uri, &state, anew);
         Ok(OutgoingRedirect { to, cookies })
     }
 
@@ -177,7 +191,7 @@ impl SignIn<'_> {
         let to = AuthorizationRequest {
             endpoint: &endpoint,
             client_id: &self.registration.client_id,
-            redirect_uri: self.snapshot.redirect_uri(),
+            redirect_uri: &self.snapshot.redirect_uri(self.registration),
             scopes: &self.registration.scopes,
             state: &state,
             nonce: &nonce,

@@ -118,6 +118,7 @@ impl Resolver<'_> {
             max_body: file.max_body.as_ref().map(|size| size.0.bytes).or(common.body)?,
             pass_authorization: file.pass_authorization?,
             preserve_header_case: file.preserve_header_case?,
+            providers: Vec::new(),
             websocket: file.websocket?,
         })
     }

@@ -10,6 +10,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         host: host.to_owned(),
         path: path.to_owned(),
         access,
+        providers: Vec::new(),
         require: Default::default(),
         token: Default::default(),
         cors_origins: vec![],

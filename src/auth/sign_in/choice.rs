@@ -1,0 +1,89 @@
+//! With which of several providers a person signs in.
+//!
+//! An address, a link of a provider's own, or the route that was asked for may name them; where more than one is left, the
+//! person chooses on a page of ours. Whatever was named, only what the configuration and the route allow is left.
+
+use super::attempt::SignInAttempt;
+use crate::auth::SignIn;
+use crate::auth::answers::query_value;
+use crate::auth::refusal::Refusal;
+use crate::route::Found;
+use crate::route::path::{NormalTarget, ReturnTo};
+use crate::snapshot::ClientRegistration;
+use crate::web::page::chooser_page;
+use crate::web::{Reply, RequestView};
+
+/// What names the one provider to sign in with, by its id.
+pub(super) const PROVIDER: &str = "provider";
+/// What names those that another of our hosts leaves to choose from, by their ids, between commas.
+pub(super) const AMONG: &str = "among";
+
+impl<'a> SignIn<'a> {
+    /// The providers that this sign-in may be with, in the order of the configuration; never none.
+    ///
+    /// `iss` is what a provider's own link names itself by (OpenID Connect Core 4).
+    pub(super) fn allowed(
+        &self,
+        view: &RequestView<'_>,
+        return_to: &ReturnTo,
+        handing_off: bool,
+    ) -> Result<Vec<&'a ClientRegistration>, Refusal> {
+        let mut left: Vec<_> = self.settings.registrations.iter().collect();
+        if let Some(issuer) = query_value(view, "iss") {
+            left.retain(|registration| registration.trusts(&issuer));
+        }
+        if self.settings.registrations.are_many() {
+            if let Some(id) = query_value(view, PROVIDER) {
+                left.retain(|registration| registration.id == id);
+            }
+            if let Some(ids) = query_value(view, AMONG) {
+                left.retain(|registration| ids.split(',').any(|id| id == registration.id));
+            }
+            // Where the other host's person wants to go is that host's to say: it is in what it named.
+            if !handing_off {
+                let named = self.providers_of_page(view.host, return_to);
+                left.retain(|registration| named.is_empty() || named.contains(&registration.id));
+            }
+        }
+        if left.is_empty() { Err(Refusal::UnknownIssuer) } else { Ok(left) }
+    }
+
+    /// The providers that the route of the page to return to names; none if it takes people of any.
+    fn providers_of_page(&self, host: &str, return_to: &ReturnTo) -> &'a [String] {
+        let target = match return_to.origin() {
+            None => NormalTarget::parse(return_to.target().as_bytes()).ok(),
+            Some(_) => None,
+        };
+        match target.map(|target| self.snapshot.find(host, &target)) {
+            Some(Found::Route(route)) => &route.providers,
+            _ => &[],
+        }
+    }
+
+    /// The page on which a person chooses between `providers`. Each link is this very request, with the choice added.
+    pub(super) fn ask_which(&self, view: &RequestView<'_>, providers: &[&ClientRegistration]) -> Reply {
+        let query = view.target.query().unwrap_or_default().as_bytes();
+        let asked = url::form_urlencoded::parse(query).filter(|(name, _)| name != PROVIDER);
+        let asked = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).finish();
+        let choices = providers.iter().map(|registration| {
+            let separator = if asked.is_empty() { "" } else { "&" };
+            let href = format!("{}?{asked}{separator}{PROVIDER}={}", self.snapshot.start(), registration.id);
+            (registration.name.as_str(), href)
+        });
+        chooser_page(&choices.collect::<Vec<_>>(), view.request_id)
+    }
+
+    /// The provider that `attempt` is with, if its answer came where the answers of that provider come.
+    ///
+    /// Rule: each of several providers has a redirect URI of its own, and an answer at another one is refused before
+    /// anything is redeemed. A hostile provider could otherwise be given another provider's code (mix-up, RFC 9700 4.4).
+    pub(super) fn chosen_for(&self, view: &RequestView<'_>, attempt: &SignInAttempt) -> Result<SignIn<'a>, Refusal> {
+        let registration = self.settings.registrations.get(&attempt.provider).ok_or(Refusal::AttemptUnknown)?;
+        let callback = format!("{}/callback", self.settings.prefix);
+        let own = view.target.path().strip_prefix(&callback).map(|rest| rest.trim_start_matches('/'));
+        if !attempt.is_hand_off() && own != Some(registration.id.as_str()) {
+            return Err(Refusal::CarrierMismatch);
+        }
+        self.at(registration).ok_or(Refusal::AttemptUnknown)
+    }
+}

@@ -3,6 +3,7 @@
 #   make test   build, then every test
 #   make lint, make deny   form and lints; licences, sources and upkeep of what we depend on
 #   make interop    sign people in at OpenID providers that others wrote (tests/interop/README.md)
+#   make conformance SUITE=…   the OpenID Foundation's conformance suite (tests/conformance/README.md)
 #   make bench, make side-by-side, make scale   measure (benches/README.md)
 #   make release   a release build that a load has trained (docs/PERFORMANCE.md)
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
@@ -14,10 +15,10 @@ COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
 
 .PHONY: demo test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
-  release interop need-build need-count need-test help
+  release interop conformance need-build need-count need-test help
 
 help:
-	@sed -n '1,9s/^# \{0,1\}//p' Makefile
+	@sed -n '1,10s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked --features demo
@@ -38,6 +39,11 @@ deny:
 interop: need-build
 	$(CARGO) build --locked
 	python3 tests/interop/run.py $(ARGS)
+
+# The suite plays the provider. Without ARGS every plan is run and docs/CONFORMANCE.md written anew.
+conformance: need-build
+	$(CARGO) build --locked
+	python3 tests/conformance/run.py --suite "$(SUITE)" $(or $(ARGS),--control --write docs/CONFORMANCE.md)
 
 bench: need-build
 	$(BENCH) pass_through

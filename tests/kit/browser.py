@@ -45,8 +45,11 @@ class Browser:
 
     # ------------------------------------------------------------------ one request
 
-    def request(self, method, url, body=None, headers=None, initiator=None):
-        """One request, no redirect followed. `initiator` is the page that asked for it; `None`: the person."""
+    def request(self, method, url, body=None, headers=None, initiator=None, frame=False):
+        """One request, no redirect followed. `initiator` is the page that asked for it; `None`: the person.
+
+        `frame`: it is loaded into a frame of that page.
+        """
         url = url.split("#")[0]
         u = urllib.parse.urlsplit(url)
         same = initiator is None or site(initiator) == site(url)
@@ -54,7 +57,9 @@ class Browser:
             else "same-site" if same else "cross-site"
         head = {"Accept": HTML, "Accept-Language": "en", "User-Agent": "Mozilla/5.0 (scripted)", "Sec-Fetch-Mode": "navigate",
                 "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": relation, "Sec-Fetch-User": "?1"}
-        cookies = self._cookies_for(u, method, same)
+        if frame:
+            head.update({"Sec-Fetch-Dest": "iframe", "Sec-Fetch-User": None})
+        cookies = self._cookies_for(u, method, same, frame)
         if cookies:
             head["Cookie"] = cookies
         if body is not None:
@@ -86,7 +91,7 @@ class Browser:
 
     # ------------------------------------------------------------------ cookies
 
-    def _cookies_for(self, u, method, same):
+    def _cookies_for(self, u, method, same, frame):
         secure = u.scheme == "https" or u.hostname in ("localhost", "127.0.0.1")
         out = []
         for (host, path, name), (value, needs_tls, same_site, host_only) in self.cookies.items():
@@ -94,7 +99,7 @@ class Browser:
                 continue
             if not ((u.path or "/") + "/").startswith(path.rstrip("/") + "/") or (needs_tls and not secure):
                 continue
-            if not same and (same_site == "strict" or (same_site == "lax" and method != "GET")):
+            if not same and (same_site == "strict" or (same_site == "lax" and (frame or method != "GET"))):
                 continue
             out.append((len(path), f"{name}={value}"))
         return "; ".join(pair for _, pair in sorted(out, key=lambda entry: -entry[0]))

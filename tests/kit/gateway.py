@@ -20,10 +20,10 @@ class Gateway:
     The port is drawn before the start, because a provider must know the redirect URI first.
     """
 
-    def __init__(self, binary, directory, app, public_url=None):
+    def __init__(self, binary, directory, app, public_url=None, port=None):
         self.binary, self.directory, self.app = binary, str(directory), app
         os.makedirs(directory, exist_ok=True)
-        self.port, self.admin_port = free_port(), free_port()
+        self.port, self.admin_port = port or free_port(), free_port()
         self.origin = public_url or f"http://localhost:{self.port}"
         self.host = re.sub(r"^https?://|:\d+$", "", self.origin)
         self.process = None

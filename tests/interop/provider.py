@@ -90,12 +90,15 @@ class Provider:
             for entry in form.fields:
                 if entry[1] in ("text", "email"):
                     entry[2] = self.login_name()
-            form.fill("password", PERSON["password"])
+            form.fill("password", self.login_password())
             return True
         return False
 
     def login_name(self):
         return PERSON["username"]
+
+    def login_password(self):
+        return PERSON["password"]
 
     def person(self, browser, stop, decline=False):
         """Does what the pages of the provider ask for, until the browser is where `stop(url)` says."""

@@ -12,7 +12,7 @@ CARGO ?= cargo
 BENCH = $(CARGO) bench --locked -p zengate-bench --bench
 BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
-TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server
+TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server chromium:chromium
 
 .PHONY: demo test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
   release interop conformance need-build need-count need-test help

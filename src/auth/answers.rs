@@ -12,6 +12,7 @@ use crate::session::sessions::{Lookup, Purpose, Sessions};
 use crate::snapshot::{AuthSettings, Snapshot};
 use crate::telemetry::Metrics;
 use crate::web::cookie::clear_cookie;
+use crate::web::page::framed_sign_in_page;
 use crate::web::{Reply, RequestView};
 
 /// See the module's page. Made for one request.
@@ -40,9 +41,10 @@ impl Answers<'_> {
     }
 
     /// Where to go afterwards; what is not ours to send anybody to becomes the start page.
-    pub(super) fn return_to(&self, wanted: Option<&str>) -> ReturnTo {
+    pub(super) fn return_to(&self, wanted: Option<&str>, view: &RequestView<'_>) -> ReturnTo {
         let Some(wanted) = wanted else { return ReturnTo::home() };
-        ReturnTo::parse(wanted, self.snapshot.return_policy()).unwrap_or_else(|fault| {
+        let wanted = ReturnTo::parse(wanted, self.snapshot.return_policy());
+        wanted.map(|place| place.seen_from(&self.snapshot.origin_of(view.host))).unwrap_or_else(|fault| {
             self.metrics.return_refused.inc();
             info!(code = "redirect_rejected", reason = %fault, "A return address was refused; the start page is used");
             ReturnTo::home()
@@ -55,6 +57,12 @@ impl Answers<'_> {
             reply.add_cookie(clear_cookie(&self.settings.cookies.session));
         }
         reply
+    }
+
+    /// Leads out of a frame to the very address that was asked for in it.
+    pub(super) fn leave_the_frame(&self, view: &RequestView<'_>) -> Reply {
+        self.exit.note(Refused::of(Refusal::Unauthenticated, view));
+        framed_sign_in_page(view.target.as_str(), Refusal::Unauthenticated.message().code, view.request_id)
     }
 
     /// A refusal, counted and logged where it is handled.

@@ -7,11 +7,10 @@ use http::{HeaderValue, Method, StatusCode};
 use super::cors;
 use super::judge::{Cause, Denial};
 use super::refusal::{Denied, Recipient, Refusal, RefusalExit, Refused};
-use crate::route::path::MAX_RETURN;
 use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::web::cookie::{CookieNames, clear_cookie, find_cookie};
-use crate::web::page::{Action, ErrorPage, error_json, error_page};
-use crate::web::{Reply, RequestView};
+use crate::web::page::{Action, ErrorPage, error_json, error_page, framed_sign_in_page};
+use crate::web::{AsksFor, Reply, RequestView};
 
 /// Longest address of ours that a browser is sent to, if the listener's own limit is not shorter.
 const LONGEST_START: usize = 6 * 1024;
@@ -59,15 +58,22 @@ fn sign_in_first(
     or_token: bool,
 ) -> Reply {
     let start = snapshot.start();
-    if view.is_navigation() {
-        let longest = LONGEST_START.min(snapshot.settings().longest_target);
-        return match HeaderValue::try_from(start_for(start, view.target.as_str(), longest)) {
-            Ok(location) => Reply::redirect(StatusCode::FOUND, location),
-            Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
-        };
-    }
-    exit.note(refused);
+    let longest = LONGEST_START.min(snapshot.settings().longest_target);
     let message = Refusal::Unauthenticated.message();
+    match view.asks_for() {
+        AsksFor::Page => {
+            return match HeaderValue::try_from(start_for(start, view.target.as_str(), longest)) {
+                Ok(location) => Reply::redirect(StatusCode::FOUND, location),
+                Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
+            };
+        }
+        AsksFor::Frame => {
+            exit.note(refused);
+            let start = start_for(start, view.target.as_str(), longest);
+            return framed_sign_in_page(&start, message.code, view.request_id);
+        }
+        AsksFor::Data => exit.note(refused),
+    }
     let mut reply = if view.method == Method::POST && view.wants_html() {
         // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back.
         error_page(ErrorPage {
@@ -115,14 +121,9 @@ fn clear_dead_cookies(reply: &mut Reply, view: &RequestView<'_>, names: &CookieN
 /// The address that begins a sign-in and returns to `target`. One that would be too long to be asked for begins a
 /// sign-in all the same, and returns to the start page: a 414 would keep the person out.
 fn start_for(start: &str, target: &str, longest: usize) -> String {
-    if target.len() <= MAX_RETURN {
-        let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
-        let address = format!("{start}?rd={rd}");
-        if address.len() <= longest {
-            return address;
-        }
-    }
-    start.to_owned()
+    let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
+    let address = format!("{start}?rd={rd}");
+    if address.len() <= longest { address } else { start.to_owned() }
 }
 
 #[cfg(test)]

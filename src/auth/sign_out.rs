@@ -40,7 +40,7 @@ impl Answers<'_> {
         } else if outcome == SignedOut::HereForNow {
             self.refusal(Refusal::SignOutUnheard, view)
         } else if let Some(rd) = query_value(view, "rd") {
-            match HeaderValue::try_from(self.return_to(Some(&rd)).location()) {
+            match HeaderValue::try_from(self.return_to(Some(&rd), view).location()) {
                 Ok(location) => Reply::redirect(StatusCode::SEE_OTHER, location),
                 Err(_) => Reply::empty(StatusCode::BAD_REQUEST),
             }
@@ -60,7 +60,7 @@ impl Answers<'_> {
         let here = format!("{}/sign_out", self.settings.prefix);
         let form = match query_value(view, "rd") {
             Some(rd) => {
-                let rd = self.return_to(Some(&rd)).location();
+                let rd = self.return_to(Some(&rd), view).location();
                 let rd: String = url::form_urlencoded::byte_serialize(rd.as_bytes()).collect();
                 format!("{here}?rd={rd}")
             }

@@ -15,7 +15,7 @@ use std::fmt;
 use memchr::memchr;
 use thiserror::Error;
 
-pub use return_to::{MAX_RETURN, ReturnFault, ReturnPolicy, ReturnPolicyFault, ReturnTo};
+pub use return_to::{ReturnFault, ReturnPolicy, ReturnPolicyFault, ReturnTo};
 
 /// Longest target that is read at all, path and query together, in bytes; `limits.uri_bytes` says how much of it is
 /// taken. The framework cannot read one of 64 KiB.

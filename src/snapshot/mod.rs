@@ -164,11 +164,15 @@ impl Snapshot {
         let routes = routes.map_err(|wrong| wrong.into_iter().map(SnapshotFault::Route).collect::<Vec<_>>())?;
         let plans: Arc<[_]> = plans.into_iter().map(|(_, plan)| plan).collect();
         let origin = settings.public_url.origin().ascii_serialization();
+        let port = settings.public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let hosts = routes.hosts().map(|host| format!("{}://{host}{port}", settings.public_url.scheme()));
+        let own_origins: Vec<_> = std::iter::once(origin.clone()).chain(hosts).collect();
+        let return_policy = return_policy.for_hosts(own_origins, settings.longest_target.min(3 * 1024));
         Ok(Self {
             generation: next_generation(),
             reserved: Reserved::build(plans.iter().map(AsRef::as_ref)),
             public_host: settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase(),
-            port: settings.public_url.port().map(|port| format!(":{port}")).unwrap_or_default(),
+            port,
             callback: format!("{origin}{}/callback", settings.prefix),
             start: format!("{}/start", settings.prefix),
             return_policy,

@@ -12,6 +12,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::route::path::NormalTarget;
 
+/// What a browser asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsksFor {
+    /// A page of its own.
+    Page,
+    /// A page inside another one: a frame, or what a page embeds.
+    Frame,
+    /// Anything else: what a script fetches, an image, a WebSocket.
+    Data,
+}
+
 /// One request, already made normal: framing checked, authority parsed, target normalised.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestView<'a> {
@@ -30,23 +41,41 @@ pub struct RequestView<'a> {
 }
 
 impl RequestView<'_> {
-    /// Whether a person's browser asked for this as a page of its own, so that a redirect leads somewhere: top-level
-    /// `GET` navigation by `Sec-Fetch-Mode`/`Sec-Fetch-Dest`; without those headers, `Accept` that names HTML.
+    /// What a person's browser asked for, as far as it says.
     ///
-    /// Everything else (fetch, XHR, POST, images, WebSocket) gets 401: a redirect it cannot follow would also start
-    /// a sign-in per background request and pile up cookies.
-    pub fn is_navigation(&self) -> bool {
+    /// `Sec-Fetch-*` decides where it is there: no page can set it, and a browser that navigates says so. Without it,
+    /// `Accept` that names HTML, unless the request says that it is a script's or a WebSocket's. `X-Requested-With` means
+    /// a script only as exactly `XMLHttpRequest`: the browsers built into Android apps send the app's name in it with every
+    /// page.
+    ///
+    /// What is no document gets 401: a redirect that it cannot follow would also start a sign-in per background request and
+    /// pile up cookies.
+    pub fn asks_for(&self) -> AsksFor {
         if self.method != Method::GET && self.method != Method::HEAD {
-            return false;
-        }
-        if self.headers.contains_key(header::UPGRADE) || self.headers.contains_key("x-requested-with") {
-            return false;
+            return AsksFor::Data;
         }
         match (single_value(self.headers, "sec-fetch-mode"), single_value(self.headers, "sec-fetch-dest")) {
-            (Ok(Some(mode)), Ok(dest)) => mode == "navigate" && dest.is_none_or(|dest| dest == "document"),
-            (Ok(None), Ok(_)) => self.wants_html(),
-            (Err(_), _) | (_, Err(_)) => false,
+            (Ok(Some("navigate")), Ok(None | Some("document"))) => AsksFor::Page,
+            (Ok(Some("navigate")), Ok(Some("embed" | "fencedframe" | "frame" | "iframe" | "object"))) => AsksFor::Frame,
+            (Ok(None), Ok(_)) if self.wants_html() && !self.is_script() && !self.opens_websocket() => AsksFor::Page,
+            _ => AsksFor::Data,
         }
+    }
+
+    /// Whether it asks for a page of its own, so that a redirect leads somewhere.
+    pub fn is_navigation(&self) -> bool {
+        self.asks_for() == AsksFor::Page
+    }
+
+    fn is_script(&self) -> bool {
+        !matches!(single_value(self.headers, "x-requested-with"), Ok(said) if said != Some("XMLHttpRequest"))
+    }
+
+    /// `Upgrade` may also offer another version of HTTP with a page (RFC 9110, 7.8).
+    fn opens_websocket(&self) -> bool {
+        let offers = self.headers.get_all(header::UPGRADE).iter();
+        let mut offers = offers.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        offers.any(|offer| offer.trim_ascii().to_ascii_lowercase().starts_with(b"websocket"))
     }
 
     /// Whether a browser asks in advance for a page that its person may never open: prefetching and prerendering.
@@ -158,11 +187,55 @@ mod tests {
         headers
     }
 
-    fn is_navigation(pairs: &[(&str, &[u8])]) -> bool {
+    fn asks_for(pairs: &[(&str, &[u8])]) -> AsksFor {
         let target = NormalTarget::parse(b"/").unwrap();
         let (headers, client) = (fields(pairs), IpAddr::from([127, 0, 0, 1]));
         let (method, host, request_id) = (&Method::GET, "app.test", "");
-        RequestView { method, host, target: &target, headers: &headers, client, request_id }.is_navigation()
+        RequestView { method, host, target: &target, headers: &headers, client, request_id }.asks_for()
+    }
+
+    fn is_navigation(pairs: &[(&str, &[u8])]) -> bool {
+        asks_for(pairs) == AsksFor::Page
+    }
+
+    // XS01, XS19, sign-in cases class E
+    #[test]
+    fn what_the_browser_says_of_a_request_beats_what_apps_write_into_it() {
+        let html: (&str, &[u8]) = ("accept", b"text/html");
+        let navigate: (&str, &[u8]) = ("sec-fetch-mode", b"navigate");
+        let document: (&str, &[u8]) = ("sec-fetch-dest", b"document");
+        for (asked, pairs) in [
+            (AsksFor::Page, &[html, navigate, document, ("x-requested-with", b"com.chat.app")][..]),
+            (AsksFor::Page, &[html, navigate, document, ("x-requested-with", b"XMLHttpRequest")]),
+            (
+                AsksFor::Page,
+                &[html, navigate, document, ("upgrade", b"h2c"), ("connection", b"upgrade, http2-settings")],
+            ),
+            (AsksFor::Page, &[html, ("x-requested-with", b"com.chat.app")]),
+            (AsksFor::Page, &[html, ("x-requested-with", b"xmlhttprequest")]),
+            (AsksFor::Page, &[html, ("x-requested-with", b"")]),
+            (AsksFor::Page, &[html, ("upgrade", b"h2c")]),
+            (AsksFor::Page, &[html, ("upgrade", b"TLS/1.3, HTTP/2.0")]),
+            (AsksFor::Page, &[navigate]),
+            (AsksFor::Frame, &[html, navigate, ("sec-fetch-dest", b"iframe")]),
+            (AsksFor::Frame, &[html, navigate, ("sec-fetch-dest", b"frame")]),
+            (AsksFor::Frame, &[navigate, ("sec-fetch-dest", b"object")]),
+            (AsksFor::Frame, &[navigate, ("sec-fetch-dest", b"embed"), ("x-requested-with", b"com.chat.app")]),
+            // The twins: what no person opened.
+            (AsksFor::Data, &[html, ("x-requested-with", b"XMLHttpRequest")]),
+            (AsksFor::Data, &[html, ("x-requested-with", b"com.chat.app"), ("x-requested-with", b"XMLHttpRequest")]),
+            (AsksFor::Data, &[html, ("upgrade", b"websocket")]),
+            (AsksFor::Data, &[html, ("upgrade", b"h2c, WebSocket")]),
+            (AsksFor::Data, &[html, ("upgrade", b"h2c"), ("upgrade", b"websocket/13")]),
+            (AsksFor::Data, &[html, ("sec-fetch-mode", b"websocket"), ("sec-fetch-dest", b"websocket")]),
+            (AsksFor::Data, &[html, ("sec-fetch-mode", b"cors"), ("sec-fetch-dest", b"empty")]),
+            (AsksFor::Data, &[html, ("sec-fetch-mode", b"no-cors"), ("sec-fetch-dest", b"image")]),
+            (AsksFor::Data, &[html, navigate, ("sec-fetch-dest", b"empty")]),
+            (AsksFor::Data, &[("accept", b"*/*")]),
+            (AsksFor::Data, &[]),
+        ] {
+            assert_eq!(asks_for(pairs), asked, "{pairs:?}");
+        }
     }
 
     // Attacks, class G

@@ -1,7 +1,8 @@
 //! The few pages of our own, in plain words, and their JSON twin for programs.
 //!
 //! A page says what happened, whose fault it is, what to do next, and two things to quote: a code and the request's
-//! id. Nothing that a client or a carrier sent stands on it, there is no script, and it is at most 1 KiB in all.
+//! id. Nothing that a client or a carrier sent stands on it, there is no script, and without the address that a link of it
+//! leads to it is at most 1 KiB.
 
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,12 @@ use http::{HeaderValue, StatusCode, header};
 use super::Reply;
 use crate::secret::sha256;
 
-/// Longest body of a page or of a JSON refusal, in bytes.
+/// Longest page or JSON refusal, in bytes, without the address that it leads to.
 pub const PAGE_LIMIT: usize = 1024;
+
+/// Longest address that a page or a JSON refusal leads to, in bytes as it is written there: one that carries the longest
+/// page that can be asked for (`limits.uri_bytes`), each `&` of it written as `&amp;`.
+pub const LINK_LIMIT: usize = 64 * 1024;
 
 /// Longest title in bytes; see [`ErrorPage::title`].
 pub const TITLE_LIMIT: usize = 48;
@@ -37,21 +42,26 @@ small{opacity:.75}";
 
 /// `default-src 'none'` and a hash for our one style: even if a word were ever reflected, it could load nothing, run
 /// nothing, be framed by nobody and post to nobody (A17).
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy("frame-ancestors 'none'; "));
+
+/// The same for the one page that is made for frames. Whoever frames it can have its link clicked: it begins a sign-in in a
+/// window of its own, as any link to the page does.
+static FRAMED_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy(""));
+
+fn policy(ancestors: &str) -> HeaderValue {
     let hash = STANDARD.encode(sha256(STYLE.as_bytes()));
-    let policy = format!(
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; style-src 'sha256-{hash}'"
-    );
+    let policy =
+        format!("default-src 'none'; {ancestors}base-uri 'none'; form-action 'self'; style-src 'sha256-{hash}'");
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
-});
+}
 
 /// The one thing to do next: a link that looks like a button.
 #[derive(Debug, Clone, Copy)]
 pub struct Action<'a> {
     /// What it does: "Sign in again". At most [`TITLE_LIMIT`] bytes.
     pub label: &'static str,
-    /// A local address such as `/oauth2/start?rd=/app`. If the page would be longer than [`PAGE_LIMIT`], its query is
-    /// left out; anything but a local path is left out altogether.
+    /// A local address such as `/oauth2/start?rd=/app`. If it is longer than [`LINK_LIMIT`], its query is left out;
+    /// anything but a local path is left out altogether.
     pub href: &'a str,
 }
 
@@ -79,6 +89,16 @@ pub fn error_page(page: ErrorPage<'_>) -> Reply {
         None => Next::Nothing,
     };
     render(page.status, page.title, page.text, next, Some(page.code), page.request_id)
+}
+
+/// Stands in a frame whose page needs a sign-in: providers do not let themselves be framed, so it leads out of the frame, to
+/// `start_href`, the local address that begins a sign-in.
+pub fn framed_sign_in_page(start_href: &str, code: &'static str, request_id: &str) -> Reply {
+    let text = "This part of the page is for people who are signed in. Signing in opens in the whole window.";
+    let next = Next::Leave { label: "Sign in", href: start_href };
+    let mut reply = render(StatusCode::UNAUTHORIZED, "Please sign in", text, next, Some(code), request_id);
+    reply.set(header::CONTENT_SECURITY_POLICY, FRAMED_POLICY.clone());
+    reply
 }
 
 /// Asks a person to begin a sign-in; `start_href` is the local address that begins one.
@@ -109,20 +129,17 @@ pub fn sign_out_confirm_page(sign_out_href: &str, request_id: &str) -> Reply {
     render(StatusCode::OK, "Sign out?", text, next, None, request_id)
 }
 
-/// The twin of [`error_page`] for programs: `{"error":…,"request_id":…,"login_url":…}`. A `login_url` that would carry
-/// the body over [`PAGE_LIMIT`] loses its query.
+/// The twin of [`error_page`] for programs: `{"error":…,"request_id":…,"login_url":…}`. A `login_url` that is longer
+/// than [`LINK_LIMIT`] loses its query.
 pub fn error_json(status: StatusCode, code: &'static str, request_id: &str, login_url: Option<&str>) -> Reply {
-    let body = |login_url: Option<&str>| {
-        let mut body = serde_json::Map::new();
-        body.insert("error".to_owned(), code.into());
-        body.insert("request_id".to_owned(), cut(request_id, ID_LIMIT).into());
-        if let Some(login_url) = login_url {
-            body.insert("login_url".to_owned(), login_url.into());
-        }
-        serde_json::Value::Object(body).to_string()
-    };
-    let mut fitting = [login_url, login_url.map(without_query), None].into_iter().map(body);
-    Reply::json(status, fitting.find(|body| body.len() <= PAGE_LIMIT).unwrap_or_default())
+    let mut body = serde_json::Map::new();
+    body.insert("error".to_owned(), code.into());
+    body.insert("request_id".to_owned(), cut(request_id, ID_LIMIT).into());
+    if let Some(login_url) = login_url {
+        let login_url = if login_url.len() <= LINK_LIMIT { login_url } else { without_query(login_url) };
+        body.insert("login_url".to_owned(), login_url.into());
+    }
+    Reply::json(status, serde_json::Value::Object(body).to_string())
 }
 
 /// Escapes text for HTML, attribute values in double quotes included.
@@ -146,68 +163,69 @@ pub fn escape(text: &str) -> String {
 #[derive(Clone, Copy)]
 enum Next<'a> {
     Choice(&'a [(&'a str, String)]),
-    Link { label: &'static str, href: &'a str },
+    /// A link that takes the place of the whole window, not of the frame that it stands in.
+    Leave {
+        label: &'static str,
+        href: &'a str,
+    },
+    Link {
+        label: &'static str,
+        href: &'a str,
+    },
     Nothing,
-    Post { label: &'static str, href: &'a str },
+    Post {
+        label: &'static str,
+        href: &'a str,
+    },
 }
 
 impl Next<'_> {
-    /// The same without the query, which is the only part without a bound.
-    fn shorter(self) -> Self {
-        match self {
-            Self::Link { label, href } => Self::Link { label, href: without_query(href) },
-            // What was chosen is in the query.
-            Self::Choice(_) | Self::Nothing => self,
-            Self::Post { label, href } => Self::Post { label, href: without_query(href) },
-        }
-    }
-
     fn html(self) -> String {
         match self {
-            Self::Link { label, href } if is_local(href) => {
-                format!("<p><a href=\"{}\">{}</a>", escape(href), escape(label))
-            }
-            Self::Post { label, href } if is_local(href) => {
-                format!("<form method=post action=\"{}\"><button>{}</button></form>", escape(href), escape(label))
-            }
-            Self::Choice(choices) => {
-                let local = choices.iter().filter(|(_, href)| is_local(href));
-                local.map(|(name, href)| format!("<p><a href=\"{}\">{}</a>", escape(href), escape(name))).collect()
-            }
-            _ => String::new(),
+            Self::Leave { label, href } => link(href, label, " target=_top"),
+            Self::Link { label, href } => link(href, label, ""),
+            Self::Choice(choices) => choices.iter().map(|(name, href)| link(href, name, "")).collect(),
+            Self::Nothing => String::new(),
+            Self::Post { label, href } => address(href).map_or_else(String::new, |href| {
+                format!("<form method=post action=\"{href}\"><button>{}</button></form>", escape(label))
+            }),
         }
     }
+}
+
+fn link(href: &str, label: &str, attributes: &str) -> String {
+    let href = address(href);
+    href.map_or_else(String::new, |href| format!("<p><a href=\"{href}\"{attributes}>{}</a>", escape(label)))
+}
+
+/// A local address as it may stand in an attribute.
+fn address(href: &str) -> Option<String> {
+    let whole = is_local(href).then(|| escape(href))?;
+    Some(if whole.len() <= LINK_LIMIT { whole } else { escape(without_query(href)) })
 }
 
 fn render(status: StatusCode, title: &str, text: &str, next: Next<'_>, code: Option<&str>, request_id: &str) -> Reply {
     debug_assert!(title.len() <= TITLE_LIMIT && text.len() <= TEXT_LIMIT, "words that leave room for the rest");
     let (title, text) = (escape(cut(title, TITLE_LIMIT)), escape(cut(text, TEXT_LIMIT)));
-    let page = |next: Next<'_>| {
-        let mut html = String::with_capacity(PAGE_LIMIT);
-        // Writing into a String cannot fail.
-        let _ = write!(
-            html,
-            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-             <title>{title}</title><style>{STYLE}</style><main><h1>{title}</h1><p>{text}{}<p><small>",
-            next.html()
-        );
-        if let Some(code) = code {
-            let _ = write!(html, "Code: {}<br>", escape(cut(code, TITLE_LIMIT)));
-        }
-        let _ = write!(html, "Request: {}</small></main>", escape(cut(request_id, ID_LIMIT)));
-        html
-    };
-    let mut fitting = [next, next.shorter(), Next::Nothing].into_iter().map(page);
-    // Each choice carries the page to return to, and a page without choices would help nobody.
-    let unbounded = matches!(next, Next::Choice(_));
-    let body = fitting.find(|page| unbounded || page.len() <= PAGE_LIMIT).unwrap_or_default();
+    let next = next.html();
+    let mut html = String::with_capacity(PAGE_LIMIT + next.len());
+    // Writing into a String cannot fail.
+    let _ = write!(
+        html,
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>{title}</title><style>{STYLE}</style><main><h1>{title}</h1><p>{text}{next}<p><small>"
+    );
+    if let Some(code) = code {
+        let _ = write!(html, "Code: {}<br>", escape(cut(code, TITLE_LIMIT)));
+    }
+    let _ = write!(html, "Request: {}</small></main>", escape(cut(request_id, ID_LIMIT)));
     let mut reply = Reply::empty(status);
     reply.set(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     reply.set(header::CONTENT_SECURITY_POLICY, POLICY.clone());
     reply.set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     reply.set(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     reply.set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply.body = body.into();
+    reply.body = html.into();
     reply
 }
 

@@ -20,7 +20,7 @@ use crate::secret::random_text;
 use crate::session::sessions::{Lookup, Purpose};
 use crate::session::store::StoreError;
 use crate::web::cookie::find_cookie;
-use crate::web::{Reply, RequestView};
+use crate::web::{AsksFor, Reply, RequestView};
 use crate::zenkey;
 
 /// So many completed sign-ins within [`LOOP_SECONDS`], and still no session cookie: the browser drops it.
@@ -49,8 +49,10 @@ impl SignIn<'_> {
         }
         // What no person can have meant spends nobody's budget and makes no cookie: a page of anybody's could have its
         // visitors send hundreds of them.
-        if !view.is_navigation() || view.is_speculative() {
-            return self.answers.refusal(Refusal::Unauthenticated, view);
+        match view.asks_for() {
+            AsksFor::Page if !view.is_speculative() => {}
+            AsksFor::Frame => return self.answers.leave_the_frame(view),
+            _ => return self.answers.refusal(Refusal::Unauthenticated, view),
         }
         let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
         // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
@@ -83,7 +85,7 @@ impl SignIn<'_> {
             );
             return self.answers.refusal(Refusal::StoreNotWritable, view);
         }
-        let return_to = self.answers.return_to(wanted);
+        let return_to = self.answers.return_to(wanted, view);
         let hand_off = if view.host == self.snapshot.public_host() { self.asked_hand_off(view) } else { None };
         let providers = match self.allowed(view, &return_to, hand_off.is_some()) {
             Ok(providers) => providers,

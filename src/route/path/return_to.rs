@@ -13,10 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::Url;
 
-use super::{NormalTarget, TargetFault};
-
-/// Longest return address in bytes, so that a sign-in attempt stays below 4 KiB.
-pub const MAX_RETURN: usize = 3 * 1024;
+use super::{MAX_TARGET, NormalTarget, TargetFault};
 
 /// Why a return address was refused. The person is then sent to `/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -30,7 +27,7 @@ pub enum ReturnFault {
     /// The path or query has more than one meaning.
     #[error("the return address is not normal: {0}")]
     Target(#[from] TargetFault),
-    /// Longer than [`MAX_RETURN`].
+    /// Longer than a page's own address may be.
     #[error("the return address is too long")]
     TooLong,
 }
@@ -52,6 +49,7 @@ pub enum ReturnPolicyFault {
 pub struct ReturnPolicy {
     reserved_prefix: String,
     origins: Vec<String>,
+    longest: usize,
 }
 
 impl ReturnPolicy {
@@ -73,7 +71,16 @@ impl ReturnPolicy {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Self { reserved_prefix: reserved_prefix.to_owned(), origins })
+        Ok(Self { reserved_prefix: reserved_prefix.to_owned(), origins, longest: MAX_TARGET })
+    }
+
+    /// The same with the origins of our own hosts, which are no foreign ones, and with the longest address that our
+    /// listener takes, in bytes: what can be opened can be returned to, and nothing else.
+    #[must_use]
+    pub fn for_hosts(mut self, own_origins: impl IntoIterator<Item = String>, longest: usize) -> Self {
+        self.origins.extend(own_origins);
+        self.longest = longest.min(MAX_TARGET);
+        self
     }
 }
 
@@ -92,28 +99,29 @@ impl ReturnTo {
         Self { origin: None, target: "/".to_owned() }
     }
 
-    /// The very page that was asked for. One that is longer than [`MAX_RETURN`] becomes [`ReturnTo::home`].
+    /// The very page that was asked for.
     pub fn local(target: &NormalTarget) -> Self {
-        if target.as_str().len() > MAX_RETURN {
-            return Self::home();
-        }
         Self { origin: None, target: target.as_str().to_owned() }
+    }
+
+    /// The same place for somebody on the host with `origin`, where it may be a path.
+    #[must_use]
+    pub fn seen_from(mut self, origin: &str) -> Self {
+        self.origin = self.origin.filter(|own| own != origin);
+        self
     }
 
     /// Reads `rd`, `target_link_uri` or a sign-out's return address, already form-decoded once.
     ///
-    /// Accepted are a path (with query), and an absolute URL whose origin equals an allow-listed one. Neither may hold
-    /// an encoded line break: no page needs it, and it is one careless decoder away from a header of its own.
+    /// Accepted are a path (with query), and an absolute URL whose origin is one of ours or equals an allow-listed one.
+    /// Path and query follow the one rule that pages follow ([`NormalTarget`]): what can be opened can be returned to, also
+    /// `%0A` in a query. What goes into `Location` is printable ASCII whatever it stands for, so it makes no header.
     pub fn parse(rd: &str, policy: &ReturnPolicy) -> Result<Self, ReturnFault> {
-        if rd.len() > MAX_RETURN {
-            return Err(ReturnFault::TooLong);
-        }
         let (origin, target) = if rd.starts_with('/') { (None, rd) } else { split_absolute(rd, policy)? };
         // First the text as it stands: whatever the URL parser would tidy up silently is refused here.
-        NormalTarget::parse(rooted(target).as_bytes())?;
-        let query = target.split_once('?').map_or("", |(_, query)| query);
-        if ["%0a", "%0d", "%00"].iter().any(|line_break| contains_ignoring_case(query, line_break)) {
-            return Err(TargetFault::Control.into());
+        let as_it_stands = NormalTarget::parse(rooted(target).as_bytes())?;
+        if as_it_stands.as_str().len() > policy.longest {
+            return Err(ReturnFault::TooLong);
         }
         // Then as a browser understands it, with any base: a target that can leave its base is foreign.
         let base = Url::parse(origin.as_deref().unwrap_or("https://return.invalid"))
@@ -124,7 +132,7 @@ impl ReturnTo {
             return Err(ReturnFault::ForeignOrigin);
         }
         let written = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        if written.len() > MAX_RETURN {
+        if written.len() > policy.longest {
             return Err(ReturnFault::TooLong);
         }
         let target = NormalTarget::parse(written.as_bytes())?;
@@ -169,9 +177,6 @@ impl TryFrom<Stored> for ReturnTo {
     type Error = ReturnFault;
 
     fn try_from(stored: Stored) -> Result<Self, ReturnFault> {
-        if stored.target.len() > MAX_RETURN {
-            return Err(ReturnFault::TooLong);
-        }
         if stored.origin.as_deref().is_some_and(|origin| !is_plain_origin(origin)) {
             return Err(ReturnFault::ForeignOrigin);
         }
@@ -201,10 +206,6 @@ fn split_absolute<'a>(rd: &'a str, policy: &ReturnPolicy) -> Result<(Option<Stri
 /// `""` and `?x` stand for `/` and `/?x` in an absolute URL.
 fn rooted(target: &str) -> String {
     if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
-}
-
-fn contains_ignoring_case(text: &str, lower: &str) -> bool {
-    text.as_bytes().windows(lower.len()).any(|window| window.eq_ignore_ascii_case(lower.as_bytes()))
 }
 
 /// Exactly what a browser would write for this origin, and a host without any character that means something in a

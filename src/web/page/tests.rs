@@ -51,31 +51,47 @@ fn all_pages(href: &str, request_id: &str) -> Vec<Reply> {
 }
 
 #[test]
-fn no_page_is_longer_than_a_kibibyte_and_none_is_empty() {
-    let long = format!("/oauth2/start?rd=/{}", "a".repeat(3000));
+fn no_page_is_longer_than_a_kibibyte_but_for_the_address_it_leads_to_and_none_is_empty() {
+    let long = format!("/oauth2/start?rd=/{}", "a".repeat(8100));
     for href in ["/oauth2/start", "/oauth2/start?rd=%2Fapp%3Fx%3D1", &long] {
         for id in [ID, "", &"i".repeat(500)] {
             for page in all_pages(href, id) {
-                assert!(page.body.len() <= PAGE_LIMIT, "{}", page.body.len());
+                assert!(page.body.len() <= PAGE_LIMIT + href.len(), "{}", page.body.len());
                 assert!(body(&page).contains("<h1>") && body(&page).ends_with("</main>"));
             }
             let json = error_json(StatusCode::UNAUTHORIZED, "login_required", id, Some(href));
-            assert!(!json.body.is_empty() && json.body.len() <= PAGE_LIMIT);
+            assert!(!json.body.is_empty() && json.body.len() <= PAGE_LIMIT + href.len());
         }
     }
 }
 
+// FD04
 #[test]
-fn the_longest_words_still_leave_room_for_the_way_on() {
-    for page in all_pages("/oauth2/start", ID).iter().take(5) {
-        assert!(body(page).contains("/oauth2/start"), "{}", body(page));
-        assert!(body(page).contains(ID));
+fn the_longest_words_and_the_longest_address_both_have_room() {
+    for length in [1, 250, 300, 1000, 3000, 8100] {
+        let href = format!("/oauth2/start?rd=/{}", "a".repeat(length));
+        for page in all_pages(&href, ID).iter().take(5) {
+            assert!(body(page).contains(&format!("\"{href}\"")) && body(page).contains(ID), "{length}");
+        }
     }
-    // A return address that is too long is given up, not the link.
-    let page = failure(&format!("/oauth2/start?rd=/{}", "a".repeat(3000)), ID);
-    assert!(body(&page).contains("href=\"/oauth2/start\""));
     let page = failure("/oauth2/start?rd=%2Fapp&x=1", ID);
     assert!(body(&page).contains("href=\"/oauth2/start?rd=%2Fapp&amp;x=1\""));
+    // Beyond what any listener of ours takes, the query is given up, not the link.
+    let page = failure(&format!("/oauth2/start?rd=/{}", "&".repeat(LINK_LIMIT / 4)), ID);
+    assert!(body(&page).contains("href=\"/oauth2/start\""));
+}
+
+// XS19
+#[test]
+fn the_page_for_frames_leads_out_of_them_and_may_stand_in_one() {
+    let page = framed_sign_in_page("/oauth2/start?rd=%2Fx", "unauthenticated", ID);
+    assert!(body(&page).contains("<a href=\"/oauth2/start?rd=%2Fx\" target=_top>Sign in</a>"), "{}", body(&page));
+    let policy = value(&page, "content-security-policy");
+    assert!(!policy.contains("frame-ancestors") && policy.contains("default-src 'none'"), "{policy}");
+    assert!(policy.contains("form-action 'self'") && policy.contains("base-uri 'none'"), "{policy}");
+    assert_eq!(page.status, StatusCode::UNAUTHORIZED);
+    let foreign = framed_sign_in_page("//evil.test", "unauthenticated", ID);
+    assert!(!body(&foreign).contains("href"));
 }
 
 #[test]
@@ -146,7 +162,7 @@ fn programs_get_the_same_as_json() {
         StatusCode::UNAUTHORIZED,
         "login_required",
         ID,
-        Some(&format!("/oauth2/start?{}", "x".repeat(2000))),
+        Some(&format!("/oauth2/start?{}", "x".repeat(LINK_LIMIT))),
     );
     let json: serde_json::Value = serde_json::from_slice(&long.body).unwrap();
     assert_eq!(json["login_url"], "/oauth2/start");

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod carriers;
+mod chromium;
 mod errors;
 mod federation;
 mod flood;

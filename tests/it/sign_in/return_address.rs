@@ -73,8 +73,6 @@ const EVIL: &[&str] = &[
     // A09
     "/app\r\nSet-Cookie: a=b",
     "/app%0d%0aSet-Cookie: a=b",
-    "/app?x=%0d%0aSet-Cookie:%20a=b",
-    "/app?x=%0aevil",
     // A11
     "https://appXtest",
     "https://app-test",
@@ -113,6 +111,27 @@ async fn a_sign_in_ends_on_exactly_the_page_that_was_asked_for() {
         let signed_in = until_signed_in(&Browser::new(), start_url(&rig, &[("rd", page)])).await;
         assert_eq!(signed_in.raw_location(), page);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_opened_can_be_returned_to_with_the_same_bytes() {
+    // XS09, XS11
+    let rig = rig().await;
+    at_once(&rig, "maya");
+    for page in ["/app/issues/new?body=a%0Ab", "/app?q=select%20*%0afrom%20t", "/app?x=%0D%0ASet-Cookie:%20a=b&y=%00"] {
+        let arrived = until_signed_in(&Browser::new(), rig.url(page)).await;
+        assert_eq!(arrived.raw_location(), page);
+        assert!(!arrived.headers.contains_key("x") && arrived.set_cookies().iter().all(|c| c.starts_with("__Host-gw")));
+        let browser = Browser::new();
+        assert_eq!(browser.go(rig.url(page)).await.status, 200);
+        assert_eq!(rig.upstream.last().target(), page);
+    }
+    // Written by an app or a proxy with the origin that people see.
+    for (rd, page) in [(rig.url("/app/x?y=1"), "/app/x?y=1"), (rig.url(""), "/")] {
+        let arrived = until_signed_in(&Browser::new(), start_url(&rig, &[("rd", &rd)])).await;
+        assert_eq!(arrived.raw_location(), page);
+    }
+    assert_eq!(rig.app().metrics().return_refused.get(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 //! with it; any number may run at once.
 
 pub mod browser;
+pub mod chromium;
 pub mod flood;
 pub mod foreign;
 pub mod process;

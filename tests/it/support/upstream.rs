@@ -1,5 +1,6 @@
 //! An app behind the gateway that remembers every byte it was sent, and answers what it is told to.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,6 +63,7 @@ pub enum Then {
 struct Shared {
     seen: Mutex<Vec<Seen>>,
     answer: Mutex<String>,
+    pages: Mutex<HashMap<String, String>>,
     then: Mutex<Then>,
     connections: AtomicUsize,
     raw: Mutex<Vec<u8>>,
@@ -109,6 +111,13 @@ impl Upstream {
         self.shared.seen.lock().unwrap().len()
     }
 
+    /// A page of HTML to answer `path` with, whatever else is answered.
+    pub fn serve(&self, path: &str, html: &str) {
+        let length = html.len();
+        let page = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {length}\r\n\r\n{html}");
+        self.shared.pages.lock().unwrap().insert(path.to_owned(), page);
+    }
+
     /// What to answer from now on: a whole HTTP/1.1 answer.
     pub fn answer(&self, raw: &str) {
         self.script(raw, Then::Listen);
@@ -148,8 +157,10 @@ const SWITCHING: std::time::Duration = std::time::Duration::from_millis(20);
 async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut buffer = Vec::new();
     while let Some(seen) = read_request(&mut stream, &mut buffer, &shared).await {
+        let page = shared.pages.lock().unwrap().get(seen.target()).cloned();
         shared.seen.lock().unwrap().push(seen);
-        let (answer, then) = (shared.answer.lock().unwrap().clone(), *shared.then.lock().unwrap());
+        let (answer, then) =
+            (page.unwrap_or_else(|| shared.answer.lock().unwrap().clone()), *shared.then.lock().unwrap());
         if answer.starts_with("HTTP/1.1 101") {
             // As far away as a real app at least. The framework sends the end of the (empty) request and reads the answer
             // in no fixed order; an answer within the microseconds between the two ends the upgrade at once.

@@ -1,0 +1,101 @@
+//! What a person meets in a real browser: cookies, history, frames and policies as Chromium understands them, to the last
+//! hop.
+
+use serde_json::json;
+
+use super::at_once;
+use crate::support::chromium::{Chromium, Tab};
+use crate::support::rig::{Choices, Rig};
+
+/// A plain issuer whose consent page is shown: two hops, and one page to press a button on.
+async fn rig() -> Rig {
+    Rig::with(Choices { plain: Some("    scopes: [openid, name, email]\n".into()), ..Choices::default() }).await
+}
+
+#[track_caller]
+fn assert_content(tab: &Tab) {
+    assert_eq!(tab.policy_complaints(), Vec::<String>::new());
+}
+
+// XS01, class E: Android's built-in browsers name the app with every page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_a_chat_app_leads_to_the_sign_in_and_to_its_page() {
+    let Some(chromium) = Chromium::start("signing in inside an app") else { return };
+    let rig = rig().await;
+    let tab = chromium.tab();
+    tab.send_always(&json!({ "X-Requested-With": "com.chat.app" }));
+    tab.open(&rig.url("/app/x?y=1"));
+    tab.click("#agree");
+    assert_eq!((tab.at().as_str(), tab.status()), ("/app/x?y=1", 200));
+    assert_content(&tab);
+}
+
+// XS19
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_leads_out_of_itself_to_the_sign_in_and_ends_on_its_page() {
+    let Some(chromium) = Chromium::start("signing in out of a frame") else { return };
+    let rig = rig().await;
+    rig.upstream.serve("/public/portal", "<h1>Portal</h1><iframe src=/app/inner width=600 height=400></iframe>");
+    let tab = chromium.tab();
+    tab.open(&rig.url("/public/portal"));
+    tab.until("document.querySelector('iframe').contentDocument.body.innerText.includes('Please sign in')");
+    tab.settles_after(|| {
+        tab.evaluate("document.querySelector('iframe').contentDocument.querySelector('a').click()");
+    });
+    tab.click("#agree");
+    assert_eq!((tab.at().as_str(), tab.status()), ("/app/inner", 200));
+    assert_content(&tab);
+    // Whoever is signed in sees the page inside the frame.
+    tab.open(&rig.url("/public/portal"));
+    tab.until("!document.querySelector('iframe').contentDocument.body.innerText.includes('sign in')");
+    assert_content(&tab);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_the_whole_way_fits_its_screen() {
+    let Some(chromium) = Chromium::start("signing in on a phone") else { return };
+    let rig = rig().await;
+    let tab = chromium.tab();
+    tab.as_phone();
+    tab.open(&rig.url("/oauth2/sign_in"));
+    let fits = "document.documentElement.scrollWidth <= window.innerWidth && window.innerWidth < 500";
+    assert_eq!(tab.evaluate(fits), true, "{}", tab.text());
+    tab.click("a");
+    tab.click("#agree");
+    tab.open(&rig.url("/admin"));
+    assert_eq!(tab.status(), 403);
+    assert_eq!(tab.evaluate(fits), true, "{}", tab.text());
+    assert_content(&tab);
+}
+
+// Two tabs, each on its own page, in whichever order.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tabs_end_on_their_own_pages() {
+    let Some(chromium) = Chromium::start("two tabs") else { return };
+    let rig = rig().await;
+    let (one, two) = (chromium.tab(), chromium.tab());
+    one.open(&rig.url("/app/one"));
+    two.open(&rig.url("/app/two"));
+    one.click("#agree");
+    two.click("#agree");
+    assert_eq!((one.at().as_str(), two.at().as_str()), ("/app/one", "/app/two"));
+    assert_content(&one);
+    assert_content(&two);
+}
+
+// What tells a session cookie from one that outlives the window: with the same profile, started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_is_closed_and_opened_again_has_its_profile() {
+    let Some(chromium) = Chromium::start("a browser restart") else { return };
+    let rig = rig().await;
+    at_once(&rig, "maya");
+    let tab = chromium.tab();
+    tab.open(&rig.url("/app/x"));
+    assert_eq!(tab.status(), 200);
+    tab.evaluate("document.cookie = 'kept=1; max-age=600; path=/'");
+    drop(tab);
+    let chromium = chromium.restart();
+    let tab = chromium.tab();
+    tab.open(&rig.url("/public/x"));
+    assert!(tab.evaluate("document.cookie").as_str().unwrap().contains("kept=1"));
+}

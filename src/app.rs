@@ -288,6 +288,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         require_acr: config.sign_in.require_acr,
         discovery_ui,
         issuers,
+        max_id_token: config.provider.max_id_token,
         userinfo: config.provider.userinfo,
     };
     let sessions = &config.sessions;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::{aead, constant_time, digest, hkdf, hmac, rand};
+use aws_lc_rs::{aead, constant_time, digest, hkdf, hmac, rand, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -124,6 +124,12 @@ pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(hmac::sign(&key, data).as_ref());
     out
+}
+
+/// Whether `signature` (two numbers of 66 bytes, RFC 7518, 3.4) is that of the P-521 key at `point` (uncompressed) over
+/// the SHA-512 of `message`.
+pub fn verify_p521_sha512(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    signature::UnparsedPublicKey::new(&signature::ECDSA_P521_SHA512_FIXED, point).verify(message, signature).is_ok()
 }
 
 /// Equality whose duration does not depend on where the inputs differ.

@@ -248,7 +248,7 @@ impl Tokens {
     fn no_keys(&self, error: &ProviderError, issuer: &str, view: &RequestView<'_>) -> Refusal {
         warn!(request_id = view.request_id, issuer, reason = %error, "There are no keys to judge access tokens by");
         self.metrics.bearer_tokens.with_label_values(&["no_keys"]).inc();
-        let after = if let ProviderError::Unavailable { retry_after, .. } = error { *retry_after } else { None };
+        let after = error.retry_after();
         Refusal::ProviderUnavailable(after)
     }
 }

@@ -89,7 +89,7 @@ impl Provider for Fake {
             "iat": now, "exp": now + 600,
         });
         let id_token = RSA.token(&json!({ "alg": "RS256", "kid": "k" }), &claims);
-        Ok(Tokens { id_token, access_token: SecretString::new("a") })
+        Ok(Tokens { id_token, access_token: Some(SecretString::new("a")) })
     }
 
     async fn keys(&self, _: &Carrier, _: Option<&str>, _: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
@@ -111,7 +111,7 @@ impl Provider for Fake {
     }
 
     async fn userinfo(&self, _: &Carrier, _: &SecretString, _: &str) -> Result<UserInfo, ProviderError> {
-        Err(ProviderError::Timeout)
+        Err(ProviderError::timeout())
     }
 }
 
@@ -232,8 +232,10 @@ fn snapshot(text: &str) -> Snapshot {
             algorithms: vec!["RS256".to_owned()],
             accept_at_jwt_typ: false,
             accept_unverified_contacts: false,
+            trusted_audiences: Vec::new(),
         }],
         userinfo: false,
+        max_id_token: 256 * 1024,
     };
     let settings = AuthSettings {
         public_url: config.public_url.clone(),

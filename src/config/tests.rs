@@ -170,6 +170,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
                 algorithms: vec!["RS256".to_owned()],
                 accept_at_jwt_typ: false,
                 accept_unverified_contacts: false,
+                trusted_audiences: vec![],
             }],
         }
     );

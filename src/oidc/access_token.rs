@@ -18,7 +18,7 @@ use super::acr;
 use super::claims::{ClaimValue, Collector, is_subject};
 use super::jwks::KeySet;
 use super::jwt::UnverifiedJwt;
-use super::read::{audiences, date, methods, text, whole_seconds};
+use super::read::{audiences, date, demanded_date, demanded_text, methods, whole_seconds};
 use crate::ground::time::Timestamp;
 use crate::secret::SecretString;
 
@@ -85,9 +85,9 @@ impl UnverifiedAccessToken {
         if raw.expose().len() > MAX_BYTES {
             return Err(AccessTokenError::TooLarge);
         }
-        let jwt = UnverifiedJwt::parse(raw)?;
+        let jwt = UnverifiedJwt::parse(raw, MAX_BYTES)?;
         let claims = jwt.unproven_claims()?;
-        let issuer = text(&claims, "iss")?.ok_or(AccessTokenError::Missing("iss"))?.to_owned();
+        let issuer = demanded_text(&claims, "iss")?.ok_or(AccessTokenError::Missing("iss"))?.to_owned();
         Ok(Self { jwt, issuer, claims })
     }
 
@@ -105,7 +105,7 @@ impl UnverifiedAccessToken {
         let claims = &self.claims;
         check_kind(self.jwt.typ(), claims, rule.accept_untyped)?;
         check_unbound(claims)?;
-        if !rule.algorithms.iter().any(|allowed| allowed == self.jwt.algorithm().as_str()) {
+        if !self.jwt.algorithm().is_among(rule.algorithms) {
             return Err(AccessTokenError::AlgorithmNotAllowed);
         }
         if self.issuer != rule.issuer {
@@ -224,8 +224,8 @@ fn check_times(
     now: SystemTime,
 ) -> Result<SystemTime, AccessTokenError> {
     let (now, skew) = (Timestamp::of(now).as_numeric_date(), whole_seconds(rule.skew));
-    let expires = date(claims, "exp")?.ok_or(AccessTokenError::Missing("exp"))?;
-    let issued = date(claims, "iat")?.ok_or(AccessTokenError::Missing("iat"))?;
+    let expires = demanded_date(claims, "exp")?.ok_or(AccessTokenError::Missing("exp"))?;
+    let issued = demanded_date(claims, "iat")?.ok_or(AccessTokenError::Missing("iat"))?;
     let from = date(claims, "nbf")?;
     date(claims, "auth_time")?;
     if expires <= now {
@@ -240,7 +240,7 @@ fn check_times(
 }
 
 fn subject(claims: &Map<String, Value>) -> Result<&str, AccessTokenError> {
-    let subject = text(claims, "sub")?.ok_or(AccessTokenError::Missing("sub"))?;
+    let subject = demanded_text(claims, "sub")?.ok_or(AccessTokenError::Missing("sub"))?;
     if is_subject(subject) { Ok(subject) } else { Err(AccessTokenError::SubjectInvalid) }
 }
 

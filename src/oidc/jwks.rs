@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use jsonwebtoken::{DecodingKey, crypto};
 use serde_json::{Map, Value};
 
 use super::json;
 use super::jwt::{Algorithm, Kind};
+use crate::secret::verify_p521_sha512;
 
 /// Most keys a set may have.
 pub const MAX_KEYS: usize = 100;
@@ -26,6 +27,30 @@ pub struct KeySet {
     keys: Vec<Key>,
     skipped: usize,
     alarming: usize,
+    left_out: Vec<LeftOut>,
+}
+
+/// A key that is not used, for the operator's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its `kid`, at most 256 bytes without control characters; none if it has none that can be shown.
+    pub kid: Option<String>,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// Most keys that are remembered as left out.
+const MAX_LEFT_OUT: usize = 8;
+
+/// Which keys of a set may have signed a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// All: the token names none.
+    Any,
+    /// Those of this id.
+    Named(&'a str),
+    /// Those without an id: the token names one that no key has.
+    Nameless,
 }
 
 /// Why a document is not a key set. No variant carries text from the wire.
@@ -42,8 +67,9 @@ pub enum KeySetError {
     TooManyKeys,
 }
 
+/// A public signature key.
 #[derive(Debug, Clone)]
-struct Key {
+pub(super) struct Key {
     kid: Option<String>,
     /// The one algorithm the document allows for this key, if it names one (RFC 7517, 4.4).
     algorithm: Option<Algorithm>,
@@ -57,10 +83,12 @@ struct Key {
 enum Dropped {
     /// Symmetric or private.
     Alarming,
-    /// Well-formed and not for signatures, or of a kind we do not know.
+    /// Well-formed and not for signatures.
     NotOurs,
+    /// For signatures, of a kind we do not know.
+    Unknown(&'static str),
     /// Malformed or too weak.
-    Skipped,
+    Skipped(&'static str),
 }
 
 impl KeySet {
@@ -76,18 +104,38 @@ impl KeySet {
         }
         let mut set = Self::default();
         for entry in entries {
-            match entry.as_object().ok_or(Dropped::Skipped).and_then(Key::read) {
-                Ok(key) => set.keys.push(key),
-                Err(Dropped::Alarming) => set.alarming += 1,
-                Err(Dropped::NotOurs) => {}
-                Err(Dropped::Skipped) => set.skipped += 1,
+            let why = match entry.as_object().ok_or(Dropped::Skipped("it is no object")).and_then(Key::read) {
+                Ok(key) => {
+                    set.keys.push(key);
+                    continue;
+                }
+                Err(Dropped::Alarming) => {
+                    set.alarming += 1;
+                    "it is symmetric or private"
+                }
+                Err(Dropped::NotOurs) => continue,
+                Err(Dropped::Unknown(why)) => why,
+                Err(Dropped::Skipped(why)) => {
+                    set.skipped += 1;
+                    why
+                }
+            };
+            if set.left_out.len() < MAX_LEFT_OUT {
+                let kid = entry.get("kid").and_then(Value::as_str).filter(|kid| is_kid(kid)).map(str::to_owned);
+                set.left_out.push(LeftOut { kid, why });
             }
         }
         Ok(set)
     }
 
-    /// Whether a usable key has this id. Unknown ids are worth one refresh per cool-down.
+    /// Whether a usable key has this id, or may be meant by it because it has none. Unknown ids are worth one refresh per
+    /// cool-down. No key is meant by the empty id.
     pub fn has_kid(&self, kid: &str) -> bool {
+        !kid.is_empty() && self.keys.iter().any(|key| key.kid.as_deref().is_none_or(|id| id == kid))
+    }
+
+    /// Whether a usable key has exactly this id.
+    pub(super) fn names(&self, kid: &str) -> bool {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
@@ -106,27 +154,46 @@ impl KeySet {
         self.skipped
     }
 
+    /// Keys that are not used, the first eight: each with its id and why.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
     /// Number of symmetric or private keys that were left out: more than zero is worth an alert (E10).
     pub fn alarming(&self) -> usize {
         self.alarming
     }
 
     /// The keys that may have signed a token with this header: of the right kind, not reserved for another algorithm,
-    /// and with exactly this id if the token names one. The same key listed twice comes once.
-    pub(super) fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &DecodingKey> {
+    /// and those that are wanted. The same key listed twice comes once.
+    pub(super) fn candidates(&self, wanted: Wanted<'_>, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
         let mut seen = HashSet::new();
         self.keys
             .iter()
-            .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
-            .filter(move |key| key.kind == algorithm.kind() && key.algorithm.is_none_or(|only| only == algorithm))
+            .filter(move |key| match wanted {
+                Wanted::Any => true,
+                Wanted::Named(kid) => key.kid.as_deref() == Some(kid),
+                Wanted::Nameless => key.kid.is_none(),
+            })
+            .filter(move |key| key.kind == algorithm.kind())
+            .filter(move |key| key.algorithm.is_none_or(|only| algorithm.may_use_key_of(only)))
             .filter(move |key| seen.insert(key.material.as_slice()))
-            .map(|key| &key.decoding)
     }
 }
 
 impl Key {
+    /// Whether this key made `signature` (base64url) of `message`.
+    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &str) -> bool {
+        match algorithm.library() {
+            Some(name) => matches!(crypto::verify(signature, message, &self.decoding, name), Ok(true)),
+            None => URL_SAFE_NO_PAD
+                .decode(signature)
+                .is_ok_and(|signature| verify_p521_sha512(&self.material, message, &signature)),
+        }
+    }
+
     fn read(entry: &Map<String, Value>) -> Result<Self, Dropped> {
-        let kty = text(entry, "kty").ok_or(Dropped::Skipped)?;
+        let kty = text(entry, "kty").ok_or(Dropped::Skipped("`kty` is missing"))?;
         if kty == "oct" || PRIVATE_MEMBERS.iter().any(|name| entry.contains_key(*name)) {
             return Err(Dropped::Alarming);
         }
@@ -134,34 +201,35 @@ impl Key {
         let algorithm = match entry.get("alg") {
             None | Some(Value::Null) => None,
             Some(Value::String(name)) => Some(Algorithm::parse(name).ok_or(Dropped::NotOurs)?),
-            Some(_) => return Err(Dropped::Skipped),
+            Some(_) => return Err(Dropped::Skipped("`alg` is no text")),
         };
         let kid = match entry.get("kid") {
             None | Some(Value::Null) => None,
             Some(Value::String(kid)) if is_kid(kid) => Some(kid.clone()),
-            Some(_) => return Err(Dropped::Skipped),
+            Some(_) => return Err(Dropped::Skipped("`kid` is no text of 1 to 256 bytes")),
         };
         let (kind, decoding, material) = public_key(kty, entry)?;
         if algorithm.is_some_and(|only| only.kind() != kind) {
-            return Err(Dropped::Skipped);
+            return Err(Dropped::Skipped("`alg` does not fit the kind of key"));
         }
         Ok(Self { kid, algorithm, kind, decoding, material })
     }
 }
 
-/// `use` is `sig` or absent; `key_ops` holds `verify` or is absent (RFC 7517, 4.2 and 4.3).
+/// `use` is `sig` or absent; `key_ops` holds `verify`, or is absent or empty (RFC 7517, 4.2 and 4.3).
 fn for_signatures(entry: &Map<String, Value>) -> Result<(), Dropped> {
     match entry.get("use") {
         None | Some(Value::Null) => {}
         Some(Value::String(purpose)) if purpose == "sig" => {}
         Some(Value::String(_)) => return Err(Dropped::NotOurs),
-        Some(_) => return Err(Dropped::Skipped),
+        Some(_) => return Err(Dropped::Skipped("`use` is no text")),
     }
     match entry.get("key_ops") {
         None | Some(Value::Null) => Ok(()),
+        Some(Value::Array(operations)) if operations.is_empty() => Ok(()),
         Some(Value::Array(operations)) if operations.iter().any(|operation| operation == "verify") => Ok(()),
         Some(Value::Array(_)) => Err(Dropped::NotOurs),
-        Some(_) => Err(Dropped::Skipped),
+        Some(_) => Err(Dropped::Skipped("`key_ops` is no list")),
     }
 }
 
@@ -175,16 +243,20 @@ fn public_key(kty: &str, entry: &Map<String, Value>) -> Result<(Kind, DecodingKe
             let bits = n.len() * 8 - n.first().map_or(0, |top| top.leading_zeros() as usize);
             let odd = |number: &[u8]| number.last().is_some_and(|low| low & 1 == 1);
             if !(2048..=8192).contains(&bits) || !odd(&n) || e.len() > 4 || !odd(&e) || e == [1] {
-                return Err(Dropped::Skipped);
+                return Err(Dropped::Skipped("an RSA key has 2048 to 8192 bits and an odd exponent above 1"));
             }
             let decoding = DecodingKey::from_rsa_raw_components(&n, &e);
             Ok((Kind::Rsa, decoding, [n, e].concat()))
         }
-        ("EC", Some(curve @ ("P-256" | "P-384"))) => {
-            let (kind, length) = if curve == "P-256" { (Kind::P256, 32) } else { (Kind::P384, 48) };
+        ("EC", Some(curve @ ("P-256" | "P-384" | "P-521"))) => {
+            let (kind, length) = match curve {
+                "P-256" => (Kind::P256, 32),
+                "P-384" => (Kind::P384, 48),
+                _ => (Kind::P521, 66),
+            };
             let (x, y) = (bytes(entry, "x")?, bytes(entry, "y")?);
             if x.len() != length || y.len() != length {
-                return Err(Dropped::Skipped);
+                return Err(Dropped::Skipped("`x` or `y` has not the length of its curve"));
             }
             let point = [&[4], x.as_slice(), y.as_slice()].concat();
             Ok((kind, DecodingKey::from_ec_der(&point), point))
@@ -192,12 +264,13 @@ fn public_key(kty: &str, entry: &Map<String, Value>) -> Result<(Kind, DecodingKe
         ("OKP", Some("Ed25519")) => {
             let x = bytes(entry, "x")?;
             if x.len() != 32 {
-                return Err(Dropped::Skipped);
+                return Err(Dropped::Skipped("`x` has not the length of its curve"));
             }
             Ok((Kind::Ed25519, DecodingKey::from_ed_der(&x), x))
         }
-        ("EC" | "OKP", None) => Err(Dropped::Skipped),
-        _ => Err(Dropped::NotOurs),
+        ("EC" | "OKP", None) => Err(Dropped::Skipped("`crv` is missing")),
+        ("OKP", Some("Ed448")) => Err(Dropped::Unknown("Ed448 is not supported; have the issuer sign with Ed25519")),
+        _ => Err(Dropped::Unknown("its kind or curve is not supported")),
     }
 }
 
@@ -205,12 +278,23 @@ fn text<'a>(entry: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     entry.get(name)?.as_str()
 }
 
-fn bytes(entry: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Dropped> {
-    text(entry, name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or(Dropped::Skipped)
+/// The bytes of a member: base64url (RFC 7518, 2), and also with the padding or the alphabet of plain base64, which some
+/// issuers write. Each of these texts can be read in one way only.
+fn bytes(entry: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Dropped> {
+    let text = text(entry, name).ok_or(Dropped::Skipped("a number of the key is missing (`n`, `e`, `x` or `y`)"))?;
+    let padded = text.len() % 4 == 0;
+    let bare = if padded { text.trim_end_matches('=') } else { text };
+    if text.len() - bare.len() > 2 {
+        return Err(Dropped::Skipped(NO_BASE64));
+    }
+    let read = URL_SAFE_NO_PAD.decode(bare).or_else(|_| STANDARD_NO_PAD.decode(bare));
+    read.map_err(|_| Dropped::Skipped(NO_BASE64))
 }
 
+const NO_BASE64: &str = "a number of the key is no base64url";
+
 /// A big-endian number without leading zeros.
-fn number(entry: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Dropped> {
+fn number(entry: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, Dropped> {
     let mut digits = bytes(entry, name)?;
     let zeros = digits.iter().take_while(|digit| **digit == 0).count();
     digits.drain(..zeros);

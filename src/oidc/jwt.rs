@@ -7,17 +7,14 @@ mod algorithm;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto;
 use serde_json::{Map, Value};
 
 use super::json;
-use super::jwks::{KeySet, is_kid};
+use super::jwks::{KeySet, Wanted, is_kid};
 use crate::secret::SecretString;
 pub use algorithm::Algorithm;
 pub(super) use algorithm::Kind;
 
-/// Longest token that is looked at, in bytes. Room for a dozen port tokens of former carriers (dossier 14).
-pub const MAX_BYTES: usize = 64 * 1024;
 /// Most keys that are tried for one token, so that a large key set cannot make one token expensive (C19).
 const MAX_TRIES: usize = 8;
 
@@ -39,7 +36,7 @@ pub enum JwtError {
     /// Keys for this token exist and none (or, without a `kid`, not exactly one) verifies its signature.
     #[error("the signature does not verify")]
     SignatureInvalid,
-    /// Longer than 64 KiB; nothing was decoded.
+    /// Longer than the caller allows; nothing was decoded.
     #[error("the token is too long")]
     TooLarge,
     /// The key set has no key that could have signed this token. May be worth one refresh of the key set.
@@ -67,10 +64,11 @@ pub struct SignedClaims {
 }
 
 impl UnverifiedJwt {
-    /// Takes a token apart and reads its header; refuses what no configuration could allow.
-    pub fn parse(raw: &SecretString) -> Result<Self, JwtError> {
+    /// Takes a token apart and reads its header; refuses what no configuration could allow. Nothing is decoded of a token
+    /// of more than `longest` bytes.
+    pub fn parse(raw: &SecretString, longest: usize) -> Result<Self, JwtError> {
         let text = raw.expose();
-        if text.len() > MAX_BYTES {
+        if text.len() > longest {
             return Err(JwtError::TooLarge);
         }
         let (header, claims, signature) = split(text)?;
@@ -128,11 +126,11 @@ impl UnverifiedJwt {
 
     /// Checks the signature with `keys` and one of `algorithms` (names from configuration), then reads the claims.
     ///
-    /// With a `kid` only keys of that id count. Without one, exactly one fitting key must verify (C18, C19). At most
-    /// eight keys are tried.
+    /// With a `kid` only keys of that id count. Without one, or where no key has that id and some have none, exactly one
+    /// fitting key must verify (C18, C19). At most eight keys are tried.
     pub fn verify(&self, keys: &KeySet, algorithms: &[String]) -> Result<SignedClaims, JwtError> {
         let algorithm = self.algorithm;
-        if !algorithms.iter().any(|allowed| allowed == algorithm.as_str()) {
+        if !algorithm.is_among(algorithms) {
             return Err(JwtError::AlgorithmNotAllowed);
         }
         let text = self.raw.expose();
@@ -142,11 +140,17 @@ impl UnverifiedJwt {
             return Err(JwtError::Malformed);
         };
         let (mut tried, mut verified) = (0_usize, 0_usize);
-        for key in keys.candidates(self.kid(), algorithm).take(MAX_TRIES) {
+        let named = self.kid().filter(|kid| keys.names(kid));
+        let wanted = match (self.kid(), named) {
+            (None, _) => Wanted::Any,
+            (Some(_), Some(kid)) => Wanted::Named(kid),
+            (Some(_), None) => Wanted::Nameless,
+        };
+        for key in keys.candidates(wanted, algorithm).take(MAX_TRIES) {
             tried += 1;
-            if matches!(crypto::verify(signature, message.as_bytes(), key, algorithm.library()), Ok(true)) {
+            if key.verifies(algorithm, message.as_bytes(), signature) {
                 verified += 1;
-                if self.kid.is_some() {
+                if named.is_some() {
                     break;
                 }
             }
@@ -169,6 +173,12 @@ impl SignedClaims {
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
+}
+
+/// Header and claims of a token as they stand there, unproven: for words in a log, and for nothing else.
+pub(super) fn unproven(raw: &SecretString) -> Option<(Map<String, Value>, Map<String, Value>)> {
+    let (header, claims, _) = split(raw.expose()).ok()?;
+    Some((part(header).ok()?, part(claims).unwrap_or_default()))
 }
 
 fn split(text: &str) -> Result<(&str, &str, &str), JwtError> {

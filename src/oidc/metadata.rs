@@ -8,24 +8,31 @@ use url::Url;
 
 use super::json;
 
+/// A member that is judged when somebody wants to use it: a fault in an address that is never asked ends no sign-in.
+pub type Member<T> = Result<T, MetadataError>;
+
 /// What we use of a provider's metadata. Not yet compared with any trust list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderMetadata {
     /// `issuer`, byte for byte: the expected `iss` of ID tokens.
     pub issuer: String,
     /// Where browsers are sent.
-    pub authorization_endpoint: Url,
+    pub authorization_endpoint: Member<Url>,
     /// Where codes are redeemed.
-    pub token_endpoint: Url,
+    pub token_endpoint: Member<Url>,
     /// Where the keys are; absent or blank at some carriers (dossier 2.2).
-    pub jwks_uri: Option<Url>,
+    pub jwks_uri: Member<Option<Url>>,
     /// Where attributes are.
-    pub userinfo_endpoint: Option<Url>,
+    pub userinfo_endpoint: Member<Option<Url>>,
+    /// Where authorization requests may be pushed (RFC 9126, 5).
+    pub pushed_authorization_request_endpoint: Member<Option<Url>>,
+    /// `require_pushed_authorization_requests` (RFC 9126, 5); default false.
+    pub requires_pushed_requests: bool,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3); default false.
     pub iss_parameter_supported: bool,
     /// Six ASCII digits: the carrier that was resolved, when the document says so (ZenKey).
-    pub mccmnc: Option<String>,
-    /// `token_endpoint_auth_methods_supported`; empty if absent. Informational.
+    pub mccmnc: Member<Option<String>>,
+    /// `token_endpoint_auth_methods_supported`; empty if absent, which means `client_secret_basic` (Discovery 3).
     pub token_auth_methods: Vec<String>,
     /// `code_challenge_methods_supported`; empty if absent. Informational: S256 is sent whatever it says (B07).
     pub code_challenge_methods: Vec<String>,
@@ -63,14 +70,16 @@ impl ProviderMetadata {
         }
         Ok(Self {
             issuer: issuer.to_owned(),
-            authorization_endpoint: required(document, "authorization_endpoint")?,
-            token_endpoint: required(document, "token_endpoint")?,
-            jwks_uri: optional(document, "jwks_uri")?,
-            userinfo_endpoint: optional(document, "userinfo_endpoint")?,
+            authorization_endpoint: required(document, "authorization_endpoint"),
+            token_endpoint: required(document, "token_endpoint"),
+            jwks_uri: optional(document, "jwks_uri"),
+            userinfo_endpoint: optional(document, "userinfo_endpoint"),
+            pushed_authorization_request_endpoint: optional(document, "pushed_authorization_request_endpoint"),
+            requires_pushed_requests: document.get("require_pushed_authorization_requests").is_some_and(promised),
             iss_parameter_supported: document
                 .get("authorization_response_iss_parameter_supported")
                 .is_some_and(promised),
-            mccmnc: document.get("mccmnc").map_or(Ok(None), mccmnc)?,
+            mccmnc: document.get("mccmnc").map_or(Ok(None), mccmnc),
             token_auth_methods: list(document, "token_endpoint_auth_methods_supported"),
             code_challenge_methods: list(document, "code_challenge_methods_supported"),
         })

@@ -8,13 +8,27 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WrongType(pub(super) &'static str);
 
-/// A string, if the claim is there.
+/// The latest moment that a date may name, in seconds: the end of the year 9999. Whoever writes milliseconds names a later
+/// one, and would otherwise make a token that never ends.
+const LATEST: i64 = 253_402_300_799;
+
+/// A string, if the claim is there. `null` stands for a claim that is not (many libraries write it so): leaving the claim
+/// out would say the same.
 pub(super) fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, WrongType> {
     match claims.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(WrongType(name)),
     }
+}
+
+/// As [`text`], for a claim that must be there: its `null` is a broken claim.
+pub(super) fn demanded_text<'a>(
+    claims: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, WrongType> {
+    not_null(claims, name)?;
+    text(claims, name)
 }
 
 /// `aud`: one string, or a list of nothing but strings.
@@ -29,18 +43,29 @@ pub(super) fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>
     }
 }
 
-/// A NumericDate (RFC 7519, 2) in whole seconds, held at the ends of the range. Fractions are cut off.
+/// A NumericDate (RFC 7519, 2) in whole seconds, no further from 1970 than the year 9999. Fractions are cut off; `null`
+/// stands for a claim that is not there.
 pub(super) fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, WrongType> {
     match claims.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => {
             // `as` holds at the ends of the range, and JSON has no NaN.
             let float = || number.as_f64().map(|float| float as i64);
-            let large = || number.as_u64().map(|_| i64::MAX);
-            number.as_i64().or_else(large).or_else(float).map(Some).ok_or(WrongType(name))
+            let date = number.as_i64().or_else(float).filter(|date| (-LATEST..=LATEST).contains(date));
+            date.map(Some).ok_or(WrongType(name))
         }
         Some(_) => Err(WrongType(name)),
     }
+}
+
+/// As [`date`], for a claim that must be there: its `null` is a broken claim.
+pub(super) fn demanded_date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, WrongType> {
+    not_null(claims, name)?;
+    date(claims, name)
+}
+
+fn not_null(claims: &Map<String, Value>, name: &'static str) -> Result<(), WrongType> {
+    if claims.get(name).is_some_and(Value::is_null) { Err(WrongType(name)) } else { Ok(()) }
 }
 
 /// Methods of authentication: strings of a list, or one string; of another shape, none.

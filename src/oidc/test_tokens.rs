@@ -20,6 +20,7 @@ pub(crate) enum Pair {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
+    P521(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
 
@@ -30,6 +31,8 @@ pub(crate) static P256: LazyLock<Pair> =
     LazyLock::new(|| Pair::P256(EcdsaKeyPair::generate(&sig::ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()));
 pub(crate) static P384: LazyLock<Pair> =
     LazyLock::new(|| Pair::P384(EcdsaKeyPair::generate(&sig::ECDSA_P384_SHA384_FIXED_SIGNING).unwrap()));
+pub(crate) static P521: LazyLock<Pair> =
+    LazyLock::new(|| Pair::P521(EcdsaKeyPair::generate(&sig::ECDSA_P521_SHA512_FIXED_SIGNING).unwrap()));
 pub(crate) static ED25519: LazyLock<Pair> = LazyLock::new(|| Pair::Ed25519(Ed25519KeyPair::generate().unwrap()));
 
 impl Pair {
@@ -49,7 +52,9 @@ impl Pair {
                 pair.sign(padding, &SystemRandom::new(), message, &mut out).unwrap();
                 out
             }
-            Self::P256(pair) | Self::P384(pair) => pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
+            Self::P256(pair) | Self::P384(pair) | Self::P521(pair) => {
+                pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+            }
             Self::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
         }
     }
@@ -62,10 +67,14 @@ impl Pair {
                 let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
                 json!({"kty": "RSA", "kid": kid, "use": "sig", "n": b64(&public.n), "e": b64(&public.e)})
             }
-            Self::P256(pair) | Self::P384(pair) => {
+            Self::P256(pair) | Self::P384(pair) | Self::P521(pair) => {
                 let point = &pair.public_key().as_ref()[1..];
                 let (x, y) = point.split_at(point.len() / 2);
-                let curve = if x.len() == 32 { "P-256" } else { "P-384" };
+                let curve = match x.len() {
+                    32 => "P-256",
+                    48 => "P-384",
+                    _ => "P-521",
+                };
                 json!({"kty": "EC", "kid": kid, "crv": curve, "x": b64(x), "y": b64(y)})
             }
             Self::Ed25519(pair) => {

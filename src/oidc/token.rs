@@ -8,9 +8,6 @@ use url::form_urlencoded;
 use super::json;
 use crate::secret::SecretString;
 
-/// Longest token that is taken out of an answer, in bytes.
-const MAX_TOKEN: usize = 64 * 1024;
-
 /// The value of `Authorization` for `client_secret_basic`: `Basic `, then base64 of id and secret, each form-encoded
 /// first (RFC 6749, 2.3.1; D12). Without the encoding a secret with `:` or `%` in it would be read as another one.
 pub fn basic_authorization(client_id: &str, client_secret: &SecretString) -> SecretString {
@@ -108,7 +105,7 @@ pub enum TokenFault {
     /// The answer is an error, whatever its status was.
     #[error("the token endpoint refused: {}", .0.as_str())]
     Refused(TokenErrorCode),
-    /// `token_type` is missing or not `Bearer`: a token we could not use as its issuer means it.
+    /// `token_type` is there and not `Bearer`: a token we could not use as its issuer means it.
     #[error("the token type is not Bearer")]
     TokenType,
 }
@@ -119,8 +116,8 @@ pub enum TokenFault {
 pub struct TokenResponse {
     /// For [`super::id_token::UnverifiedIdToken::parse`].
     pub id_token: SecretString,
-    /// For userinfo; opaque, visible ASCII.
-    pub access_token: SecretString,
+    /// For userinfo; opaque, visible ASCII. Or why it is of no use: a fault only for whoever wants to use it.
+    pub access_token: Result<SecretString, TokenFault>,
 }
 
 impl TokenResponse {
@@ -130,26 +127,41 @@ impl TokenResponse {
         if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
             return Err(TokenFault::Refused(TokenErrorCode::read(error.as_str().unwrap_or_default())));
         }
-        let text = |name: &str| members.get(name).and_then(Value::as_str);
-        if !text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
-            return Err(TokenFault::TokenType);
-        }
         let token = |name: &str| {
-            text(name).filter(|token| {
-                !token.is_empty() && token.len() <= MAX_TOKEN && token.bytes().all(|b| b.is_ascii_graphic())
-            })
+            let text = members.get(name).and_then(Value::as_str);
+            text.filter(|token| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())).map(SecretString::new)
         };
-        Ok(Self {
-            id_token: SecretString::new(token("id_token").ok_or(TokenFault::IdToken)?),
-            access_token: SecretString::new(token("access_token").ok_or(TokenFault::AccessToken)?),
-        })
+        // RFC 6749, 5.1 demands a type. Where none is said Bearer is meant, the only kind that OpenID Connect knows (Core
+        // 3.1.3.3); a kind that is said and is not ours is never used as if it were.
+        let is_bearer = match members.get("token_type") {
+            None | Some(Value::Null) => true,
+            kind => kind.and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")),
+        };
+        let access_token =
+            if is_bearer { token("access_token").ok_or(TokenFault::AccessToken) } else { Err(TokenFault::TokenType) };
+        Ok(Self { id_token: token("id_token").ok_or(TokenFault::IdToken)?, access_token })
     }
 }
 
 /// The error code in the body of an unsuccessful answer (N03); [`TokenErrorCode::Other`] if there is none to be read.
 pub fn parse_error(body: &[u8]) -> TokenErrorCode {
-    let code = json::object(body).and_then(|members| members.get("error")?.as_str().map(TokenErrorCode::read));
-    code.unwrap_or(TokenErrorCode::Other)
+    parse_refusal(body).error.map_or(TokenErrorCode::Other, |code| TokenErrorCode::read(&code))
+}
+
+/// What an unsuccessful answer says (RFC 6749, 5.2), in the provider's own words: for a log, once they are fit for it.
+#[derive(Debug, Default)]
+pub struct Refusal {
+    /// `error`.
+    pub error: Option<String>,
+    /// `error_description`.
+    pub description: Option<String>,
+}
+
+/// Reads what can be read of an unsuccessful answer.
+pub fn parse_refusal(body: &[u8]) -> Refusal {
+    let members = json::object(body).unwrap_or_default();
+    let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    Refusal { error: text("error"), description: text("error_description") }
 }
 
 #[cfg(test)]

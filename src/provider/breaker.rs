@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::ProviderError;
+use super::{ErrorKind, ProviderError};
 
 /// So many exchanges in a row without any answer open the breaker.
 const FAILURES_IN_A_ROW: u32 = 10;
@@ -34,13 +34,13 @@ impl CircuitBreaker {
     /// Runs `exchange` and remembers whether it was answered.
     ///
     /// # Errors
-    /// Those of `exchange`; [`ProviderError::Unavailable`] without running it while the breaker is open.
+    /// Those of `exchange`; [`ErrorKind::Unavailable`](super::ErrorKind::Unavailable) without running it while the breaker is open.
     pub(super) async fn run<T>(
         &self,
         exchange: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
         if !self.state.lock().admits(Instant::now()) {
-            return Err(ProviderError::Unavailable { reason: OPEN, retry_after: Some(PROBE_PAUSE) });
+            return Err(ProviderError::unavailable(OPEN, Some(PROBE_PAUSE)));
         }
         let outcome = exchange.await;
         self.state.lock().record(&outcome, Instant::now());
@@ -63,8 +63,11 @@ impl State {
     /// Any answer of the issuer, be it a refusal, closes the breaker. Whoever found no place asked nothing.
     fn record<T>(&mut self, outcome: &Result<T, ProviderError>, now: Instant) {
         match outcome {
-            Err(ProviderError::Unavailable { reason: super::bulkhead::CROWDED, .. }) => {}
-            Err(ProviderError::Timeout | ProviderError::Unavailable { retry_after: None, .. }) => {
+            Err(error) if error.reason() == super::bulkhead::CROWDED => {}
+            Err(error)
+                if error.kind() == ErrorKind::Timeout
+                    || (error.kind() == ErrorKind::Unavailable && error.retry_after().is_none()) =>
+            {
                 self.failures += 1;
                 if self.failures >= FAILURES_IN_A_ROW {
                     self.next_probe = Some(now + PROBE_PAUSE);
@@ -82,7 +85,7 @@ mod tests {
     use super::*;
     use crate::provider::bulkhead::CROWDED;
 
-    const BROKEN: ProviderError = ProviderError::Unavailable { reason: "no connection", retry_after: None };
+    const BROKEN: ProviderError = ProviderError::unavailable("no connection", None);
 
     // N09
     #[tokio::test(start_paused = true)]
@@ -91,7 +94,7 @@ mod tests {
         for _ in 0..FAILURES_IN_A_ROW {
             assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
         }
-        let open = Err(ProviderError::Unavailable { reason: OPEN, retry_after: Some(PROBE_PAUSE) });
+        let open = Err(ProviderError::unavailable(OPEN, Some(PROBE_PAUSE)));
         assert_eq!(breaker.run(ready(Ok(()))).await, open);
         tokio::time::advance(PROBE_PAUSE).await;
         assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
@@ -105,7 +108,7 @@ mod tests {
     async fn refusals_are_answers() {
         let breaker = CircuitBreaker::default();
         for _ in 0..3 * FAILURES_IN_A_ROW {
-            let refused = ProviderError::Refused("invalid_grant");
+            let refused = ProviderError::refused("invalid_grant");
             assert_eq!(breaker.run(ready(Err::<(), _>(refused.clone()))).await, Err(refused));
         }
     }
@@ -114,13 +117,13 @@ mod tests {
     #[tokio::test]
     async fn who_found_no_place_tells_nothing_of_the_issuer() {
         let breaker = CircuitBreaker::default();
-        let crowded = ProviderError::Unavailable { reason: CROWDED, retry_after: Some(PROBE_PAUSE) };
+        let crowded = ProviderError::unavailable(CROWDED, Some(PROBE_PAUSE));
         for _ in 1..FAILURES_IN_A_ROW {
             assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
         }
         assert_eq!(breaker.run(ready(Err::<(), _>(crowded.clone()))).await, Err(crowded));
         assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
-        let open = Err(ProviderError::Unavailable { reason: OPEN, retry_after: Some(PROBE_PAUSE) });
+        let open = Err(ProviderError::unavailable(OPEN, Some(PROBE_PAUSE)));
         assert_eq!(breaker.run(ready(Ok(()))).await, open);
     }
 }

@@ -32,11 +32,11 @@ impl Bulkhead {
     /// A place, to be held for the time of an exchange.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] with [`CROWDED`], when none became free in time.
+    /// [`ErrorKind::Unavailable`](super::ErrorKind::Unavailable) with [`CROWDED`], when none became free in time.
     pub(super) async fn place(&self) -> Result<SemaphorePermit<'_>, ProviderError> {
         match tokio::time::timeout(self.patience, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(ProviderError::Unavailable { reason: CROWDED, retry_after: Some(PROBE_PAUSE) }),
+            _ => Err(ProviderError::unavailable(CROWDED, Some(PROBE_PAUSE))),
         }
     }
 }
@@ -57,7 +57,7 @@ mod tests {
         };
         let crowd = futures_util::future::join_all((0..PLACES).map(|_| hold()));
         let outcome = tokio::select! { biased; _ = crowd => None, late = bulkhead.place() => Some(late.map(drop)) };
-        let expected = ProviderError::Unavailable { reason: CROWDED, retry_after: Some(PROBE_PAUSE) };
+        let expected = ProviderError::unavailable(CROWDED, Some(PROBE_PAUSE));
         assert_eq!(outcome, Some(Err(expected)));
         // Those who left gave their places back.
         assert!(bulkhead.place().await.is_ok());

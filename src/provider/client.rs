@@ -2,20 +2,21 @@
 //!
 //! It asks once and believes little: TLS with name check, no redirects, no cookies, no proxies from the environment, a
 //! deadline over the whole exchange, answers cut while they stream. What it hands up is a status, the two header
-//! values we use, and a body of bounded size. Secrets travel in headers marked sensitive or in the body, never in a
-//! URL, and no URL is ever logged from here.
+//! values we use, and a body of bounded size. What the answer calls its body (`Content-Type`) is not looked at: whoever
+//! reads the body parses it strictly, and static hosts call everything by odd names. Secrets travel in headers marked
+//! sensitive or in the body, never in a URL; of an address an error keeps scheme, host and path.
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::address;
-use super::{ProviderError, ProviderSettings};
+use super::{ErrorKind, ProviderError, ProviderSettings};
 use crate::secret::SecretString;
 
 /// The longest wait a provider may ask us to pass on (security N03).
@@ -51,6 +52,10 @@ pub struct HttpClient {
 ///
 /// `Debug` is absent on purpose: the body of a token answer is a bundle of secrets, wiped on drop.
 pub struct Answer {
+    /// Which exchange it belongs to, as in `zengate_provider_exchanges_total`.
+    pub exchange: &'static str,
+    /// What was asked.
+    pub address: Url,
     /// HTTP status.
     pub status: u16,
     /// `max-age` of `Cache-Control`; zero for `no-store` and `no-cache`; none when nothing was said.
@@ -67,14 +72,19 @@ impl Answer {
         match self.status {
             200 => Ok(()),
             429 | 503 => Err(self.overloaded()),
-            500..=599 => Err(ProviderError::Unavailable { reason: "server error", retry_after: None }),
-            _ => Err(ProviderError::Invalid("unexpected status")),
+            500..=599 => Err(self.blame(ProviderError::unavailable("server error", None))),
+            _ => Err(self.blame(ProviderError::invalid("unexpected status"))),
         }
+    }
+
+    /// `error`, with what an operator needs to know of this answer.
+    pub(super) fn blame(&self, error: ProviderError) -> ProviderError {
+        error.at(self.exchange, &self.address).status(self.status)
     }
 
     /// The error for 429 and 503 (security N03).
     pub(super) fn overloaded(&self) -> ProviderError {
-        ProviderError::Unavailable { reason: "provider is overloaded", retry_after: self.retry_after }
+        self.blame(ProviderError::unavailable("provider is overloaded", self.retry_after))
     }
 }
 
@@ -128,46 +138,62 @@ impl HttpClient {
     }
 
     /// GET for a public document in JSON of at most `limit` bytes (and never more than the configured most).
-    pub async fn get(&self, url: &Url, limit: usize) -> Result<Answer, ProviderError> {
-        self.exchange(self.inner.get(url.clone()), url, limit).await
+    pub async fn get(&self, exchange: &'static str, url: &Url, limit: usize) -> Result<Answer, ProviderError> {
+        self.exchange(exchange, self.inner.get(url.clone()), url, limit).await
     }
 
-    /// GET with an access token as bearer (RFC 6750 2.1); the answer must be JSON.
-    pub async fn get_bearer(&self, url: &Url, token: &SecretString) -> Result<Answer, ProviderError> {
+    /// GET with an access token as bearer (RFC 6750 2.1).
+    pub async fn get_bearer(
+        &self,
+        exchange: &'static str,
+        url: &Url,
+        token: &SecretString,
+    ) -> Result<Answer, ProviderError> {
         let value = SecretString::new(format!("Bearer {}", token.expose()));
         let request = self.inner.get(url.clone()).header(AUTHORIZATION, sensitive(&value)?);
-        self.exchange(request, url, self.max_answer).await
+        self.exchange(exchange, request, url, self.max_answer).await
     }
 
-    /// POST of an already encoded form, with an `Authorization` value ready to send. Sent at most once.
+    /// POST of an already encoded form, perhaps with an `Authorization` value ready to send. Sent at most once.
     pub async fn post_form(
         &self,
+        exchange: &'static str,
         url: &Url,
-        authorization: &SecretString,
+        authorization: Option<&SecretString>,
         form: &SecretString,
     ) -> Result<Answer, ProviderError> {
-        let request = self
-            .inner
-            .post(url.clone())
-            .header(AUTHORIZATION, sensitive(authorization)?)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.expose().to_owned());
-        self.exchange(request, url, self.max_answer).await
+        let mut request = self.inner.post(url.clone());
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, sensitive(authorization)?);
+        }
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.expose().to_owned());
+        self.exchange(exchange, request, url, self.max_answer).await
     }
 
     async fn exchange(
         &self,
+        exchange: &'static str,
         request: reqwest::RequestBuilder,
         url: &Url,
         limit: usize,
     ) -> Result<Answer, ProviderError> {
-        self.check(url)?;
-        let request = request.header(ACCEPT, "application/json");
+        let limit = limit.min(self.max_answer);
         let read = async {
-            let response = request.send().await.map_err(|error| sort(&error))?;
-            read(response, limit.min(self.max_answer)).await
+            self.check(url)?;
+            let response = request.header(ACCEPT, "application/json").send().await.map_err(|error| sort(&error))?;
+            let status = response.status().as_u16();
+            read(exchange, url, response, limit).await.map_err(|error| error.status(status))
         };
-        tokio::time::timeout(self.total_timeout, read).await.unwrap_or(Err(ProviderError::Timeout))
+        let outcome = tokio::time::timeout(self.total_timeout, read).await;
+        let outcome = outcome.unwrap_or(Err(ProviderError::timeout()));
+        outcome.map_err(|error| {
+            let error = error.at(exchange, url);
+            if error.kind() == ErrorKind::Timeout {
+                error.advise("`provider.total_timeout` is how long we wait")
+            } else {
+                error
+            }
+        })
     }
 
     /// Rule: HTTPS, or plain HTTP to this very machine; no address that DNS would have been refused for. A literal
@@ -176,43 +202,57 @@ impl HttpClient {
         match url.scheme() {
             "https" => {}
             "http" if address::is_loopback_host(url) => {}
-            _ => return Err(ProviderError::Untrusted("endpoint is not https")),
+            _ => return Err(ProviderError::untrusted("endpoint is not https").found(url.scheme())),
         }
         match address::literal(url) {
-            Some(ip) if !address::is_permitted(ip, self.allow_private) => Err(PRIVATE_ADDRESS),
+            Some(ip) if !address::is_permitted(ip, self.allow_private) => Err(private_address(ip)),
             _ => Ok(()),
         }
     }
 }
 
-const PRIVATE_ADDRESS: ProviderError = ProviderError::Untrusted("address is private or reserved");
+/// The name leads to an address that the operator has not allowed, or to one that no provider has.
+fn private_address(ip: IpAddr) -> ProviderError {
+    let error = ProviderError::untrusted("address is private or reserved").found(&ip.to_string());
+    if address::is_permitted(ip, true) {
+        return error.advise("`provider.allow_private_addresses: true` lets providers have such addresses");
+    }
+    error
+}
 
 fn sensitive(value: &SecretString) -> Result<HeaderValue, ProviderError> {
     let mut value = HeaderValue::from_str(value.expose())
-        .map_err(|_| ProviderError::Invalid("credential has characters that no header can carry"))?;
+        .map_err(|_| ProviderError::invalid("credential has characters that no header can carry"))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-async fn read(mut response: reqwest::Response, limit: usize) -> Result<Answer, ProviderError> {
+async fn read(
+    exchange: &'static str,
+    url: &Url,
+    mut response: reqwest::Response,
+    limit: usize,
+) -> Result<Answer, ProviderError> {
     let status = response.status();
     let headers = response.headers();
     // Security D10: a followed redirect would carry code and credentials to a host nobody vouched for.
     if status.is_redirection() {
-        return Err(ProviderError::Invalid("answered with a redirect"));
+        let target = headers.get(LOCATION).and_then(|target| url.join(target.to_str().ok()?).ok());
+        let target = target.map(|target| format!("{}{}", target.origin().ascii_serialization(), target.path()));
+        return Err(ProviderError::invalid("answered with a redirect").found(target.as_deref().unwrap_or("no address")));
     }
     // We sent no Accept-Encoding; a compressed answer is either broken or a bomb (D14, N07).
     if headers.get_all("content-encoding").iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(ProviderError::Invalid("answer is compressed"));
-    }
-    if status.is_success() && !is_json(headers) {
-        return Err(ProviderError::Invalid("answer is not JSON"));
+        return Err(ProviderError::invalid("answer is compressed"));
     }
     let announced = response.content_length().unwrap_or(0);
+    let too_large = || ProviderError::invalid("answer is too large").advise("`provider.max_answer` bounds answers");
     if announced > limit as u64 {
-        return Err(ProviderError::Invalid("answer is too large"));
+        return Err(too_large());
     }
     let mut answer = Answer {
+        exchange,
+        address: url.clone(),
         status: status.as_u16(),
         max_age: max_age(headers),
         retry_after: retry_after(headers),
@@ -222,21 +262,11 @@ async fn read(mut response: reqwest::Response, limit: usize) -> Result<Answer, P
     };
     while let Some(chunk) = response.chunk().await.map_err(|error| sort(&error))? {
         if answer.body.len() + chunk.len() > limit {
-            return Err(ProviderError::Invalid("answer is too large"));
+            return Err(too_large());
         }
         answer.body.extend_from_slice(&chunk);
     }
     Ok(answer)
-}
-
-/// `application/json` or a `+json` suffix (RFC 6839); silence is not a wrong type, for the body must still parse.
-fn is_json(headers: &HeaderMap) -> bool {
-    let mut all = headers.get_all(CONTENT_TYPE).iter();
-    let Some(value) = all.next() else { return true };
-    let Ok(value) = value.to_str() else { return false };
-    let media = value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase();
-    all.next().is_none()
-        && (media == "application/json" || (media.starts_with("application/") && media.ends_with("+json")))
 }
 
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
@@ -269,11 +299,12 @@ fn seconds(text: &str) -> Option<Duration> {
 fn sort(error: &reqwest::Error) -> ProviderError {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(current) = cause {
-        if current.is::<AddressRefused>() {
-            return PRIVATE_ADDRESS;
+        if let Some(AddressRefused(ip)) = current.downcast_ref() {
+            return private_address(*ip);
         }
         if is_certificate_fault(current) {
-            return ProviderError::Invalid("certificate is not acceptable");
+            return ProviderError::invalid("certificate is not acceptable")
+                .advise("`provider.ca_file` adds a certificate authority");
         }
         // `io::Error` shows its payload's causes, not the payload itself.
         let payload = current
@@ -282,15 +313,15 @@ fn sort(error: &reqwest::Error) -> ProviderError {
             .map(|payload| payload as &(dyn StdError + 'static));
         cause = payload.or_else(|| current.source());
     }
-    let unavailable = |reason| ProviderError::Unavailable { reason, retry_after: None };
+    let unavailable = |reason| ProviderError::unavailable(reason, None);
     if error.is_timeout() {
-        ProviderError::Timeout
+        ProviderError::timeout()
     } else if error.is_dns() {
         unavailable("name does not resolve")
     } else if error.is_connect() {
         unavailable("no connection")
     } else if error.is_builder() {
-        ProviderError::Invalid("request cannot be built")
+        ProviderError::invalid("request cannot be built")
     } else {
         unavailable("connection broke")
     }
@@ -307,7 +338,7 @@ fn is_certificate_fault(error: &(dyn StdError + 'static)) -> bool {
 /// DNS gave an address that a provider cannot have.
 #[derive(Debug, thiserror::Error)]
 #[error("address is private or reserved")]
-struct AddressRefused;
+struct AddressRefused(IpAddr);
 
 /// Resolver that answers for `localhost` itself (RFC 6761 6.3) and refuses answers that point inside (N08).
 ///
@@ -326,8 +357,8 @@ impl Resolve for GuardedResolver {
             } else {
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect()
             };
-            if found.iter().any(|at| !address::is_permitted(at.ip(), allow_private)) {
-                return Err(Box::new(AddressRefused) as Box<dyn StdError + Send + Sync>);
+            if let Some(at) = found.iter().find(|at| !address::is_permitted(at.ip(), allow_private)) {
+                return Err(Box::new(AddressRefused(at.ip())) as Box<dyn StdError + Send + Sync>);
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })

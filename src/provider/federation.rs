@@ -24,7 +24,7 @@ use super::{
     UserInfo,
 };
 use crate::oidc::jwks::KeySet;
-use crate::oidc::token::{self, TokenErrorCode, TokenFault, TokenResponse};
+use crate::oidc::token::{self, Refusal, TokenErrorCode, TokenFault, TokenResponse};
 use crate::secret::SecretString;
 use crate::zenkey;
 
@@ -72,7 +72,7 @@ impl Federation {
     pub fn with_memory(settings: ProviderSettings, memory: Option<Arc<dyn KeyMemory>>) -> Result<Self, ClientError> {
         let client = Arc::new(HttpClient::new(&settings)?);
         let stats = Arc::new(ProviderStats::default());
-        let trust = Arc::new(TrustList::new(&settings.federation));
+        let trust = Arc::new(TrustList::new(&settings.federation, settings.userinfo));
         let keys = KeyStore::new(client.clone(), &settings, stats.clone());
         Ok(Self {
             configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
@@ -125,14 +125,14 @@ impl Federation {
     }
 
     fn guard(&self, issuer: &str) -> Result<&IssuerGuard, ProviderError> {
-        self.guards.get(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))
+        self.guards.get(issuer).ok_or(ProviderError::untrusted("issuer is not on the list"))
     }
 
     async fn redeem_once(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
         let authorization = token::basic_authorization(&self.settings.client_id, &self.settings.client_secret);
         let correlation = self.correlation(grant.correlation_id);
         let form = token::token_form(grant.code, grant.redirect_uri, grant.code_verifier, correlation);
-        let answer = self.client.post_form(&carrier.token_endpoint, &authorization, &form).await?;
+        let answer = self.client.post_form("redemption", &carrier.token_endpoint, Some(&authorization), &form).await?;
         read_tokens(&answer)
     }
 
@@ -142,25 +142,24 @@ impl Federation {
         access_token: &SecretString,
         correlation_id: &str,
     ) -> Result<UserInfo, ProviderError> {
-        let mut url = carrier.userinfo_endpoint.clone().ok_or(ProviderError::Invalid("no userinfo endpoint"))?;
+        let mut url = carrier.userinfo_endpoint.clone().ok_or(ProviderError::invalid("no userinfo endpoint"))?;
         if let Some(id) = self.correlation(correlation_id) {
             url.query_pairs_mut().append_pair("correlation_id", id);
         }
-        let answer = self.client.get_bearer(&url, access_token).await?;
+        let answer = self.client.get_bearer("userinfo", &url, access_token).await?;
         read_userinfo(&answer)
     }
 
     /// Counts what the outcome of an exchange tells the operator.
     fn record<T>(&self, carrier: &Carrier, outcome: &Result<T, ProviderError>) {
         match outcome {
-            Err(ProviderError::Unavailable { reason, .. }) if *reason == bulkhead::CROWDED => {
-                self.stats.crowded_out.add(1)
-            }
-            Err(ProviderError::Refused("invalid_client")) => {
+            Err(error) if error.reason() == bulkhead::CROWDED => self.stats.crowded_out.add(1),
+            Err(error) if *error == CLIENT_REFUSED => {
                 self.stats.invalid_client.add(1);
                 let issuer = carrier.issuer.as_str();
                 tracing::error!(
                     issuer,
+                    reason = %error,
                     "`{issuer}` does not accept our client id and secret; nobody can sign in there"
                 );
             }
@@ -174,7 +173,7 @@ impl Provider for Federation {
     async fn discover(&self, mccmnc: &str, correlation_id: &str, now: SystemTime) -> Result<Discovery, ProviderError> {
         // The caller has checked it; a code that is not one would reach a URL and a cache key.
         if mccmnc.len() != 6 || !mccmnc.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(ProviderError::Invalid("not a carrier code"));
+            return Err(ProviderError::invalid("not a carrier code"));
         }
         let source = Source::Discovery { mccmnc: mccmnc.to_owned(), correlation_id: correlation_id.to_owned() };
         self.configurations.find(source, now).await
@@ -186,11 +185,11 @@ impl Provider for Federation {
 
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError> {
         let FederationSettings::Oidc { issuer } = &self.settings.federation else {
-            return Err(ProviderError::Invalid("no fixed issuer in this federation"));
+            return Err(ProviderError::invalid("no fixed issuer in this federation"));
         };
         match self.configurations.find(Source::Issuer(issuer.issuer.clone()), now).await? {
             Discovery::Carrier(carrier) => Ok(*carrier),
-            Discovery::AskUser(_) => Err(ProviderError::Invalid("no discovery in this federation")),
+            Discovery::AskUser(_) => Err(ProviderError::invalid("no discovery in this federation")),
         }
     }
 
@@ -236,41 +235,61 @@ impl Provider for Federation {
     }
 }
 
+/// The provider does not believe that we are who we say.
+const CLIENT_REFUSED: ProviderError = ProviderError::refused("invalid_client");
+
 /// Security N03 and C23: what an answer of a token endpoint means.
 fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
-    let refused = |code: TokenErrorCode| ProviderError::Refused(code.as_str());
+    let refused = |code: TokenErrorCode| {
+        let Refusal { error, description } = token::parse_refusal(&answer.body);
+        let advice = match code {
+            TokenErrorCode::InvalidClient => {
+                "compare client id, client secret and the way they are sent with the provider's registration (`client_id`, `client_secret` and `token_endpoint_auth_method`)"
+            }
+            TokenErrorCode::InvalidGrant => {
+                "the code was spent or too old, or the redirect URI is not the registered one (`public_url`)"
+            }
+            TokenErrorCode::InvalidScope => "compare `scopes` with the provider's registration",
+            TokenErrorCode::UnauthorizedClient | TokenErrorCode::UnsupportedGrantType => {
+                "let the client use authorization codes in the provider's registration"
+            }
+            _ => "the provider's own log says more",
+        };
+        let refusal = answer.blame(ProviderError::refused(code.as_str()));
+        refusal.said(error.as_deref(), description.as_deref()).advise(advice)
+    };
+    let invalid = |reason| answer.blame(ProviderError::invalid(reason));
     match answer.status {
-        200 => match TokenResponse::parse(&answer.body) {
-            Ok(TokenResponse { id_token, access_token }) => Ok(Tokens { id_token, access_token }),
+        200 | 201 => match TokenResponse::parse(&answer.body) {
+            Ok(TokenResponse { id_token, access_token }) => Ok(Tokens { id_token, access_token: access_token.ok() }),
             Err(TokenFault::Refused(code)) => Err(refused(code)),
-            Err(TokenFault::AccessToken) => Err(ProviderError::Invalid("token answer without usable access token")),
-            Err(TokenFault::IdToken) => Err(ProviderError::Invalid("token answer without usable ID token")),
-            Err(TokenFault::NotAnObject) => Err(ProviderError::Invalid("token answer is not a JSON object")),
-            Err(TokenFault::TokenType) => Err(ProviderError::Invalid("token type is not Bearer")),
+            Err(TokenFault::IdToken) => Err(invalid("token answer without usable ID token")
+                .advise("an ID token comes only if `scopes` holds `openid`")),
+            Err(TokenFault::AccessToken | TokenFault::NotAnObject | TokenFault::TokenType) => {
+                Err(invalid("token answer is not a JSON object"))
+            }
         },
         429 | 503 => Err(answer.overloaded()),
-        // RFC 6749 5.2: 401 is for failed client authentication and for nothing else.
-        401 => Err(refused(match token::parse_error(&answer.body) {
-            TokenErrorCode::Other => TokenErrorCode::InvalidClient,
-            code => code,
-        })),
+        // RFC 6749 5.2: 401 is for failed client authentication and for nothing else, whatever word stands beside it.
+        401 => Err(refused(TokenErrorCode::InvalidClient)),
         400..=499 => Err(refused(token::parse_error(&answer.body))),
-        500..=599 => Err(ProviderError::Invalid("server error")),
-        _ => Err(ProviderError::Invalid("unexpected status")),
+        500..=599 => Err(invalid("server error")),
+        _ => Err(invalid("unexpected status")),
     }
 }
 
 /// Security N04, and RFC 6750 3.1 for the refusals.
 fn read_userinfo(answer: &Answer) -> Result<UserInfo, ProviderError> {
+    let blame = |error| answer.blame(error);
     match answer.status {
         200 => zenkey::userinfo::parse(&answer.body)
             .map(|(subject, claims)| UserInfo { subject, claims })
-            .map_err(|_| ProviderError::Invalid("not a userinfo answer")),
-        401 => Err(ProviderError::Refused("invalid_token")),
-        403 => Err(ProviderError::Refused("insufficient_scope")),
+            .map_err(|fault| blame(ProviderError::invalid("not a userinfo answer")).found(&fault.to_string())),
+        401 => Err(blame(ProviderError::refused("invalid_token"))),
+        403 => Err(blame(ProviderError::refused("insufficient_scope"))),
         429 | 503 => Err(answer.overloaded()),
-        400..=499 => Err(ProviderError::Refused("other")),
-        500..=599 => Err(ProviderError::Invalid("server error")),
-        _ => Err(ProviderError::Invalid("unexpected status")),
+        400..=499 => Err(blame(ProviderError::refused("other"))),
+        500..=599 => Err(blame(ProviderError::invalid("server error"))),
+        _ => Err(blame(ProviderError::invalid("unexpected status"))),
     }
 }

@@ -22,8 +22,9 @@ use super::{ProviderError, ProviderSettings};
 use crate::ground::network::ClientNetwork;
 use crate::ground::single_flight::{InFlight, SingleFlight};
 use crate::ground::time::{Timestamp, distance};
-use crate::oidc::jwks::{self, KeySet};
+use crate::oidc::jwks::{self, KeySet, LeftOut};
 use crate::secret::sha256;
+use crate::telemetry::foreign_text::shown;
 
 /// Pause after a failed refresh; recovery is seen within it.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
@@ -294,7 +295,7 @@ impl KeyStore {
                 outcome
             }
         };
-        let lost = Err(ProviderError::Unavailable { reason: "fetch was abandoned", retry_after: None });
+        let lost = Err(ProviderError::unavailable("fetch was abandoned", None));
         self.flights.join(&entry.id, finished, start, lost)
     }
 
@@ -407,7 +408,7 @@ impl Throttle {
 }
 
 async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: SystemTime) -> Fetched {
-    let answer = client.get(&entry.uri, jwks::MAX_BYTES).await?;
+    let answer = client.get("key_set", &entry.uri, jwks::MAX_BYTES).await?;
     answer.expect_ok()?;
     let digest = sha256(&answer.body);
     if let Some(same) = entry.loaded.load().as_ref().filter(|loaded| loaded.digest == digest) {
@@ -415,12 +416,18 @@ async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: Sy
         let (keys, document) = (Arc::clone(&same.keys), same.document.clone());
         return Ok(Arc::new(Loaded { keys, fetched: now, digest, document }));
     }
-    let keys = KeySet::parse(&answer.body).map_err(|_| ProviderError::Invalid("not a key set"))?;
+    let keys = KeySet::parse(&answer.body)
+        .map_err(|error| answer.blame(ProviderError::invalid("not a key set")).found(&error.to_string()))?;
     stats.keys_skipped.add(keys.skipped() as u64);
     stats.keys_alarming.add(keys.alarming() as u64);
+    for LeftOut { kid, why } in keys.left_out() {
+        let (issuer, kid) = (entry.issuer.as_str(), shown(kid.as_deref().unwrap_or("none")));
+        tracing::warn!(issuer, kid, reason = why, "A key of `{issuer}` is not used");
+    }
     // An empty list is an issuer's right: it withdraws every key. A list of nothing but broken keys is a broken list.
     if keys.is_empty() && keys.skipped() + keys.alarming() > 0 {
-        return Err(ProviderError::Invalid("no usable key in the key set"));
+        let why = keys.left_out().first().map_or("", |key| key.why);
+        return Err(answer.blame(ProviderError::invalid("no usable key in the key set")).found(why));
     }
     Ok(Arc::new(Loaded::new(keys, &answer.body, now)))
 }

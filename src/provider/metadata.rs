@@ -13,7 +13,7 @@ use super::bulkhead::{Bulkhead, PLACES};
 use super::client::HttpClient;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
-use super::{Carrier, Discovery, FederationSettings, ProviderError, ProviderSettings};
+use super::{Carrier, Discovery, ErrorKind, FederationSettings, ProviderError, ProviderSettings};
 use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
 use crate::ground::ttl_cache::TtlCache;
@@ -117,7 +117,7 @@ impl Configurations {
             let (this, key) = (Arc::clone(self), key.clone());
             async move { this.refresh(&key, &source, now).await }
         };
-        let lost = Err(ProviderError::Unavailable { reason: "fetch was abandoned", retry_after: None });
+        let lost = Err(ProviderError::unavailable("fetch was abandoned", None));
         self.flights.join(&key, finished, start, lost).0.await
     }
 
@@ -159,7 +159,7 @@ impl Configurations {
                 Ok(Discovery::AskUser(ui))
             }
             Err(error) => {
-                if matches!(error, ProviderError::Untrusted(_)) {
+                if error.kind() == ErrorKind::Untrusted {
                     self.stats.untrusted_configurations.add(1);
                 }
                 tracing::warn!(%error, "A carrier configuration could not be had or is refused");
@@ -189,7 +189,7 @@ impl Configurations {
             }
             Source::Issuer(issuer) => {
                 let (metadata, age) = self.own_metadata(issuer).await?;
-                let jwks_uri = metadata.jwks_uri.clone().ok_or(ProviderError::Invalid("metadata without jwks_uri"))?;
+                let jwks_uri = key_address(&metadata)?;
                 let carrier = self.trust.carrier(metadata, jwks_uri, None)?;
                 Ok((Discovery::Carrier(Box::new(carrier)), age))
             }
@@ -203,31 +203,29 @@ impl Configurations {
         correlation_id: &str,
     ) -> Result<(Discovery, Option<Duration>), ProviderError> {
         let FederationSettings::Zenkey { discovery_issuer, discovery_ui, .. } = &self.federation else {
-            return Err(ProviderError::Invalid("no discovery in this federation"));
+            return Err(ProviderError::invalid("no discovery in this federation"));
         };
         let url = discovery_url(discovery_issuer, &self.client_id, mccmnc, Some(correlation_id));
-        let answer = self.client.get(&url, usize::MAX).await?;
+        let answer = self.client.get("discovery", &url, usize::MAX).await?;
         if answer.status == 429 || answer.status >= 500 {
             answer.expect_ok()?;
         }
         let metadata = match DiscoveryAnswer::parse(answer.status, &answer.body, discovery_ui, mccmnc) {
             Ok(DiscoveryAnswer::Configuration(metadata)) => *metadata,
             Ok(DiscoveryAnswer::AskUser(url)) => return Ok((Discovery::AskUser(url), None)),
-            Err(_) => return Err(ProviderError::Invalid("not a discovery answer")),
+            Err(fault) => {
+                return Err(answer.blame(ProviderError::invalid("not a discovery answer")).found(&fault.to_string()));
+            }
         };
         // The list comes first: an issuer that nobody listed is not even asked for its keys (N08).
         if !self.trust.is_listed(&metadata.issuer) {
-            return Err(ProviderError::Untrusted("issuer is not on the list"));
+            let error = answer.blame(ProviderError::untrusted("issuer is not on the list")).found(&metadata.issuer);
+            return Err(error.advise("`provider.zenkey.trusted_issuers` is the list"));
         }
-        let jwks_uri = match &metadata.jwks_uri {
-            Some(uri) => uri.clone(),
+        let jwks_uri = match key_address(&metadata) {
             // One carrier's answer has a blank here (dossier 2.2); its own document knows.
-            None => self
-                .own_metadata(&metadata.issuer)
-                .await?
-                .0
-                .jwks_uri
-                .ok_or(ProviderError::Invalid("metadata without jwks_uri"))?,
+            Err(_) if metadata.jwks_uri == Ok(None) => key_address(&self.own_metadata(&metadata.issuer).await?.0)?,
+            found => found?,
         };
         let carrier = self.trust.carrier(metadata, jwks_uri, Some(mccmnc))?;
         Ok((Discovery::Carrier(Box::new(carrier)), answer.max_age))
@@ -240,12 +238,17 @@ impl Configurations {
         let fetched = async {
             let base = issuer.strip_suffix('/').unwrap_or(issuer);
             let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
-                .map_err(|_| ProviderError::Untrusted("issuer is not a URL"))?;
-            let answer = self.client.get(&url, usize::MAX).await?;
-            answer.expect_ok()?;
-            let metadata = ProviderMetadata::parse(&answer.body).map_err(|_| ProviderError::Invalid("not metadata"))?;
+                .map_err(|_| ProviderError::untrusted("issuer is not a URL"))?;
+            let answer = self.client.get("metadata", &url, usize::MAX).await?;
+            let compare = "compare the issuer that is configured with the one that the provider names";
+            answer.expect_ok().map_err(|error| error.advise(compare))?;
+            let metadata = ProviderMetadata::parse(&answer.body).map_err(|error| {
+                let error = answer.blame(ProviderError::invalid("not metadata")).found(&error.to_string());
+                error.advise(compare)
+            })?;
             if !metadata.is_for(issuer) {
-                return Err(ProviderError::Invalid("metadata speaks for another issuer"));
+                let error = answer.blame(ProviderError::invalid("metadata speaks for another issuer"));
+                return Err(error.instead(issuer, &metadata.issuer).advise(self.advice_on_issuer(issuer)));
             }
             Ok((metadata, answer.max_age))
         }
@@ -253,6 +256,26 @@ impl Configurations {
         self.stats.metadata.count(&fetched);
         fetched
     }
+
+    /// Which key holds the issuer that was expected.
+    fn advice_on_issuer(&self, issuer: &str) -> &'static str {
+        match &self.federation {
+            FederationSettings::Oidc { issuer: own } if own.issuer == issuer => {
+                "write `provider.oidc.issuer` exactly as the provider does, slash at the end included"
+            }
+            FederationSettings::Zenkey { trusted, .. } if trusted.iter().any(|own| own.issuer == issuer) => {
+                "write the issuer in `provider.zenkey.trusted_issuers` exactly as the carrier does"
+            }
+            _ => "write the issuer in `bearer.issuers` exactly as it does itself",
+        }
+    }
+}
+
+/// Where the keys are, as the document says.
+fn key_address(metadata: &ProviderMetadata) -> Result<Url, ProviderError> {
+    let found = metadata.jwks_uri.clone();
+    let found = found.map_err(|error| ProviderError::invalid("not metadata").found(&error.to_string()))?;
+    found.ok_or(ProviderError::invalid("metadata without jwks_uri"))
 }
 
 impl Source {

@@ -4,6 +4,7 @@ mod address;
 mod breaker;
 mod bulkhead;
 mod client;
+mod error;
 mod federation;
 mod key_memory;
 mod key_store;
@@ -16,6 +17,7 @@ mod token_issuers;
 mod trust;
 
 pub use client::{ClientError, HttpClient};
+pub use error::{ErrorKind, ProviderError};
 pub use federation::Federation;
 pub use key_memory::{KeyMemory, KeyMemoryError};
 pub use key_store::KeyStore;
@@ -48,6 +50,8 @@ pub struct IssuerSettings {
     pub accept_at_jwt_typ: bool,
     /// Let e-mail addresses and phone numbers count that the issuer itself calls unverified. Default no.
     pub accept_unverified_contacts: bool,
+    /// Audiences that may stand beside our client id in its ID tokens. Default none.
+    pub trusted_audiences: Vec<String>,
 }
 
 /// An issuer whose access tokens are accepted, as far as its keys go: nothing else of it is ever asked.
@@ -101,6 +105,8 @@ pub struct ProviderSettings {
     pub total_timeout: Duration,
     /// Largest answer, decoded, in bytes. Default 1 MiB; key sets 256 KiB.
     pub max_answer: usize,
+    /// Longest ID token that is looked at, in bytes. Default 256 KiB.
+    pub max_id_token: usize,
     /// A further CA bundle (PEM) to trust for providers, beside the system's.
     pub ca_file: Option<PathBuf>,
     /// Allow answers of DNS in loopback, private and link-local ranges (tests, carriers inside a company).
@@ -160,33 +166,8 @@ pub enum Discovery {
 pub struct Tokens {
     /// The ID token, unverified.
     pub id_token: SecretString,
-    /// For userinfo.
-    pub access_token: SecretString,
-}
-
-/// Why a provider gave no usable answer. No variant carries text from the wire.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProviderError {
-    /// The provider's answer breaks its contract; the words name the rule.
-    #[error("invalid answer: {0}")]
-    Invalid(&'static str),
-    /// The provider refused: an OAuth error code from the known set, or `other`.
-    #[error("refused: {0}")]
-    Refused(&'static str),
-    /// No answer within the deadline.
-    #[error("no answer in time")]
-    Timeout,
-    /// No connection, or the provider says it is overloaded.
-    #[error("not reachable: {reason}")]
-    Unavailable {
-        /// Our own words for what went wrong.
-        reason: &'static str,
-        /// When to come back, clamped to 60 s.
-        retry_after: Option<Duration>,
-    },
-    /// The issuer that was named is not trusted here, or an endpoint lies outside its hosts.
-    #[error("not trusted: {0}")]
-    Untrusted(&'static str),
+    /// For userinfo; none if there is none that can be used: whoever wants to use it says so.
+    pub access_token: Option<SecretString>,
 }
 
 /// No key has this `kid`.

@@ -33,6 +33,7 @@ fn issuer(base: &str) -> IssuerSettings {
         algorithms: vec!["RS256".to_owned()],
         accept_at_jwt_typ: false,
         accept_unverified_contacts: false,
+        trusted_audiences: vec![],
     }
 }
 
@@ -48,6 +49,7 @@ fn settings(federation: FederationSettings) -> ProviderSettings {
         connect_timeout: Duration::from_secs(3),
         total_timeout: Duration::from_secs(20),
         max_answer: 1 << 20,
+        max_id_token: 256 << 10,
         ca_file: None,
         allow_private_addresses: true,
         jwks_refresh: Duration::from_secs(15 * MINUTE),

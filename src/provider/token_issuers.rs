@@ -125,10 +125,10 @@ impl TokenIssuers {
         asker: Asker,
         now: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError> {
-        let known = self.find(issuer).ok_or(ProviderError::Untrusted("issuer is not on the list"))?;
+        let known = self.find(issuer).ok_or(ProviderError::untrusted("issuer is not on the list"))?;
         if known.rests(now) && self.at_hand(issuer, now).is_none() {
             let reason = "issuer had no keys for us a moment ago";
-            return Err(ProviderError::Unavailable { reason, retry_after: Some(REST) });
+            return Err(ProviderError::unavailable(reason, Some(REST)));
         }
         let outcome = self.ask(known, kid, asker, now).await;
         known.failed.store(if outcome.is_ok() { 0 } else { Timestamp::of(now).as_secs() }, Ordering::Relaxed);
@@ -157,7 +157,7 @@ impl TokenIssuers {
                 issuer.uri.store(Some(Arc::clone(&uri)));
                 Ok(uri)
             }
-            Discovery::AskUser(_) => Err(ProviderError::Invalid("an issuer of tokens is not discovered")),
+            Discovery::AskUser(_) => Err(ProviderError::invalid("an issuer of tokens is not discovered")),
         }
     }
 

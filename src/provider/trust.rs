@@ -8,11 +8,15 @@ use url::Url;
 
 use super::address;
 use super::{Carrier, FederationSettings, IssuerSettings, ProviderError, TokenIssuerSettings};
-use crate::oidc::metadata::ProviderMetadata;
+use crate::oidc::metadata::{MetadataError, ProviderMetadata};
 
 /// Issuers and their hosts, compiled once.
 #[derive(Debug)]
-pub(super) struct TrustList(Vec<Trusted>);
+pub(super) struct TrustList {
+    issuers: Vec<Trusted>,
+    /// Userinfo is asked: only then it matters where it is.
+    userinfo: bool,
+}
 
 #[derive(Debug)]
 struct Trusted {
@@ -20,6 +24,8 @@ struct Trusted {
     hosts: Vec<AllowedHost>,
     /// Nobody signs in there: of its endpoints only the keys are ever asked, and only they must lie on its hosts.
     keys_only: bool,
+    /// Where the configuration says so, for advice.
+    key: String,
 }
 
 /// A host, and the port if it is not the scheme's own.
@@ -30,54 +36,66 @@ struct AllowedHost {
 }
 
 impl TrustList {
-    pub(super) fn new(federation: &FederationSettings) -> Self {
-        Self(match federation {
-            FederationSettings::Zenkey { trusted, .. } => trusted.iter().map(Trusted::new).collect(),
-            FederationSettings::Oidc { issuer } => vec![Trusted::new(issuer)],
-        })
+    /// The issuers at which people sign in. Where their userinfo is matters only if `userinfo` is asked.
+    pub(super) fn new(federation: &FederationSettings, userinfo: bool) -> Self {
+        let issuers = match federation {
+            FederationSettings::Zenkey { trusted, .. } => {
+                let trusted = trusted.iter().enumerate();
+                trusted
+                    .map(|(at, issuer)| Trusted::new(issuer, format!("provider.zenkey.trusted_issuers[{at}]")))
+                    .collect()
+            }
+            FederationSettings::Oidc { issuer } => vec![Trusted::new(issuer, "provider.oidc".to_owned())],
+        };
+        Self { issuers, userinfo }
     }
 
     /// The issuers of access tokens.
     pub(super) fn of_token_issuers(issuers: &[TokenIssuerSettings]) -> Self {
-        let trusted = |settings: &TokenIssuerSettings| Trusted {
+        let trusted = |(at, settings): (usize, &TokenIssuerSettings)| Trusted {
             keys_only: true,
-            ..Trusted::of(&settings.issuer, &settings.allowed_hosts)
+            ..Trusted::of(&settings.issuer, &settings.allowed_hosts, format!("bearer.issuers[{at}]"))
         };
-        Self(issuers.iter().map(trusted).collect())
+        Self { issuers: issuers.iter().enumerate().map(trusted).collect(), userinfo: false }
     }
 
     /// The issuers on the list.
     pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|trusted| trusted.issuer.as_str())
+        self.issuers.iter().map(|trusted| trusted.issuer.as_str())
     }
 
     /// Whether `issuer` is on the list, and its own metadata address may be asked.
     pub(super) fn is_listed(&self, issuer: &str) -> bool {
-        self.0.iter().any(|trusted| trusted.issuer == issuer)
+        self.issuers.iter().any(|trusted| trusted.issuer == issuer)
     }
 
     /// Whether the keys of `issuer` may lie at `uri`.
     pub(super) fn allows_keys(&self, issuer: &str, uri: &Url) -> bool {
-        self.0.iter().any(|trusted| trusted.issuer == issuer && trusted.check(uri).is_ok())
+        self.issuers.iter().any(|trusted| trusted.issuer == issuer && trusted.check("jwks_uri", uri).is_ok())
     }
 
     /// Turns metadata into a carrier, or names what is not trusted about it. `jwks_uri` comes apart because some
-    /// carriers leave it blank in the discovery answer.
+    /// carriers leave it blank in the discovery answer. What is never asked of this issuer is not judged.
     pub(super) fn carrier(
         &self,
         metadata: ProviderMetadata,
         jwks_uri: Url,
         mccmnc: Option<&str>,
     ) -> Result<Carrier, ProviderError> {
+        let trusted = self.find(&metadata.issuer)?;
+        let endpoint = |member: Result<Url, MetadataError>| match member {
+            Err(_) if trusted.keys_only => Ok(jwks_uri.clone()),
+            member => member.map_err(bad_metadata),
+        };
         let carrier = Carrier {
-            issuer: metadata.issuer,
-            authorization_endpoint: metadata.authorization_endpoint,
-            token_endpoint: metadata.token_endpoint,
-            userinfo_endpoint: metadata.userinfo_endpoint,
-            jwks_uri,
+            authorization_endpoint: endpoint(metadata.authorization_endpoint)?,
+            token_endpoint: endpoint(metadata.token_endpoint)?,
+            userinfo_endpoint: if self.userinfo { metadata.userinfo_endpoint.map_err(bad_metadata)? } else { None },
             mccmnc: mccmnc.map(str::to_owned),
-            mccmnc_confirmed: mccmnc.is_some() && metadata.mccmnc.as_deref() == mccmnc,
+            mccmnc_confirmed: mccmnc.is_some() && metadata.mccmnc.is_ok_and(|said| said.as_deref() == mccmnc),
             iss_parameter_supported: metadata.iss_parameter_supported,
+            issuer: metadata.issuer,
+            jwks_uri,
         };
         self.check(&carrier)?;
         Ok(carrier)
@@ -85,47 +103,58 @@ impl TrustList {
 
     /// Checks a carrier, also one that was frozen into a sign-in attempt before the list changed (D16).
     pub(super) fn check(&self, carrier: &Carrier) -> Result<(), ProviderError> {
-        let trusted = self
-            .0
-            .iter()
-            .find(|trusted| trusted.issuer == carrier.issuer)
-            .ok_or(ProviderError::Untrusted("issuer is not on the list"))?;
-        trusted.check(&carrier.jwks_uri)?;
+        let trusted = self.find(&carrier.issuer)?;
+        trusted.check("jwks_uri", &carrier.jwks_uri)?;
         if trusted.keys_only {
             return Ok(());
         }
-        let endpoints = [&carrier.authorization_endpoint, &carrier.token_endpoint];
-        for endpoint in endpoints.into_iter().chain(&carrier.userinfo_endpoint) {
-            trusted.check(endpoint)?;
+        trusted.check("authorization_endpoint", &carrier.authorization_endpoint)?;
+        trusted.check("token_endpoint", &carrier.token_endpoint)?;
+        match &carrier.userinfo_endpoint {
+            Some(endpoint) if self.userinfo => trusted.check("userinfo_endpoint", endpoint),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    fn find(&self, issuer: &str) -> Result<&Trusted, ProviderError> {
+        let found = self.issuers.iter().find(|trusted| trusted.issuer == issuer);
+        found.ok_or_else(|| ProviderError::untrusted("issuer is not on the list").found(issuer))
     }
 }
 
+/// A member of a metadata document is missing or no address.
+fn bad_metadata(error: MetadataError) -> ProviderError {
+    ProviderError::invalid("not metadata").found(&error.to_string())
+}
+
 impl Trusted {
-    fn new(settings: &IssuerSettings) -> Self {
-        Self::of(&settings.issuer, &settings.allowed_hosts)
+    fn new(settings: &IssuerSettings, key: String) -> Self {
+        Self::of(&settings.issuer, &settings.allowed_hosts, key)
     }
 
-    fn of(issuer: &str, allowed_hosts: &[String]) -> Self {
+    fn of(issuer: &str, allowed_hosts: &[String], key: String) -> Self {
         let own = Url::parse(issuer).ok().and_then(|url| {
             Some(AllowedHost { host: url.host_str()?.to_owned(), port: Some(url.port_or_known_default()?) })
         });
         let listed = allowed_hosts.iter().filter_map(|entry| AllowedHost::parse(entry));
-        Self { issuer: issuer.to_owned(), hosts: own.into_iter().chain(listed).collect(), keys_only: false }
+        Self { issuer: issuer.to_owned(), hosts: own.into_iter().chain(listed).collect(), keys_only: false, key }
     }
 
-    fn check(&self, endpoint: &Url) -> Result<(), ProviderError> {
+    fn check(&self, member: &'static str, endpoint: &Url) -> Result<(), ProviderError> {
+        let fault = |rule| Err(ProviderError::untrusted(rule).at(member, endpoint));
         let secure =
             endpoint.scheme() == "https" || (endpoint.scheme() == "http" && address::is_loopback_host(endpoint));
         if !secure {
-            return Err(ProviderError::Untrusted("endpoint is not https"));
+            return fault("endpoint is not https");
         }
         if !endpoint.username().is_empty() || endpoint.password().is_some() || endpoint.fragment().is_some() {
-            return Err(ProviderError::Untrusted("endpoint is not a plain URL"));
+            return fault("endpoint is not a plain URL");
         }
         if !self.hosts.iter().any(|allowed| allowed.matches(endpoint)) {
-            return Err(ProviderError::Untrusted("endpoint lies outside the issuer's hosts"));
+            let host = endpoint.host_str().unwrap_or_default();
+            let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
+            let advice = format!("if the issuer means it, list `{host}{port}` in `{}.allowed_hosts`", self.key);
+            return fault("endpoint lies outside the issuer's hosts").map_err(|error| error.advise(advice));
         }
         Ok(())
     }
@@ -150,17 +179,18 @@ impl AllowedHost {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::ErrorKind;
 
     fn list(issuer: &str, hosts: &[&str]) -> TrustList {
-        TrustList::new(&FederationSettings::Oidc {
-            issuer: IssuerSettings {
-                issuer: issuer.to_owned(),
-                allowed_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
-                algorithms: vec![],
-                accept_at_jwt_typ: false,
-                accept_unverified_contacts: false,
-            },
-        })
+        let issuer = IssuerSettings {
+            issuer: issuer.to_owned(),
+            allowed_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+            algorithms: vec![],
+            accept_at_jwt_typ: false,
+            accept_unverified_contacts: false,
+            trusted_audiences: vec![],
+        };
+        TrustList::new(&FederationSettings::Oidc { issuer }, true)
     }
 
     fn carrier(issuer: &str) -> Carrier {
@@ -185,7 +215,7 @@ mod tests {
         for near in
             ["https://a.example/", "https://A.example", "https://a.example:443", "https://b.a.example", "a.example", ""]
         {
-            assert!(matches!(trust.check(&carrier(near)), Err(ProviderError::Untrusted(_))), "{near}");
+            assert!(trust.check(&carrier(near)).is_err_and(|error| error.kind() == ErrorKind::Untrusted), "{near}");
         }
     }
 
@@ -226,7 +256,7 @@ mod tests {
                 "http://127.0.0.1/x",
                 "https://127.0.0.1/x",
             ] {
-                assert!(matches!(check(bad), Err(ProviderError::Untrusted(_))), "{bad}");
+                assert!(check(bad).is_err_and(|error| error.kind() == ErrorKind::Untrusted), "{bad}");
             }
         }
     }
@@ -245,7 +275,28 @@ mod tests {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for bad in ["http://10.0.0.1/", "http://localhost:9002/", "http://localhost/"] {
-            assert!(matches!(check(bad), Err(ProviderError::Untrusted(_))), "{bad}");
+            assert!(check(bad).is_err_and(|error| error.kind() == ErrorKind::Untrusted), "{bad}");
         }
+    }
+
+    // XS06, PF09
+    #[test]
+    fn an_endpoint_outside_is_named_with_the_key_that_allows_it_and_one_that_is_not_asked_is_not_judged() {
+        let mut carrier = carrier("https://a.example");
+        carrier.userinfo_endpoint = Some(Url::parse("https://graph.example:8443/userinfo?x=secret").unwrap());
+        let mut trust = list("https://a.example", &[]);
+        let error = trust.check(&carrier).unwrap_err().to_string();
+        for part in [
+            "userinfo_endpoint at https://graph.example:8443/userinfo;",
+            "`graph.example:8443` in `provider.oidc.allowed_hosts`",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(!error.contains("secret"), "{error}");
+        trust.userinfo = false;
+        assert_eq!(trust.check(&carrier), Ok(()));
+        // What is asked is judged all the same.
+        carrier.token_endpoint = Url::parse("https://graph.example/token").unwrap();
+        assert!(trust.check(&carrier).is_err());
     }
 }

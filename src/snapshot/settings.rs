@@ -95,6 +95,8 @@ pub struct ClientRegistration {
     pub discovery_ui: Option<Url>,
     /// Trusted issuers.
     pub issuers: Vec<IssuerSettings>,
+    /// Longest ID token that is looked at, in bytes. Default 256 KiB.
+    pub max_id_token: usize,
     /// Whether attributes are fetched from userinfo.
     pub userinfo: bool,
 }

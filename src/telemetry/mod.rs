@@ -3,6 +3,7 @@
 pub mod events;
 mod external_counters;
 pub mod flood;
+pub mod foreign_text;
 pub mod log;
 pub mod metrics;
 pub mod panics;

@@ -90,8 +90,9 @@ impl DiscoveryAnswer {
             return Err(DiscoveryFault::Status);
         }
         let metadata = ProviderMetadata::pick(&members)?;
+        let code = metadata.mccmnc.clone()?;
         // A configuration filed under a wrong code would sign people of one carrier in at another.
-        if metadata.mccmnc.as_deref().is_some_and(|code| code != asked) || !is_mccmnc(asked) {
+        if code.as_deref().is_some_and(|code| code != asked) || !is_mccmnc(asked) {
             return Err(DiscoveryFault::OtherCarrier);
         }
         Ok(Self::Configuration(Box::new(metadata)))

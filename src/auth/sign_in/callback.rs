@@ -18,8 +18,8 @@ use crate::auth::answers::query_value;
 use crate::auth::refusal::Refusal;
 use crate::identity::Identity;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
-use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken};
-use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens, UserInfo};
+use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken, explain};
+use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens, UserInfo};
 use crate::route::path::ReturnTo;
 use crate::secret::{SecretString, constant_time_eq};
 use crate::session::Session;
@@ -301,7 +301,7 @@ impl SignIn<'_> {
                 // N04: what the carrier just signed is good, so its userinfo being away is a broken answer, not an
                 // outage that a wait of ours would end.
                 return Err(match self.provider_refusal(view, &error) {
-                    Refusal::ProviderUnavailable(_) => Refusal::ProviderInvalid,
+                    Refusal::ProviderUnavailable(_) | Refusal::ProviderRefused => Refusal::ProviderInvalid,
                     refusal => refusal,
                 });
             }
@@ -331,10 +331,6 @@ impl SignIn<'_> {
     ) -> Result<VerifiedIdToken, Refusal> {
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
         let trusted = trusted.ok_or(Refusal::ProviderInvalid)?;
-        let invalid = |error: IdTokenError| {
-            warn!(request_id = view.request_id, reason = %error, issuer = %carrier.issuer, "An ID token was refused");
-            if error == IdTokenError::AcrNotMet { Refusal::WeakSignIn } else { Refusal::ProviderInvalid }
-        };
         let unavailable = |error: ProviderError| self.provider_refusal(view, &error);
         let expect = Expectation {
             issuer: &carrier.issuer,
@@ -346,10 +342,17 @@ impl SignIn<'_> {
             skew: self.settings.skew,
             max_age: None,
             accept_at_jwt_typ: trusted.accept_at_jwt_typ,
-            access_token: Some(&tokens.access_token),
-            trusted_audiences: &[],
+            access_token: tokens.access_token.as_ref(),
+            trusted_audiences: &trusted.trusted_audiences,
         };
-        let token = UnverifiedIdToken::parse(&tokens.id_token).map_err(invalid)?;
+        let key = self.issuer_key(trusted);
+        let invalid = |error: IdTokenError| {
+            let reason = explain(error, &tokens.id_token, &expect, &key, now);
+            warn!(request_id = view.request_id, reason, issuer = %carrier.issuer, "An ID token was refused");
+            if error == IdTokenError::AcrNotMet { Refusal::WeakSignIn } else { Refusal::ProviderInvalid }
+        };
+        let longest = self.registration.max_id_token;
+        let token = UnverifiedIdToken::parse(&tokens.id_token, longest).map_err(invalid)?;
         let keys = self.provider.keys(carrier, token.kid(), now).await.map_err(unavailable)?;
         match token.verify(&keys, &expect, now) {
             // Without a `kid`, or under one that was given to a new key, only the signature shows that keys were
@@ -359,11 +362,20 @@ impl SignIn<'_> {
                 if Arc::ptr_eq(&keys, &newer) {
                     return Err(invalid(error));
                 }
-                let token = UnverifiedIdToken::parse(&tokens.id_token).map_err(invalid)?;
+                let token = UnverifiedIdToken::parse(&tokens.id_token, longest).map_err(invalid)?;
                 token.verify(&newer, &expect, now).map_err(invalid)
             }
             verified => verified.map_err(invalid),
         }
+    }
+
+    /// Where the configuration speaks of `issuer`, for advice to the operator.
+    fn issuer_key(&self, issuer: &IssuerSettings) -> String {
+        if self.registration.discovery_ui.is_none() {
+            return "provider.oidc".to_owned();
+        }
+        let place = self.registration.issuers.iter().position(|listed| listed == issuer).unwrap_or_default();
+        format!("provider.zenkey.trusted_issuers[{place}]")
     }
 
     async fn attributes(
@@ -376,7 +388,10 @@ impl SignIn<'_> {
         if !wanted {
             return None;
         }
-        Some(self.provider.userinfo(carrier, &tokens.access_token, correlation_id).await)
+        let Some(access_token) = &tokens.access_token else {
+            return Some(Err(ProviderError::invalid("token answer without usable access token")));
+        };
+        Some(self.provider.userinfo(carrier, access_token, correlation_id).await)
     }
 
     /// A carrier code in the second callback changes nothing; it must merely lead to the same issuer (D06).

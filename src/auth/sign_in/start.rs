@@ -14,7 +14,7 @@ use crate::auth::answers::query_value;
 use crate::auth::refusal::Refusal;
 use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
-use crate::provider::{Carrier, ProviderError};
+use crate::provider::{Carrier, ErrorKind, ProviderError};
 use crate::route::path::ReturnTo;
 use crate::secret::random_text;
 use crate::session::sessions::{Lookup, Purpose};
@@ -271,12 +271,11 @@ impl SignIn<'_> {
     /// Sorts a provider's failure, and logs it for the operator.
     pub(in crate::auth) fn provider_refusal(&self, view: &RequestView<'_>, error: &ProviderError) -> Refusal {
         warn!(request_id = view.request_id, reason = %error, "The provider gave no usable answer");
-        match error {
-            ProviderError::Invalid(_) | ProviderError::Refused(_) | ProviderError::Untrusted(_) => {
-                Refusal::ProviderInvalid
-            }
-            ProviderError::Timeout => Refusal::ProviderTimeout,
-            ProviderError::Unavailable { retry_after, .. } => Refusal::ProviderUnavailable(*retry_after),
+        match error.kind() {
+            ErrorKind::Invalid | ErrorKind::Untrusted => Refusal::ProviderInvalid,
+            ErrorKind::Refused => Refusal::ProviderRefused,
+            ErrorKind::Timeout => Refusal::ProviderTimeout,
+            ErrorKind::Unavailable => Refusal::ProviderUnavailable(error.retry_after()),
         }
     }
 

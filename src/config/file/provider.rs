@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{List, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
-use crate::config::form::text::{Acr, Algorithm, ClientId, FilePath, Scope};
+use crate::config::form::text::{Acr, Algorithm, Audience, ClientId, FilePath, Scope};
 use crate::config::secret_ref::SecretRef;
 
 /// Who vouches for people, and how the gateway reaches them.
@@ -26,6 +26,9 @@ pub(crate) struct ProviderFile {
     /// Largest answer of a provider, decoded.
     #[schemars(extend("default" = "1MiB", "x-min" = "4KiB", "x-max" = "16MiB"))]
     pub(crate) max_answer: Size,
+    /// Longest ID token that is looked at. People in thousands of groups have long ones.
+    #[schemars(extend("default" = "256KiB", "x-min" = "4KiB", "x-max" = "1MiB"))]
+    pub(crate) max_id_token: Size,
     /// A further bundle of certificate authorities (PEM) to trust for providers, beside the system's.
     pub(crate) ca_file: Option<Written<FilePath>>,
     /// Accept providers whose names resolve to loopback, private or link-local addresses.
@@ -96,6 +99,10 @@ pub(crate) struct OidcFile {
     /// Signature algorithms that its tokens may have.
     #[schemars(extend("default" = ["RS256"], "minItems" = 1))]
     pub(crate) algorithms: Option<List<Written<Algorithm>>>,
+    /// Audiences that may stand beside `client_id` in its ID tokens. Some issuers always name more: ZITADEL its project,
+    /// Keycloak what its audience mappers say. Whoever is listed here holds tokens that would open a session here.
+    #[schemars(extend("default" = []))]
+    pub(crate) trusted_audiences: Option<List<Written<Audience>>>,
     /// Accept ID tokens of type `at+jwt`.
     #[schemars(extend("default" = false))]
     pub(crate) accept_at_jwt_typ: Option<bool>,

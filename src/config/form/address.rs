@@ -209,7 +209,7 @@ fn provider_url(text: &str) -> Result<Url, String> {
     }
     if text.contains("/../")
         || text.contains("/./")
-        || text.contains("%2")
+        || ["%2e", "%2f", "%5c"].iter().any(|disguise| text.to_ascii_lowercase().contains(disguise))
         || text.ends_with("/..")
         || text.ends_with("/.")
     {

@@ -26,7 +26,8 @@ macro_rules! text_form {
 pub(super) use text_form;
 
 /// Signature algorithms that a key set can vouch for.
-const ALGORITHMS: &[&str] = &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const ALGORITHMS: &[&str] =
+    &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
 
 text_form!(
     /// Authentication context class, as it stands in `acr`.
@@ -85,9 +86,14 @@ text_form!(
 );
 
 text_form!(
-    /// Client id (RFC 6749, A.1), without spaces.
+    /// Client id (RFC 6749, A.1): visible ASCII and spaces.
     ClientId, "client-id", "a client id",
-    check |text| if visible(text) { Ok(text.to_owned()) } else { Err("is not one word of visible ASCII, as client ids are".to_owned()) }
+    check |text| {
+        if text.trim() == text && visible(&text.replace(' ', "")) && text.len() <= 255 {
+            return Ok(text.to_owned());
+        }
+        Err("is not a client id: up to 255 visible ASCII signs, with spaces only between them".to_owned())
+    }
 );
 
 text_form!(

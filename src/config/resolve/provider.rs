@@ -60,6 +60,7 @@ impl Resolver<'_> {
                 connect_timeout: time(file.connect_timeout.as_ref()).min(time(file.total_timeout.as_ref())),
                 total_timeout: time(file.total_timeout.as_ref()),
                 max_answer: bytes(file.max_answer.as_ref()),
+                max_id_token: bytes(file.max_id_token.as_ref()),
                 ca_file,
                 allow_private_addresses: file.allow_private_addresses?,
                 jwks_refresh: time(file.jwks_refresh.as_ref()),
@@ -102,6 +103,7 @@ impl Resolver<'_> {
                     algorithms: vec!["RS256".to_owned()],
                     accept_at_jwt_typ: false,
                     accept_unverified_contacts: false,
+                    trusted_audiences: Vec::new(),
                 },
                 IssuerEntry::Full(full) => {
                     let Some(issuer) = &full.issuer else { continue };
@@ -113,6 +115,7 @@ impl Resolver<'_> {
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                         accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
                         accept_unverified_contacts: full.accept_unverified_contacts.unwrap_or(false),
+                        trusted_audiences: Vec::new(),
                     }
                 }
             };
@@ -155,6 +158,7 @@ impl Resolver<'_> {
                     algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                     accept_at_jwt_typ: file.accept_at_jwt_typ?,
                     accept_unverified_contacts: file.accept_unverified_contacts?,
+                    trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
                 },
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),

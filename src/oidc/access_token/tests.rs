@@ -159,14 +159,15 @@ fn a_token_that_never_ends_is_none() {
 #[test]
 fn a_token_ends_with_its_exp_and_not_a_second_later() {
     // K10, C08
-    for past in [NOW, NOW - 1, NOW - 30, NOW - 3600, 0, -1, i64::MIN] {
+    for past in [NOW, NOW - 1, NOW - 30, NOW - 3600, 0, -1] {
         assert_eq!(honest().claim("exp", json!(past)).fails_without_a_key(), AccessTokenError::Expired, "{past}");
     }
     honest().claim("exp", json!(NOW + 1)).passes();
-    honest().claim("exp", json!(u64::MAX)).signed_by(&RSA).map_or_else(
-        |error| assert_eq!(error, AccessTokenError::WrongType("exp")),
-        |token| assert!(token.expires() > honest().now),
-    );
+    // Attacks, class E: a date that no calendar has, or milliseconds.
+    for beyond in [json!(u64::MAX), json!(i64::MIN), json!(1e300), json!(NOW * 1000)] {
+        assert_eq!(honest().claim("exp", beyond).fails_without_a_key(), AccessTokenError::WrongType("exp"));
+    }
+    honest().claim("exp", json!(253_402_300_799_i64)).passes();
 }
 
 #[test]
@@ -178,7 +179,8 @@ fn a_token_from_the_future_waits() {
     honest().claim("iat", json!(NOW + 30)).passes();
     assert_eq!(honest().claim("nbf", json!(NOW + 61)).fails_without_a_key(), AccessTokenError::NotYetValid);
     honest().claim("nbf", json!(NOW + 60)).passes();
-    for odd in [json!("1"), json!(null), json!([0]), json!({})] {
+    honest().claim("nbf", json!(null)).passes();
+    for odd in [json!("1"), json!([0]), json!({})] {
         assert_eq!(honest().claim("nbf", odd).fails_without_a_key(), AccessTokenError::WrongType("nbf"));
     }
 }

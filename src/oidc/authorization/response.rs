@@ -10,9 +10,10 @@ use crate::secret::{SecretString, constant_time_eq};
 /// Longest query that is taken apart, in bytes; the single values have limits of their own.
 const MAX_QUERY: usize = 32 * 1024;
 
-/// Known parameters and the longest value of each in bytes.
+/// Known parameters and the longest value of each in bytes. Codes that hold a whole token are long; before this limit the
+/// one on addresses counts (`limits.uri_bytes`).
 const KNOWN: [(&str, usize); 7] = [
-    ("code", 4096),
+    ("code", 10 * 1024),
     ("correlation_id", 128),
     ("error", 128),
     ("iss", 512),
@@ -50,7 +51,7 @@ pub enum CallbackFault {
 pub struct CallbackParams {
     /// `state`, at most 512 bytes.
     pub state: Option<String>,
-    /// `code`, at most 4 KiB.
+    /// `code`, at most 10 KiB.
     pub code: Option<SecretString>,
     /// `error`, at most 128 bytes; the peer's text until [`ErrorCode`] has read it.
     pub error: Option<String>,

@@ -21,7 +21,7 @@ pub enum IdTokenError {
     /// Authentication is older than was asked for, in the future, or its time is missing (C26).
     #[error("the authentication is too old or its time is unknown")]
     AuthenticationTooOld,
-    /// `azp` is not our client id, or is missing where there are several audiences (C05).
+    /// `azp` is there and is not our client id (C05).
     #[error("the ID token was issued to another party")]
     AuthorizedPartyMismatch,
     /// The header has `crit` (C20).
@@ -60,7 +60,7 @@ pub enum IdTokenError {
     /// `sub` is empty, longer than 255 bytes or has control characters (C06).
     #[error("the subject is not usable")]
     SubjectInvalid,
-    /// More than 64 KiB (C33).
+    /// Longer than the configured most (C33).
     #[error("the ID token is too long")]
     TooLarge,
     /// No key of the issuer fits. May be worth one refresh of the key set.

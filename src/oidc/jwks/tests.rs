@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::oidc::test_tokens::{ED25519, OTHER_RSA, P256, P384, RSA, document, key_set};
+use crate::oidc::test_tokens::{ED25519, OTHER_RSA, P256, P384, P521, RSA, document, key_set};
 
 fn with(mut entry: Value, name: &str, value: Value) -> Value {
     entry[name] = value;
@@ -15,10 +15,13 @@ fn without(mut entry: Value, name: &str) -> Value {
 
 #[test]
 fn every_kind_of_key_is_read() {
-    let set = key_set(&[RSA.jwk("r"), P256.jwk("p"), P384.jwk("q"), ED25519.jwk("e"), without(RSA.jwk(""), "kid")]);
+    let set = key_set(&[RSA.jwk("r"), P256.jwk("p"), P384.jwk("q"), P521.jwk("s"), ED25519.jwk("e")]);
     assert_eq!((set.len(), set.skipped(), set.alarming()), (5, 0, 0));
     assert!(set.has_kid("r") && set.has_kid("p") && set.has_kid("q") && set.has_kid("e"));
-    assert!(!set.has_kid("R") && !set.has_kid(""));
+    assert!(set.has_kid("s") && !set.has_kid("R") && !set.has_kid(""));
+    // XS21: a key without an id may be meant by any, but not by the empty one.
+    let set = key_set(&[RSA.jwk("r"), without(OTHER_RSA.jwk(""), "kid")]);
+    assert!(set.has_kid("R") && !set.names("R") && !set.has_kid(""));
     assert!(key_set(&[]).is_empty());
 }
 
@@ -138,7 +141,6 @@ fn keys_for_other_purposes_are_left_aside() {
         with(RSA.jwk("o"), "use", json!("enc")),
         with(RSA.jwk("o"), "use", json!("SIG")),
         with(RSA.jwk("o"), "key_ops", json!(["encrypt"])),
-        with(RSA.jwk("o"), "key_ops", json!([])),
         with(RSA.jwk("o"), "alg", json!("RSA-OAEP")),
         with(RSA.jwk("o"), "alg", json!("HS256")),
         with(RSA.jwk("o"), "alg", json!("none")),
@@ -149,8 +151,12 @@ fn keys_for_other_purposes_are_left_aside() {
         let set = key_set(&[entry.clone(), RSA.jwk("good")]);
         assert_eq!((set.len(), set.skipped(), set.alarming()), (1, 0, 0), "{entry}");
     }
-    let set = key_set(&[with(RSA.jwk("k"), "key_ops", json!(["sign", "verify"])), without(OTHER_RSA.jwk("l"), "use")]);
-    assert_eq!(set.len(), 2);
+    let set = key_set(&[
+        with(RSA.jwk("k"), "key_ops", json!(["sign", "verify"])),
+        with(P256.jwk("m"), "key_ops", json!([])),
+        without(OTHER_RSA.jwk("l"), "use"),
+    ]);
+    assert_eq!(set.len(), 3);
 }
 
 #[test]
@@ -165,4 +171,35 @@ fn what_is_no_key_set_is_no_key_set() {
     for body in noise.into_iter().chain(bombs.iter().map(String::as_str)) {
         assert_eq!(KeySet::parse(body.as_bytes()).unwrap_err(), KeySetError::NotAKeySet);
     }
+}
+
+// XS20, KC26
+#[test]
+fn padded_and_plain_base64_is_read_and_a_key_that_is_not_used_is_named() {
+    let bent = |name: &str, bend: fn(&str) -> String| {
+        let jwk = RSA.jwk("k");
+        let text = bend(jwk[name].as_str().unwrap());
+        key_set(&[with(jwk, name, json!(text))])
+    };
+    assert_eq!(bent("n", |n| format!("{n}==")).len(), 1);
+    assert_eq!(bent("n", |n| n.replace('-', "+").replace('_', "/")).len(), 1);
+    assert_eq!(bent("e", str::to_owned).len(), 1);
+    for wrong in [
+        |n: &str| format!("{n}="),
+        |n: &str| format!("{n}===="),
+        |n: &str| format!("{n}\n"),
+        |n: &str| format!("+_{n}"),
+    ] {
+        let set = bent("n", wrong);
+        let named = LeftOut { kid: Some("k".to_owned()), why: NO_BASE64 };
+        assert_eq!((set.len(), set.left_out()), (0, [named].as_slice()));
+    }
+    let set = key_set(&[
+        json!({"kty": "OKP", "kid": "g", "crv": "Ed448", "x": "AAAA"}),
+        json!({"kty": "RSA", "x5c": ["AA"]}),
+    ]);
+    let why: Vec<_> = set.left_out().iter().map(|key| (key.kid.as_deref(), key.why)).collect();
+    assert!(why[0].0 == Some("g") && why[0].1.contains("Ed448"), "{why:?}");
+    assert!(why[1].0.is_none() && why[1].1.contains("missing"), "{why:?}");
+    assert_eq!(key_set(&vec![json!({"kty": "RSA"}); 50]).left_out().len(), MAX_LEFT_OUT);
 }

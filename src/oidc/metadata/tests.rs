@@ -16,6 +16,19 @@ fn parse(document: &Value) -> Result<ProviderMetadata, MetadataError> {
     ProviderMetadata::parse(document.to_string().as_bytes())
 }
 
+/// What a document with this `value` says about the member `name` when it is used.
+fn used(name: &str, value: Value) -> Result<(), MetadataError> {
+    let metadata = with(name, value)?;
+    match name {
+        "authorization_endpoint" => metadata.authorization_endpoint.map(drop),
+        "token_endpoint" => metadata.token_endpoint.map(drop),
+        "jwks_uri" => metadata.jwks_uri.map(drop),
+        "userinfo_endpoint" => metadata.userinfo_endpoint.map(drop),
+        "pushed_authorization_request_endpoint" => metadata.pushed_authorization_request_endpoint.map(drop),
+        _ => Ok(()),
+    }
+}
+
 fn with(name: &str, value: Value) -> Result<ProviderMetadata, MetadataError> {
     let mut document = plain();
     document[name] = value;
@@ -26,11 +39,11 @@ fn with(name: &str, value: Value) -> Result<ProviderMetadata, MetadataError> {
 fn a_plain_document_is_read() {
     let metadata = parse(&plain()).unwrap();
     assert_eq!(metadata.issuer, "https://a.test/idp");
-    assert_eq!(metadata.authorization_endpoint.as_str(), "https://login.a.test/authorize?tenant=1");
-    assert_eq!(metadata.jwks_uri.unwrap().as_str(), "https://a.test/jwks");
-    assert_eq!(metadata.userinfo_endpoint.unwrap().as_str(), "https://a.test/userinfo");
+    assert_eq!(metadata.authorization_endpoint.unwrap().as_str(), "https://login.a.test/authorize?tenant=1");
+    assert_eq!(metadata.jwks_uri.unwrap().unwrap().as_str(), "https://a.test/jwks");
+    assert_eq!(metadata.userinfo_endpoint.unwrap().unwrap().as_str(), "https://a.test/userinfo");
     assert!(!metadata.iss_parameter_supported);
-    assert!(metadata.mccmnc.is_none() && metadata.token_auth_methods.is_empty());
+    assert!(metadata.mccmnc == Ok(None) && metadata.token_auth_methods.is_empty());
 }
 
 #[test]
@@ -53,15 +66,15 @@ fn carriers_may_write_it_their_way() {
         document[name] = value;
     }
     let metadata = parse(&document).unwrap();
-    assert_eq!(metadata.mccmnc.as_deref(), Some("310380"));
-    assert!(metadata.jwks_uri.is_none() && metadata.userinfo_endpoint.is_none());
+    assert_eq!(metadata.mccmnc, Ok(Some("310380".to_owned())));
+    assert!(metadata.jwks_uri == Ok(None) && metadata.userinfo_endpoint == Ok(None));
     assert!(metadata.iss_parameter_supported);
     assert_eq!(metadata.token_auth_methods, ["client_secret_basic"]);
 }
 
 #[test]
 fn the_carrier_code_is_six_digits_whatever_its_type() {
-    let code = |value: Value| with("mccmnc", value).map(|metadata| metadata.mccmnc);
+    let code = |value: Value| with("mccmnc", value).unwrap().mccmnc;
     for (value, expected) in [(json!("310010"), "310010"), (json!(310_010), "310010"), (json!(1_001), "001001")] {
         assert_eq!(code(value).unwrap().as_deref(), Some(expected));
     }
@@ -81,11 +94,8 @@ fn the_carrier_code_is_six_digits_whatever_its_type() {
 fn what_is_needed_must_be_there() {
     for name in ["issuer", "authorization_endpoint", "token_endpoint"] {
         for blank in [json!(""), json!(" "), json!(null)] {
-            assert_eq!(with(name, blank), Err(MetadataError::Missing(name)));
+            assert_eq!(used(name, blank), Err(MetadataError::Missing(name)));
         }
-        let mut document = plain();
-        document.as_object_mut().unwrap().remove(name);
-        assert_eq!(parse(&document), Err(MetadataError::Missing(name)));
     }
 }
 
@@ -122,15 +132,22 @@ fn an_endpoint_is_a_plain_web_address() {
         "https://[::1/",
         "ＨＴＴＰＳ://a.test/",
     ];
-    for name in ["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"] {
+    for name in [
+        "issuer",
+        "authorization_endpoint",
+        "token_endpoint",
+        "jwks_uri",
+        "userinfo_endpoint",
+        "pushed_authorization_request_endpoint",
+    ] {
         for wrong in wrong {
-            assert_eq!(with(name, json!(wrong)), Err(MetadataError::BadUrl(name)), "{name} {wrong:?}");
+            assert_eq!(used(name, json!(wrong)), Err(MetadataError::BadUrl(name)), "{name} {wrong:?}");
         }
-        assert_eq!(with(name, json!(format!("https://a.test/{}", "x".repeat(3000)))), Err(MetadataError::BadUrl(name)));
-        with(name, json!("http://127.0.0.1:8080/x")).unwrap();
-        with(name, json!("HTTPS://a.test/x")).unwrap();
+        assert_eq!(used(name, json!(format!("https://a.test/{}", "x".repeat(3000)))), Err(MetadataError::BadUrl(name)));
+        used(name, json!("http://127.0.0.1:8080/x")).unwrap();
+        used(name, json!("HTTPS://a.test/x")).unwrap();
     }
-    assert_eq!(with("token_endpoint", json!(["https://a.test/x"])), Err(MetadataError::BadUrl("token_endpoint")));
+    assert_eq!(used("token_endpoint", json!(["https://a.test/x"])), Err(MetadataError::BadUrl("token_endpoint")));
     assert_eq!(with("issuer", json!("https://a.test/?x=1")), Err(MetadataError::BadUrl("issuer")));
 }
 
@@ -175,5 +192,14 @@ fn hostile_documents_are_errors() {
     let bom = format!("\u{feff}{text}");
     for body in [twice.as_str(), &deep, &bom, "", "<html>", "[]", "null", &text[..text.len() - 1]] {
         assert_eq!(ProviderMetadata::parse(body.as_bytes()), Err(MetadataError::NotAnObject));
+    }
+}
+
+// XS06, class C
+#[test]
+fn a_member_that_nobody_uses_may_say_what_it_likes() {
+    for name in ["userinfo_endpoint", "token_endpoint", "mccmnc", "pushed_authorization_request_endpoint"] {
+        let metadata = with(name, json!("no address")).unwrap();
+        assert_eq!(metadata.jwks_uri.unwrap().unwrap().as_str(), "https://a.test/jwks", "{name}");
     }
 }

@@ -13,7 +13,7 @@ fn client(bend: impl FnOnce(&mut ProviderSettings)) -> HttpClient {
 }
 
 async fn get(client: &HttpClient, url: &str) -> Result<Answer, ProviderError> {
-    client.get(&Url::parse(url).unwrap(), usize::MAX).await
+    client.get("metadata", &Url::parse(url).unwrap(), usize::MAX).await
 }
 
 async fn outcome(client: &HttpClient, peer: &Peer) -> Result<(u16, Vec<u8>), ProviderError> {
@@ -29,16 +29,16 @@ async fn an_answer_is_read_to_the_limit_and_not_a_byte_further() {
     peer.play(PATH, Play::Say(answer(200, &json, &[b' '; 10_000])));
     assert_eq!(outcome(&client, &peer).await, Ok((200, vec![b' '; 10_000])));
     peer.play(PATH, Play::Say(answer(200, &json, &[b' '; 10_001])));
-    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is too large")));
+    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::invalid("answer is too large")));
     // One that announces too much is not waited for.
     peer.play(PATH, Play::Stall(b"HTTP/1.1 200 x\r\ncontent-length: 10001\r\n\r\n".to_vec()));
-    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is too large")));
+    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::invalid("answer is too large")));
     peer.play(PATH, Play::Endless);
-    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is too large")));
+    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::invalid("answer is too large")));
     assert!(peer.written() < 50 << 20, "the connection is closed, not drained");
     // An error answer is no way round it.
     peer.play(PATH, Play::Say(answer(500, &json, &[b' '; 10_001])));
-    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is too large")));
+    assert_eq!(outcome(&client, &peer).await, Err(ProviderError::invalid("answer is too large")));
 }
 
 // N07, D14
@@ -49,7 +49,7 @@ async fn a_compressed_answer_is_refused_and_none_is_asked_for() {
     for coding in ["gzip", "br", "identity, gzip", "x"] {
         let headers = [("content-type", "application/json"), ("content-encoding", coding)];
         peer.play(PATH, Play::Say(answer(200, &headers, b"{}")));
-        assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is compressed")), "{coding}");
+        assert_eq!(outcome(&client, &peer).await, Err(ProviderError::invalid("answer is compressed")), "{coding}");
     }
     let headers = [("content-type", "application/json"), ("content-encoding", "identity")];
     peer.play(PATH, Play::Say(answer(200, &headers, b"{}")));
@@ -57,21 +57,17 @@ async fn a_compressed_answer_is_refused_and_none_is_asked_for() {
     assert!(peer.heard().iter().all(|heard| heard.header("accept-encoding").is_none()));
 }
 
-// N07
+// XS17, PF06
 #[tokio::test]
-async fn a_successful_answer_that_says_it_is_not_json_is_refused() {
+async fn what_an_answer_calls_its_body_is_beside_the_point() {
     let peer = Peer::start().await;
     let client = client(|_| {});
-    for kind in ["text/html", "text/plain; charset=utf-8", "application/jwt", "application/jsonp", "", "x+json"] {
-        peer.play(PATH, Play::Say(answer(200, &[("content-type", kind)], b"{}")));
-        assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answer is not JSON")), "{kind}");
+    for kind in ["text/html", "text/plain; charset=utf-8", "application/octet-stream", "application/jwk-set+json", ""] {
+        for status in [200, 502] {
+            peer.play(PATH, Play::Say(answer(status, &[("content-type", kind)], b"{}")));
+            assert_eq!(outcome(&client, &peer).await, Ok((status, b"{}".to_vec())), "{kind}");
+        }
     }
-    for kind in ["application/json", "Application/JSON;charset=UTF-8", "application/jwk-set+json"] {
-        peer.play(PATH, Play::Say(answer(200, &[("content-type", kind)], b"{}")));
-        assert_eq!(outcome(&client, &peer).await, Ok((200, b"{}".to_vec())), "{kind}");
-    }
-    peer.play(PATH, Play::Say(answer(502, &[("content-type", "text/html")], b"<p>")));
-    assert_eq!(outcome(&client, &peer).await, Ok((502, b"<p>".to_vec())));
 }
 
 // D14, N07
@@ -83,7 +79,7 @@ async fn a_slow_drip_is_cut_by_the_deadline_of_the_whole_exchange() {
     half.truncate(half.len() - 3);
     for play in [Play::Stall(half), Play::Stall(b"HTTP/1.1 200".to_vec()), Play::Hang] {
         peer.play(PATH, play);
-        assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Timeout));
+        assert_eq!(outcome(&client, &peer).await, Err(ProviderError::timeout()));
     }
 }
 
@@ -95,11 +91,11 @@ async fn a_connection_that_breaks_is_an_outage() {
     half.truncate(half.len() - 3);
     for play in [Play::HangUp, Play::Say(half)] {
         peer.play(PATH, play);
-        assert!(matches!(outcome(&client, &peer).await, Err(ProviderError::Unavailable { .. })));
+        assert_eq!(outcome(&client, &peer).await.map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
     }
     let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let refused = get(&client, &format!("http://{nobody}/")).await.err();
-    assert_eq!(refused, Some(ProviderError::Unavailable { reason: "no connection", retry_after: None }));
+    assert_eq!(refused, Some(ProviderError::unavailable("no connection", None)));
 }
 
 // D10
@@ -110,7 +106,7 @@ async fn no_redirect_is_followed_and_no_cookie_is_kept() {
     for status in [300, 301, 302, 303, 304, 307, 308] {
         let location = format!("{}{PATH}", elsewhere.base);
         peer.play(PATH, Play::Say(answer(status, &[("location", &location), ("set-cookie", "a=b")], b"")));
-        assert_eq!(outcome(&client, &peer).await, Err(ProviderError::Invalid("answered with a redirect")));
+        assert_eq!(outcome(&client, &peer).await, Err(ProviderError::invalid("answered with a redirect")));
     }
     assert!(elsewhere.heard().is_empty());
     assert!(peer.heard().iter().all(|heard| heard.header("cookie").is_none() && heard.header("referer").is_none()));
@@ -125,11 +121,11 @@ async fn no_private_address_is_spoken_to_unless_the_operator_allows_it() {
     for host in ["127.0.0.1", "localhost", "carrier.localhost", "127.1", "0x7f000001"] {
         let url = format!("http://{host}:{}{PATH}", peer.port);
         let refused = get(&guarded, &url).await.err();
-        assert_eq!(refused, Some(ProviderError::Untrusted("address is private or reserved")), "{host}");
+        assert_eq!(refused, Some(ProviderError::untrusted("address is private or reserved")), "{host}");
     }
     for url in ["https://10.0.0.1/", "https://169.254.169.254/", "https://[::ffff:127.0.0.1]/", "https://[fd00::1]/"] {
         let refused = get(&guarded, url).await.err();
-        assert_eq!(refused, Some(ProviderError::Untrusted("address is private or reserved")), "{url}");
+        assert_eq!(refused, Some(ProviderError::untrusted("address is private or reserved")), "{url}");
     }
     assert!(peer.heard().is_empty());
     let open = client(|_| {});
@@ -139,7 +135,7 @@ async fn no_private_address_is_spoken_to_unless_the_operator_allows_it() {
         assert_eq!(get(&open, &url).await.map(|answer| answer.status), Ok(200), "{host}");
     }
     let unspecified = get(&open, &format!("http://0.0.0.0:{}/", peer.port)).await.err();
-    assert_eq!(unspecified, Some(ProviderError::Untrusted("endpoint is not https")));
+    assert_eq!(unspecified, Some(ProviderError::untrusted("endpoint is not https")));
 }
 
 #[tokio::test]
@@ -147,7 +143,7 @@ async fn plain_http_stays_on_this_machine() {
     let client = client(|_| {});
     for url in ["http://example.com/", "http://10.0.0.1/", "http://localhost.example.com/", "ftp://localhost/"] {
         let refused = get(&client, url).await.err();
-        assert_eq!(refused, Some(ProviderError::Untrusted("endpoint is not https")), "{url}");
+        assert_eq!(refused, Some(ProviderError::untrusted("endpoint is not https")), "{url}");
     }
 }
 

@@ -66,7 +66,7 @@ fn a_configuration_is_read_for_the_carrier_that_was_asked_for() {
     let Ok(DiscoveryAnswer::Configuration(metadata)) = answer(200, &configuration()) else {
         panic!("no configuration")
     };
-    assert_eq!(metadata.mccmnc.as_deref(), Some("310010"));
+    assert_eq!(metadata.mccmnc, Ok(Some("310010".to_owned())));
     let with = |mccmnc: Value| {
         let mut body = configuration();
         body["mccmnc"] = mccmnc;

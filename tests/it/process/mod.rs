@@ -4,6 +4,7 @@ mod admin;
 mod boot;
 mod descriptors;
 mod logs;
+mod reasons;
 mod shutdown;
 mod stalled_log;
 mod unread_answers;

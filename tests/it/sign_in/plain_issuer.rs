@@ -1,10 +1,11 @@
 //! One fixed OpenID Connect issuer instead of a federation: the same rules, without discovery.
 
 use serde_json::json;
+use zengate_simulator::CarrierRules;
 
 use super::{assert_refused, at_once, only, token_calls, until_code, value, with};
 use crate::support::browser::Browser;
-use crate::support::rig::{Choices, Rig};
+use crate::support::rig::{CLIENT_ID, Choices, Rig};
 use crate::support::upstream::Upstream;
 
 const KEYS: &str = "    scopes: [openid, name, email]\n";
@@ -146,5 +147,63 @@ async fn an_address_that_the_issuer_calls_unverified_reaches_no_app_no_rule_and_
         assert_eq!(status, if told { 200 } else { 403 }, "{accept} {word}");
         let shown = browser.go(rig.url("/oauth2/userinfo")).await;
         assert_eq!(shown.body.contains("boss@corp.test"), told, "{}", shown.body);
+    }
+}
+
+// XS02, XS08, XS13, XS18, XS23, PM03, MV15
+#[tokio::test(flavor = "multi_thread")]
+async fn what_real_issuers_write_is_read_and_what_nobody_listed_is_refused() {
+    type Bend = fn(&mut CarrierRules);
+    let listed = "    scopes: [openid]\n    trusted_audiences: [project, 'other@project']\n";
+    let rig = Rig::with(Choices { plain: Some(listed.to_owned()), ..Choices::default() }).await;
+    at_once(&rig, "maya");
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    let honest = aurora.rules();
+    fn claim(rules: &mut CarrierRules, name: &str, value: serde_json::Value) {
+        rules.id_token_claims.insert(name.to_owned(), value);
+    }
+    let good: [Bend; 8] = [
+        |rules| claim(rules, "aud", json!([CLIENT_ID, "project"])),
+        |rules| {
+            claim(rules, "aud", json!(["other@project", CLIENT_ID, "project"]));
+            claim(rules, "azp", json!(CLIENT_ID));
+        },
+        |rules| ["azp", "at_hash", "nbf", "auth_time"].iter().for_each(|name| claim(rules, name, json!(null))),
+        |rules| rules.token_response_omit = vec!["access_token".to_owned(), "token_type".to_owned()],
+        |rules| drop(rules.token_response.insert("token_type".to_owned(), json!(null))),
+        |rules| drop(rules.token_response.insert("access_token".to_owned(), json!("x".repeat(100_000)))),
+        // 2,000 groups.
+        |rules| claim(rules, "groups", json!(vec!["g".repeat(64); 2000])),
+        |rules| rules.id_token_omit = vec!["auth_time".to_owned()],
+    ];
+    for (place, bend) in good.into_iter().enumerate() {
+        aurora.set(bend);
+        if place == 5 {
+            // What is there is compared.
+            aurora.set(|rules| rules.id_token_omit.push("at_hash".into()));
+        }
+        let page = Browser::new().go(rig.url("/app")).await;
+        assert_eq!(page.status, 200, "{place}: {}", page.body);
+        aurora.set(|rules| *rules = honest.clone());
+    }
+    let bad: [Bend; 9] = [
+        |rules| claim(rules, "aud", json!([CLIENT_ID, "stranger"])),
+        |rules| claim(rules, "aud", json!([CLIENT_ID, "project", "stranger"])),
+        |rules| claim(rules, "aud", json!(["project"])),
+        |rules| {
+            claim(rules, "aud", json!([CLIENT_ID, "project"]));
+            claim(rules, "azp", json!("project"));
+        },
+        |rules| claim(rules, "nonce", json!(null)),
+        |rules| claim(rules, "exp", json!(null)),
+        |rules| claim(rules, "iss", json!(null)),
+        |rules| claim(rules, "sub", json!(null)),
+        |rules| claim(rules, "groups", json!(vec!["g".repeat(64); 5000])),
+    ];
+    for (place, bend) in bad.into_iter().enumerate() {
+        aurora.set(bend);
+        assert_refused(&Browser::new().go(rig.url("/app")).await, 502, "provider_invalid");
+        aurora.set(|rules| *rules = honest.clone());
+        assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200, "the honest twin of {place}");
     }
 }

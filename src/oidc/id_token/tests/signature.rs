@@ -29,8 +29,15 @@ fn an_unsigned_token_is_refused_in_every_spelling() {
 #[test]
 fn a_bent_signature_or_message_is_refused() {
     // C13
-    let pairs: [(&str, &Pair); 5] =
-        [("RS256", &RSA), ("PS256", &RSA), ("ES256", &P256), ("ES384", &P384), ("EdDSA", &ED25519)];
+    let pairs: [(&str, &Pair); 7] = [
+        ("RS256", &RSA),
+        ("PS256", &RSA),
+        ("ES256", &P256),
+        ("ES384", &P384),
+        ("ES512", &P521),
+        ("EdDSA", &ED25519),
+        ("Ed25519", &ED25519),
+    ];
     for (alg, pair) in pairs {
         let token = honest().header("alg", json!(alg)).bend(|t| {
             t.algorithms = vec![alg.into()];
@@ -128,6 +135,8 @@ fn a_key_is_used_for_its_own_algorithm_only() {
         honest().bend(|t| t.keys = vec![jwk])
     };
     pinned("RS256").passes();
+    // PF10: another size of hash under the same padding.
+    pinned("RS512").passes();
     assert_eq!(pinned("PS256").fails(), IdTokenError::UnknownKey);
     assert_eq!(pinned("RSA-OAEP").fails(), IdTokenError::UnknownKey);
     // An EC key under the kid of an RSA token, and a curve that is not the algorithm's.
@@ -169,7 +178,7 @@ fn a_hostile_kid_finds_nothing() {
         assert_eq!(honest().header("kid", kid).fails(), IdTokenError::Malformed);
     }
     let raw = RSA.token(&honest().header, &honest().claims);
-    assert_eq!(UnverifiedIdToken::parse(&raw).unwrap().kid(), Some("k1"));
+    assert_eq!(UnverifiedIdToken::parse(&raw, LONGEST).unwrap().kid(), Some("k1"));
 }
 
 #[test]
@@ -216,4 +225,22 @@ fn a_kid_used_twice_finds_the_key_that_fits() {
         honest().bend(|t| t.keys = vec![OTHER_RSA.jwk("k1"), RSA.jwk("k2")]).fails(),
         IdTokenError::SignatureInvalid
     );
+}
+
+// XS21
+#[test]
+fn a_kid_that_no_key_has_may_mean_one_without_a_name_and_never_one_with_another() {
+    let nameless = |pair: &Pair| {
+        let mut jwk = pair.jwk("");
+        jwk.as_object_mut().unwrap().remove("kid");
+        jwk
+    };
+    let with = |keys: Vec<Value>| honest().bend(|token| token.keys = keys);
+    with(vec![nameless(&RSA)]).passes();
+    with(vec![OTHER_RSA.jwk("k2"), nameless(&RSA)]).passes();
+    assert_eq!(with(vec![nameless(&OTHER_RSA)]).fails(), IdTokenError::SignatureInvalid);
+    assert_eq!(with(vec![RSA.jwk("k2")]).fails(), IdTokenError::UnknownKey);
+    assert_eq!(with(vec![RSA.jwk("k2"), nameless(&OTHER_RSA)]).fails(), IdTokenError::SignatureInvalid);
+    // Where the name is known, it counts.
+    assert_eq!(with(vec![OTHER_RSA.jwk("k1"), nameless(&RSA)]).fails(), IdTokenError::SignatureInvalid);
 }

@@ -1,0 +1,177 @@
+//! XS25, must show 5: for each fault of the first day there is one line in the log that says what was asked where, what was
+//! wanted, what was found, and which key to change.
+
+use serde_json::{Value, json};
+
+use crate::support::browser::Browser;
+use crate::support::process::{Home, Process};
+use crate::support::rig::{CLIENT_SECRET, Choices, Rig};
+use zengate_simulator::CarrierRules;
+
+/// A gateway (the built program) in front of one plain issuer that signs people in at once, with `change` made to its
+/// configuration.
+async fn gateway(rules: impl Fn(&mut CarrierRules), change: impl Fn(&Rig, String) -> String) -> (Rig, Process, Home) {
+    // The port goes from the rig's own gateway to the program; in between, another test may be given it.
+    for _ in 0..10 {
+        let plain = Some("    scopes: [openid]\n    userinfo: false\n".to_owned());
+        let mut rig = Rig::with(Choices { plain, ..Choices::default() }).await;
+        rig.stop_gateway().await;
+        rig.simulator.carrier("aurora").unwrap().set(|carrier| {
+            carrier.auto_consent = Some(Default::default());
+            rules(carrier);
+        });
+        let home = Home::new();
+        let text = rig.config_text().replace("admin_listen: 127.0.0.1:1\n", "admin_listen: 127.0.0.1:0\n");
+        let text = change(&rig, text);
+        if let Some((process, ..)) = Process::try_serve(&home.write("zengate.yaml", &text)) {
+            return (rig, process, home);
+        }
+    }
+    panic!("no port stays free");
+}
+
+/// Signs in at a gateway; the status of the answer, and what the log says of that very request.
+async fn try_in(rig: &Rig, process: &Process) -> (u16, Value) {
+    let page = Browser::new().go(rig.url("/app")).await;
+    let id = page.body.split("Request: ").nth(1).and_then(|rest| rest.split('<').next());
+    let id = id.unwrap_or_else(|| panic!("a page of ours: {}", page.body));
+    let line = process.line(&format!("\"request_id\":\"{id}\""));
+    (page.status.as_u16(), serde_json::from_str(&line).unwrap())
+}
+
+fn assert_says(event: &Value, parts: &[&str]) {
+    let reason = event["reason"].as_str().unwrap();
+    for part in parts {
+        assert!(reason.contains(part), "`{part}` is not in: {reason}");
+    }
+    assert!(!reason.contains(CLIENT_SECRET) && !reason.contains("eyJ"), "{reason}");
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+// XS25, PF09, XM17, XS02
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_id_token_is_explained_by_what_was_wanted_and_found() {
+    let (rig, process, _home) = gateway(|_| {}, |_, text| text).await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    let honest = aurora.rules();
+    type Bend = Box<dyn Fn(&mut CarrierRules)>;
+    let claim = |name: &'static str, value: Value| -> Bend {
+        Box::new(move |rules| drop(rules.id_token_claims.insert(name.to_owned(), value.clone())))
+    };
+    let header = |name: &'static str, value: &'static str| -> Bend {
+        Box::new(move |rules| drop(rules.id_token_header.insert(name.to_owned(), value.into())))
+    };
+    let clock = now();
+    let ahead: Bend = Box::new(move |rules| {
+        rules.id_token_claims.insert("iat".into(), json!(clock + 540));
+        rules.id_token_claims.insert("exp".into(), json!(clock + 1140));
+    });
+    let cases: Vec<(Bend, Vec<&str>)> = vec![
+        (header("alg", "ES256"), vec!["`alg` is `ES256`, allowed: RS256", "`provider.oidc.algorithms`"]),
+        (header("alg", "HS256"), vec!["`alg` is `HS256`", "signing key"]),
+        (ahead, vec![" s ahead of our clock", "`sign_in.skew`"]),
+        (claim("exp", json!(now() - 540)), vec!["`exp` was 54", "`sign_in.skew`"]),
+        (
+            claim("aud", json!(["ccid-rig0123456789abc", "project"])),
+            vec!["`project`", "`provider.oidc.trusted_audiences`"],
+        ),
+        (claim("azp", json!("other")), vec!["found `other`", "`provider.oidc.client_id`"]),
+        (claim("iss", json!("https://other.test/")), vec!["found `https://other.test/`", "`provider.oidc.issuer`"]),
+        (header("typ", "at+jwt"), vec!["`typ` is `at+jwt`", "`provider.oidc.accept_at_jwt_typ`"]),
+        (header("kid", "unheard-of"), vec!["`kid` is `unheard-of`"]),
+    ];
+    for (bend, parts) in cases {
+        aurora.set(&bend);
+        let (status, event) = try_in(&rig, &process).await;
+        assert_eq!((status, event["message"].as_str()), (502, Some("An ID token was refused")), "{event}");
+        assert_says(&event, &parts);
+        aurora.set(|rules| *rules = honest.clone());
+    }
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+}
+
+// KC09, KC09b, OF2
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_secret_is_said_with_the_address_the_providers_words_and_the_keys() {
+    let (rig, process, _home) = gateway(|_| {}, |_, text| text.replace("rig secret:", "rag secret:")).await;
+    let page = Browser::new().go(rig.url("/app")).await;
+    assert!(page.status == 502 && page.body.contains("provider_refused"), "{}", page.body);
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    // Keycloak's word for the same.
+    let body =
+        json!({"error": "unauthorized_client", "error_description": "Invalid client or Invalid client credentials"});
+    aurora.set(|rules| {
+        rules.status = [("token".to_owned(), 401)].into();
+        rules.body = [("token".to_owned(), body.to_string())].into();
+    });
+    let (status, event) = try_in(&rig, &process).await;
+    assert_eq!(status, 502);
+    let at = format!("{}/", aurora.issuer());
+    assert_says(
+        &event,
+        &[
+            "refused: invalid_client",
+            "exchange redemption at",
+            &at,
+            "status 401",
+            "`unauthorized_client` (Invalid client or Invalid client credentials)",
+            "`client_secret`",
+        ],
+    );
+    assert!(process.stderr().contains("does not accept our client id and secret"));
+}
+
+// KC13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slash_too_many_in_the_issuer_is_said_with_both_spellings() {
+    let slash = |rig: &Rig, text: String| {
+        let issuer = rig.simulator.carrier("aurora").unwrap().issuer();
+        text.replace(&format!("issuer: {issuer}\n"), &format!("issuer: {issuer}/\n"))
+    };
+    let (rig, process, _home) = gateway(|_| {}, slash).await;
+    let (status, event) = try_in(&rig, &process).await;
+    let issuer = rig.simulator.carrier("aurora").unwrap().issuer();
+    assert_eq!(status, 502);
+    let spellings = format!("expected `{issuer}/`, found `{issuer}`");
+    assert_says(&event, &["speaks for another issuer", "exchange metadata at", &spellings, "`provider.oidc.issuer`"]);
+}
+
+// KC17
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_address_is_named_with_the_key_that_allows_it() {
+    let strict = |_: &Rig, text: String| text.replace("  allow_private_addresses: true\n", "");
+    let (rig, process, _home) = gateway(|_| {}, strict).await;
+    let (status, event) = try_in(&rig, &process).await;
+    assert_eq!(status, 502);
+    let parts = [
+        "private or reserved",
+        "exchange metadata at http://",
+        "found `127.0.0.1`",
+        "`provider.allow_private_addresses",
+    ];
+    assert_says(&event, &parts);
+}
+
+// XS06, PF09
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_on_another_host_is_named_if_it_is_used_and_no_matter_if_not() {
+    let elsewhere = |name: &'static str| {
+        move |rules: &mut CarrierRules| drop(rules.metadata.insert(name.into(), "https://graph.example/x?y=z".into()))
+    };
+    // Userinfo is not asked here.
+    let (rig, _process, _home) = gateway(elsewhere("userinfo_endpoint"), |_, text| text).await;
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+    let wanted = |_: &Rig, text: String| text.replace("userinfo: false", "userinfo: true");
+    for (name, change) in [("token_endpoint", None), ("userinfo_endpoint", Some(wanted))] {
+        let change = |rig: &Rig, text: String| change.map_or(text.clone(), |change| change(rig, text));
+        let (rig, process, _home) = gateway(elsewhere(name), change).await;
+        let (status, event) = try_in(&rig, &process).await;
+        assert_eq!(status, 502, "{name}");
+        let place = format!("{name} at https://graph.example/x");
+        assert_says(&event, &[&place, "`graph.example` in `provider.oidc.allowed_hosts`"]);
+        assert!(!event["reason"].as_str().unwrap().contains("y=z"));
+    }
+}

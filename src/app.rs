@@ -39,6 +39,7 @@ use crate::session::sweep_time::SweepTime;
 use crate::snapshot::{AuthSettings, ClientRegistration, Registrations, Snapshot, SnapshotFault};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
+use crate::upstream::{NameService, SystemNames};
 use crate::web::cookie::CookieNames;
 
 /// How often stores that do not expire by themselves are swept.
@@ -169,6 +170,14 @@ impl App {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start_on(sockets: Sockets, config: Config) -> Result<Self, StartError> {
+        Self::start_with(sockets, config, Arc::new(SystemNames)).await
+    }
+
+    /// As [`App::start_on`], with `names` to ask for the addresses of upstreams.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start_with(sockets: Sockets, config: Config, names: Arc<dyn NameService>) -> Result<Self, StartError> {
         let compiled = compile(&config).map_err(StartError::Config)?;
         let store = open_store(&config)?;
         let federation = Arc::new(Federation::with_memory(
@@ -188,6 +197,8 @@ impl App {
         let snapshot = Arc::new(compiled.snapshot);
         let generation = snapshot.generation();
         let providers = Providers::one(Arc::clone(&federation) as Arc<dyn Provider>);
+        let upstreams = Arc::clone(snapshot.upstreams());
+        let own = [("listen", sockets.address()), ("admin_listen", sockets.admin_address())];
         let cache_limits = CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() };
         let sessions = Sessions::new(sessions::Parts {
             store: Arc::clone(&store),
@@ -211,6 +222,7 @@ impl App {
             metrics: Arc::clone(&metrics),
         }));
         let parts = GatewayParts { settings: gateway_settings(&config), auth, metrics: Arc::clone(&metrics), entropy };
+        upstreams.refresh(&*names, &own, &metrics).await;
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         SecurityEvent::Administration { action: "configuration", generation }.emit();
         let mut background = Supervisor::new(Arc::new(SystemEntropy), Arc::clone(&metrics));
@@ -221,6 +233,11 @@ impl App {
         background.keep("sweep", move || sweep(Arc::clone(&store)));
         let telling = Arc::clone(&sessions);
         background.keep("revocations", move || Arc::clone(&telling).tell_pending(SystemTime::now));
+        let (resolving, every) = (Arc::clone(&metrics), config.resolve_upstreams_every);
+        background.keep("upstreams", move || {
+            let (upstreams, names, metrics) = (Arc::clone(&upstreams), Arc::clone(&names), Arc::clone(&resolving));
+            async move { upstreams.keep(&*names, &own, every, &metrics).await }
+        });
         background.once("warm", warm(federation));
         Ok(Self { gateway, sessions, state_directory, background, metrics })
     }

@@ -1,7 +1,7 @@
 //! Text → every room's own settings, with all faults at once.
 //!
 //! `yaml` reads YAML and remembers places; `schema` is generated from the types in `file`; `validate` judges the tree by
-//! the schema and keeps what is sound; `resolve` judges the sound part as a whole and fetches secrets and addresses.
+//! the schema and keeps what is sound; `resolve` judges the sound part as a whole and fetches secrets.
 //! Faults of all of them are reported together. No other room reads this one but `app`.
 
 #![allow(
@@ -24,7 +24,6 @@ mod validate;
 mod yaml;
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 
 pub use effective::effective;
@@ -49,12 +48,6 @@ pub trait Surroundings {
     /// # Errors
     /// As [`std::fs::File::open`] and reading have them; `FileTooLarge` beyond 64 KiB.
     fn read(&self, path: &Path) -> io::Result<SecretFile>;
-
-    /// Resolves the name of an upstream.
-    ///
-    /// # Errors
-    /// When the name has no address.
-    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 }
 
 /// This machine.
@@ -69,10 +62,6 @@ impl Surroundings for System {
     fn read(&self, path: &Path) -> io::Result<SecretFile> {
         secret_ref::read_file(path)
     }
-
-    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok((host, port).to_socket_addrs()?.collect())
-    }
 }
 
 /// This machine with another environment.
@@ -86,14 +75,10 @@ impl Surroundings for WithEnv<'_> {
     fn read(&self, path: &Path) -> io::Result<SecretFile> {
         System.read(path)
     }
-
-    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        System.resolve(host, port)
-    }
 }
 
 impl Config {
-    /// Reads the file at `path`. Blocks: reads secret files and resolves the names of upstreams.
+    /// Reads the file at `path`. Blocks: reads secret files.
     ///
     /// # Errors
     /// Every fault of the file, sorted by place.

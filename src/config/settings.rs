@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::fault::Place;
+use super::fault::{Place, Remark};
 use super::secret_ref::SecretSource;
 use crate::gateway::AdminSettings;
 use crate::provider::ProviderSettings;
@@ -46,6 +46,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// What is logged.
     pub log: LogSettings,
+    /// How often the names of upstreams are resolved anew. Default 30 s.
+    pub resolve_upstreams_every: Duration,
     /// How the gateway stops.
     pub shutdown: ShutdownSettings,
     /// Routes in the order of the file, no two with the same host and path; at least one.
@@ -169,6 +171,15 @@ pub struct Origin {
     pub settings: Vec<Setting>,
     /// Each secret's key and source.
     pub secrets: Vec<(String, SecretSource)>,
+}
+
+impl Origin {
+    /// A remark about `key`, at its place in the file.
+    pub fn remark(&self, key: &str, text: String) -> Remark {
+        let setting = self.settings.iter().find(|setting| setting.key == key);
+        let place = setting.and_then(|setting| setting.place).unwrap_or_default();
+        Remark { place, key: key.to_owned(), text }
+    }
 }
 
 /// One setting and where it came from.

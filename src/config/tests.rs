@@ -35,7 +35,6 @@ routes:
 struct Machine {
     env: HashMap<String, String>,
     files: HashMap<PathBuf, SecretFile>,
-    names: HashMap<String, Vec<SocketAddr>>,
 }
 
 impl Machine {
@@ -44,7 +43,6 @@ impl Machine {
             .file("/run/secrets/zenkey", "canary-client-secret\n")
             .file("/run/secrets/zengate-ops", "canary-admin-token-of-44-characters-in-all==\n")
             .env("OIDC_CLIENT_SECRET", "canary-oidc-secret")
-            .name("app.internal", "192.0.2.7:80")
     }
 
     fn file(mut self, path: &str, text: &str) -> Self {
@@ -62,11 +60,6 @@ impl Machine {
         self
     }
 
-    fn name(mut self, name: &str, address: &str) -> Self {
-        self.names.insert(name.into(), vec![address.parse().unwrap()]);
-        self
-    }
-
     fn read_config(&self, text: &str) -> Result<(Config, Vec<Warning>), Faults> {
         Config::parse_in(text, "zengate.yaml", self)
     }
@@ -79,11 +72,6 @@ impl Surroundings for Machine {
 
     fn read(&self, path: &Path) -> io::Result<SecretFile> {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let found = self.names.get(host).ok_or(io::ErrorKind::NotFound)?;
-        Ok(found.iter().map(|address| SocketAddr::new(address.ip(), port)).collect())
     }
 }
 
@@ -214,7 +202,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     assert_eq!((route.access, route.websocket, route.pass_authorization), (Access::Session, false, false));
     assert_eq!(route.max_body, 64 << 20);
     assert_eq!((&route.identity_headers.presets, &route.identity_headers.map), (&vec![Preset::Zenkey], &vec![]));
-    assert_eq!(route.upstream.addresses, ["127.0.0.1:3000".parse().unwrap()]);
+    assert_eq!((route.upstream.host.as_str(), route.upstream.port), ("127.0.0.1", 3000));
     let upstream = &route.upstream;
     let timeouts = [upstream.connect_timeout, upstream.read_timeout, upstream.write_timeout].map(|time| time.as_secs());
     assert_eq!(timeouts, [2, 60, 30]);
@@ -247,7 +235,7 @@ routes:
     upstream: https://127.0.0.1:3000
   - host: app.example.com
     access: everybody
-    upstream: http://nowhere.internal
+    upstream: nowhere.internal
     max_body: 64k
 ";
     let found = bad(text);
@@ -266,7 +254,7 @@ routes:
         "zengate.yaml:19:11: routes[1].host: wiki.example.com/ is already routes[0]; each host and path has one route",
         "zengate.yaml:21:15: routes[1].upstream: \"https://127.0.0.1:3000\" speaks TLS to the upstream, which is not supported yet; write an `http://` address",
         "zengate.yaml:23:13: routes[2].access: \"everybody\" is not one of anonymous, bearer, session, session-or-bearer",
-        "zengate.yaml:24:15: routes[2].upstream: the host \"nowhere.internal\" has no address; is the name right, and does it resolve on this machine?",
+        "zengate.yaml:24:15: routes[2].upstream: \"nowhere.internal\" is not an `http://` address; write one such as `http://127.0.0.1:3000`",
         "zengate.yaml:25:15: routes[2].max_body: \"64k\" may mean 1000 or 1024; write `KB`, `MB`, `GB` or `KiB`, `MiB`, `GiB`",
     ];
     assert_eq!(found, wanted, "{}", found.join("\n"));

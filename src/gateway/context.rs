@@ -102,6 +102,8 @@ pub(super) struct Context {
     pub(super) body: u64,
     /// How fast they come.
     pub(super) body_pace: BodyPace,
+    /// Connections to the upstream that failed.
+    pub(super) failed_connects: usize,
     /// How it ended.
     pub(super) outcome: RequestOutcome,
 }
@@ -122,6 +124,7 @@ impl Context {
             permit: None,
             body: 0,
             body_pace: BodyPace::default(),
+            failed_connects: 0,
             outcome: RequestOutcome::Answered,
         }
     }

@@ -1,5 +1,6 @@
 //! The framework's form of an upstream, with every deadline set.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
@@ -13,9 +14,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// Longest silence on an upgraded connection.
 pub(super) const WEBSOCKET_IDLE: Duration = Duration::from_secs(15 * 60);
 
-/// The peer of one request; `upgraded` if it asks for a WebSocket and may have one.
-pub(super) fn peer_of(upstream: &Upstream, upgraded: bool) -> Box<HttpPeer> {
-    let mut peer = Box::new(HttpPeer::new(upstream.address, false, String::new()));
+/// The peer of one request at `address`; `upgraded` if it asks for a WebSocket and may have one.
+pub(super) fn peer_of(upstream: &Upstream, address: SocketAddr, upgraded: bool) -> Box<HttpPeer> {
+    let mut peer = Box::new(HttpPeer::new(address, false, String::new()));
     peer.group_key = upstream.group;
     let options = &mut peer.options;
     options.connection_timeout = Some(upstream.connect_timeout);

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
-use pingora::upstreams::peer::HttpPeer;
+use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use tracing::info;
 
@@ -208,7 +208,30 @@ impl ProxyHttp for Gateway {
         context.body = 0;
         context.body_pace = BodyPace::default();
         let route = context.permit.as_ref().map(Permit::route).ok_or_else(no_permit)?;
-        Ok(peer_of(route.upstream(), route.websocket && session.is_upgrade_req()))
+        let no_address = || {
+            let mut error =
+                Error::explain(ErrorType::new("UpstreamHasNoAddress"), "the upstream's name has no address");
+            error.as_up();
+            error
+        };
+        let address = route.upstream().endpoints.address().ok_or_else(no_address)?;
+        Ok(peer_of(route.upstream(), address, route.websocket && session.is_upgrade_req()))
+    }
+
+    /// Nothing was sent yet, so whatever the request is, another address may get it.
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        peer: &HttpPeer,
+        context: &mut Box<Context>,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        context.failed_connects += 1;
+        let permit = context.permit.as_ref();
+        if let (Some(permit), Some(address)) = (permit, peer.address().as_inet()) {
+            error.set_retry(permit.route().upstream().endpoints.failed(*address, context.failed_connects));
+        }
+        error
     }
 
     async fn upstream_request_filter(

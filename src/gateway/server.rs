@@ -83,6 +83,11 @@ impl Sockets {
     pub fn address(&self) -> SocketAddr {
         self.public.0
     }
+
+    /// Where the private one is bound.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.private.0
+    }
 }
 
 /// Serves on `sockets`, on the current runtime.

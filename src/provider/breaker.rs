@@ -1,6 +1,5 @@
 //! A circuit breaker: an issuer that answers nobody is left alone but for a probe now and then (security N09).
 
-use std::future::Future;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -12,7 +11,7 @@ use super::{ErrorKind, ProviderError};
 const FAILURES_IN_A_ROW: u32 = 10;
 
 /// Time between probes while the breaker is open, and the wait we pass on to those who are turned away.
-pub(super) const PROBE_PAUSE: Duration = Duration::from_secs(5);
+const PROBE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Reason of those who are turned away while the breaker is open.
 const OPEN: &str = "issuer has not answered for a while";
@@ -31,20 +30,20 @@ struct State {
 }
 
 impl CircuitBreaker {
-    /// Runs `exchange` and remembers whether it was answered.
+    /// Whether an exchange may go out now.
     ///
     /// # Errors
-    /// Those of `exchange`; [`ErrorKind::Unavailable`](super::ErrorKind::Unavailable) without running it while the breaker is open.
-    pub(super) async fn run<T>(
-        &self,
-        exchange: impl Future<Output = Result<T, ProviderError>>,
-    ) -> Result<T, ProviderError> {
-        if !self.state.lock().admits(Instant::now()) {
-            return Err(ProviderError::unavailable(OPEN, Some(PROBE_PAUSE)));
+    /// [`ErrorKind::Unavailable`](super::ErrorKind::Unavailable) while the breaker is open.
+    pub(super) fn admit(&self) -> Result<(), ProviderError> {
+        if self.state.lock().admits(Instant::now()) {
+            return Ok(());
         }
-        let outcome = exchange.await;
-        self.state.lock().record(&outcome, Instant::now());
-        outcome
+        Err(ProviderError::unavailable(OPEN, Some(PROBE_PAUSE)))
+    }
+
+    /// Remembers whether an exchange that went out was answered.
+    pub(super) fn record<T>(&self, outcome: &Result<T, ProviderError>) {
+        self.state.lock().record(outcome, Instant::now());
     }
 }
 
@@ -60,10 +59,9 @@ impl State {
         }
     }
 
-    /// Any answer of the issuer, be it a refusal, closes the breaker. Whoever found no place asked nothing.
+    /// Any answer of the issuer, be it a refusal, closes the breaker.
     fn record<T>(&mut self, outcome: &Result<T, ProviderError>, now: Instant) {
         match outcome {
-            Err(error) if error.reason() == super::bulkhead::CROWDED => {}
             Err(error)
                 if error.kind() == ErrorKind::Timeout
                     || (error.kind() == ErrorKind::Unavailable && error.retry_after().is_none()) =>
@@ -80,28 +78,32 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
-
     use super::*;
-    use crate::provider::bulkhead::CROWDED;
 
     const BROKEN: ProviderError = ProviderError::unavailable("no connection", None);
+
+    /// An exchange that ends in `outcome`.
+    fn run(breaker: &CircuitBreaker, outcome: Result<(), ProviderError>) -> Result<(), ProviderError> {
+        breaker.admit()?;
+        breaker.record(&outcome);
+        outcome
+    }
 
     // N09
     #[tokio::test(start_paused = true)]
     async fn an_issuer_that_never_answers_is_only_probed_until_it_does() {
         let breaker = CircuitBreaker::default();
         for _ in 0..FAILURES_IN_A_ROW {
-            assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
+            assert_eq!(run(&breaker, Err(BROKEN)), Err(BROKEN));
         }
         let open = Err(ProviderError::unavailable(OPEN, Some(PROBE_PAUSE)));
-        assert_eq!(breaker.run(ready(Ok(()))).await, open);
+        assert_eq!(run(&breaker, Ok(())), open);
         tokio::time::advance(PROBE_PAUSE).await;
-        assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
-        assert_eq!(breaker.run(ready(Ok(()))).await, open);
+        assert_eq!(run(&breaker, Err(BROKEN)), Err(BROKEN));
+        assert_eq!(run(&breaker, Ok(())), open);
         tokio::time::advance(PROBE_PAUSE).await;
-        assert_eq!(breaker.run(ready(Ok(()))).await, Ok(()));
-        assert_eq!(breaker.run(ready(Ok(()))).await, Ok(()));
+        assert_eq!(run(&breaker, Ok(())), Ok(()));
+        assert_eq!(run(&breaker, Ok(())), Ok(()));
     }
 
     #[tokio::test]
@@ -109,21 +111,7 @@ mod tests {
         let breaker = CircuitBreaker::default();
         for _ in 0..3 * FAILURES_IN_A_ROW {
             let refused = ProviderError::refused("invalid_grant");
-            assert_eq!(breaker.run(ready(Err::<(), _>(refused.clone()))).await, Err(refused));
+            assert_eq!(run(&breaker, Err(refused.clone())), Err(refused));
         }
-    }
-
-    /// Otherwise a crowd in front of a dead issuer would close its breaker again and again.
-    #[tokio::test]
-    async fn who_found_no_place_tells_nothing_of_the_issuer() {
-        let breaker = CircuitBreaker::default();
-        let crowded = ProviderError::unavailable(CROWDED, Some(PROBE_PAUSE));
-        for _ in 1..FAILURES_IN_A_ROW {
-            assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
-        }
-        assert_eq!(breaker.run(ready(Err::<(), _>(crowded.clone()))).await, Err(crowded));
-        assert_eq!(breaker.run(ready(Err::<(), _>(BROKEN))).await, Err(BROKEN));
-        let open = Err(ProviderError::unavailable(OPEN, Some(PROBE_PAUSE)));
-        assert_eq!(breaker.run(ready(Ok(()))).await, open);
     }
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::ProviderError;
-use super::breaker::PROBE_PAUSE;
 
 /// Exchanges with one issuer at the same time.
 pub(super) const PLACES: usize = 64;
+
+/// The wait we pass on to those who found no place.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Reason of those who found no place.
 pub(super) const CROWDED: &str = "too many exchanges at once";
@@ -36,7 +38,7 @@ impl Bulkhead {
     pub(super) async fn place(&self) -> Result<SemaphorePermit<'_>, ProviderError> {
         match tokio::time::timeout(self.patience, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
-            _ => Err(ProviderError::unavailable(CROWDED, Some(PROBE_PAUSE))),
+            _ => Err(ProviderError::unavailable(CROWDED, Some(RETRY_AFTER))),
         }
     }
 }
@@ -57,7 +59,7 @@ mod tests {
         };
         let crowd = futures_util::future::join_all((0..PLACES).map(|_| hold()));
         let outcome = tokio::select! { biased; _ = crowd => None, late = bulkhead.place() => Some(late.map(drop)) };
-        let expected = ProviderError::unavailable(CROWDED, Some(PROBE_PAUSE));
+        let expected = ProviderError::unavailable(CROWDED, Some(RETRY_AFTER));
         assert_eq!(outcome, Some(Err(expected)));
         // Those who left gave their places back.
         assert!(bulkhead.place().await.is_ok());

@@ -53,12 +53,11 @@ impl IssuerGuard {
 
     /// Runs `exchange` when the issuer answers at all and there is a place.
     async fn run<T>(&self, exchange: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
-        self.breaker
-            .run(async {
-                let _place = self.bulkhead.place().await?;
-                exchange.await
-            })
-            .await
+        self.breaker.admit()?;
+        let _place = self.bulkhead.place().await?;
+        let outcome = exchange.await;
+        self.breaker.record(&outcome);
+        outcome
     }
 }
 

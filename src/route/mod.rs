@@ -7,7 +7,6 @@ pub mod network;
 pub mod path;
 mod table;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::identity::headers::IdentityHeaderSettings;
@@ -68,9 +67,7 @@ pub struct UpstreamSettings {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Addresses the host resolved to at start, first one used; never empty.
-    pub addresses: Vec<SocketAddr>,
-    /// Time to connect. Default 2 s.
+    /// Time to connect to one address. Default 2 s.
     pub connect_timeout: Duration,
     /// Longest silence while reading from the upstream. Default 60 s.
     pub read_timeout: Duration,

@@ -19,7 +19,7 @@ pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault};
 use crate::route::{Found, Route, RouteFault, RouteSettings, RouteTable};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Upstreams};
 
 /// Why a configuration cannot be compiled. Numbers are places in the list of routes, from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,12 +45,6 @@ pub enum SnapshotFault {
         index: usize,
         /// What it names.
         id: String,
-    },
-    /// The host of an upstream has no address.
-    #[error("routes[{index}].upstream: the host has no address")]
-    Upstream {
-        /// Which route.
-        index: usize,
     },
 }
 
@@ -111,6 +105,7 @@ pub struct Snapshot {
     return_policy: ReturnPolicy,
     routes: RouteTable<CompiledRoute>,
     plans: Arc<[Arc<HeaderPlan>]>,
+    upstreams: Arc<Upstreams>,
     reserved: Reserved,
     public_host: String,
     port: String,
@@ -139,15 +134,16 @@ impl Snapshot {
         let mut faults = Vec::new();
         let mut plans: Vec<(IdentityHeaderSettings, Arc<HeaderPlan>)> = Vec::new();
         let mut parts = Vec::with_capacity(routes.len());
+        let mut upstreams = Upstreams::default();
         for (index, route) in routes.iter().enumerate() {
             let plan = plan_of(&route.identity_headers, &mut plans);
             let plan = plan.map_err(|wrong| {
                 faults.extend(wrong.into_iter().map(|fault| SnapshotFault::Headers { index, fault }));
             });
-            let upstream = Upstream::of(route).ok_or_else(|| faults.push(SnapshotFault::Upstream { index }));
+            let upstream = Upstream::of(route, &mut upstreams);
             let issuers = issuers_of(route, &settings.registrations);
             let issuers = issuers.map_err(|id| faults.push(SnapshotFault::Provider { index, id }));
-            if let (Ok(plan), Ok(upstream), Ok(issuers)) = (plan, upstream, issuers) {
+            if let (Ok(plan), Ok(issuers)) = (plan, issuers) {
                 parts.push((plan, TokenRule::of(&settings.bearer.issuers, &route.token.audiences), upstream, issuers));
             }
         }
@@ -179,6 +175,7 @@ impl Snapshot {
             settings: Arc::new(settings),
             routes,
             plans,
+            upstreams: Arc::new(upstreams),
         })
     }
 
@@ -215,6 +212,11 @@ impl Snapshot {
     /// Every header plan of the routes, each different one once.
     pub fn plans(&self) -> &Arc<[Arc<HeaderPlan>]> {
         &self.plans
+    }
+
+    /// The upstreams of all routes, each host and port once.
+    pub fn upstreams(&self) -> &Arc<Upstreams> {
+        &self.upstreams
     }
 
     /// Names that no client may send.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::Config;
+use crate::identity::headers::{Encoding, HeaderRule};
 
 fn compile(routes: &str) -> Result<Snapshot, Vec<SnapshotFault>> {
     let text = format!(
@@ -41,7 +42,7 @@ fn a_route_holds_its_own_header_plan_and_upstream_and_shares_what_is_the_same() 
     assert!(Arc::ptr_eq(a.headers(), b.headers()));
     assert_eq!(snapshot.plans().len(), 2);
     assert_eq!(other.headers().names().next().unwrap(), "remote-user");
-    assert_eq!((a.upstream().address.port(), b.upstream().address.port()), (1, 2));
+    assert_eq!((a.upstream().endpoints.port(), b.upstream().endpoints.port()), (1, 2));
     assert_eq!(a.upstream().group, other.upstream().group, "one server, one set of connections");
     assert_ne!(a.upstream().group, b.upstream().group);
 }
@@ -59,7 +60,11 @@ fn each_snapshot_has_a_number_of_its_own_and_says_how_it_is_reached() {
 #[test]
 fn all_faults_come_together_and_name_their_route() {
     let mut routes: Vec<RouteSettings> = good().routes().iter().map(|route| (***route).clone()).collect();
-    routes[0].upstream.addresses.clear();
+    routes[0].identity_headers.map.push(HeaderRule {
+        name: "Cookie".to_owned(),
+        claim: "sub".to_owned(),
+        encoding: Encoding::Ascii,
+    });
     routes[1].path = "/a".to_owned();
     routes[2].host = "B.example".to_owned();
     let mut settings = AuthSettings::clone(good().settings());
@@ -67,7 +72,7 @@ fn all_faults_come_together_and_name_their_route() {
     let faults = Snapshot::compile(settings, routes).unwrap_err();
     let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), 4, "{texts:#?}");
-    assert!(texts[0].starts_with("routes[0].upstream"), "{texts:#?}");
+    assert!(texts[0].starts_with("routes[0].identity_headers"), "{texts:#?}");
     assert!(texts[1].starts_with("sign_in.return_origins"), "{texts:#?}");
     assert!(texts[2].starts_with("routes[1] covers the same host and path as routes[0]"), "{texts:#?}");
     assert!(texts[3].starts_with("routes[2].host"), "{texts:#?}");

@@ -38,6 +38,8 @@ pub struct Metrics {
     pub connections_stalled: IntGauge,
     /// `zengate_large_answers`: answers under way that may fill memory.
     pub large_answers: IntGauge,
+    /// `zengate_upstreams_unreachable`: upstreams whose name has no address.
+    pub upstreams_unreachable: IntGauge,
     /// `zengate_connections_refused_total{reason}`: `total` or `client`, by which limit; `files` for want of descriptors.
     pub connections_refused: IntCounterVec,
     /// `zengate_connections_ended_total{reason}`: `answer_rate` or `crowded`: clients that read too little.
@@ -177,6 +179,7 @@ impl Metrics {
             connections: gauge("zengate_connections", "Open connections on the public listener"),
             connections_stalled: gauge("zengate_connections_stalled", "Connections whose client does not read"),
             large_answers: gauge("zengate_large_answers", "Answers under way that may fill memory"),
+            upstreams_unreachable: gauge("zengate_upstreams_unreachable", "Upstreams whose name has no address"),
             connections_refused: counters(
                 "zengate_connections_refused_total",
                 "Connections refused by limit",

@@ -1,4 +1,4 @@
-//! What is sound by itself, judged as a whole: keys against each other, secrets fetched, names resolved.
+//! What is sound by itself, judged as a whole: keys against each other, secrets fetched.
 
 mod admin;
 mod bearer;
@@ -132,6 +132,7 @@ impl Resolver<'_> {
                 access: log.access?,
             },
             shutdown: ShutdownSettings { grace: time(file.shutdown.as_ref()?.grace.as_ref()) },
+            resolve_upstreams_every: time(file.upstreams.as_ref()?.resolve_every.as_ref()),
             routes,
             origin: Origin::default(),
         })

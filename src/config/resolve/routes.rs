@@ -1,7 +1,7 @@
-//! Routes: distinct, outside our own prefix, with upstreams that have an address and are not ourselves.
+//! Routes: distinct, outside our own prefix, with upstreams that are not ourselves.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::provider::Provider;
 use super::{Resolver, origins, time, values};
@@ -16,6 +16,7 @@ use crate::policy::Requirement;
 use crate::provider::FederationSettings;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
 use crate::snapshot::BearerSettings;
+use crate::upstream::{is_this_machine, reaches};
 
 /// What all routes of a file have in common.
 struct Common<'a> {
@@ -25,8 +26,6 @@ struct Common<'a> {
     bearer: &'a BearerSettings,
     cors_origins: Vec<String>,
     listeners: Vec<(&'static str, SocketAddr)>,
-    /// Answers of the resolver; a name is asked for once.
-    resolved: HashMap<(String, u16), Option<Vec<SocketAddr>>>,
 }
 
 impl Resolver<'_> {
@@ -38,7 +37,7 @@ impl Resolver<'_> {
         listen: Option<SocketAddr>,
         admin: Option<SocketAddr>,
     ) -> Vec<RouteSettings> {
-        let mut common = Common {
+        let common = Common {
             prefix: file.prefix.as_ref().map(|prefix| prefix.0.0.as_str()),
             body: file.limits.as_ref().and_then(|limits| limits.body.as_ref()).map(|body| body.0.bytes),
             provider,
@@ -48,7 +47,6 @@ impl Resolver<'_> {
                 .into_iter()
                 .filter_map(|(name, address)| address.map(|address| (name, address)))
                 .collect(),
-            resolved: HashMap::new(),
         };
         let mut places: HashMap<(&str, &str), usize> = HashMap::new();
         let mut names: HashMap<String, usize> = HashMap::new();
@@ -73,12 +71,12 @@ impl Resolver<'_> {
                     }
                 }
             }
-            routes.extend(self.route(&key, route, &mut common));
+            routes.extend(self.route(&key, route, &common));
         }
         routes
     }
 
-    fn route(&mut self, key: &str, file: &RouteFile, common: &mut Common<'_>) -> Option<RouteSettings> {
+    fn route(&mut self, key: &str, file: &RouteFile, common: &Common<'_>) -> Option<RouteSettings> {
         if let (Some(path), Some(prefix)) = (&file.path, common.prefix)
             && path.0.0.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         {
@@ -227,55 +225,31 @@ impl Resolver<'_> {
         key: &str,
         url: &UpstreamUrl,
         file: &RouteFile,
-        common: &mut Common<'_>,
+        common: &Common<'_>,
     ) -> Option<UpstreamSettings> {
-        let key = format!("{key}.upstream");
-        let asked = (url.host.clone(), url.port);
-        let addresses = match common.resolved.get(&asked) {
-            Some(addresses) => addresses.clone(),
-            None => {
-                let addresses = self.resolve_upstream(url);
-                common.resolved.insert(asked, addresses.clone());
-                addresses
+        // The public listener would ask itself for ever; the private one would be opened to the public. What other names
+        // stand for is found out when they are resolved.
+        let addresses = match url.host.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) if is_this_machine(&url.host) => {
+                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             }
-        };
-        let Some(addresses) = addresses else {
-            let text = format!(
-                "the host {} has no address; is the name right, and does it resolve on this machine?",
-                shown(&url.host)
-            );
-            self.fault(&key, text);
-            return None;
+            Err(_) => Vec::new(),
         };
         for (name, listener) in &common.listeners {
-            // The public listener would ask itself for ever; the private one would be opened to the public.
-            if let Some(address) = addresses.iter().find(|address| reaches(**address, *listener)) {
-                self.fault(&key, format!("\"{address}\" is the gateway's own {name}; name the app's address"));
+            let mut all = addresses.iter().map(|address| SocketAddr::new(*address, url.port));
+            if let Some(address) = all.find(|address| reaches(*address, *listener)) {
+                let text = format!("\"{address}\" is the gateway's own {name}; name the app's address");
+                self.fault(&format!("{key}.upstream"), text);
             }
         }
         let timeouts = file.timeouts.as_ref()?;
         Some(UpstreamSettings {
             host: url.host.clone(),
             port: url.port,
-            addresses,
             connect_timeout: time(timeouts.connect.as_ref()),
             read_timeout: time(timeouts.read.as_ref()),
             write_timeout: time(timeouts.write.as_ref()),
         })
     }
-
-    fn resolve_upstream(&self, url: &UpstreamUrl) -> Option<Vec<SocketAddr>> {
-        if let Ok(address) = url.host.parse::<IpAddr>() {
-            return Some(vec![SocketAddr::new(address, url.port)]);
-        }
-        self.surroundings.resolve(&url.host, url.port).ok().filter(|addresses| !addresses.is_empty())
-    }
-}
-
-/// Whether a connection to `address` ends at `listener` on this machine.
-fn reaches(address: SocketAddr, listener: SocketAddr) -> bool {
-    let (to, at) = (address.ip().to_canonical(), listener.ip().to_canonical());
-    let local = to.is_loopback() || to.is_unspecified();
-    address.port() == listener.port()
-        && (to == at || (at.is_unspecified() && local) || (to.is_unspecified() && at.is_loopback()))
 }

@@ -17,7 +17,6 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         upstream: UpstreamSettings {
             host: "127.0.0.1".to_owned(),
             port: 3000,
-            addresses: vec!["127.0.0.1:3000".parse().unwrap()],
             connect_timeout: Duration::from_secs(2),
             read_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),

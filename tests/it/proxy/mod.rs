@@ -7,6 +7,7 @@ mod limits;
 mod look_alikes;
 mod paths;
 mod upstream_faults;
+mod upstream_names;
 mod websocket;
 
 use std::time::Duration;

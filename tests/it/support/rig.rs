@@ -2,6 +2,7 @@
 //! `/public` (anonymous), `/app` (any session), `/admin` (session and a claim nobody has unless told otherwise).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -9,6 +10,7 @@ use zengate::app::{App, StartError};
 use zengate::config::Config;
 use zengate::gateway::Sockets;
 use zengate::session::embedded::EmbeddedError;
+use zengate::upstream::NameService;
 use zengate_simulator::{Client, Ports, Simulator, SimulatorSettings};
 
 use super::browser::{Browser, Page};
@@ -205,6 +207,12 @@ provider:
     pub async fn another_node(&self) -> App {
         let sockets = Sockets::bind(loopback(), loopback()).unwrap();
         App::start_on(sockets, self.config()).await.unwrap()
+    }
+
+    /// As [`Rig::another_node`], with a name service of its own for upstreams.
+    pub async fn node_with(&self, names: Arc<dyn NameService>) -> App {
+        let sockets = Sockets::bind(loopback(), loopback()).unwrap();
+        App::start_with(sockets, self.config(), names).await.unwrap()
     }
 
     /// A page as `node` serves it, as a person would open it whom the load balancer sent there.

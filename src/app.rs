@@ -18,13 +18,15 @@ use self::key_file::KeyFile;
 use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
 use crate::auth::{Auth, Parts};
-use crate::config::{Config, SessionSettings, StoreChoice};
+use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
     AnswerRate, BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets,
     TrustedProxies,
 };
-use crate::provider::{ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider, Providers};
+use crate::provider::{
+    ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider, ProviderStats, Providers,
+};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::cached::CachePolicy;
@@ -113,7 +115,7 @@ fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
 /// come in as anybody (TM7). The client secret is known to us alone, so a key is derived from it; it goes on opening
 /// records when the operator sets keys later.
 fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
-    let own = from_client_secret(&config.provider.client_secret);
+    let own = from_client_secret(&config.provider.settings.client_secret);
     let configured = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
     let mut keys = configured.collect::<Result<Vec<SecretBytes>, _>>()?;
     keys.push(own);
@@ -148,7 +150,7 @@ fn key_memory(config: &Config, store: &Arc<dyn RecordStore>, keys: &SealKeys) ->
         return None;
     }
     let sealer = Sealer::new(keys.primary_alone());
-    match (&config.provider.key_memory, &config.sessions.store) {
+    match (&config.provider.settings.key_memory, &config.sessions.store) {
         (Some(path), _) => Some(Arc::new(KeyFile::new(path.clone(), sealer))),
         (None, StoreChoice::Redis { .. }) => Some(Arc::new(SharedKeys::new(Arc::clone(store), sealer))),
         (None, _) => None,
@@ -180,13 +182,18 @@ impl App {
     pub async fn start_with(sockets: Sockets, config: Config, names: Arc<dyn NameService>) -> Result<Self, StartError> {
         let compiled = compile(&config).map_err(StartError::Config)?;
         let store = open_store(&config)?;
-        let federation = Arc::new(Federation::with_memory(
-            config.provider.clone(),
-            key_memory(&config, &store, &compiled.seal_keys),
-        )?);
+        let stats = Arc::new(ProviderStats::default());
+        let memory = key_memory(&config, &store, &compiled.seal_keys);
+        let federation =
+            Arc::new(Federation::with_memory(config.provider.settings.clone(), memory, Arc::clone(&stats))?);
+        let mut further = Vec::with_capacity(config.further_providers.len());
+        for provider in &config.further_providers {
+            let federation = Federation::with_memory(provider.settings.clone(), None, Arc::clone(&stats))?;
+            further.push((provider.id.clone(), Arc::new(federation)));
+        }
         federation.recall_token_keys(SystemTime::now()).await;
         let metrics = Arc::new(Metrics::new());
-        let (stats, events) = (Arc::clone(federation.stats()), Arc::clone(federation.stats()));
+        let events = Arc::clone(&stats);
         let counting = Arc::clone(&store);
         metrics.show_store(move || {
             let refused = counting.refused_writes().into_iter();
@@ -196,7 +203,9 @@ impl App {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let snapshot = Arc::new(compiled.snapshot);
         let generation = snapshot.generation();
-        let providers = Providers::one(Arc::clone(&federation) as Arc<dyn Provider>);
+        let others = further.iter().map(|(id, other)| (id.clone(), Arc::clone(other) as Arc<dyn Provider>)).collect();
+        let first: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
+        let providers = Providers::new((config.provider.id.clone(), first), others);
         let upstreams = Arc::clone(snapshot.upstreams());
         let own = [("listen", sockets.address()), ("admin_listen", sockets.admin_address())];
         let cache_limits = CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() };
@@ -226,8 +235,10 @@ impl App {
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         SecurityEvent::Administration { action: "configuration", generation }.emit();
         let mut background = Supervisor::new(Arc::new(SystemEntropy), Arc::clone(&metrics));
-        let keys = Arc::clone(federation.key_store());
-        background.keep("keys", move || Arc::clone(&keys).run());
+        for federation in further.iter().map(|(_, other)| other).chain([&federation]) {
+            let keys = Arc::clone(federation.key_store());
+            background.keep("keys", move || Arc::clone(&keys).run());
+        }
         let token_keys = Arc::clone(&federation);
         background.keep("token_keys", move || Arc::clone(&token_keys).keep_token_keys());
         background.keep("sweep", move || sweep(Arc::clone(&store)));
@@ -238,6 +249,9 @@ impl App {
             let (upstreams, names, metrics) = (Arc::clone(&upstreams), Arc::clone(&names), Arc::clone(&resolving));
             async move { upstreams.keep(&*names, &own, every, &metrics).await }
         });
+        for (_, federation) in further {
+            background.once("warm", warm(federation));
+        }
         background.once("warm", warm(federation));
         Ok(Self { gateway, sessions, state_directory, background, metrics })
     }
@@ -292,28 +306,15 @@ async fn sweep(store: Arc<dyn RecordStore>) {
 }
 
 pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
-    let (discovery_ui, issuers): (_, Vec<IssuerSettings>) = match &config.provider.federation {
-        FederationSettings::Zenkey { discovery_ui, trusted, .. } => (Some(discovery_ui.clone()), trusted.clone()),
-        FederationSettings::Oidc { issuer } => (None, vec![issuer.clone()]),
-    };
-    let registration = ClientRegistration {
-        id: String::new(),
-        name: String::new(),
-        client_id: config.provider.client_id.clone(),
-        scopes: config.sign_in.scopes.clone(),
-        acr_values: config.sign_in.acr_values.clone(),
-        require_acr: config.sign_in.require_acr,
-        discovery_ui,
-        issuers,
-        max_id_token: config.provider.max_id_token,
-        userinfo: config.provider.userinfo,
-    };
     let sessions = &config.sessions;
     AuthSettings {
         public_url: config.public_url.clone(),
         prefix: config.prefix.clone(),
         skew: config.sign_in.skew,
-        registrations: Registrations::new(registration, Vec::new()),
+        registrations: Registrations::new(
+            registration(&config.provider),
+            config.further_providers.iter().map(registration).collect(),
+        ),
         lifetimes: sessions.lifetimes.clone(),
         longest_target: config.limits.uri_bytes,
         // Whoever signed in may be sent to the origins the operator listed, and to nothing else.
@@ -321,6 +322,26 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         cookies: CookieNames::default(),
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),
+    }
+}
+
+fn registration(provider: &SignInProvider) -> ClientRegistration {
+    let settings = &provider.settings;
+    let (discovery_ui, issuers): (_, Vec<IssuerSettings>) = match &settings.federation {
+        FederationSettings::Zenkey { discovery_ui, trusted, .. } => (Some(discovery_ui.clone()), trusted.clone()),
+        FederationSettings::Oidc { issuer } => (None, vec![issuer.clone()]),
+    };
+    ClientRegistration {
+        id: provider.id.clone(),
+        name: provider.name.clone(),
+        client_id: settings.client_id.clone(),
+        scopes: provider.scopes.clone(),
+        acr_values: provider.acr_values.clone(),
+        require_acr: provider.require_acr,
+        discovery_ui,
+        issuers,
+        max_id_token: settings.max_id_token,
+        userinfo: settings.userinfo,
     }
 }
 

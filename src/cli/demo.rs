@@ -133,8 +133,8 @@ mod tests {
             let (config, _) = Config::parse(&written_for(port), "demo.yaml", &|_| None).unwrap();
             assert_eq!(config.listen.port(), port);
             assert_eq!(config.admin_listen.port(), port + 7);
-            assert_eq!(config.provider.client_id, CLIENT_ID);
-            assert_eq!(config.provider.client_secret.expose(), CLIENT_SECRET);
+            assert_eq!(config.provider.settings.client_id, CLIENT_ID);
+            assert_eq!(config.provider.settings.client_secret.expose(), CLIENT_SECRET);
         }
     }
 }

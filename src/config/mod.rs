@@ -30,7 +30,8 @@ pub use effective::effective;
 pub use fault::{Faults, Place, Remark, Warning};
 pub use schema::json_schema;
 pub use settings::{
-    Config, LimitSettings, Origin, SessionSettings, Setting, ShutdownSettings, SignInSettings, StoreChoice,
+    Config, LimitSettings, Origin, SessionSettings, Setting, ShutdownSettings, SignInProvider, SignInSettings,
+    StoreChoice,
 };
 
 use secret_ref::SecretFile;

@@ -133,7 +133,17 @@ pub(crate) struct Key {
 pub(crate) fn keys() -> Vec<Key> {
     let mut out = Vec::new();
     collect(file(), "", &mut out);
+    out.retain(|key| !is_told_elsewhere(&key.path));
     out
+}
+
+/// An entry of `providers` is a `provider` block with two more keys: the block is told under `provider`, the two keys
+/// under `providers`.
+fn is_told_elsewhere(path: &str) -> bool {
+    match path.strip_prefix("providers[].") {
+        Some(own) => !matches!(own, "id" | "name"),
+        None => matches!(path, "provider.id" | "provider.name"),
+    }
 }
 
 fn collect(schema: &Object, path: &str, out: &mut Vec<Key>) {

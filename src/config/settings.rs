@@ -32,8 +32,10 @@ pub struct Config {
     pub admin: AdminSettings,
     /// Worker threads, 1 to 1024; `None`: one for each processor.
     pub threads: Option<usize>,
-    /// Providers and how to reach them.
-    pub provider: ProviderSettings,
+    /// Whom people may sign in with: the first of the file, which is there always.
+    pub provider: SignInProvider,
+    /// The others, in the order of the file.
+    pub further_providers: Vec<SignInProvider>,
     /// Whose access tokens are accepted; without issuers no route takes any.
     pub bearer: BearerSettings,
     /// How sign-ins run.
@@ -56,15 +58,26 @@ pub struct Config {
     pub origin: Origin,
 }
 
-/// How sign-ins run.
+/// Somebody who vouches for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignInSettings {
+pub struct SignInProvider {
+    /// Its id, of `[a-z0-9-]`; empty for the one of `provider`.
+    pub id: String,
+    /// What people know it by.
+    pub name: String,
+    /// How it is reached.
+    pub settings: ProviderSettings,
     /// Scopes to ask for; `openid` is among them.
     pub scopes: Vec<String>,
     /// `acr_values` to ask for, best first; empty: none are sent.
     pub acr_values: Vec<String>,
     /// Whether an ID token with none of `acr_values` is refused. Never set when `acr_values` is empty.
     pub require_acr: bool,
+}
+
+/// How sign-ins run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInSettings {
     /// Origins beside the protected host to which a sign-in may return, as browsers serialise them
     /// (`https://host[:port]`), to be compared literally.
     pub return_origins: Vec<String>,

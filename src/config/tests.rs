@@ -141,12 +141,12 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     assert_eq!((url.expose(), prefix.as_str()), ("redis://redis:6379", "zengate:"));
     assert_eq!((config.sessions.cache_entries, config.sessions.seal_keys.len()), (100_000, 0));
     assert_eq!((config.sessions.revalidate, config.sessions.grace), (Duration::from_secs(1), Duration::from_secs(60)));
-    assert_eq!(config.sign_in.scopes, ["openid"]);
-    assert_eq!(config.sign_in.acr_values, ["a1"]);
-    assert!(config.sign_in.require_acr);
+    assert_eq!(config.provider.scopes, ["openid"]);
+    assert_eq!(config.provider.acr_values, ["a1"]);
+    assert!(config.provider.require_acr);
     assert_eq!((config.sign_in.skew, config.sign_in.max_attempts), (Duration::from_secs(60), 100_000));
     assert_eq!(config.sign_in.starts_per_minute, 60);
-    let provider = &config.provider;
+    let provider = &config.provider.settings;
     assert_eq!(
         provider.federation,
         FederationSettings::Zenkey {
@@ -416,19 +416,20 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
     std::fs::write(dir.path().join("secret"), "canary\n").unwrap();
     std::fs::write(&path, with("/run/secrets/zenkey", "secret")).unwrap();
     let (config, _) = Config::load(&path).unwrap();
-    assert_eq!(config.provider.client_secret.expose(), "canary");
+    assert_eq!(config.provider.settings.client_secret.expose(), "canary");
     let missing = Config::load(&dir.path().join("other.yaml")).unwrap_err().to_string();
     assert!(missing.contains("other.yaml: cannot be read"), "{missing}");
     std::fs::write(&path, [b'a', 0xff]).unwrap();
     assert!(Config::load(&path).unwrap_err().to_string().contains("UTF-8"));
     let (config, _) =
         Config::parse(&with("{ file: /run/secrets/zenkey }", "{ env: X }"), "a.yaml", &|_| Some("y".into())).unwrap();
-    assert_eq!(config.provider.client_secret.expose(), "y");
+    assert_eq!(config.provider.settings.client_secret.expose(), "y");
 }
 
 mod admin;
 mod bearer;
 mod damage;
 mod documents;
+mod providers;
 mod routes;
 mod secrets;

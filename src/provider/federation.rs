@@ -62,15 +62,20 @@ impl IssuerGuard {
 }
 
 impl Federation {
-    /// Builds the client and empty caches; nothing is fetched yet.
-    pub fn new(settings: ProviderSettings) -> Result<Self, ClientError> {
-        Self::with_memory(settings, None)
+    /// One that counts for itself and forgets.
+    #[cfg(test)]
+    pub(super) fn new(settings: ProviderSettings) -> Result<Self, ClientError> {
+        Self::with_memory(settings, None, Arc::new(ProviderStats::default()))
     }
 
-    /// As [`Federation::new`]; the key sets of token issuers outlive a restart in `memory`.
-    pub fn with_memory(settings: ProviderSettings, memory: Option<Arc<dyn KeyMemory>>) -> Result<Self, ClientError> {
+    /// Builds the client and empty caches; nothing is fetched yet. The key sets of token issuers outlive a restart in
+    /// `memory`; what happens is counted in `stats`, which several may share.
+    pub fn with_memory(
+        settings: ProviderSettings,
+        memory: Option<Arc<dyn KeyMemory>>,
+        stats: Arc<ProviderStats>,
+    ) -> Result<Self, ClientError> {
         let client = Arc::new(HttpClient::new(&settings)?);
-        let stats = Arc::new(ProviderStats::default());
         let trust = Arc::new(TrustList::new(&settings.federation, settings.userinfo));
         let keys = KeyStore::new(client.clone(), &settings, stats.clone());
         Ok(Self {

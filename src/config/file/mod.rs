@@ -110,8 +110,11 @@ pub(crate) struct File {
     #[schemars(extend("default" = []))]
     pub(crate) trusted_proxies: Option<List<Written<TrustedNetwork>>>,
     /// Who vouches for people: `zenkey` or `oidc`, one of the two.
-    #[schemars(required)]
     pub(crate) provider: Option<ProviderFile>,
+    /// Several who vouch for people, in place of `provider`: each a block as `provider` is, with an `id`. Who is to sign
+    /// in chooses on a page, unless the route names one. Each has a redirect URI of its own: `{prefix}/callback/{id}`.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) providers: Option<List<ProviderFile>>,
     /// How sign-ins run.
     pub(crate) sign_in: Option<SignInFile>,
     /// Whose access tokens are accepted on routes with `access: bearer` or `session-or-bearer`.

@@ -6,13 +6,17 @@ use serde::Deserialize;
 use super::{List, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
-use crate::config::form::text::{Acr, Algorithm, Audience, ClientId, FilePath, Scope};
+use crate::config::form::text::{Acr, Algorithm, Audience, ClientId, FilePath, ProviderId, ProviderName, Scope};
 use crate::config::secret_ref::SecretRef;
 
 /// Who vouches for people, and how the gateway reaches them.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderFile {
+    /// In `providers`, and there alone: what redirect URI and routes know it by.
+    pub(crate) id: Option<Written<ProviderId>>,
+    /// In `providers`: what people know it by, where they choose. Without it: the id.
+    pub(crate) name: Option<Written<ProviderName>>,
     /// Mobile carriers, found through ZenKey's discovery.
     pub(crate) zenkey: Option<ZenkeyFile>,
     /// One OpenID Connect issuer.

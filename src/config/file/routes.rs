@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{List, OneOrMany, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{Origin, RouteHost, UpstreamUrl};
-use crate::config::form::text::{Acr, Audience, ClaimName, EmailDomain, Label, RoutePath, Scope};
+use crate::config::form::text::{Acr, Audience, ClaimName, EmailDomain, Label, ProviderId, RoutePath, Scope};
 
 /// One protected place and what lies behind it.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -54,6 +54,9 @@ pub(crate) struct RouteFile {
     /// and forwarding headers are in lower case either way.
     #[schemars(extend("default" = false))]
     pub(crate) preserve_header_case: Option<bool>,
+    /// Ids of those of `providers` at which this route's people must have signed in. Without it: any of them.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) providers: Option<List<Written<ProviderId>>>,
     /// How long the upstream may take.
     pub(crate) timeouts: Option<TimeoutsFile>,
 }

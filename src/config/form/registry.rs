@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 24] = [
+pub(crate) const FORMS: [Row; 26] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -40,6 +40,8 @@ pub(crate) const FORMS: [Row; 24] = [
     row::<text::HeaderWord>(),
     row::<text::Label>(),
     row::<text::OwnPrefix>(),
+    row::<text::ProviderId>(),
+    row::<text::ProviderName>(),
     row::<text::RoutePath>(),
     row::<text::Scope>(),
     row::<text::StorePrefix>(),

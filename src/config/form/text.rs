@@ -97,6 +97,30 @@ text_form!(
 );
 
 text_form!(
+    /// Id of one of several providers, as it stands in redirect URIs.
+    ProviderId, "provider-id", "an id of lower-case letters, digits and `-`, such as `staff`",
+    check |text| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let ends = text.starts_with('-') || text.ends_with('-');
+        if !(1..=32).contains(&text.len()) || !text.bytes().all(plain) || ends {
+            return Err("is not an id of at most 32 lower-case letters, digits and `-`, such as `staff`".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// What people know a provider by.
+    ProviderName, "provider-name", "a name for people to read, such as `Staff`",
+    check |text| {
+        if !(1..=48).contains(&text.len()) || text.trim() != text || text.chars().any(char::is_control) {
+            return Err("is not a name of at most 48 bytes without line breaks".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
     /// Domain of an e-mail address, lower case, without `@`.
     EmailDomain, "email-domain", "a domain such as `example.com`",
     check |text| {

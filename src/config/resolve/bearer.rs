@@ -19,7 +19,7 @@ pub(super) struct Bearer {
 }
 
 impl Resolver<'_> {
-    pub(super) fn bearer(&mut self, file: Option<&BearerFile>, provider: Option<&Provider>) -> Bearer {
+    pub(super) fn bearer(&mut self, file: Option<&BearerFile>, providers: &[Provider]) -> Bearer {
         let Some(file) = file else { return Bearer::default() };
         let mut bearer = Bearer::default();
         bearer.settings.cache_entries = count(file.cache_entries);
@@ -33,7 +33,7 @@ impl Resolver<'_> {
                 let text = format!("{} is already bearer.issuers[{earlier}]; name each issuer once", shown(&name.0.0));
                 self.fault(&format!("{key}.issuer"), text);
             }
-            self.token_issuer(&key, issuer, provider, &mut bearer);
+            self.token_issuer(&key, issuer, providers, &mut bearer);
         }
         bearer
     }
@@ -42,17 +42,18 @@ impl Resolver<'_> {
         &mut self,
         key: &str,
         file: &BearerIssuerFile,
-        provider: Option<&Provider>,
+        providers: &[Provider],
         bearer: &mut Bearer,
     ) -> Option<()> {
         let issuer = &file.issuer.as_ref()?.0.0;
         let audiences = values(file.audiences.as_ref(), |audience| audience.0.0.clone());
         let accept_untyped = file.accept_untyped?;
         self.unverified_contacts(key, file.accept_unverified_contacts);
-        if let Some(provider) = provider
-            && audiences.contains(&provider.settings.client_id)
-            && (accept_untyped || signs_id_tokens_as_access_tokens(&provider.settings.federation, issuer))
-        {
+        let takes_id_tokens = |provider: &Provider| {
+            audiences.contains(&provider.settings.client_id)
+                && (accept_untyped || signs_id_tokens_as_access_tokens(&provider.settings.federation, issuer))
+        };
+        if providers.iter().any(takes_id_tokens) {
             let text = "holds the client id of our own sign-in, and nothing tells this issuer's access tokens from its \
                         ID tokens; let it name the API by another audience";
             self.fault(&format!("{key}.audiences"), text);

@@ -17,7 +17,9 @@ use super::form::Written;
 use super::form::address::Origin as WebOrigin;
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::{Found, SecretRef, SecretSource, fetch};
-use super::settings::{Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInSettings, StoreChoice};
+use super::settings::{
+    Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInProvider, SignInSettings, StoreChoice,
+};
 use super::validate::Validation;
 use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 
@@ -80,15 +82,17 @@ impl Resolver<'_> {
         let listen = file.listen.as_ref().map(|listen| listen.0.0);
         let admin_listen = file.admin_listen.as_ref().map(|listen| listen.0.0);
         self.listeners(listen, admin_listen);
-        let provider = file.provider.as_ref().and_then(|provider| self.provider(provider));
+        let providers = self.providers(file);
         let sign_in = file.sign_in.as_ref();
         let sessions = file.sessions.as_ref().and_then(|sessions| self.sessions(sessions));
         let limits = file.limits.as_ref().map(|limits| self.limits(limits));
         let admin = file.admin.as_ref().map(|admin| self.admin(admin));
-        let bearer = self.bearer(file.bearer.as_ref(), provider.as_ref());
-        let routes = self.routes(file, provider.as_ref(), &bearer.settings, listen, admin_listen);
+        let bearer = self.bearer(file.bearer.as_ref(), &providers);
+        let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
-        let mut provider = provider?;
+        let mut providers = providers.into_iter().map(SignInProvider::from);
+        // Keys of access tokens are the business of one of them; which, does not matter.
+        let mut provider = providers.next()?;
         provider.settings.token_issuers = bearer.key_issuers;
         let store = sessions.as_ref().map(|sessions| &sessions.store);
         if let Some(StoreChoice::Embedded { path }) = store {
@@ -104,15 +108,13 @@ impl Resolver<'_> {
             admin: admin?,
             threads: file.threads.map(|threads| threads as usize),
             sign_in: SignInSettings {
-                require_acr: provider.require_acr && !provider.acr_values.is_empty(),
-                scopes: provider.scopes,
-                acr_values: provider.acr_values,
                 return_origins: origins(sign_in?.return_origins.as_ref()),
                 skew: time(sign_in?.skew.as_ref()),
                 max_attempts: count(sign_in?.max_attempts),
                 starts_per_minute: sign_in?.starts_per_minute?,
             },
-            provider: provider.settings,
+            provider,
+            further_providers: providers.collect(),
             bearer: bearer.settings,
             sessions: sessions?,
             limits: limits?,
@@ -285,6 +287,14 @@ impl Resolver<'_> {
                 "is a secret written into the file; `{ file: … }` or `{ env: … }` keeps it out of backups and logs",
             );
         }
+    }
+}
+
+impl From<provider::Provider> for SignInProvider {
+    fn from(provider: provider::Provider) -> Self {
+        let provider::Provider { id, name, settings, scopes, acr_values, require_acr } = provider;
+        let require_acr = require_acr && !acr_values.is_empty();
+        Self { id, name, settings, scopes, acr_values, require_acr }
     }
 }
 

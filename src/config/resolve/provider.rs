@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Resolver, bytes, time, values};
 use crate::config::fault::shown;
-use crate::config::file::{IssuerEntry, List, OidcFile, ProviderFile, ZenkeyFile};
+use crate::config::file::{File, IssuerEntry, List, OidcFile, ProviderFile, ZenkeyFile};
 use crate::config::form::Written;
 use crate::config::form::text::Scope;
 use crate::provider::{FederationSettings, IssuerSettings, ProviderSettings};
@@ -14,10 +14,24 @@ use crate::secret::SecretString;
 
 /// What a provider's section says, for its two consumers.
 pub(super) struct Provider {
+    pub(super) id: String,
+    pub(super) name: String,
     pub(super) settings: ProviderSettings,
     pub(super) scopes: Vec<String>,
     pub(super) acr_values: Vec<String>,
     pub(super) require_acr: bool,
+}
+
+impl Provider {
+    /// The issuers that may answer.
+    fn issuers(&self) -> impl Iterator<Item = &str> {
+        match &self.settings.federation {
+            FederationSettings::Zenkey { trusted, .. } => trusted.as_slice(),
+            FederationSettings::Oidc { issuer } => std::slice::from_ref(issuer),
+        }
+        .iter()
+        .map(|trusted| trusted.issuer.as_str())
+    }
 }
 
 /// What both kinds of federation have.
@@ -32,24 +46,86 @@ struct Common {
 }
 
 impl Resolver<'_> {
-    pub(super) fn provider(&mut self, file: &ProviderFile) -> Option<Provider> {
-        if self.is_given("provider.connect_timeout") {
-            let total = ("provider.total_timeout", file.total_timeout.as_ref());
-            self.at_most(("provider.connect_timeout", file.connect_timeout.as_ref()), total);
+    /// Everybody who vouches for people: the one of `provider`, or all of `providers`. Empty if there is a fault.
+    pub(super) fn providers(&mut self, file: &File) -> Vec<Provider> {
+        match (self.is_given("provider"), self.is_given("providers")) {
+            (false, false) => {
+                self.fault("provider", "is missing; expected a block with `zenkey` or `oidc`");
+                Vec::new()
+            }
+            (true, true) => {
+                self.fault("providers", "stands beside provider; make that one of its entries, with an `id`");
+                Vec::new()
+            }
+            (true, false) => {
+                for key in ["provider.id", "provider.name"] {
+                    if self.is_given(key) {
+                        self.fault(
+                            key,
+                            "tells one of `providers` from the others; there are no others here, remove it",
+                        );
+                    }
+                }
+                file.provider.as_ref().and_then(|provider| self.provider("provider", provider)).into_iter().collect()
+            }
+            (false, true) => file.providers.as_ref().map(|list| self.several(list)).unwrap_or_default(),
         }
-        let stale = ("provider.jwks_max_stale", file.jwks_max_stale.as_ref());
-        self.at_most(("provider.jwks_refresh", file.jwks_refresh.as_ref()), stale);
-        let ca_file = file.ca_file.as_ref().map(|path| self.ca_file(&path.0.0));
-        let (zenkey_there, oidc_there) = (self.is_given("provider.zenkey"), self.is_given("provider.oidc"));
-        if zenkey_there && oidc_there {
-            self.fault("provider", "has both zenkey and oidc; one gateway stands in front of one of them");
-        } else if !zenkey_there && !oidc_there {
-            self.fault("provider", "has neither zenkey nor oidc; write one of them");
+    }
+
+    fn several(&mut self, list: &List<ProviderFile>) -> Vec<Provider> {
+        let mut providers: Vec<Provider> = Vec::new();
+        for (index, file) in list.items() {
+            let section = format!("providers[{}]", index);
+            let provider = self.provider(&section, file);
+            let Some(id) = &file.id else {
+                if !self.is_given(&format!("{section}.id")) {
+                    self.fault(&section, "lacks an `id`; write a short one, such as `staff`");
+                }
+                continue;
+            };
+            let Some(provider) = provider else { continue };
+            if providers.iter().any(|earlier| earlier.id == id.0.0) {
+                self.fault(&format!("{section}.id"), format!("{} stands twice", shown(&id.0.0)));
+            }
+            // People are known by issuer and subject: of two entries that both speak for an issuer, neither could say
+            // whose rules somebody signed in by.
+            for issuer in provider.issuers() {
+                let twice = providers.iter().find(|earlier| earlier.issuers().any(|known| known == issuer));
+                if let Some(earlier) = twice {
+                    let text = format!("{} is an issuer of `{}` already; name each once", shown(issuer), earlier.id);
+                    self.fault(&section, text);
+                }
+            }
+            providers.push(provider);
         }
-        let zenkey = file.zenkey.as_ref().and_then(|zenkey| self.zenkey(zenkey));
-        let oidc = file.oidc.as_ref().and_then(|oidc| self.oidc(oidc));
+        providers
+    }
+
+    fn provider(&mut self, section: &str, file: &ProviderFile) -> Option<Provider> {
+        let [connect, total, refresh, stale] = ["connect_timeout", "total_timeout", "jwks_refresh", "jwks_max_stale"]
+            .map(|key| format!("{section}.{key}"));
+        if self.is_given(&connect) {
+            let total = (total.as_str(), file.total_timeout.as_ref());
+            self.at_most((&connect, file.connect_timeout.as_ref()), total);
+        }
+        let stale = (stale.as_str(), file.jwks_max_stale.as_ref());
+        self.at_most((&refresh, file.jwks_refresh.as_ref()), stale);
+        let ca_file = file.ca_file.as_ref().map(|path| self.ca_file(section, &path.0.0));
+        let (zenkey_key, oidc_key) = (format!("{section}.zenkey"), format!("{section}.oidc"));
+        match (self.is_given(&zenkey_key), self.is_given(&oidc_key)) {
+            (true, true) => {
+                self.fault(section, "has both zenkey and oidc; write one of them, or make two entries of `providers`");
+            }
+            (false, false) => self.fault(section, "has neither zenkey nor oidc; write one of them"),
+            _ => {}
+        }
+        let zenkey = file.zenkey.as_ref().and_then(|zenkey| self.zenkey(&zenkey_key, zenkey));
+        let oidc = file.oidc.as_ref().and_then(|oidc| self.oidc(&oidc_key, oidc));
+        let id = file.id.as_ref().map(|id| id.0.0.clone()).unwrap_or_default();
         let common = zenkey.or(oidc)?;
         Some(Provider {
+            name: file.name.as_ref().map_or_else(|| id.clone(), |name| name.0.0.clone()),
+            id,
             settings: ProviderSettings {
                 federation: common.federation,
                 token_issuers: Vec::new(),
@@ -75,12 +151,12 @@ impl Resolver<'_> {
     }
 
     /// Whether it is readable is asked now: a bundle that is missing must not turn into "trust what there is".
-    fn ca_file(&mut self, path: &str) -> PathBuf {
+    fn ca_file(&mut self, section: &str, path: &str) -> PathBuf {
         let path = self.base.join(path);
         match self.surroundings.read(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::FileTooLarge => {
                 self.fault(
-                    "provider.ca_file",
+                    &format!("{section}.ca_file"),
                     format!("{} cannot be read: {}", shown(&path.to_string_lossy()), error.kind()),
                 );
             }
@@ -89,13 +165,13 @@ impl Resolver<'_> {
         path
     }
 
-    fn zenkey(&mut self, file: &ZenkeyFile) -> Option<Common> {
-        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret("provider.zenkey", secret));
-        let scopes = self.scopes("provider.zenkey.scopes", file.scopes.as_ref());
+    fn zenkey(&mut self, section: &str, file: &ZenkeyFile) -> Option<Common> {
+        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
+        let scopes = self.scopes(&format!("{section}.scopes"), file.scopes.as_ref());
         let mut trusted = Vec::new();
         let mut keys = Vec::new();
         for (index, entry) in file.trusted_issuers.iter().flat_map(List::items) {
-            let mut key = format!("provider.zenkey.trusted_issuers[{index}]");
+            let mut key = format!("{section}.trusted_issuers[{index}]");
             let settings = match entry {
                 IssuerEntry::Name(name) => IssuerSettings {
                     issuer: name.0.0.clone(),
@@ -146,10 +222,10 @@ impl Resolver<'_> {
         }
     }
 
-    fn oidc(&mut self, file: &OidcFile) -> Option<Common> {
-        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret("provider.oidc", secret));
-        let scopes = self.scopes("provider.oidc.scopes", file.scopes.as_ref());
-        self.unverified_contacts("provider.oidc", file.accept_unverified_contacts);
+    fn oidc(&mut self, section: &str, file: &OidcFile) -> Option<Common> {
+        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
+        let scopes = self.scopes(&format!("{section}.scopes"), file.scopes.as_ref());
+        self.unverified_contacts(section, file.accept_unverified_contacts);
         Some(Common {
             federation: FederationSettings::Oidc {
                 issuer: IssuerSettings {

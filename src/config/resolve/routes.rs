@@ -22,7 +22,7 @@ use crate::upstream::{is_this_machine, reaches};
 struct Common<'a> {
     prefix: Option<&'a str>,
     body: Option<u64>,
-    provider: Option<&'a Provider>,
+    providers: &'a [Provider],
     bearer: &'a BearerSettings,
     cors_origins: Vec<String>,
     listeners: Vec<(&'static str, SocketAddr)>,
@@ -32,7 +32,7 @@ impl Resolver<'_> {
     pub(super) fn routes(
         &mut self,
         file: &File,
-        provider: Option<&Provider>,
+        providers: &[Provider],
         bearer: &BearerSettings,
         listen: Option<SocketAddr>,
         admin: Option<SocketAddr>,
@@ -40,7 +40,7 @@ impl Resolver<'_> {
         let common = Common {
             prefix: file.prefix.as_ref().map(|prefix| prefix.0.0.as_str()),
             body: file.limits.as_ref().and_then(|limits| limits.body.as_ref()).map(|body| body.0.bytes),
-            provider,
+            providers,
             bearer,
             cors_origins: origins(file.cors_origins.as_ref()),
             listeners: [("listen", listen), ("admin_listen", admin)]
@@ -116,9 +116,22 @@ impl Resolver<'_> {
             max_body: file.max_body.as_ref().map(|size| size.0.bytes).or(common.body)?,
             pass_authorization: file.pass_authorization?,
             preserve_header_case: file.preserve_header_case?,
-            providers: Vec::new(),
+            providers: self.route_providers(key, file, common),
             websocket: file.websocket?,
         })
+    }
+
+    /// The providers that a route names, each of which must be there.
+    fn route_providers(&mut self, key: &str, file: &RouteFile, common: &Common<'_>) -> Vec<String> {
+        let ids = values(file.providers.as_ref(), |id| id.0.0.clone());
+        for (index, id) in ids.iter().enumerate() {
+            // Where the providers themselves are at fault, their faults are enough.
+            if !common.providers.is_empty() && !common.providers.iter().any(|provider| provider.id == *id) {
+                let text = format!("{} is the id of none of `providers`", shown(id));
+                self.fault(&format!("{key}.providers[{index}]"), text);
+            }
+        }
+        ids
     }
 
     fn require(
@@ -131,21 +144,16 @@ impl Resolver<'_> {
         let Some(file) = file else { return Requirement::default() };
         let acr = values(file.acr.as_ref(), |acr| acr.0.0.clone());
         // What a sign-in asks for says nothing about tokens.
-        let provider = common.provider.filter(|_| access.is_some_and(Access::takes_sessions));
-        if let Some(provider) = provider
-            && !acr.is_empty()
-            && !acr.iter().any(|one| provider.acr_values.contains(one))
-        {
+        let providers = if access.is_some_and(Access::takes_sessions) { common.providers } else { &[] };
+        let none = |asks: &dyn Fn(&Provider) -> bool| !providers.is_empty() && !providers.iter().any(asks);
+        if !acr.is_empty() && none(&|provider| acr.iter().any(|one| provider.acr_values.contains(one))) {
             self.warn(
                 &format!("{key}.require.acr"),
                 "demands what no sign-in asks for; add it to the provider's acr_values",
             );
         }
         let domains = values(file.email_domains.as_ref(), |domain| domain.0.0.clone());
-        if let Some(provider) = provider
-            && !domains.is_empty()
-            && !provider.scopes.iter().any(|scope| scope == "email")
-        {
+        if !domains.is_empty() && none(&|provider| provider.scopes.iter().any(|scope| scope == "email")) {
             let text = "demands an e-mail address that no sign-in asks for; add `email` to the provider's scopes";
             self.warn(&format!("{key}.require.email_domains"), text);
         }
@@ -163,10 +171,12 @@ impl Resolver<'_> {
         common: &Common<'_>,
     ) -> IdentityHeaderSettings {
         let key = format!("{key}.identity_headers");
-        let default = match (access, common.provider.map(|provider| &provider.settings.federation)) {
-            (None | Some(Access::Anonymous), _) | (_, None) => Vec::new(),
-            (_, Some(FederationSettings::Zenkey { .. })) => vec![Preset::Zenkey],
-            (_, Some(FederationSettings::Oidc { .. })) => vec![Preset::XAuthRequest],
+        let carriers = |provider: &Provider| matches!(provider.settings.federation, FederationSettings::Zenkey { .. });
+        let default = match access {
+            None | Some(Access::Anonymous) => Vec::new(),
+            Some(_) if common.providers.is_empty() => Vec::new(),
+            Some(_) if common.providers.iter().all(carriers) => vec![Preset::Zenkey],
+            Some(_) => vec![Preset::XAuthRequest],
         };
         let Some(file) = file else {
             return IdentityHeaderSettings { presets: default, map: Vec::new() };

@@ -36,7 +36,7 @@ fn a_route_for_tokens_has_strict_defaults() {
     };
     assert_eq!(config.bearer.issuers, [std::sync::Arc::new(issuer)]);
     assert_eq!((config.bearer.cache_entries, config.bearer.failures_per_minute), (100_000, 60));
-    assert_eq!(config.provider.token_issuers[0].jwks_uri, None);
+    assert_eq!(config.provider.settings.token_issuers[0].jwks_uri, None);
     let [route] = config.routes.as_slice() else { panic!("one route") };
     assert_eq!((route.access, route.pass_authorization), (Access::Bearer, false));
     assert_eq!(route.identity_headers.presets, [Preset::Zenkey]);

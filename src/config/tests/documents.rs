@@ -70,7 +70,9 @@ fn the_example_shows_every_key_once_and_no_other() {
 fn the_defaults_in_the_example_are_the_defaults() {
     let (root, _) = yaml::read(&uncommented());
     let (validation, json) = validate::validate(&root.unwrap());
-    assert!(validation.defaulted.is_empty(), "{:#?}", validation.defaulted);
+    // An entry of `providers` is there for its two own keys; its defaults are those of `provider`.
+    let left: Vec<_> = validation.defaulted.iter().filter(|(key, _)| !key.starts_with("providers[")).collect();
+    assert!(left.is_empty(), "{left:#?}");
     let mut compared = 0;
     for key in schema::keys() {
         let Some(default) = key.schema.get("default") else { continue };

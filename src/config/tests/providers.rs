@@ -1,0 +1,69 @@
+//! Several who vouch for people.
+
+use super::*;
+
+const TWO: &str = "\
+public_url: https://apps.example.com
+providers:
+  - id: staff
+    name: Staff & friends
+    oidc: { issuer: 'https://staff.example.com', client_id: a, client_secret: { env: A }, acr_values: [high] }
+  - id: partners
+    oidc: { issuer: 'https://partners.example.com', client_id: b, client_secret: { env: A } }
+routes:
+  - { host: apps.example.com, access: session, upstream: 'http://127.0.0.1:1' }
+  - { host: apps.example.com, path: /staff, access: session, upstream: 'http://127.0.0.1:1', providers: [staff] }
+";
+
+fn read(text: &str) -> Result<(Config, Vec<Warning>), Faults> {
+    Machine::new().env("A", "s").read_config(text)
+}
+
+/// [`TWO`] with `from` replaced by `to`, which is one fault that begins with `expected`.
+fn fault(from: &str, to: &str, expected: &str) {
+    assert!(TWO.contains(from), "{from:?}");
+    let faults = read(&TWO.replacen(from, to, 1)).unwrap_err().to_string();
+    assert_eq!(faults.lines().count(), 1, "{faults}");
+    assert!(faults.contains(expected), "{faults}\nlacks {expected:?}");
+}
+
+#[test]
+fn each_has_an_id_a_name_and_what_it_is_asked_for() {
+    let config = read(TWO).unwrap_or_else(|faults| panic!("{faults}")).0;
+    let first = &config.provider;
+    assert_eq!((first.id.as_str(), first.name.as_str()), ("staff", "Staff & friends"));
+    assert_eq!((first.acr_values.as_slice(), first.require_acr), (["high".to_owned()].as_slice(), true));
+    let [second] = config.further_providers.as_slice() else { panic!("two providers") };
+    assert_eq!((second.id.as_str(), second.name.as_str()), ("partners", "partners"));
+    assert_eq!((second.settings.client_id.as_str(), second.require_acr), ("b", false));
+    let providers: Vec<_> = config.routes.iter().map(|route| route.providers.as_slice()).collect();
+    assert_eq!(providers, [&[][..], &["staff".to_owned()][..]]);
+}
+
+#[test]
+fn what_could_be_taken_for_another_is_a_fault() {
+    fault("id: partners", "id: staff", "providers[1].id: \"staff\" stands twice");
+    fault("https://partners.", "https://staff.", "providers[1]: \"https://staff.example.com\" is an issuer of `staff`");
+    fault("providers: [staff]", "providers: [stuff]", "routes[1].providers[0]: \"stuff\" is the id of none");
+    fault("  - id: partners\n    oidc", "  - oidc", "providers[1]: lacks an `id`");
+    for id in ["Staff", "a/b", "..", "a b", "-a", "ä"] {
+        fault("id: partners", &format!("id: '{id}'"), "providers[1].id");
+    }
+}
+
+#[test]
+fn one_is_not_written_beside_several_and_none_is_a_fault() {
+    let one =
+        "provider:\n  oidc: { issuer: 'https://a.example', client_id: a, client_secret: { env: A } }\nproviders:\n";
+    fault("providers:\n", one, "providers: stands beside provider");
+    let start = TWO.find("providers:").unwrap();
+    let end = TWO.find("routes:").unwrap();
+    let none = format!("{}{}", &TWO[..start], &TWO[end..]).replace(", providers: [staff]", "");
+    let faults = read(&none).unwrap_err().to_string();
+    assert!(faults.contains("provider: is missing"), "{faults}");
+    let single = format!("{}{}{}", &TWO[..start], one.replace("providers:\n", ""), &TWO[end..]);
+    let single = single.replace(", providers: [staff]", "");
+    assert!(read(&single).is_ok());
+    let faults = read(&single.replace("provider:\n", "provider:\n  id: a\n")).unwrap_err().to_string();
+    assert!(faults.contains("provider.id: tells one of `providers` from the others"), "{faults}");
+}

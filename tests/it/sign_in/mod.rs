@@ -12,6 +12,7 @@ mod id_token;
 mod keys;
 mod outage;
 mod plain_issuer;
+mod providers;
 mod restart;
 mod return_address;
 mod sessions;

@@ -70,6 +70,9 @@ impl Browser {
     pub fn new() -> Self {
         super::init();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        // As browsers have it: every name below `localhost` is this machine (RFC 6761 6.3).
+        let here = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let client = client.resolve("second.localhost", here).resolve("third.localhost", here);
         Self {
             client: client.build().unwrap(),
             jar: Mutex::default(),

@@ -37,6 +37,8 @@ pub struct Choices {
     pub top: String,
     /// Aurora alone, as a plain OpenID Connect issuer, with these further keys, four spaces in front of each line.
     pub plain: Option<String>,
+    /// Aurora as the provider `staff` and Tangent as `partners`, in place of `provider`.
+    pub two_providers: bool,
     /// The ports of the relays in front of the simulated parts, if there are any.
     pub relays: Option<Ports>,
 }
@@ -52,6 +54,7 @@ impl Default for Choices {
             routes: String::new(),
             top: String::new(),
             plain: None,
+            two_providers: false,
             relays: None,
         }
     }
@@ -92,7 +95,10 @@ impl Rig {
         let sockets = Sockets::bind(loopback(), loopback()).unwrap();
         let address = sockets.address();
         let redirect_uri = format!("http://localhost:{}/oauth2/callback", address.port());
-        simulator.register(Client::with_secret(CLIENT_ID, CLIENT_SECRET).redirect_uri(redirect_uri));
+        let client = Client::with_secret(CLIENT_ID, CLIENT_SECRET);
+        let client =
+            client.redirect_uri(format!("{redirect_uri}/staff")).redirect_uri(format!("{redirect_uri}/partners"));
+        simulator.register(client.redirect_uri(redirect_uri));
         let mut rig = Self { simulator, upstream, address, choices, app: None, _dir: dir, dir_path };
         rig.app = Some(App::start_on(sockets, rig.config()).await.unwrap());
         rig
@@ -100,7 +106,8 @@ impl Rig {
 
     /// The configuration text this rig runs on.
     pub fn config_text(&self) -> String {
-        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain, relays: _ } = &self.choices;
+        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain, two_providers, relays: _ } =
+            &self.choices;
         let upstream = self.upstream.address;
         let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
         let provider = match plain {
@@ -126,6 +133,20 @@ impl Rig {
                 issuer = self.simulator.carrier("aurora").unwrap().issuer(),
             ),
         };
+        let provider = match two_providers {
+            false => format!("provider:\n{provider}"),
+            true => {
+                let one = |id: &str, name: &str, carrier: &str| {
+                    let issuer = self.simulator.carrier(carrier).unwrap().issuer();
+                    format!(
+                        "  - {{ id: {id}, name: {name}, allow_private_addresses: true, oidc: {{ issuer: '{issuer}', \
+                         client_id: {CLIENT_ID}, client_secret: \"{CLIENT_SECRET}\" }} }}\n"
+                    )
+                };
+                let (staff, partners) = (one("staff", "Staff", "aurora"), one("partners", "Partners", "tangent"));
+                format!("providers:\n{staff}{partners}")
+            }
+        };
         // Lines of requests are written past what a test's output is kept in.
         let log = if top.contains("log:") { "" } else { "log:\n  access: false\n" };
         let sign_in = if sign_in.is_empty() { String::new() } else { format!("sign_in:\n{sign_in}") };
@@ -133,7 +154,6 @@ impl Rig {
             "public_url: http://localhost:{port}
 listen: 127.0.0.1:{port}
 admin_listen: 127.0.0.1:1
-provider:
 {provider}sessions:
 {sessions}{sign_in}{log}{top}routes:
   - {{ host: localhost, path: /public, access: anonymous, upstream: 'http://{upstream}' }}

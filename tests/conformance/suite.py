@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import ssl
+import subprocess
 import urllib.parse
 import zipfile
 from pathlib import Path
@@ -33,7 +34,7 @@ class Suite:
         self.gateway_ports = gateway_ports                # {port with TLS: the gateway's port}
         self.ca_file = tls.certificates(self.home / "tls")
         self.context = ssl.create_default_context(cafile=self.ca_file)
-        self.processes = []
+        self.processes, self.jdk = [], None
         jars = [jar for jar in [*self.built.glob("*.jar"), *self.built.glob("target/*.jar")] if "test-suite" in jar.name]
         self.jar = jars[0] if jars else None
         if not self.jar and not (self.built / "classes").is_dir():
@@ -56,13 +57,20 @@ class Suite:
 
     # ------------------------------------------------------------------ processes
 
-    @staticmethod
-    def java():
-        """A JDK of 21 or newer: JAVA_HOME_21, JAVA_HOME, or the one on the path."""
-        for home in (os.environ.get("JAVA_HOME_21"), os.environ.get("JAVA_HOME")):
-            if home:
-                return Path(home) / "bin/java"
-        return Path(shutil.which("java") or "java")
+    def java(self):
+        """A JDK of 21 or newer: JAVA_HOME_21, JAVA_HOME, the one on the path, or one that Debian installed."""
+        if not self.jdk:
+            homes = [os.environ.get("JAVA_HOME_21"), os.environ.get("JAVA_HOME"), *sorted(map(str, Path("/usr/lib/jvm").glob("*")))]
+            for program in [shutil.which("java"), *(f"{home}/bin/java" for home in homes if home)]:
+                if program and os.path.exists(program):
+                    said = subprocess.run([program, "-version"], capture_output=True, text=True).stderr
+                    found = re.search(r'version "(\d+)', said)
+                    if found and int(found.group(1)) >= 21 and Path(program).with_name("javac").exists():
+                        self.jdk = Path(program)
+                        break
+            else:
+                raise Failed("no JDK of 21 or newer; JAVA_HOME_21 names one")
+        return self.jdk
 
     def start(self):
         mongo = self.database()

@@ -12,6 +12,7 @@ mod floors;
 mod independent_provider;
 mod process;
 mod proxy;
+mod recipes;
 mod rows;
 mod sign_in;
 mod support;

@@ -3,11 +3,6 @@
 A feature returns a note (or nothing) where all is well; it raises `Failed` with what was seen where it is not, and
 `Unsupported` where the provider has no such thing.
 """
-import base64
-import hashlib
-import secrets
-import urllib.parse
-
 from kit.app import told
 from kit.processes import Failed, until
 from provider import Unsupported
@@ -288,4 +283,32 @@ def restart(scene):
     scene.at_app(gateway, browser)
 
 
-__all__ = ["FEATURES", "base64", "hashlib", "secrets", "urllib"]
+# ------------------------------------------------------------------ in a real browser
+
+@feature
+def chromium(scene):
+    """in Chromium: sign-in, Back, sign-out, console"""
+    gateway = scene.started()
+    window = scene.window()
+    window.go(gateway.url(DEEP))
+    scene.provider.person(window, lambda url: url.startswith(gateway.origin + "/"))
+    check(window.at_app() and window.url == gateway.url(DEEP), f"ended at {window.url}: {window.text[:120]}; log: {gateway.said()}")
+    window.complaints()
+    window.back()
+    if not window.url.startswith(gateway.origin):        # the provider's own page: the person answers it once more
+        scene.provider.person(window, lambda url: url.startswith(gateway.origin + "/"))
+    came_back = window.url.startswith(gateway.origin)
+    check(not came_back or window.at_app(), f"Back ended at {window.url.split('?')[0]}: {window.text[:120]}")
+    window.go(gateway.url("/oauth2/sign_out"))
+    for _ in range(3):
+        form = next((form for form in window.page().forms if form.method == "post" and form.buttons), None)
+        if not form:
+            break
+        window.press(form, form.buttons[0])
+    blocked = [words for words in window.complaints() if "Content Security Policy" in words or "blocked" in words]
+    check(not blocked, "the console says: " + blocked[0][:200] if blocked else "")
+    check(window.url.startswith(gateway.origin), f"sign-out ended at {window.url}")
+    return "" if came_back else "after Back the provider keeps the person at its own page"
+
+
+__all__ = ["FEATURES"]

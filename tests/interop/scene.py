@@ -1,5 +1,5 @@
 """One feature at one provider: a gateway of its own, a browser, and what came of it."""
-import json
+import base64
 import re
 import subprocess
 import urllib.parse
@@ -9,6 +9,7 @@ from kit.browser import Browser
 from kit.gateway import Gateway
 from kit.processes import Failed, free_port
 from kit import tls
+from window import Window
 
 DEEP = "/deep/page?x=1&y=two%20words"
 
@@ -16,11 +17,13 @@ DEEP = "/deep/page?x=1&y=two%20words"
 class Scene:
     def __init__(self, provider, binary, app, directory):
         self.provider, self.binary, self.app, self.directory = provider, binary, app, directory
-        self.gateways, self.fronts, self.ca_file = [], [], None
+        self.gateways, self.fronts, self.windows, self.ca_file = [], [], [], None
 
     def end(self):
         for gateway in self.gateways:
             gateway.stop()
+        for window in self.windows:
+            window.close()
         for front in self.fronts:
             front.stop()
 
@@ -35,6 +38,10 @@ class Scene:
             self.ca_file = where / "tls" / "ca.pem"
         self.gateways.append(gateway)
         return gateway
+
+    def window(self):
+        self.windows.append(Window({"gate.example.test": "127.0.0.1"}))
+        return self.windows[-1]
 
     def browser(self):
         return Browser(self.ca_file, {"gate.example.test": "127.0.0.1"})
@@ -99,7 +106,6 @@ def callback_of(browser):
 
 def key_pair(directory, kid="gate-1"):
     """A P-256 key: the file with its private half (PKCS#8), and the public one as a JSON Web Key."""
-    import base64
     pem = directory / "client-key.pem"
     directory.mkdir(parents=True, exist_ok=True)
     subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", pem],
@@ -111,6 +117,3 @@ def key_pair(directory, kid="gate-1"):
     def text(part):
         return base64.urlsafe_b64encode(part).decode().rstrip("=")
     return pem, {"kty": "EC", "crv": "P-256", "x": text(point[:32]), "y": text(point[32:]), "kid": kid, "use": "sig", "alg": "ES256"}
-
-
-__all__ = ["DEEP", "Scene", "authorization_request", "callback_of", "key_pair", "json"]

@@ -3,7 +3,7 @@ import collections
 import datetime
 import subprocess
 
-from control import RIGHT, all_failed
+from control import RIGHT, none_passed
 from plans import PLANS
 from verdict import WORDS
 
@@ -30,13 +30,16 @@ def render(results, control, suite, gateway):
     by_reason = collections.OrderedDict()
     for name, row in shown:
         reason = row.get("reason") or "; ".join(row.get("suite", [])[:1] + row["notes"][-1:])
-        by_reason.setdefault((row["verdict"], row["module"], reason.replace("|", "/")), []).append(PLANS[name].title)
-    for (word, module, reason), plans in by_reason.items():
-        lines.append(f"* `{module}` ({'; '.join(plans)}): **{word}**, {reason[:300]}\n")
+        by_reason.setdefault((row["verdict"], reason.replace("|", "/")[:300]), []).append((PLANS[name].title, row["module"]))
+    for (word, reason), where in by_reason.items():
+        modules = sorted({module for _, module in where})
+        plans = ", ".join(dict.fromkeys(title for title, _ in where))
+        names = ", ".join(f"`{module}`" for module in modules) if len(modules) <= 3 else f"{len(where)} modules"
+        lines.append(f"* **{word}**, {reason}: {names} ({plans})\n")
     if not shown:
         lines.append("Nothing.\n")
     if control:
-        lines.append("\n## A relying party that checks nothing\n\nThe same suite, asked the same way: it must fail every module whose answer is wrong. "
-                     + ("It does.\n\n" if all_failed(control) else "**It does not.**\n\n"))
+        lines.append("\n## A relying party that checks nothing\n\nThe same suite, asked the same way: it must pass no module whose answer is wrong. "
+                     + ("It does.\n\n" if none_passed(control) else "**It does not.**\n\n"))
         lines += [f"* `{module}`: {result}{' (as it should: nothing is wrong there)' if module == RIGHT else ''}\n" for module, result, _ in control]
     return "".join(lines)

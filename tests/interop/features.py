@@ -202,7 +202,7 @@ def provider_logout(scene):
     if not scene.provider.discover().get("end_session_endpoint"):
         raise Unsupported("no end_session_endpoint")
     gateway = scene.started(lambda gateway: {"post_logout_redirect_uris": [gateway.url("/oauth2/signed_out")]},
-                            {"sign_out": "provider"})
+                            sign_out={"provider": "always"})
     browser, _ = scene.signed_in(gateway)
     browser.go(gateway.url("/oauth2/sign_out"))
     for _ in range(4):

@@ -12,7 +12,6 @@ class Canaille(Provider):
     name = "canaille"
     package = f"Canaille {VERSION} (PyPI; Authlib)"
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
-    algorithms = ["RS256", "RS512", "PS256", "ES256"]
     groups = ("groups", "staff", "groups")
 
     def install(self):
@@ -28,6 +27,8 @@ class Canaille(Provider):
         if not (self.directory / "keys.json").exists():
             self.furnish()
         self.spawn([self.bin / "canaille", "run", "--bind", f"127.0.0.1:{self.port}"], env=self.environment())
+        offered = self.discover()["id_token_signing_alg_values_supported"]
+        self.algorithms = [name for name in ("RS256", "RS512", "PS256", "ES256") if name in offered]
 
     def furnish(self):
         self.configure([self.new_key("rsa"), self.new_key("ec")])

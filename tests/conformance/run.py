@@ -17,13 +17,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "interop")]
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from kit.app import App                                           # noqa: E402
-from kit.gateway import Gateway, UnknownKey                       # noqa: E402
+from kit.gateway import Gateway, UnknownKey, new_key                  # noqa: E402
 from kit.processes import Failed, end_on_signals, free_port       # noqa: E402
 from plans import CLIENT_ID, PLANS, SECRET, WAIT                  # noqa: E402
-from scene import key_pair                                        # noqa: E402
 from suite import Suite                                           # noqa: E402
 from verdict import verdict                                       # noqa: E402
 from walk import Walk                                             # noqa: E402
@@ -35,7 +34,10 @@ class Runner:
     def __init__(self, suite, binary, home, port, origin, app):
         self.suite, self.binary, self.home, self.app = suite, binary, home, app
         self.port, self.origin = port, origin
-        self.pem, self.jwk = key_pair(home)
+        try:
+            self.key, self.key_set = new_key(binary, home)
+        except UnknownKey:
+            self.key, self.key_set = "", {"keys": []}
 
     def client(self, plan):
         """The client's registration, as an operator would type it into the suite."""
@@ -43,7 +45,7 @@ class Runner:
                   "id_token_signed_response_alg": "RS256", **plan.client(self.origin)}
         method = plan.variant.get("client_auth_type")
         if method == "private_key_jwt":
-            client["jwks"] = {"keys": [self.jwk]}
+            client["jwks"] = self.key_set
         if method == "client_secret_jwt":
             client["client_secret_jwt_alg"] = "HS256"
         return client
@@ -107,7 +109,7 @@ class Runner:
         oidc = {"issuer": f"{self.suite.url}/test/a/{self.alias}/", "client_id": CLIENT_ID, "client_secret": SECRET,
                 "scopes": ["openid", "profile", "email", "phone", "address"], "userinfo": True, **plan.oidc}
         if oidc.get("token_endpoint_auth_method") == "private_key_jwt":
-            oidc["client_keys"] = [{"file": str(self.pem)}]
+            oidc["client_keys"] = [self.key]
         if "es256" in module:
             oidc["algorithms"] = ["ES256"]
         full = {**plan.variant, **(entry.get("variant") or {})}

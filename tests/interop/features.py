@@ -4,9 +4,10 @@ A feature returns a note (or nothing) where all is well; it raises `Failed` with
 `Unsupported` where the provider has no such thing.
 """
 from kit.app import told
+from kit.gateway import new_key
 from kit.processes import Failed, until
 from provider import Unsupported
-from scene import DEEP, authorization_request, callback_of, key_pair
+from scene import DEEP, authorization_request, callback_of
 
 FEATURES = []
 
@@ -110,11 +111,11 @@ def client_secret_post(scene):
 @feature
 def private_key_jwt(scene):
     """private_key_jwt"""
-    pem, jwk = key_pair(scene.directory)
-    metadata = {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [jwk]},
+    file, keys = new_key(scene.binary, scene.directory)
+    metadata = {"token_endpoint_auth_method": "private_key_jwt", "jwks": keys,
                 "token_endpoint_auth_signing_alg": "ES256"}
     oidc = {"token_endpoint_auth_method": "private_key_jwt", "client_secret": None,
-            "client_keys": [{"file": str(pem)}]}
+            "client_keys": [file]}
     scene.signed_in(scene.started(metadata, oidc))
 
 

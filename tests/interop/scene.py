@@ -1,7 +1,5 @@
 """One feature at one provider: a gateway of its own, a browser, and what came of it."""
-import base64
 import re
-import subprocess
 import urllib.parse
 
 from kit.app import told
@@ -102,18 +100,3 @@ def authorization_request(browser, issuer_host):
 def callback_of(browser):
     """The last answer of the provider that came to the gateway's callback."""
     return [hop.url for hop in browser.hops if urllib.parse.urlsplit(hop.url).path == "/oauth2/callback"][-1]
-
-
-def key_pair(directory, kid="gate-1"):
-    """A P-256 key: the file with its private half (PKCS#8), and the public one as a JSON Web Key."""
-    pem = directory / "client-key.pem"
-    directory.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", pem],
-                   check=True, capture_output=True)
-    pem.chmod(0o600)
-    der = subprocess.run(["openssl", "pkey", "-in", pem, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
-    point = der[-64:]
-
-    def text(part):
-        return base64.urlsafe_b64encode(part).decode().rstrip("=")
-    return pem, {"kty": "EC", "crv": "P-256", "x": text(point[:32]), "y": text(point[32:]), "kid": kid, "use": "sig", "alg": "ES256"}

@@ -127,3 +127,15 @@ class Gateway:
 
     def await_line(self, pattern, seconds=10):
         return until(lambda: re.search(pattern, open(self.log, errors="replace").read()), seconds, f"log line {pattern}")
+
+
+def new_key(binary, directory):
+    """A key for `private_key_jwt`, made as an operator makes one: its file, and the public half as a key set."""
+    os.makedirs(directory, exist_ok=True)
+    file = os.path.join(directory, "client-key.pem")
+    if os.path.exists(file):
+        os.remove(file)
+    made = subprocess.run([binary, "keys", "--out", file], capture_output=True, text=True, timeout=60)
+    if made.returncode:
+        raise UnknownKey("the command zengate keys")
+    return file, json.loads(made.stdout)

@@ -130,7 +130,6 @@ class Provider:
     # ------------------------------------------------------------------ what only some can do
 
     offline_scopes = []                             # what a refresh token must be asked for with
-    known = {}                                      # feature -> the provider's own fault, with words
 
     def further_audience(self, scene):
         """An audience that the provider can be told to put into ID tokens beside the client."""

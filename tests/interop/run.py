@@ -47,8 +47,7 @@ def try_feature(feature, provider, binary, app, directory):
     except UnknownKey as why:
         return "missing", f"no such key yet: {why}"
     except Failed as why:
-        reason = provider.known.get(feature.__name__) if hasattr(provider, "known") else None
-        return ("provider", reason) if reason else ("FAIL", str(why))
+        return "FAIL", str(why)
     except Exception as error:                           # the suite's own trouble is told as such
         with open(directory / "trouble.txt", "w") as file:
             traceback.print_exc(file=file)

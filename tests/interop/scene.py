@@ -92,9 +92,10 @@ class Scene:
         return f"{browser.status} at {browser.url.split('?')[0]}: {text} [{browser.trail()}] log: {gateway.said() or '-'}"
 
 
-def authorization_request(browser, issuer_host):
-    """The first request that the gateway sent to the provider, as the browser's history has it."""
-    return next(hop.url for hop in browser.hops if "code_challenge=" in hop.url or "request_uri=" in hop.url)
+def authorization_request(browser, gateway=None):
+    """The first request that this gateway (or any) sent to the provider, as the browser's history has it."""
+    mine = urllib.parse.quote(gateway.redirect_uri, safe="") if gateway else ""
+    return next(hop.url for hop in browser.hops if ("code_challenge=" in hop.url or "request_uri=" in hop.url) and mine in hop.url)
 
 
 def callback_of(browser):

@@ -6,7 +6,6 @@ WORDS = {
     "ok": "works",
     "FAIL": "does not work, though the provider does nothing wrong",
     "missing": "the gateway has no such feature",
-    "provider": "a fault or a limit of the provider",
     "-": "the provider has no such thing, or is not set up for it",
     "TROUBLE": "this suite could not try it",
 }

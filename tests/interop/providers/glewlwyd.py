@@ -16,8 +16,6 @@ class Glewlwyd(Provider):
     name = "glewlwyd"
     package = "Glewlwyd 2.7.5 (Debian)"
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
-    known = {"hard_secret": "it does not decode Basic as RFC 6749 2.3.1 says; with client_secret_post such a secret works",
-             "chromium": "its page is an application of scripts, which this suite does not press"}
     ready = False
 
     def __init__(self, cache, directory):

@@ -16,7 +16,6 @@ class LemonLdap(Provider):
     claims = {"email": "dwho@badwolf.org", "name": "Doctor Who"}
     groups = ("groups", "staff", "groups")
     offline_scopes = ["offline_access"]
-    known = {"hard_secret": "it does not decode Basic as RFC 6749 2.3.1 says; with client_secret_post such a secret works"}
 
     def __init__(self, cache, directory):
         super().__init__(cache, directory)

@@ -49,6 +49,30 @@ def groups(scene):
 
 
 @feature
+def nested(scene):
+    """a claim inside another: header and rule"""
+    if not scene.provider.nested:
+        raise Unsupported("no such claim set up")
+    claim, value, scope = scene.provider.nested
+    route = {"identity_headers": {"map": {"X-Roles": claim}}, "require": {"claims": {claim: [value]}}}
+    _, headers = scene.signed_in(scene.started(oidc={"scopes": scene.provider.scopes + ([scope] if scope else [])}, route=route))
+    check(value in headers.get("x-roles", "").split(","), f"X-Roles is {headers.get('x-roles')}")
+
+
+@feature
+def many_groups(scene):
+    """500 groups: a rule about the last one"""
+    if not scene.provider.many_groups:
+        raise Unsupported("no such claim set up")
+    claim, value, scope = scene.provider.many_groups
+    oidc = {"scopes": scene.provider.scopes + ([scope] if scope else [])}
+    route = {"identity_headers": {"preset": "x-auth-request", "map": {"X-Groups": claim}}, "require": {"claims": {claim: [value]}}}
+    gateway = scene.started(oidc=oidc, route=route)
+    scene.signed_in(gateway)
+    check(gateway.await_said(claim, 3), "the log does not say that the header could not hold them")
+
+
+@feature
 def algorithms(scene):
     """algorithms of the ID token"""
     good, bad = [], []

@@ -15,6 +15,7 @@ class Keycloak(Provider):
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
     algorithms = ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"]
     groups = ("groups", "staff", None)
+    nested = ("realm_access.roles", "offline_access", None)
     user = None
 
     def __init__(self, cache, directory):
@@ -67,7 +68,9 @@ class Keycloak(Provider):
             "attributes": {"id.token.signed.response.alg": metadata["id_token_signed_response_alg"],
                            "pkce.code.challenge.method": "S256"},
             "protocolMappers": [mapper("groups", "oidc-group-membership-mapper",
-                                       {"claim.name": "groups", "full.path": "false", "id.token.claim": "true"})],
+                                       {"claim.name": "groups", "full.path": "false", "id.token.claim": "true"}),
+                                mapper("roles", "oidc-usermodel-realm-role-mapper",
+                                       {"claim.name": "realm_access.roles", "multivalued": "true", "id.token.claim": "true", "jsonType.label": "String"})],
         }
         keys = {"client_id": client["clientId"]}
         method = metadata["token_endpoint_auth_method"]

@@ -14,6 +14,8 @@ class OidcProvider(Provider):
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
     algorithms = ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
     groups = ("groups", "staff", "groups")
+    nested = ("resource_access.wiki.roles", "writer", "groups")
+    many_groups = ("many_groups", "group-499-".ljust(64, "x"), "many")
     offline_scopes = ["offline_access"]
 
     def install(self):

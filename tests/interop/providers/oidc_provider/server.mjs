@@ -12,6 +12,9 @@ const [port, file] = [Number(process.argv[2]), process.argv[3]];
 const issuer = `http://127.0.0.1:${port}`;
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'HS256'];
 
+// Five hundred groups of 64 letters.
+const MANY = Array.from({ length: 500 }, (_, number) => `group-${number}-`.padEnd(64, 'x'));
+
 const kept = existsSync(file)
   ? JSON.parse(readFileSync(file))
   : { keys: makeKeys(), cookieKey: randomBytes(32).toString('hex'), records: {}, disabled: false };
@@ -79,8 +82,8 @@ function build() {
     adapter: Records,
     jwks: { keys: kept.keys },
     cookies: { keys: [kept.cookieKey] },
-    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
-    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups', 'resource_access'], many: ['many_groups'] },
+    scopes: ['openid', 'profile', 'email', 'groups', 'many', 'offline_access'],
     responseModes: ['form_post', 'query'],
     conformIdTokenClaims: false,
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
@@ -101,7 +104,8 @@ function build() {
     issueRefreshToken: async (ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
     findAccount: (_, sub) => kept.disabled ? undefined : {
       accountId: sub,
-      claims: () => ({ sub, name: 'Maya Lindqvist', email: `${sub}@example.org`, email_verified: true, groups: ['staff', 'editors'] }),
+      claims: () => ({ sub, name: 'Maya Lindqvist', email: `${sub}@example.org`, email_verified: true, groups: ['staff', 'editors'],
+        resource_access: { wiki: { roles: ['reader', 'writer'] } }, many_groups: MANY }),
     },
   });
   provider.on('server_error', (_, error) => console.error(error));

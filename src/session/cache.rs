@@ -15,6 +15,10 @@
 //! nothing or a failure. Only sessions are kept: "not found" and failures are forgotten with the last caller, so random
 //! ids cannot fill memory, and the number of loads under way at once is bounded.
 //!
+//! This is not `ground/single_flight.rs`, whose work runs in a task of its own: here the load runs within the request of
+//! whoever asks first, and another one takes over if that one leaves. A person who comes every few seconds has their copy
+//! checked on each visit, and a task would cost that request two more turns of the scheduler.
+//!
 //! # A sign-out
 //!
 //! [`SessionCache::deny`] outlives the removal from the store: if the store forgets the removal (a failover that lost the

@@ -15,9 +15,11 @@ mod link;
 #[cfg(test)]
 pub(super) mod server;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use redis::{Cmd, Value, cmd};
 
 use self::fault::Fault;
@@ -88,7 +90,16 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV
 pub struct RedisStore {
     link: Link,
     prefix: String,
+    /// Whether as many keys were written as make it certain that this is no node of a cluster.
+    has_all_keys: AtomicBool,
 }
+
+/// Keys that are written before a Redis counts as one that has all keys: a node of a cluster of two takes all of them once
+/// in 65,536 times.
+const PROBES: u8 = 16;
+
+/// How long a probe lives.
+const PROBE_LIFETIME: Duration = Duration::from_secs(1);
 
 impl std::fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -100,7 +111,8 @@ impl RedisStore {
     /// Reads the settings. Does not connect: that happens with the first call.
     pub fn connect(settings: RedisSettings) -> Result<Self, RedisUrlFault> {
         let RedisSettings { url, prefix, response_timeout, connection_timeout } = settings;
-        Ok(Self { link: Link::new(&url, response_timeout, connection_timeout)?, prefix })
+        let link = Link::new(&url, response_timeout, connection_timeout)?;
+        Ok(Self { link, prefix, has_all_keys: AtomicBool::new(false) })
     }
 
     /// How many values were met under our keys that were not ours (another type); each counted as no record (M13).
@@ -115,6 +127,34 @@ impl RedisStore {
     /// The name of a set. The braces keep a set in one slot of a cluster, whatever else is named after the same record.
     fn set(&self, relation: Relation, of: StoreKey) -> String {
         format!("{}{}:{{{}}}", self.prefix, relation.as_str(), of.to_hex())
+    }
+
+    /// Writes a key that says nothing: what a sign-in does, and what a replica, a full Redis or a Sentinel refuses.
+    async fn probe(&self, number: u8) -> Result<(), Fault> {
+        let mut question = cmd("SET");
+        let millis = u64::try_from(PROBE_LIFETIME.as_millis()).unwrap_or(u64::MAX);
+        question.arg(format!("{}probe:{number}", self.prefix)).arg("").arg("PX").arg(millis);
+        match self.link.ask(&question).await {
+            Ok(Value::Okay) => Ok(()),
+            Ok(_) => Err(Fault::Answer),
+            Err(Fault::Refused) if self.is_sentinel().await => Err(Fault::Sentinel),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether what answers is a Sentinel. `HELLO` is allowed to every user (Redis, ACL), and says so.
+    async fn is_sentinel(&self) -> bool {
+        let texts = |value: &Value| match value {
+            Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
+            Value::SimpleString(text) => text.clone(),
+            _ => String::new(),
+        };
+        let fields: Vec<String> = match self.link.ask(&cmd("HELLO")).await {
+            Ok(Value::Array(fields)) => fields.iter().map(texts).collect(),
+            Ok(Value::Map(fields)) => fields.iter().flat_map(|(name, value)| [texts(name), texts(value)]).collect(),
+            _ => return false,
+        };
+        fields.windows(2).any(|pair| matches!(pair, [name, mode] if name == "mode" && mode == "sentinel"))
     }
 
     /// Asks for a value. A value of another type is none (M13).
@@ -281,10 +321,12 @@ impl RecordStore for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        match self.link.ask(&cmd("PING")).await? {
-            Value::SimpleString(word) if word == "PONG" => Ok(()),
-            _ => Err(Fault::Answer.into()),
+        if self.has_all_keys.load(Ordering::Relaxed) {
+            return Ok(self.probe(0).await?);
         }
+        try_join_all((0..PROBES).map(|number| self.probe(number))).await?;
+        self.has_all_keys.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Redis drops what is over by itself.

@@ -28,22 +28,28 @@ pub(super) enum Fault {
     Authentication,
     #[error("the connection to Redis was closed")]
     Closed,
+    #[error("this Redis is a node of a cluster and has only some of the keys; name a Redis that has all of them")]
+    ClusterNode,
     #[error("Redis is still loading its data")]
     Loading,
     #[error("Redis is out of memory")]
     Memory,
     #[error("Redis does not allow this user the commands or keys that sessions need (ACL)")]
     Permission,
-    #[error("this Redis is a read-only replica")]
+    #[error("this Redis is a read-only replica; name its primary")]
     ReadOnly,
-    #[error("Redis refused the command; sessions need Redis 6.2 or later, not a cluster")]
+    #[error("Redis refused the command; sessions need Redis 6.2 or later")]
     Refused,
+    #[error("this is a Redis Sentinel, which keeps no records; name the Redis that it watches")]
+    Sentinel,
     #[error("Redis did not answer in time")]
     Timeout,
     #[error("no secure connection to Redis: its certificate or name was not accepted, or it speaks no TLS")]
     Tls,
     #[error("Redis cannot be reached at the configured address")]
     Unreachable,
+    #[error("Redis has stopped taking writes: it cannot save to its disk, or has too few replicas")]
+    WritesStopped,
     #[error("another kind of value lies under the key")]
     WrongType,
 }
@@ -67,8 +73,7 @@ impl Fault {
                 Some("NOAUTH" | "WRONGPASS") => Self::Authentication,
                 Some("OOM") => Self::Memory,
                 Some("WRONGTYPE") => Self::WrongType,
-                // Writes stopped: its disk is full, or it has too few replicas.
-                Some("MISCONF" | "NOREPLICAS") => Self::ReadOnly,
+                Some("MISCONF" | "NOREPLICAS") => Self::WritesStopped,
                 _ => Self::Refused,
             },
             ErrorKind::Io => match io_kind(fault) {
@@ -93,6 +98,11 @@ impl Fault {
             ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown => Self::Loading,
             ServerErrorKind::NoPerm => Self::Permission,
             ServerErrorKind::ReadOnly => Self::ReadOnly,
+            ServerErrorKind::Ask
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::CrossSlot
+            | ServerErrorKind::Moved
+            | ServerErrorKind::TryAgain => Self::ClusterNode,
             _ => Self::Refused,
         }
     }

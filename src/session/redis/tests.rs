@@ -1,8 +1,11 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+
+mod wrong_kind;
 
 use super::server::{RedisServer, available, free_port};
 use super::*;
@@ -217,6 +220,37 @@ async fn the_first_call_after_a_restart_of_redis_succeeds() {
     }
     let _server = RedisServer::start_on(port, &[]);
     put(&store).await.expect("the first call after failed ones");
+}
+
+/// Accepts and closes at once; counts how often.
+async fn slammed_door() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let knocks = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&knocks);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counting.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    (port, knocks)
+}
+
+// FT07: 16,541 attempts in eight seconds were seen before there was a pause between them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_refuses_connections_is_not_flooded_with_attempts() {
+    let (port, knocks) = slammed_door().await;
+    let store = store(&format!("redis://127.0.0.1:{port}"));
+    let (begin, mut asked) = (Instant::now(), 0);
+    while begin.elapsed() < Duration::from_millis(1500) {
+        let calls = (0..50).map(|_| async { words(get(&store).await) });
+        asked += futures_util::future::join_all(calls).await.len();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let knocks = knocks.load(Ordering::SeqCst);
+    assert!(asked > 1000, "{asked}");
+    assert!((3..=40).contains(&knocks), "{knocks} attempts for {asked} questions");
 }
 
 /// Accepts, reads, never answers.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the composition root: the clock, the machine and files come in here")]
 
+mod background;
 mod key_file;
 mod sealed_keys;
 mod shared_keys;
@@ -12,8 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tracing::{info, warn};
-
+use self::background::{sweep, watch_readiness};
 use self::key_file::KeyFile;
 use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
@@ -37,15 +37,11 @@ use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
 use crate::session::seal::{SealKeys, Sealer};
 use crate::session::sessions::{self, Sessions};
 use crate::session::store::{Limits, RecordStore};
-use crate::session::sweep_time::SweepTime;
 use crate::snapshot::{AuthSettings, ClientRegistration, Registrations, Snapshot, SnapshotFault};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
 use crate::upstream::{NameService, SystemNames};
 use crate::web::cookie::CookieNames;
-
-/// How often stores that do not expire by themselves are swept.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The least time in which a gateway that stops tells its store what that has not heard.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -230,6 +226,7 @@ impl App {
             entropy: Arc::clone(&entropy),
             metrics: Arc::clone(&metrics),
         }));
+        let watched = Arc::clone(&auth);
         let parts = GatewayParts { settings: gateway_settings(&config), auth, metrics: Arc::clone(&metrics), entropy };
         upstreams.refresh(&*names, &own, &metrics).await;
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
@@ -249,10 +246,7 @@ impl App {
             let (upstreams, names, metrics) = (Arc::clone(&upstreams), Arc::clone(&names), Arc::clone(&resolving));
             async move { upstreams.keep(&*names, &own, every, &metrics).await }
         });
-        for (_, federation) in further {
-            background.once("warm", warm(federation));
-        }
-        background.once("warm", warm(federation));
+        background.keep("readiness", move || watch_readiness(Arc::clone(&watched)));
         Ok(Self { gateway, sessions, state_directory, background, metrics })
     }
 
@@ -284,27 +278,6 @@ impl App {
     }
 }
 
-/// Asks a plain issuer for its configuration and keys before the first person needs them. An issuer that is away does
-/// not keep the gateway from starting.
-async fn warm(federation: Arc<Federation>) {
-    match federation.warm(SystemTime::now()).await {
-        Ok(()) => info!("Issuer metadata and keys are at hand"),
-        Err(error) => warn!(reason = %error, "The issuer is not reachable yet; sign-ins will try again"),
-    }
-}
-
-async fn sweep(store: Arc<dyn RecordStore>) {
-    let began = Instant::now();
-    let mut time = SweepTime::begin(SystemTime::now(), began.elapsed());
-    loop {
-        // Not at once: a machine that has just started may not know the time yet.
-        tokio::time::sleep(SWEEP_EVERY).await;
-        if let Err(error) = store.sweep(time.at(SystemTime::now(), began.elapsed())).await {
-            warn!(reason = %error, "The session store could not be swept");
-        }
-    }
-}
-
 pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
     let sessions = &config.sessions;
     AuthSettings {
@@ -319,7 +292,9 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         longest_target: config.limits.uri_bytes,
         // Whoever signed in may be sent to the origins the operator listed, and to nothing else.
         return_origins: config.sign_in.return_origins.clone(),
-        cookies: CookieNames::default(),
+        cookies: CookieNames::of(&sessions.cookie_name),
+        cookie_life: sessions.cookie,
+        sign_out: config.sign_out,
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),
     }

@@ -52,17 +52,6 @@ impl Supervisor {
         });
     }
 
-    /// Runs `task` to its end. If it panics, that is counted and told, and no more: it was only a help.
-    pub(super) fn once(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let metrics = Arc::clone(&self.metrics);
-        self.tasks.spawn(async move {
-            if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-                metrics.background_restarts.with_label_values(&[name]).inc();
-                error!(task = name, why = "panic", "A background task ended");
-            }
-        });
-    }
-
     /// Ends all of it, and waits until it has ended.
     pub(super) async fn stop(mut self) {
         self.tasks.shutdown().await;
@@ -96,10 +85,9 @@ mod tests {
                 }
             }
         });
-        supervisor.once("warm", async { panic!("no help") });
         let restarts = |name| metrics.background_restarts.with_label_values(&[name]).get();
         tokio::time::sleep(Duration::from_secs(600)).await;
-        assert_eq!((starts.load(Ordering::Relaxed), restarts("sweep"), restarts("warm")), (3, 2, 1));
+        assert_eq!((starts.load(Ordering::Relaxed), restarts("sweep")), (3, 2));
         assert!(work.load(Ordering::Relaxed) > 400, "{work:?}");
         // The twin: what is asked to end is not started again.
         supervisor.stop().await;

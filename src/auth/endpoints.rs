@@ -25,6 +25,7 @@ pub(super) enum Endpoint {
     Session,
     SignIn,
     SignOut,
+    SignedOut,
     Start,
     UserInfo,
     Unknown,
@@ -45,6 +46,7 @@ impl Endpoint {
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
             "sign_out" => Self::SignOut,
+            "signed_out" => Self::SignedOut,
             "start" => Self::Start,
             "userinfo" => Self::UserInfo,
             _ => Self::Unknown,
@@ -58,12 +60,13 @@ impl SignIn<'_> {
         let answers = &self.answers;
         match endpoint {
             Endpoint::Callback => self.callback(view, now).await,
-            Endpoint::SignOut => answers.sign_out(view, now).await,
+            Endpoint::SignOut => self.sign_out(view, now).await,
             Endpoint::Start => self.start(view, now).await,
             Endpoint::Unknown => answers.refusal(Refusal::NotFound, view),
             _ if view.method != Method::GET && view.method != Method::HEAD => {
                 answers.refusal(Refusal::MethodNotAllowed, view)
             }
+            Endpoint::SignedOut => self.signed_out(view, now),
             Endpoint::SignIn => {
                 let page = sign_in_page(answers.snapshot.start(), view.request_id);
                 answers.without_dead_cookie(page, &answers.session_of(view, Purpose::Ask, now).await)

@@ -6,21 +6,26 @@
 mod answers;
 mod authorization;
 mod bearer;
+mod cookie_renewal;
 mod cors;
 mod denial;
 mod endpoints;
 mod judge;
+mod readiness;
 mod refusal;
 mod session_cookie;
 mod sign_in;
 mod sign_out;
+mod signed_out;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use http::{HeaderMap, HeaderValue};
 
 pub use judge::Permit;
+pub use readiness::SignInReadiness;
 pub use refusal::{Message, Recipient, Refusal, RefusalExit, Refused};
 pub use sign_in::binding::MAX_LIVE;
 
@@ -52,6 +57,7 @@ pub struct Auth {
     metrics: Arc<Metrics>,
     providers: Providers,
     limits: SignInLimits,
+    last_readiness: readiness::LastSeen,
 }
 
 /// The parts an [`Auth`] is built from.
@@ -85,6 +91,7 @@ impl Auth {
         Self {
             tokens: Tokens::new(&settings.bearer, Arc::clone(providers.first()), Arc::clone(&metrics), &*entropy),
             limits: SignInLimits::new(&settings),
+            last_readiness: readiness::LastSeen::default(),
             exit: RefusalExit::new(Arc::clone(&metrics)),
             metrics,
             providers,
@@ -103,9 +110,11 @@ impl Auth {
         &self.exit
     }
 
-    /// The session store, for readiness.
-    pub fn store(&self) -> &Arc<dyn RecordStore> {
-        self.sessions.store()
+    /// Whether somebody could sign in now; the metric is told, and the log of a change.
+    pub async fn sign_in_readiness(&self, now: SystemTime) -> SignInReadiness {
+        let found = readiness::look(self.sessions.store(), self.providers.iter(), now).await;
+        readiness::tell(&found, &self.last_readiness, &self.metrics);
+        found
     }
 
     /// Decides one request by one configuration. Runs once per request, never on a retry.
@@ -135,6 +144,24 @@ impl Auth {
             Holder::Session(opened, _, key) => self.sessions.still_stands(opened, *key, now).await,
             Holder::Token(token, _) => token.is_live(now),
         }
+    }
+
+    /// Whether the answer to a request with `permit` is to bring the session cookie again, so that a browser keeps it for as
+    /// long as it is in use; see [`Auth::renewed_cookie`]. Cheap, and mostly no.
+    pub fn is_cookie_due(&self, snapshot: &Snapshot, permit: &Permit, now: SystemTime) -> bool {
+        cookie_renewal::is_cookie_due(snapshot, permit, now)
+    }
+
+    /// The session cookie that a request with `headers` brought, to be sent again with its answer. Of several requests that
+    /// ask at the same time one gets it. Not for an answer that a shared cache may keep.
+    pub fn renewed_cookie(
+        &self,
+        snapshot: &Snapshot,
+        permit: &Permit,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Option<HeaderValue> {
+        cookie_renewal::renewed_cookie(snapshot, permit, headers, now)
     }
 
     /// Our own addresses under one configuration, for one request.
@@ -206,6 +233,11 @@ impl<'a> SignIn<'a> {
     fn at(&self, registration: &'a ClientRegistration) -> Option<SignIn<'a>> {
         let provider = &**self.providers.get(&registration.id)?;
         Some(SignIn { registration, provider, ..*self })
+    }
+
+    /// The same with the provider that speaks for `issuer`.
+    fn at_issuer(&self, issuer: &str) -> Option<SignIn<'a>> {
+        self.at(self.settings.registrations.iter().find(|registration| registration.trusts(issuer))?)
     }
 
     fn attempts(&self) -> attempt::Attempts<'_> {

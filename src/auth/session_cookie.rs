@@ -1,13 +1,15 @@
-//! From a request's cookie to its session.
+//! From a request's cookie to its session, and how long a browser keeps it.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::session::SessionId;
+use http::HeaderValue;
+
 use crate::session::sessions::{Lookup, Purpose, Sessions};
-use crate::snapshot::Snapshot;
+use crate::session::{Session, SessionId};
+use crate::snapshot::{AuthSettings, CookieLife, Snapshot};
 use crate::web::RequestView;
-use crate::web::cookie::{CookieNames, find_cookie};
+use crate::web::cookie::{CookieNames, find_cookie, set_cookie};
 
 /// The session that the request's cookie names on the host that was asked for.
 pub(super) async fn session_of(
@@ -25,4 +27,15 @@ pub(super) async fn session_of(
 /// The id in the request's cookie, if it could be one of ours.
 pub(super) fn id_of(view: &RequestView<'_>, names: &CookieNames) -> Option<SessionId> {
     find_cookie(view.headers, &names.session).and_then(SessionId::parse)
+}
+
+/// The cookie of a session, for its browser, sent at `now`.
+pub(super) fn cookie_of(id: &SessionId, session: &Session, settings: &AuthSettings, now: SystemTime) -> HeaderValue {
+    set_cookie(&settings.cookies.session, id.to_text().expose(), life(session, settings, now))
+}
+
+/// How long the browser is to keep it; `None` for as long as its window.
+fn life(session: &Session, settings: &AuthSettings, now: SystemTime) -> Option<Duration> {
+    let persistent = settings.cookie_life == CookieLife::Persistent && !session.ends_with_browser();
+    persistent.then(|| session.cookie_for(now, &settings.lifetimes))
 }

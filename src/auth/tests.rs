@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use http::Method;
 use http::header::{ACCEPT, COOKIE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, Method};
 use parking_lot::Mutex;
 use serde_json::json;
 use url::Url;
@@ -32,6 +32,7 @@ use crate::web::{Reply, RequestView};
 use std::time::{Duration, SystemTime};
 
 mod ends;
+mod sign_out;
 mod verdicts;
 
 const CARRIER: &str = "https://carrier.example";
@@ -53,6 +54,8 @@ struct Fake {
     nonce: Mutex<String>,
     now: Mutex<Option<SystemTime>>,
     redeemed: AtomicUsize,
+    /// Where its sessions end, if it says so.
+    ends: Mutex<Option<Url>>,
 }
 
 fn carrier() -> Carrier {
@@ -62,6 +65,7 @@ fn carrier() -> Carrier {
         authorization_endpoint: url("/authorize"),
         token_endpoint: url("/token"),
         userinfo_endpoint: None,
+        end_session_endpoint: None,
         jwks_uri: url("/jwks"),
         mccmnc: Some("310007".to_owned()),
         mccmnc_confirmed: true,
@@ -79,6 +83,10 @@ impl Provider for Fake {
 
     async fn issuer(&self, _: SystemTime) -> Result<Carrier, ProviderError> {
         Ok(carrier())
+    }
+
+    async fn end_session_endpoint(&self, issuer: &str, _: SystemTime) -> Option<Url> {
+        self.ends.lock().clone().filter(|_| issuer == CARRIER)
     }
 
     async fn redeem(&self, _: &Carrier, _: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
@@ -246,6 +254,8 @@ fn snapshot(text: &str) -> Snapshot {
         longest_target: 8192,
         return_origins: Vec::new(),
         cookies: CookieNames::default(),
+        cookie_life: crate::snapshot::CookieLife::Persistent,
+        sign_out: crate::snapshot::ProviderSignOut::Ask,
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
     };

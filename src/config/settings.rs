@@ -14,7 +14,7 @@ use crate::route::RouteSettings;
 use crate::route::network::Network;
 use crate::secret::SecretString;
 use crate::session::Lifetimes;
-use crate::snapshot::BearerSettings;
+use crate::snapshot::{BearerSettings, CookieLife, ProviderSignOut};
 use crate::telemetry::log::LogSettings;
 
 /// The whole configuration.
@@ -40,6 +40,8 @@ pub struct Config {
     pub bearer: BearerSettings,
     /// How sign-ins run.
     pub sign_in: SignInSettings,
+    /// Whether signing out ends the session at the provider too. Default: whoever signs out is asked.
+    pub sign_out: ProviderSignOut,
     /// Where sessions are kept.
     pub sessions: SessionSettings,
     /// What one client may use up.
@@ -94,6 +96,10 @@ pub struct SignInSettings {
 pub struct SessionSettings {
     /// The store.
     pub store: StoreChoice,
+    /// Whether the session cookie outlives the browser's window. Default: it does.
+    pub cookie: CookieLife,
+    /// What the names of our cookies begin with, after `__Host-`. Default `gw`.
+    pub cookie_name: String,
     /// Lifetimes; `idle` is never longer than `absolute`.
     pub lifetimes: Lifetimes,
     /// Sealing keys as text (base64 or hexadecimal of at least 32 bytes), the first one seals, all open; may be empty.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -118,6 +118,20 @@ impl Gateway {
         }));
     }
 
+    /// Sends the session cookie again when a share of its life is gone, so that a browser keeps it while it is in use. Never
+    /// with an answer that a shared cache may keep: that would hand it to others.
+    fn renew_cookie(&self, session: &Session, response: &mut ResponseHeader, context: &Context) -> Result<()> {
+        let Some(permit) = &context.permit else { return Ok(()) };
+        let (snapshot, now) = (&context.snapshot, context.received_at);
+        if !self.auth.is_cookie_due(snapshot, permit, now) || is_for_shared_caches(&response.headers) {
+            return Ok(());
+        }
+        match self.auth.renewed_cookie(snapshot, permit, &session.req_header().headers, now) {
+            Some(cookie) => response.append_header(header::SET_COOKIE, cookie).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn too_large(&self, session: &Session, limit: u64) -> bool {
         let length = session.get_header(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit)
@@ -126,6 +140,15 @@ impl Gateway {
 
 fn is_body_broken(session: &Session) -> bool {
     session.stream().and_then(guarded_stream::of).is_some_and(guarded_stream::GuardedStream::is_body_broken)
+}
+
+/// Whether the app lets caches that serve several people keep its answer (RFC 9111, 5.2.2).
+fn is_for_shared_caches(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(header::CACHE_CONTROL).iter().chain(headers.get_all("surrogate-control"));
+    fields.filter_map(|value| value.to_str().ok()).any(|value| {
+        let mut directives = value.split([',', ' ', '=']).map(str::trim);
+        directives.any(|word| word.eq_ignore_ascii_case("public") || word.eq_ignore_ascii_case("s-maxage"))
+    })
 }
 
 /// What the rooms below need to see of a request that was admitted.
@@ -303,6 +326,7 @@ impl ProxyHttp for Gateway {
             return Err(error);
         }
         HeaderRules::of(&context.snapshot).clean_response(response, &self.metrics)?;
+        self.renew_cookie(session, response, context)?;
         answer_framing::settle(response)
     }
 

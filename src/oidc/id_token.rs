@@ -67,6 +67,7 @@ pub struct VerifiedIdToken {
     acr: Option<String>,
     amr: Vec<String>,
     auth_time: Option<i64>,
+    session_id: Option<String>,
     claims: BTreeMap<String, ClaimValue>,
 }
 
@@ -123,6 +124,7 @@ impl UnverifiedIdToken {
             acr,
             amr: methods(claims.get("amr")),
             auth_time,
+            session_id: claims.get("sid").and_then(Value::as_str).filter(|sid| is_subject(sid)).map(str::to_owned),
             claims: further.finish(),
         })
     }
@@ -152,6 +154,12 @@ impl VerifiedIdToken {
     /// `auth_time`, seconds since 1970.
     pub fn auth_time(&self) -> Option<i64> {
         self.auth_time
+    }
+
+    /// `sid`: the session at the issuer, by the name under which the issuer may end it (Front-Channel Logout 1.0, 3); 1 to
+    /// 255 bytes without control characters. One of another form is none: nothing is named by it.
+    pub fn session_id(&self) -> Option<&str> {
+        self.session_id.as_deref()
     }
 
     /// Further claims worth passing on: at most 64, each at most 4 KiB, no protocol claims, nothing nested.

@@ -24,6 +24,8 @@ pub struct ProviderMetadata {
     pub jwks_uri: Member<Option<Url>>,
     /// Where attributes are.
     pub userinfo_endpoint: Member<Option<Url>>,
+    /// Where a browser is sent to end the session at the provider (RP-Initiated Logout 1.0, 2.1).
+    pub end_session_endpoint: Member<Option<Url>>,
     /// Where authorization requests may be pushed (RFC 9126, 5).
     pub pushed_authorization_request_endpoint: Member<Option<Url>>,
     /// `require_pushed_authorization_requests` (RFC 9126, 5); default false.
@@ -74,6 +76,7 @@ impl ProviderMetadata {
             token_endpoint: required(document, "token_endpoint"),
             jwks_uri: optional(document, "jwks_uri"),
             userinfo_endpoint: optional(document, "userinfo_endpoint"),
+            end_session_endpoint: optional(document, "end_session_endpoint"),
             pushed_authorization_request_endpoint: optional(document, "pushed_authorization_request_endpoint"),
             requires_pushed_requests: document.get("require_pushed_authorization_requests").is_some_and(promised),
             iss_parameter_supported: document

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use url::Url;
 
 use super::breaker::CircuitBreaker;
 use super::bulkhead::{self, Bulkhead};
@@ -20,13 +21,16 @@ use super::stats::ProviderStats;
 use super::token_issuers::TokenIssuers;
 use super::trust::TrustList;
 use super::{
-    Carrier, CodeGrant, Discovery, FederationSettings, KeyMemory, Provider, ProviderError, ProviderSettings, Tokens,
-    UserInfo,
+    Carrier, CodeGrant, Discovery, FederationSettings, IssuerState, KeyMemory, Provider, ProviderError,
+    ProviderSettings, Tokens, UserInfo,
 };
 use crate::oidc::jwks::KeySet;
 use crate::oidc::token::{self, Refusal, TokenErrorCode, TokenFault, TokenResponse};
 use crate::secret::SecretString;
 use crate::zenkey;
+
+/// How long a sign-out waits to learn where the provider ends its session.
+const SIGN_OUT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The carriers of one federation, or its one issuer.
 pub struct Federation {
@@ -103,7 +107,7 @@ impl Federation {
         &self.stats
     }
 
-    /// Fetches the configuration and the keys of a plain issuer ahead of the first sign-in. With ZenKey the carrier
+    /// Fetches the configuration and the keys of a plain issuer, if they are not at hand, ahead of a sign-in. With ZenKey the carrier
     /// is not known before somebody comes, and there is nothing to do.
     pub async fn warm(&self, now: SystemTime) -> Result<(), ProviderError> {
         if let FederationSettings::Oidc { .. } = self.settings.federation {
@@ -195,6 +199,23 @@ impl Provider for Federation {
             Discovery::Carrier(carrier) => Ok(*carrier),
             Discovery::AskUser(_) => Err(ProviderError::invalid("no discovery in this federation")),
         }
+    }
+
+    async fn check(&self, now: SystemTime) -> Result<Option<IssuerState>, ProviderError> {
+        let FederationSettings::Oidc { issuer } = &self.settings.federation else { return Ok(None) };
+        self.warm(now).await?;
+        let keys_age = self.keys.age(&issuer.issuer, now).unwrap_or_default();
+        Ok(Some(IssuerState { issuer: issuer.issuer.clone(), keys_age }))
+    }
+
+    async fn end_session_endpoint(&self, issuer: &str, now: SystemTime) -> Option<Url> {
+        let FederationSettings::Oidc { issuer: own } = &self.settings.federation else { return None };
+        if own.issuer != issuer {
+            return None;
+        }
+        // Mostly it is at hand. If not, nobody waits long for a sign-out.
+        let carrier = tokio::time::timeout(SIGN_OUT_PATIENCE, self.issuer(now)).await;
+        carrier.ok()?.ok()?.end_session_endpoint
     }
 
     async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {

@@ -116,6 +116,13 @@ impl KeyStore {
         })
     }
 
+    /// How long ago the newest key set of `issuer` that is at hand was fetched.
+    pub fn age(&self, issuer: &str, now: SystemTime) -> Option<Duration> {
+        let entries = self.entries.load();
+        let loaded = entries.iter().filter(|entry| entry.issuer == issuer).filter_map(|entry| entry.loaded.load_full());
+        loaded.map(|loaded| distance(now, loaded.fetched)).min()
+    }
+
     /// The key set of `issuer` at `uri`, holding `kid` if it can be had.
     ///
     /// A set older than `jwks_refresh` is refreshed first, so that a withdrawn key is refused from then on (E07); if

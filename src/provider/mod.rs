@@ -133,6 +133,9 @@ pub struct Carrier {
     pub token_endpoint: Url,
     /// Where attributes are, if anywhere.
     pub userinfo_endpoint: Option<Url>,
+    /// Where a browser is sent to end the session there, if anywhere. No sign-in needs it, so it is not frozen into one.
+    #[serde(skip)]
+    pub end_session_endpoint: Option<Url>,
     /// Where the keys are.
     pub jwks_uri: Url,
     /// Six-digit code that led here, for discovered carriers. A browser named it.
@@ -186,6 +189,19 @@ pub trait Provider: Send + Sync {
     /// The one issuer of a plain OpenID Connect federation.
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError>;
 
+    /// Whether somebody could be sent to the issuer now, as far as it is known before anybody comes: its configuration and its
+    /// keys are at hand, or can be had. What is at hand costs nothing. A federation whose carriers are found for each sign-in
+    /// anew has nothing to say.
+    async fn check(&self, _now: SystemTime) -> Result<Option<IssuerState>, ProviderError> {
+        Ok(None)
+    }
+
+    /// Where a browser is sent to end the session at `issuer` (OpenID Connect RP-Initiated Logout 1.0); `None` if the issuer
+    /// does not say, is none of ours, or cannot be asked now. Waits no longer than a moment.
+    async fn end_session_endpoint(&self, _issuer: &str, _now: SystemTime) -> Option<Url> {
+        None
+    }
+
     /// Redeems a code at `carrier`'s token endpoint, once, without retry (RFC 6749 4.1.2: a code is single-use).
     async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError>;
 
@@ -229,6 +245,15 @@ pub trait Provider: Send + Sync {
         access_token: &SecretString,
         correlation_id: &str,
     ) -> Result<UserInfo, ProviderError>;
+}
+
+/// What is known of an issuer that people can sign in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerState {
+    /// The issuer.
+    pub issuer: String,
+    /// How long ago its keys were fetched.
+    pub keys_age: Duration,
 }
 
 /// What is needed to redeem a code.

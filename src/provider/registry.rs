@@ -27,6 +27,11 @@ impl Providers {
         &self.first.1
     }
 
+    /// All in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
+        std::iter::once(&self.first).chain(&self.further).map(|(_, provider)| provider)
+    }
+
     /// The one with this id.
     pub fn get(&self, id: &str) -> Option<&Arc<dyn Provider>> {
         std::iter::once(&self.first).chain(&self.further).find(|(known, _)| known == id).map(|(_, provider)| provider)

@@ -92,6 +92,7 @@ fn carrier(base: &str) -> Carrier {
         authorization_endpoint: endpoint("authorize"),
         token_endpoint: endpoint("token"),
         userinfo_endpoint: Some(endpoint("userinfo")),
+        end_session_endpoint: None,
         jwks_uri: endpoint("jwks"),
         mccmnc: None,
         mccmnc_confirmed: false,

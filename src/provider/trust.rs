@@ -87,7 +87,9 @@ impl TrustList {
             Err(_) if trusted.keys_only => Ok(jwks_uri.clone()),
             member => member.map_err(bad_metadata),
         };
+        let end_session_endpoint = end_session_endpoint(trusted, &metadata);
         let carrier = Carrier {
+            end_session_endpoint,
             authorization_endpoint: endpoint(metadata.authorization_endpoint)?,
             token_endpoint: endpoint(metadata.token_endpoint)?,
             userinfo_endpoint: if self.userinfo { metadata.userinfo_endpoint.map_err(bad_metadata)? } else { None },
@@ -119,6 +121,19 @@ impl TrustList {
     fn find(&self, issuer: &str) -> Result<&Trusted, ProviderError> {
         let found = self.issuers.iter().find(|trusted| trusted.issuer == issuer);
         found.ok_or_else(|| ProviderError::untrusted("issuer is not on the list").found(issuer))
+    }
+}
+
+/// The place where sessions end, if it is one of the issuer's: the ID token is shown there. Nobody needs it to sign in, so
+/// one that is none is left out and told.
+fn end_session_endpoint(trusted: &Trusted, metadata: &ProviderMetadata) -> Option<Url> {
+    let endpoint = metadata.end_session_endpoint.clone().map_err(bad_metadata).transpose()?;
+    match endpoint.and_then(|endpoint| trusted.check("end_session_endpoint", &endpoint).map(|()| endpoint)) {
+        Ok(endpoint) => Some(endpoint),
+        Err(error) => {
+            tracing::warn!(%error, "Signing out does not end the session at the issuer");
+            None
+        }
     }
 }
 
@@ -200,6 +215,7 @@ mod tests {
             authorization_endpoint: at("authorize"),
             token_endpoint: at("token"),
             userinfo_endpoint: Some(at("userinfo")),
+            end_session_endpoint: None,
             jwks_uri: at("jwks"),
             mccmnc: None,
             mccmnc_confirmed: false,

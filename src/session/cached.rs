@@ -89,6 +89,8 @@ pub struct CachedSession<V> {
     check_claimed_at: AtomicU64,
     last_used: AtomicU64,
     touch_claimed_at: AtomicU64,
+    /// When the cookie was last sent from here; 0 if that is not known.
+    cookie_sent_at: AtomicU64,
 }
 
 /// Uses closer together than this are one use: requests of one session on many cores do not fight over a cache line.
@@ -107,6 +109,9 @@ impl<V: LastSeen> CachedSession<V> {
             check_claimed_at: AtomicU64::new(asked),
             last_used: AtomicU64::new(seen),
             touch_claimed_at: AtomicU64::new(seen),
+            // The cookie of a session that was opened this very moment is on its way. Of any other, only the gateway that
+            // sent it knows when that was.
+            cookie_sent_at: AtomicU64::new(if seen == asked { asked } else { 0 }),
         }
     }
 
@@ -115,6 +120,7 @@ impl<V: LastSeen> CachedSession<V> {
         let hot = Self::new(value, asked_at);
         hot.last_used.fetch_max(previous.last_used.load(Relaxed), Relaxed);
         hot.touch_claimed_at.fetch_max(previous.touch_claimed_at.load(Relaxed), Relaxed);
+        hot.cookie_sent_at.fetch_max(previous.cookie_sent_at.load(Relaxed), Relaxed);
         hot
     }
 }
@@ -175,6 +181,15 @@ impl<V> CachedSession<V> {
     pub fn claim_touch(&self, now: SystemTime, policy: &CachePolicy) -> bool {
         claim(&self.touch_claimed_at, now, policy.touch)
     }
+    /// Whether the cookie was last sent longer ago than `every`. Reads one atomic.
+    pub fn is_cookie_due(&self, now: SystemTime, every: Duration) -> bool {
+        is_due(self.cookie_sent_at.load(Relaxed), Timestamp::of(now).as_millis(), every)
+    }
+
+    /// Whether the caller is the one to send the cookie again now: one caller within `every`.
+    pub fn claim_cookie(&self, now: SystemTime, every: Duration) -> bool {
+        claim(&self.cookie_sent_at, now, every)
+    }
 }
 
 /// Age of what was loaded at `loaded`; `None` when the clock was set back further than two requests may disagree.
@@ -190,7 +205,11 @@ fn age_of(loaded: u64, now: u64, policy: &CachePolicy) -> Option<Duration> {
 fn claim(last: &AtomicU64, now: SystemTime, every: Duration) -> bool {
     let now = Timestamp::of(now).as_millis();
     let seen = last.load(Relaxed);
-    Duration::from_millis(now.abs_diff(seen)) >= every && last.compare_exchange(seen, now, Relaxed, Relaxed).is_ok()
+    is_due(seen, now, every) && last.compare_exchange(seen, now, Relaxed, Relaxed).is_ok()
+}
+
+fn is_due(seen: u64, now: u64, every: Duration) -> bool {
+    Duration::from_millis(now.abs_diff(seen)) >= every
 }
 
 #[cfg(test)]
@@ -318,6 +337,20 @@ mod tests {
         let elsewhere = CachedSession::succeeding(seen_at(after(200_000)), after(200_100), &hot);
         assert_eq!(elsewhere.last_used(), after(200_000), "another replica saw a later use");
         assert!(!elsewhere.claim_touch(after(240_000), &policy), "and has written it");
+    }
+
+    // XM02: the cookie is sent anew once in a while, by one request, and at once for a session that somebody else opened.
+    #[test]
+    fn a_cookie_is_sent_again_when_a_share_of_its_life_is_gone() {
+        let every = Duration::from_secs(450);
+        let opened = CachedSession::new(seen_at(noon()), noon());
+        assert!(!opened.is_cookie_due(after(449_000), every));
+        assert!(opened.is_cookie_due(after(450_000), every) && opened.claim_cookie(after(450_000), every));
+        assert!(!opened.claim_cookie(after(450_000), every), "the other of two requests");
+        let newer = CachedSession::succeeding(seen_at(after(452_000)), after(453_000), &opened);
+        assert!(!newer.is_cookie_due(after(453_000), every), "a newer copy knows when it was sent");
+        let loaded = CachedSession::new(seen_at(noon()), after(1_000));
+        assert!(loaded.is_cookie_due(after(1_000), every), "after a restart nobody knows");
     }
 
     // F05: the store drops a session it has not heard of for the idle time, so it must hear of it in time.

@@ -152,7 +152,8 @@ impl Sessions {
     /// The mark first: were the record removed first, a copy put back in between would live.
     async fn tell_end(&self, key: StoreKey, now: SystemTime) -> Result<(), StoreError> {
         self.store.insert(Kind::Ended, key, ENDED, self.lifetimes.absolute, now).await?;
-        self.store.remove(Kind::Session, key).await
+        let removed = [self.store.remove(Kind::Session, key), self.store.remove(Kind::Provider, key)];
+        join_all(removed).await.into_iter().collect()
     }
 
     /// Tells the store again, until it has heard, of ends that it did not hear. Never returns.

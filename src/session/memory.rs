@@ -18,6 +18,7 @@ pub struct MemoryStore {
     ended: Mutex<Table>,
     keys: Mutex<Table>,
     spent: Mutex<Table>,
+    provider: Mutex<Table>,
     sets: Mutex<HashMap<(Relation, StoreKey), Set>>,
 }
 
@@ -97,6 +98,7 @@ impl MemoryStore {
             keys: Mutex::default(),
             sets: Mutex::default(),
             spent: Mutex::default(),
+            provider: Mutex::default(),
         }
     }
 
@@ -112,6 +114,7 @@ impl MemoryStore {
             Kind::Ended => &self.ended,
             Kind::Keys => &self.keys,
             Kind::Spent => &self.spent,
+            Kind::Provider => &self.provider,
         }
     }
 }

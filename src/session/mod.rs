@@ -13,6 +13,7 @@ pub mod key;
 pub mod live;
 pub mod memory;
 pub mod opening;
+pub mod provider_session;
 pub mod redis;
 pub mod revocation;
 pub mod seal;
@@ -124,6 +125,7 @@ pub struct Session {
     last_seen: Timestamp,
     parent: Option<Box<StoreKey>>,
     host: Box<str>,
+    ends_with_browser: bool,
 }
 
 impl Session {
@@ -135,6 +137,7 @@ impl Session {
             last_seen: Timestamp::of(now),
             parent: None,
             host: Box::default(),
+            ends_with_browser: false,
         }
     }
 
@@ -147,7 +150,8 @@ impl Session {
     ) -> Self {
         let (created, last_seen) = (Timestamp::of(created), Timestamp::of(last_seen));
         let parent = parent.map(Box::new);
-        Self { identity: Identity::restore(parts), created, last_seen, parent, host: Box::default() }
+        let identity = Identity::restore(parts);
+        Self { identity, created, last_seen, parent, host: Box::default(), ends_with_browser: false }
     }
 
     /// When the sign-in ended well.
@@ -186,6 +190,16 @@ impl Session {
         &self.host
     }
 
+    /// The person said that the device is not theirs: their cookie goes with the browser's window, whatever is configured.
+    pub fn end_with_browser(&mut self) {
+        self.ends_with_browser = true;
+    }
+
+    /// See [`Session::end_with_browser`].
+    pub fn ends_with_browser(&self) -> bool {
+        self.ends_with_browser
+    }
+
     /// Takes the very same identity from where it shares memory with others; another one is not taken.
     pub fn share(&mut self, same: Identity) {
         if same == self.identity {
@@ -207,6 +221,13 @@ impl Session {
         let now = Timestamp::of(now);
         let last_used = Timestamp::of(last_used).max(self.last_seen);
         now.since(self.created) < lifetimes.absolute && now.since(last_used) < lifetimes.idle
+    }
+
+    /// How long a browser may keep the cookie if it is sent at `now`: the idle time, or until the session's absolute end,
+    /// whichever is earlier. A cookie that outlived its session would be brought for nothing; who may use it, the store
+    /// decides, whatever a browser keeps.
+    pub fn cookie_for(&self, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
+        lifetimes.absolute.saturating_sub(Timestamp::of(now).since(self.created)).min(lifetimes.idle)
     }
 
     /// How long a store must keep the record if it is written at `now`: until the session's absolute end, or the idle

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use futures_util::future::join_all;
 
 use super::live::LiveSession;
+use super::provider_session::ProviderSession;
 use super::sessions::Sessions;
 use super::store::{Kind, Relation, StoreError};
 use super::{Session, SessionId, StoreKey};
@@ -25,13 +26,14 @@ pub enum OpenError {
 impl Sessions {
     /// Stores `session` for `host` under a new id and ends the one the browser had (ASVS 7.2.4): an id that was planted
     /// before a sign-in is worth nothing after it. Without a stored record there is no id. Runs to its end even if whoever
-    /// asked goes away.
+    /// asked goes away. `provider` is what is kept of the session at the provider.
     ///
     /// # Errors
     /// [`OpenError`]; nothing is left open.
     pub async fn open(
         self: &Arc<Self>,
         mut session: Session,
+        provider: Option<ProviderSession>,
         host: &str,
         old: Option<SessionId>,
         plans: &Arc<[Arc<HeaderPlan>]>,
@@ -40,7 +42,7 @@ impl Sessions {
         session.opened_on(host);
         let (sessions, plans, held) = (Arc::clone(self), Arc::clone(plans), Arc::clone(&self.under_way));
         let opening = tokio::spawn(async move {
-            let opened = sessions.open_to_the_end(session, old, &plans, now).await;
+            let opened = sessions.open_to_the_end(session, provider.unwrap_or_default(), old, &plans, now).await;
             drop(held);
             opened
         });
@@ -51,6 +53,7 @@ impl Sessions {
     async fn open_to_the_end(
         self: &Arc<Self>,
         session: Session,
+        provider: ProviderSession,
         old: Option<SessionId>,
         plans: &[Arc<HeaderPlan>],
         now: SystemTime,
@@ -62,15 +65,24 @@ impl Sessions {
         let person = self.sealer.person_key(session.identity());
         // Relations live as long as a session ever can: uses are written to the session's record, not to them.
         // Children are reached by way of their parent: in the person's set they would only push that out.
-        let relations = match session.parent() {
+        let mut relations = match session.parent() {
             Some(parent) => vec![(Relation::Children, parent, key), (Relation::Parents, key, parent)],
             None => vec![(Relation::Person, person, key)],
         };
+        if let Some(sid) = &provider.sid {
+            let at_provider = self.sealer.provider_session_key(session.identity().issuer(), sid);
+            relations.push((Relation::ProviderSession, at_provider, key));
+        }
         // The relations first: a session that no relation names would outlive the end of its parent.
-        let stored = match self.relate(&relations, now).await {
-            Ok(()) => self.store.put(Kind::Session, key, &record, keep, now).await,
-            Err(error) => Err(error),
+        let stored = async {
+            self.relate(&relations, now).await?;
+            if provider.needs_a_box() {
+                let kept = provider.seal(&id, &self.sealer, &*self.entropy);
+                self.store.put(Kind::Provider, key, &kept, self.lifetimes.absolute, now).await?;
+            }
+            self.store.put(Kind::Session, key, &record, keep, now).await
         };
+        let stored = stored.await;
         if let Err(error) = stored {
             self.store_failed(&error, "A session could not be stored; no cookie was given");
             self.end(key, now).await;

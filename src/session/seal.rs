@@ -81,6 +81,8 @@ struct NamedKey {
     marks: SecretBytes,
     /// Names people.
     persons: SecretBytes,
+    /// Names their sessions at providers.
+    provider_sessions: SecretBytes,
 }
 
 /// Random bytes at the beginning of a session id; the rest is its mark.
@@ -91,7 +93,8 @@ impl NamedKey {
         let secret = key.as_ref().map_or(NO_KEY_SALT, |key| key.expose());
         let derived = |purpose: &[u8]| derive_key(secret, b"zengate names v1", &[purpose]);
         let (marks, persons) = (derived(b"session ids"), derived(b"people"));
-        Self { id: key.as_ref().map_or(NO_KEY, key_id), marks, persons, key }
+        let provider_sessions = derived(b"sessions at providers");
+        Self { id: key.as_ref().map_or(NO_KEY, key_id), marks, persons, provider_sessions, key }
     }
 
     fn mark(&self, drawn: &[u8]) -> [u8; 32 - ID_DRAWN] {
@@ -141,9 +144,25 @@ impl Sealer {
 
     /// What names the set of a person's sessions in a store: nobody without the operator key can tell whose it is.
     pub fn person_key(&self, identity: &Identity) -> StoreKey {
-        let (issuer, subject) = (identity.issuer().as_bytes(), identity.subject().as_bytes());
-        let length = u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_le_bytes();
-        StoreKey(secret::hmac_sha256(self.primary.persons.expose(), &[&length[..], issuer, subject].concat()))
+        pair_key(&self.primary.persons, identity.issuer(), identity.subject())
+    }
+
+    /// Every name that the set of the sessions of `subject` at `issuer` may have: those of sessions that were opened under
+    /// an earlier operator key as well.
+    pub fn person_keys(&self, issuer: &str, subject: &str) -> Vec<StoreKey> {
+        let known = std::iter::once(&self.primary).chain(&self.accepted);
+        known.map(|key| pair_key(&key.persons, issuer, subject)).collect()
+    }
+
+    /// What names the set of the sessions that were opened in the session `sid` at `issuer`.
+    pub fn provider_session_key(&self, issuer: &str, sid: &str) -> StoreKey {
+        pair_key(&self.primary.provider_sessions, issuer, sid)
+    }
+
+    /// As [`Sealer::person_keys`], for a session at a provider.
+    pub fn provider_session_keys(&self, issuer: &str, sid: &str) -> Vec<StoreKey> {
+        let known = std::iter::once(&self.primary).chain(&self.accepted);
+        known.map(|key| pair_key(&key.provider_sessions, issuer, sid)).collect()
     }
 
     /// Seals a session under its own id.
@@ -154,6 +173,7 @@ impl Sealer {
             last_seen: session.last_seen.as_millis(),
             parent: session.parent().map(|key| key.0),
             host: session.host().to_owned(),
+            ends_with_browser: session.ends_with_browser(),
         };
         // Strings, integers and lists always serialise; if ever not, an empty plaintext opens as `Corrupt`.
         let plaintext = Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default());
@@ -170,6 +190,9 @@ impl Sealer {
         let (created, last_seen) = (time(record.created)?, time(record.last_seen)?);
         let mut session = Session::restore(record.parts, created, last_seen, record.parent.map(StoreKey));
         session.opened_on(&record.host);
+        if record.ends_with_browser {
+            session.end_with_browser();
+        }
         Ok(session)
     }
 
@@ -222,6 +245,12 @@ impl Sealer {
     }
 }
 
+/// A name for two texts that nobody without `key` can make; no two pairs share one.
+fn pair_key(key: &SecretBytes, first: &str, second: &str) -> StoreKey {
+    let length = u64::try_from(first.len()).unwrap_or(u64::MAX).to_le_bytes();
+    StoreKey(secret::hmac_sha256(key.expose(), &[&length[..], first.as_bytes(), second.as_bytes()].concat()))
+}
+
 fn sealing_key(operator: &NamedKey, kind: Kind, secret: &[u8; 32]) -> SecretBytes {
     derive_key(secret, operator.salt(), &[b"zengate record v1", kind.as_str().as_bytes()])
 }
@@ -244,6 +273,8 @@ struct SessionRecord {
     parent: Option<[u8; 32]>,
     #[serde(rename = "at")]
     host: String,
+    #[serde(rename = "browser", skip_serializing_if = "std::ops::Not::not")]
+    ends_with_browser: bool,
 }
 
 #[derive(Deserialize)]
@@ -258,6 +289,8 @@ struct OpenedRecord {
     /// Of a record that does not say it: no host at all.
     #[serde(default, rename = "at")]
     host: String,
+    #[serde(default, rename = "browser")]
+    ends_with_browser: bool,
 }
 
 #[cfg(test)]

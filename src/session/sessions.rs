@@ -357,7 +357,7 @@ impl Sessions {
     }
 
     /// Counts and logs an answer that the store owes us.
-    pub(super) fn store_failed(&self, error: &StoreError, what: &'static str) {
+    pub(crate) fn store_failed(&self, error: &StoreError, what: &'static str) {
         self.metrics.store_errors.inc();
         warn!(reason = %error, "{what}");
     }

@@ -22,13 +22,15 @@ pub enum Kind {
     Ended,
     /// What the gateways of one store keep for each other: key sets of token issuers.
     Keys,
-    /// That a state of a sign-in has been used.
+    /// That something which counts once has been used: a state of a sign-in, a logout token, a turn to ask the provider.
     Spent,
+    /// What is kept of a person's session at their provider, beside the record of the session here.
+    Provider,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 5] = [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent];
+    pub const ALL: [Kind; 6] = [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent, Kind::Provider];
 
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Kind {
             Kind::Ended => "ended",
             Kind::Keys => "keys",
             Kind::Spent => "spent",
+            Kind::Provider => "provider",
         }
     }
 }
@@ -51,11 +54,13 @@ pub enum Relation {
     Parents,
     /// Sessions of the person whose pseudonymous key names the set.
     Person,
+    /// Sessions that were opened in the session at the provider (`sid`) whose pseudonymous key names the set.
+    ProviderSession,
 }
 
 impl Relation {
     /// Every relation there is.
-    pub const ALL: [Relation; 3] = [Relation::Children, Relation::Parents, Relation::Person];
+    pub const ALL: [Relation; 4] = [Relation::Children, Relation::Parents, Relation::Person, Relation::ProviderSession];
 
     /// Most members of one set. One more pushes out the member that would end first.
     pub const MOST: usize = 1_000;
@@ -66,6 +71,7 @@ impl Relation {
             Relation::Children => "children",
             Relation::Parents => "parents",
             Relation::Person => "person",
+            Relation::ProviderSession => "provider_session",
         }
     }
 }
@@ -116,7 +122,7 @@ impl Limits {
             Kind::Session => self.sessions,
             Kind::Attempt => self.attempts,
             // As many as there may be sessions.
-            Kind::Ended => self.sessions,
+            Kind::Ended | Kind::Provider => self.sessions,
             Kind::Keys => Self::KEYS,
             Kind::Spent => Self::SPENT,
         }

@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use self::settings::{AuthSettings, ClientRegistration, Registrations};
+pub use self::settings::{AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, Registrations};
 pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault};
@@ -110,6 +110,7 @@ pub struct Snapshot {
     public_host: String,
     port: String,
     callback: String,
+    post_logout_redirect_uri: String,
     start: String,
 }
 
@@ -170,6 +171,7 @@ impl Snapshot {
             public_host: settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase(),
             port,
             callback: format!("{origin}{}/callback", settings.prefix),
+            post_logout_redirect_uri: format!("{origin}{}/signed_out", settings.prefix),
             start: format!("{}/start", settings.prefix),
             return_policy,
             settings: Arc::new(settings),
@@ -251,6 +253,12 @@ impl Snapshot {
             uri.push_str(&registration.id);
         }
         uri
+    }
+
+    /// Where a provider leads people back to after it has ended their session (RP-Initiated Logout 1.0, 3.1); registered
+    /// there as well.
+    pub fn post_logout_redirect_uri(&self) -> &str {
+        &self.post_logout_redirect_uri
     }
 
     /// The path at which a sign-in begins, on any of our hosts.

@@ -9,6 +9,26 @@ use crate::provider::IssuerSettings;
 use crate::session::Lifetimes;
 use crate::web::cookie::CookieNames;
 
+/// Whether the session cookie outlives the browser's window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CookieLife {
+    /// It does, for the idle time after it was last sent.
+    Persistent,
+    /// It goes with the window.
+    Browser,
+}
+
+/// Whether signing out ends the session at the provider too (OpenID Connect RP-Initiated Logout 1.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderSignOut {
+    /// No.
+    Never,
+    /// Whoever signs out says which.
+    Ask,
+    /// Yes, wherever the provider says how.
+    Always,
+}
+
 /// What the operator says about signing in and about sessions.
 #[derive(Debug, Clone)]
 pub struct AuthSettings {
@@ -29,6 +49,10 @@ pub struct AuthSettings {
     pub return_origins: Vec<String>,
     /// Names of our cookies.
     pub cookies: CookieNames,
+    /// Whether the session cookie outlives the browser's window.
+    pub cookie_life: CookieLife,
+    /// Whether signing out ends the session at the provider too.
+    pub sign_out: ProviderSignOut,
     /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
     pub starts_per_minute: u32,
     /// Whose access tokens are accepted.

@@ -3,7 +3,9 @@
 
 use super::external_counters::{self, Count};
 use super::writer;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 /// The registry and its handles, resolved once at start.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct Metrics {
     pub revocations_pending: IntGauge,
     /// `zengate_revocations_lost_total`: those that could be kept no longer.
     pub revocations_lost: IntCounter,
+    /// `zengate_sign_in_ready{reason}`: 1 if somebody could sign in as far as `store` or `issuer` goes, else 0.
+    pub sign_in_ready: IntGaugeVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
     pub store_errors: IntCounter,
     /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
@@ -152,7 +156,12 @@ impl Metrics {
             registry.register(Box::new(gauge.clone())).expect("a metric name used once");
             gauge
         };
+        let sign_in_ready =
+            Opts::new("zengate_sign_in_ready", "Whether somebody could sign in, by what could stand in the way");
+        let sign_in_ready = IntGaugeVec::new(sign_in_ready, &["reason"]).expect("a valid metric name");
+        registry.register(Box::new(sign_in_ready.clone())).expect("a metric name used once");
         Self {
+            sign_in_ready,
             requests,
             request_seconds,
             sign_ins: counters("zengate_sign_ins_total", "Sign-ins by how they ended", "outcome"),

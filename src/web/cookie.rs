@@ -25,6 +25,12 @@ pub struct CookieNames {
 }
 
 impl CookieNames {
+    /// The names that begin with `__Host-` and `name`: browsers take such a cookie only over TLS, for the whole host, and
+    /// never from a sibling domain (RFC 6265bis, 4.1.3.2). Without the prefix a neighbour could plant a session of their own.
+    pub fn of(name: &str) -> Self {
+        Self { session: format!("__Host-{name}"), attempt_prefix: format!("__Host-{name}tx-") }
+    }
+
     /// Name of the cookie that counts sign-ins which ended well but came back without a session.
     pub fn loop_guard(&self) -> String {
         format!("{}loop", self.attempt_prefix)
@@ -32,10 +38,8 @@ impl CookieNames {
 }
 
 impl Default for CookieNames {
-    /// `__Host-`: browsers take such a cookie only over TLS, for the whole host, and never from a sibling domain
-    /// (RFC 6265bis, 4.1.3.2). Without the prefix a neighbour could plant a session of their own.
     fn default() -> Self {
-        Self { session: "__Host-gw".to_owned(), attempt_prefix: "__Host-gwtx-".to_owned() }
+        Self::of("gw")
     }
 }
 

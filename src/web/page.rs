@@ -4,6 +4,7 @@
 //! id. Nothing that a client or a carrier sent stands on it, there is no script, and without the address that a link of it
 //! leads to it is at most 1 KiB.
 
+pub mod sign_out;
 #[cfg(test)]
 mod tests;
 
@@ -102,9 +103,11 @@ pub fn framed_sign_in_page(start_href: &str, code: &'static str, request_id: &st
 }
 
 /// Asks a person to begin a sign-in; `start_href` is the local address that begins one.
+/// On a device of somebody else's the session ends with the browser's window.
 pub fn sign_in_page(start_href: &str, request_id: &str) -> Reply {
     let text = "This app is for people who are signed in. You will come back here afterwards.";
-    let next = Next::Link { label: "Sign in", href: start_href };
+    let other = "This is not my device: sign in until I close the browser";
+    let next = Next::Twofold { label: "Sign in", href: start_href, other, more: "device=shared" };
     render(StatusCode::OK, "Please sign in", text, next, None, request_id)
 }
 
@@ -112,21 +115,6 @@ pub fn sign_in_page(start_href: &str, request_id: &str) -> Reply {
 pub fn chooser_page(choices: &[(&str, String)], request_id: &str) -> Reply {
     let text = "Choose where you have an account.";
     render(StatusCode::OK, "Sign in", text, Next::Choice(choices), None, request_id)
-}
-
-/// Says that the session here is over; `start_href` is the local address that begins another.
-pub fn signed_out_page(start_href: &str, request_id: &str) -> Reply {
-    let text = "Your session here has ended. You can close this page now.";
-    let next = Next::Link { label: "Sign in again", href: start_href };
-    render(StatusCode::OK, "You are signed out", text, next, None, request_id)
-}
-
-/// Asks before signing out, with a form that posts to `sign_out_href`: a link or an image on another site must not be
-/// able to end a session (B16).
-pub fn sign_out_confirm_page(sign_out_href: &str, request_id: &str) -> Reply {
-    let text = "You will have to sign in again to use this app. Unsaved changes may be lost.";
-    let next = Next::Post { label: "Sign out", href: sign_out_href };
-    render(StatusCode::OK, "Sign out?", text, next, None, request_id)
 }
 
 /// The twin of [`error_page`] for programs: `{"error":…,"request_id":…,"login_url":…}`. A `login_url` that is longer
@@ -173,9 +161,12 @@ enum Next<'a> {
         href: &'a str,
     },
     Nothing,
-    Post {
+    /// A link, and under it another one to the same place with more in its query.
+    Twofold {
         label: &'static str,
         href: &'a str,
+        other: &'static str,
+        more: &'static str,
     },
 }
 
@@ -186,9 +177,10 @@ impl Next<'_> {
             Self::Link { label, href } => link(href, label, ""),
             Self::Choice(choices) => choices.iter().map(|(name, href)| link(href, name, "")).collect(),
             Self::Nothing => String::new(),
-            Self::Post { label, href } => address(href).map_or_else(String::new, |href| {
-                format!("<form method=post action=\"{href}\"><button>{}</button></form>", escape(label))
-            }),
+            Self::Twofold { label, href, other, more } => {
+                let mark = if href.contains('?') { '&' } else { '?' };
+                link(href, label, "") + &link(&format!("{href}{mark}{more}"), other, "")
+            }
         }
     }
 }
@@ -205,9 +197,13 @@ fn address(href: &str) -> Option<String> {
 }
 
 fn render(status: StatusCode, title: &str, text: &str, next: Next<'_>, code: Option<&str>, request_id: &str) -> Reply {
+    reply(status, document(title, text, &next.html(), code, request_id))
+}
+
+/// The page as text. `next` is HTML of ours: what a person can do.
+fn document(title: &str, text: &str, next: &str, code: Option<&str>, request_id: &str) -> String {
     debug_assert!(title.len() <= TITLE_LIMIT && text.len() <= TEXT_LIMIT, "words that leave room for the rest");
     let (title, text) = (escape(cut(title, TITLE_LIMIT)), escape(cut(text, TEXT_LIMIT)));
-    let next = next.html();
     let mut html = String::with_capacity(PAGE_LIMIT + next.len());
     // Writing into a String cannot fail.
     let _ = write!(
@@ -219,13 +215,18 @@ fn render(status: StatusCode, title: &str, text: &str, next: Next<'_>, code: Opt
         let _ = write!(html, "Code: {}<br>", escape(cut(code, TITLE_LIMIT)));
     }
     let _ = write!(html, "Request: {}</small></main>", escape(cut(request_id, ID_LIMIT)));
+    html
+}
+
+/// Every page of ours goes out with these.
+fn reply(status: StatusCode, body: String) -> Reply {
     let mut reply = Reply::empty(status);
     reply.set(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     reply.set(header::CONTENT_SECURITY_POLICY, POLICY.clone());
     reply.set(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     reply.set(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     reply.set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply.body = html.into();
+    reply.body = body.into();
     reply
 }
 

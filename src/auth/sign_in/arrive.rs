@@ -9,11 +9,12 @@ use super::binding::Binding;
 use super::start::LOOP_SECONDS;
 use crate::auth::SignIn;
 use crate::auth::refusal::Refusal;
-use crate::auth::session_cookie::id_of;
+use crate::auth::session_cookie::{cookie_of, id_of};
 use crate::ground::time::Timestamp;
 use crate::route::path::ReturnTo;
 use crate::session::Session;
 use crate::session::opening::OpenError;
+use crate::session::provider_session::ProviderSession;
 use crate::web::cookie::set_cookie;
 use crate::web::{Reply, RequestView};
 
@@ -22,7 +23,7 @@ impl SignIn<'_> {
     pub(super) async fn arrive(
         &self,
         view: &RequestView<'_>,
-        session: Session,
+        (session, provider): (Session, Option<ProviderSession>),
         binding: &Binding,
         return_to: &ReturnTo,
         hand_off: Option<&HandOff>,
@@ -33,12 +34,12 @@ impl SignIn<'_> {
             Some(_) => String::new(),
         };
         let old = id_of(view, &self.settings.cookies);
-        let opened = self.sessions.open(session.clone(), view.host, old, self.snapshot.plans(), now).await;
+        let opened = self.sessions.open(session.clone(), provider, view.host, old, self.snapshot.plans(), now).await;
         let id = opened.map_err(|error| match error {
             OpenError::Store(_) => Refusal::StoreUnavailable,
             OpenError::ParentEnded => Refusal::AttemptUnknown,
         })?;
-        let cookie = set_cookie(&self.settings.cookies.session, id.to_text().expose(), None);
+        let cookie = cookie_of(&id, &session, self.settings, now);
         let mut reply = match hand_off {
             None => {
                 let location = HeaderValue::try_from(onward).map_err(|_| Refusal::CallbackMalformed)?;

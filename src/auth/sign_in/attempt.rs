@@ -44,6 +44,9 @@ pub(crate) struct SignInAttempt {
     pub recoveries: u8,
     /// For a sign-in begun on another of our hosts: where to hand its result.
     pub hand_off: Option<HandOff>,
+    /// The person said that the device is not theirs: the session cookie goes with the browser's window.
+    #[serde(default)]
+    pub ends_with_browser: bool,
 }
 
 /// What the next callback must be the answer to.
@@ -243,7 +246,15 @@ fn start_key(state: &State, host: &str) -> StoreKey {
 /// A start as its cookie holds it: no names, no host, and addresses shortened by the issuer's, because every byte goes
 /// with every request.
 #[derive(Serialize, Deserialize)]
-struct StartRecord(StartLeg, ReturnTo, String, u64, Option<(String, String)>, String);
+struct StartRecord(
+    StartLeg,
+    ReturnTo,
+    String,
+    u64,
+    Option<(String, String)>,
+    String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")] bool,
+);
 
 /// The leg of a start.
 #[derive(Serialize, Deserialize)]
@@ -291,11 +302,12 @@ impl StartRecord {
         };
         let hand_off = attempt.hand_off.clone().map(|hand_off| (hand_off.host, hand_off.state));
         let (correlation_id, provider) = (attempt.correlation_id.clone(), attempt.provider.clone());
-        Self(leg, attempt.return_to.clone(), correlation_id, attempt.created_ms, hand_off, provider)
+        let (return_to, ends_with_browser) = (attempt.return_to.clone(), attempt.ends_with_browser);
+        Self(leg, return_to, correlation_id, attempt.created_ms, hand_off, provider, ends_with_browser)
     }
 
     fn into_attempt(self, host: &str) -> Option<SignInAttempt> {
-        let Self(leg, return_to, correlation_id, created_ms, hand_off, provider) = self;
+        let Self(leg, return_to, correlation_id, created_ms, hand_off, provider, ends_with_browser) = self;
         let leg = match leg {
             StartLeg::Discovery => Leg::Discovery,
             StartLeg::HandOff => Leg::HandOff,
@@ -310,6 +322,7 @@ impl StartRecord {
                         Some(userinfo) => Some(long(&userinfo)?),
                         None => None,
                     },
+                    end_session_endpoint: None,
                     jwks_uri: long(&keys)?,
                     // A plain issuer has no code.
                     mccmnc: None,
@@ -330,6 +343,7 @@ impl StartRecord {
             created_ms,
             recoveries: 0,
             hand_off,
+            ends_with_browser,
         })
     }
 }
@@ -379,6 +393,7 @@ mod tests {
             authorization_endpoint: url("v1/authorize"),
             token_endpoint: url("v1/token"),
             userinfo_endpoint: Some(url("v1/userinfo")),
+            end_session_endpoint: None,
             jwks_uri: url("v1/jwks"),
             mccmnc: Some("310007".to_owned()),
             mccmnc_confirmed: true,
@@ -403,6 +418,7 @@ mod tests {
             created_ms: Timestamp::of(noon()).as_millis(),
             recoveries: 1,
             hand_off: None,
+            ends_with_browser: false,
         };
         let (store, sealer) = (MemoryStore::default(), Sealer::new(SealKeys::default()));
         let attempts = Attempts { store: &store, sealer: &sealer, lifetime: Duration::from_secs(600) };

@@ -23,7 +23,9 @@ use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderErr
 use crate::route::path::ReturnTo;
 use crate::secret::{SecretString, constant_time_eq};
 use crate::session::Session;
+use crate::session::provider_session::{MAX_HINT, ProviderSession};
 use crate::session::sessions::{Lookup, Purpose};
+use crate::snapshot::ProviderSignOut;
 use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 use crate::web::{Reply, RequestView};
@@ -33,8 +35,8 @@ use crate::zenkey::error::{CarrierError, Reaction};
 pub(in crate::auth) enum LegOutcome {
     /// On to the next leg.
     Continue(OutgoingRedirect),
-    /// Signed in.
-    SignedIn(Box<Session>),
+    /// Signed in, with what is kept of the session at the provider.
+    SignedIn(Box<Session>, Option<ProviderSession>),
 }
 
 /// How often carrier discovery may be started anew within one sign-in (dossier 19: the budget of the SDKs).
@@ -84,12 +86,17 @@ impl SignIn<'_> {
         };
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
+        let ends_with_browser = attempt.ends_with_browser;
         // A sign-in for another of our hosts is started again over there.
         let way_back = hand_off.is_none().then_some(&return_to);
         match self.finish_leg(&LegRequest { view, binding: Some(binding) }, attempt, params, now).await {
             Ok(LegOutcome::Continue(redirect)) => self.redirect_out(redirect),
-            Ok(LegOutcome::SignedIn(session)) => {
-                let arrived = self.arrive(view, *session, binding, &return_to, hand_off.as_ref(), now).await;
+            Ok(LegOutcome::SignedIn(mut session, provider)) => {
+                if ends_with_browser {
+                    session.end_with_browser();
+                }
+                let arrived =
+                    self.arrive(view, (*session, provider), binding, &return_to, hand_off.as_ref(), now).await;
                 arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal, way_back))
             }
             Err(refusal) => self.refused(view, binding, refusal, way_back),
@@ -216,7 +223,7 @@ impl SignIn<'_> {
                 let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
                 let state = params.state.unwrap_or_default();
                 let session = self.take_ticket(view, &ticket, &state, now).await?;
-                Ok(LegOutcome::SignedIn(Box::new(session)))
+                Ok(LegOutcome::SignedIn(Box::new(session), None))
             }
         }
     }
@@ -318,7 +325,16 @@ impl SignIn<'_> {
         let subject = pseudonym(token.issuer(), token.subject());
         let (request_id, acr) = (view.request_id, token.acr().unwrap_or("none"));
         SecurityEvent::SignIn { request_id, issuer: &carrier.issuer, subject: &subject, acr }.emit();
-        Ok(LegOutcome::SignedIn(Box::new(Session::open(identity, now))))
+        let provider = self.kept_of_provider(&token, tokens, now).await;
+        Ok(LegOutcome::SignedIn(Box::new(Session::open(identity, now)), Some(provider)))
+    }
+
+    /// What is kept of the session at the provider: nothing that a sign-out or a question to the provider does not need.
+    async fn kept_of_provider(&self, token: &VerifiedIdToken, tokens: Tokens, now: SystemTime) -> ProviderSession {
+        let ends_there = self.settings.sign_out != ProviderSignOut::Never
+            && self.provider.end_session_endpoint(token.issuer(), now).await.is_some();
+        let hint = Some(tokens.id_token).filter(|hint| ends_there && hint.expose().len() <= MAX_HINT);
+        ProviderSession { sid: token.session_id().map(str::to_owned), id_token: hint, refresh_token: None }
     }
 
     async fn verify(

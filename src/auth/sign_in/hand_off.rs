@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::attempt::{HandOff, Leg, with_query};
 use super::binding::State;
 use super::choice::AMONG;
-use super::start::{LegRequest, OutgoingRedirect};
+use super::start::{LegRequest, OutgoingRedirect, SHARED_DEVICE, is_on_shared_device};
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
 use crate::auth::refusal::Refusal;
@@ -67,6 +67,7 @@ impl SignIn<'_> {
         if self.settings.registrations.are_many() {
             wish.push((AMONG, &among));
         }
+        wish.extend(is_on_shared_device(view).then_some(SHARED_DEVICE));
         match with_query(&start, &wish) {
             Some(to) => self.redirect_out(OutgoingRedirect { to, cookies }),
             None => self.answers.refusal(Refusal::NotFound, view),

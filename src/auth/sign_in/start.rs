@@ -40,6 +40,14 @@ pub(in crate::auth) struct LegRequest<'a> {
     pub(in crate::auth) binding: Option<&'a Binding>,
 }
 
+/// The part of a start's query that says that the device is not the person's.
+pub(in crate::auth) const SHARED_DEVICE: (&str, &str) = ("device", "shared");
+
+/// Whether the person said that the device is not theirs.
+pub(in crate::auth) fn is_on_shared_device(view: &RequestView<'_>) -> bool {
+    query_value(view, SHARED_DEVICE.0).as_deref() == Some(SHARED_DEVICE.1)
+}
+
 impl SignIn<'_> {
     /// `start?rd=`: begins a sign-in and returns to `rd`. Also the entry for links of others (OpenID Connect Core 4):
     /// `target_link_uri` is judged like `rd`, `iss` must be one of ours, everything else they may carry is ignored.
@@ -114,7 +122,8 @@ impl SignIn<'_> {
         hand_off: Option<HandOff>,
         now: SystemTime,
     ) -> Reply {
-        let attempt = self.new_attempt(view.host, return_to, hand_off, now);
+        let mut attempt = self.new_attempt(view.host, return_to, hand_off, now);
+        attempt.ends_with_browser = is_on_shared_device(view);
         let request = LegRequest { view, binding: None };
         let redirect = match &self.registration.discovery_ui {
             Some(_) => self.redirect_to_discovery(&request, attempt, None, now).await,
@@ -149,6 +158,7 @@ impl SignIn<'_> {
             created_ms: Timestamp::of(now).as_millis(),
             recoveries: 0,
             hand_off,
+            ends_with_browser: false,
         }
     }
 

@@ -15,7 +15,7 @@ use serde::de::Deserializer;
 
 use super::form::Written;
 use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
-use super::form::text::{FilePath, OwnPrefix, StorePrefix};
+use super::form::text::{CookieName, FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use admin::{AdminFile, ScopeWord};
@@ -117,6 +117,8 @@ pub(crate) struct File {
     pub(crate) providers: Option<List<ProviderFile>>,
     /// How sign-ins run.
     pub(crate) sign_in: Option<SignInFile>,
+    /// What signing out ends.
+    pub(crate) sign_out: Option<SignOutFile>,
     /// Whose access tokens are accepted on routes with `access: bearer` or `session-or-bearer`.
     pub(crate) bearer: Option<BearerFile>,
     /// Origins whose scripts may read the gateway's own answers on protected routes (that somebody is not signed in,
@@ -159,6 +161,35 @@ pub(crate) struct SignInFile {
     pub(crate) starts_per_minute: Option<u32>,
 }
 
+/// What signing out ends.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignOutFile {
+    /// Whether signing out also ends the session at the provider, where it says how (`end_session_endpoint`, OpenID Connect
+    /// RP-Initiated Logout 1.0): `never`, `ask` (the page offers both) or `always`. Register the public URL with
+    /// `/oauth2/signed_out` there as post-logout redirect URI. But for `never`, the ID token of each session is kept, sealed
+    /// beside it.
+    #[schemars(extend("default" = "ask"))]
+    pub(crate) provider: Option<SignOutWord>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum SignOutWord {
+    Never,
+    Ask,
+    Always,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum CookieWord {
+    Persistent,
+    Browser,
+}
+
 /// Where sessions are kept, and for how long.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +211,15 @@ pub(crate) struct SessionsFile {
     /// A session that is this old is over, used or not.
     #[schemars(extend("default" = "12h", "x-min" = "1m", "x-max" = "365d"))]
     pub(crate) absolute: Time,
+    /// Whether the session cookie outlives the browser's window: `persistent` (phones end browsers as they like; the cookie
+    /// lasts for `idle` after its last renewal and never longer than the session) or `browser`. Whoever says on the
+    /// sign-in page that the device is not theirs gets `browser`. Whether a session lives, the store decides in either case.
+    #[schemars(extend("default" = "persistent"))]
+    pub(crate) cookie: Option<CookieWord>,
+    /// What the names of the gateway's cookies begin with, after `__Host-`. Two gateways on one host name, by port or by
+    /// path, need different ones: browsers send cookies to every port of a host.
+    #[schemars(extend("default" = "gw"))]
+    pub(crate) cookie_name: Option<Written<CookieName>>,
     /// A sign-in that is not finished within this time is over.
     #[schemars(extend("default" = "10m", "x-min" = "1m", "x-max" = "1h"))]
     pub(crate) attempt: Time,

@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 26] = [
+pub(crate) const FORMS: [Row; 27] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -35,6 +35,7 @@ pub(crate) const FORMS: [Row; 26] = [
     row::<text::Audience>(),
     row::<text::ClaimName>(),
     row::<text::ClientId>(),
+    row::<text::CookieName>(),
     row::<text::EmailDomain>(),
     row::<text::FilePath>(),
     row::<text::HeaderWord>(),

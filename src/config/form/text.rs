@@ -212,6 +212,18 @@ text_form!(
     }
 );
 
+text_form!(
+    /// What the names of our cookies have in common, after `__Host-`.
+    CookieName, "cookie-name", "a name such as `gw`",
+    check |text| {
+        let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        if text.is_empty() || text.len() > 32 || !text.bytes().all(fine) {
+            return Err("is not a name of 1 to 32 small letters, digits or `_`".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
 /// Whether a text is one word that a header or a query can carry as it is.
 fn visible(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_graphic())

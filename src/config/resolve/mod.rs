@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::Surroundings;
 use super::fault::{Faults, Place, Remark, Warning};
-use super::file::{File, FormatWord, LevelWord, LimitsFile, List};
+use super::file::{File, FormatWord, LevelWord, LimitsFile, List, SignOutWord};
 use super::form::Written;
 use super::form::address::Origin as WebOrigin;
 use super::human::{HumanDuration, HumanSize};
@@ -21,6 +21,7 @@ use super::settings::{
     Config, LimitSettings, Origin, Setting, ShutdownSettings, SignInProvider, SignInSettings, StoreChoice,
 };
 use super::validate::Validation;
+use crate::snapshot::ProviderSignOut;
 use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
 
 /// What is needed at every step.
@@ -112,6 +113,11 @@ impl Resolver<'_> {
                 skew: time(sign_in?.skew.as_ref()),
                 max_attempts: count(sign_in?.max_attempts),
                 starts_per_minute: sign_in?.starts_per_minute?,
+            },
+            sign_out: match file.sign_out.as_ref()?.provider? {
+                SignOutWord::Never => ProviderSignOut::Never,
+                SignOutWord::Ask => ProviderSignOut::Ask,
+                SignOutWord::Always => ProviderSignOut::Always,
             },
             provider,
             further_providers: providers.collect(),

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 use super::{Resolver, count, time};
-use crate::config::file::{List, SessionsFile};
+use crate::config::file::{CookieWord, List, SessionsFile};
 use crate::config::secret_ref::{SecretRef, SecretSource};
 use crate::config::settings::{SessionSettings, StoreChoice};
 use crate::secret::{SecretBytes, SecretString};
 use crate::session::Lifetimes;
 use crate::session::key::parse_key_text;
 use crate::session::redis::{RedisSettings, RedisStore};
+use crate::snapshot::CookieLife;
 
 const STORES: &str = "expected `embedded`, `memory`, `file:///…` or an address such as `redis://host:6379/0`";
 
@@ -23,6 +24,11 @@ impl Resolver<'_> {
         let seal_keys = self.seal_keys(file.keys.as_ref());
         Some(SessionSettings {
             store: store?,
+            cookie: match file.cookie? {
+                CookieWord::Persistent => CookieLife::Persistent,
+                CookieWord::Browser => CookieLife::Browser,
+            },
+            cookie_name: file.cookie_name.as_ref()?.0.0.clone(),
             lifetimes: Lifetimes {
                 idle: time(file.idle.as_ref()),
                 absolute: time(file.absolute.as_ref()),

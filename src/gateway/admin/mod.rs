@@ -6,7 +6,7 @@ mod router;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -18,11 +18,7 @@ use self::router::{Asked, Page, route};
 use super::head::HeadLimits;
 use super::{AnswerRate, ListenerLimits, guarded_stream};
 use crate::auth::Auth;
-use crate::session::store::StoreError;
 use crate::telemetry::Metrics;
-
-/// How long readiness waits for the store.
-const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Descriptors that are kept for whoever watches the gateway, for when there are no others.
 pub(super) const RESERVED_FILES: usize = 8;
@@ -71,9 +67,9 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// What runs, with which configuration, and whether its store answers.
+    /// What runs, with which configuration, and whether its store takes writes.
     async fn status(&self) -> String {
-        let store = matches!(tokio::time::timeout(STORE_PATIENCE, self.auth.store().ping()).await, Ok(Ok(())));
+        let store = self.auth.sign_in_readiness(SystemTime::now()).await.store.is_ok();
         let status = serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "configuration_generation": self.auth.snapshot().generation(),
@@ -84,16 +80,23 @@ impl Admin {
         format!("{status}\n")
     }
 
-    async fn ready(&self) -> (StatusCode, String) {
+    /// Whether requests may be sent here: from the start, when this listener answers, until the stop begins. Whether somebody
+    /// could sign in is another question, asked by `verbose`, and with `strict` the answer decides: while the store is away,
+    /// all replicas would leave the balancer, and nobody reached even what needs no store.
+    async fn ready(&self, query: &str) -> (StatusCode, String) {
         if self.draining.load(Ordering::Acquire) {
             return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
         }
-        match tokio::time::timeout(STORE_PATIENCE, self.auth.store().ping()).await {
-            Ok(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
-            // Nobody can sign in, though whoever is signed in goes on.
-            Ok(Err(fault @ StoreError::NotWritable(_))) => (StatusCode::SERVICE_UNAVAILABLE, format!("{fault}\n")),
-            Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the session store does not answer\n".to_owned()),
+        let asked = |word: &str| query.split('&').any(|part| part.split('=').next() == Some(word));
+        if !asked("verbose") && !asked("strict") {
+            return (StatusCode::OK, "ready\n".to_owned());
         }
+        let found = self.auth.sign_in_readiness(SystemTime::now()).await;
+        let (status, word) = match asked("strict") && !found.is_ready() {
+            true => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+            false => (StatusCode::OK, "ready"),
+        };
+        (status, format!("{word}\n{}", found.words()))
     }
 }
 
@@ -118,7 +121,7 @@ impl ServeHttp for Admin {
             Ok(Page::Live) => (StatusCode::OK, PLAIN, "alive\n".to_owned()),
             Ok(Page::Metrics) => (StatusCode::OK, METRICS, self.metrics.render()),
             Ok(Page::Ready) => {
-                let (status, body) = self.ready().await;
+                let (status, body) = self.ready(header.uri.query().unwrap_or_default()).await;
                 (status, PLAIN, body)
             }
             Ok(Page::Status) => (StatusCode::OK, "application/json", self.status().await),

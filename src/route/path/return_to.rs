@@ -21,7 +21,8 @@ pub enum ReturnFault {
     /// An absolute URL whose origin is not on the list, or a text that is no URL of ours at all.
     #[error("the return address leads to a foreign origin")]
     ForeignOrigin,
-    /// Under the gateway's own prefix: a sign-in that ends at `sign_out` would be a forced logout.
+    /// Under the gateway's own prefix: a sign-in that ends at `sign_out` would be a forced logout. What another origin has
+    /// under that path is its own business.
     #[error("the return address lies under the reserved prefix")]
     Reserved,
     /// The path or query has more than one meaning.
@@ -49,6 +50,8 @@ pub enum ReturnPolicyFault {
 pub struct ReturnPolicy {
     reserved_prefix: String,
     origins: Vec<String>,
+    /// Those of them that are ours.
+    own_origins: Vec<String>,
     longest: usize,
 }
 
@@ -71,14 +74,15 @@ impl ReturnPolicy {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Self { reserved_prefix: reserved_prefix.to_owned(), origins, longest: MAX_TARGET })
+        Ok(Self { reserved_prefix: reserved_prefix.to_owned(), origins, own_origins: Vec::new(), longest: MAX_TARGET })
     }
 
     /// The same with the origins of our own hosts, which are no foreign ones, and with the longest address that our
     /// listener takes, in bytes: what can be opened can be returned to, and nothing else.
     #[must_use]
     pub fn for_hosts(mut self, own_origins: impl IntoIterator<Item = String>, longest: usize) -> Self {
-        self.origins.extend(own_origins);
+        self.own_origins.extend(own_origins);
+        self.origins.extend(self.own_origins.iter().cloned());
         self.longest = longest.min(MAX_TARGET);
         self
     }
@@ -136,7 +140,8 @@ impl ReturnTo {
             return Err(ReturnFault::TooLong);
         }
         let target = NormalTarget::parse(written.as_bytes())?;
-        if target.is_under(&policy.reserved_prefix) {
+        let is_ours = origin.as_ref().is_none_or(|origin| policy.own_origins.contains(origin));
+        if is_ours && target.is_under(&policy.reserved_prefix) {
             return Err(ReturnFault::Reserved);
         }
         Ok(Self { origin, target: target.as_str().to_owned() })

@@ -14,6 +14,7 @@ fn name(relation: Relation, of: StoreKey) -> [u8; 33] {
         Relation::Children => 1,
         Relation::Person => 2,
         Relation::Parents => 3,
+        Relation::ProviderSession => 4,
     });
     rest.copy_from_slice(&of.0);
     name

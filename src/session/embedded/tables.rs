@@ -23,6 +23,7 @@ pub(super) fn records_of(kind: Kind) -> Records {
         Kind::Ended => "ended",
         Kind::Keys => "keys",
         Kind::Spent => "spent",
+        Kind::Provider => "provider",
     })
 }
 
@@ -33,6 +34,7 @@ pub(super) fn ends_of(kind: Kind) -> Ends {
         Kind::Ended => "ended ends",
         Kind::Keys => "key ends",
         Kind::Spent => "spent ends",
+        Kind::Provider => "provider ends",
     })
 }
 

@@ -1,3 +1,6 @@
+use url::Url;
+
+use super::sign_out::{Onward, SignOutQuestion, onward_page, signed_out_page};
 use super::*;
 
 const ID: &str = "01J9ZQ4T5R8V6W7X2Y3Z4A5B6C-0123456789";
@@ -24,13 +27,17 @@ fn failure<'a>(href: &'a str, request_id: &'a str) -> Reply {
     })
 }
 
+fn question<'a>(href: &'a str, request_id: &'a str) -> SignOutQuestion<'a> {
+    SignOutQuestion { here: Some(href), both: None, refused: false, request_id }
+}
+
 fn all_pages(href: &str, request_id: &str) -> Vec<Reply> {
     let longest = |limit: usize| -> &'static str { "<".repeat(limit).leak() };
     vec![
         failure(href, request_id),
         sign_in_page(href, request_id),
-        signed_out_page(href, request_id),
-        sign_out_confirm_page(href, request_id),
+        signed_out_page(false, href, request_id),
+        question(href, request_id).page(),
         error_page(ErrorPage {
             status: StatusCode::SERVICE_UNAVAILABLE,
             title: "W".repeat(TITLE_LIMIT).leak(),
@@ -130,7 +137,8 @@ fn nothing_that_came_from_outside_becomes_markup_or_a_foreign_link() {
     for foreign in ["https://evil.test", "//evil.test", "javascript:alert(1)", "/\\evil.test", "/\t/evil.test", "", "x"]
     {
         for page in all_pages(foreign, ID) {
-            assert!(!body(&page).contains("href") && !body(&page).contains("action="), "{foreign}");
+            let html = body(&page).replace("<a href=\"/\">", "");
+            assert!(!html.contains("href") && !html.contains("action="), "{foreign}");
         }
     }
     assert_eq!(escape("<a href=\"x\">'&\u{e4}\u{0}"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;\u{e4}\u{fffd}");
@@ -139,9 +147,26 @@ fn nothing_that_came_from_outside_becomes_markup_or_a_foreign_link() {
 #[test]
 fn signing_out_is_asked_for_by_post() {
     // B16 (the part that is decided here)
-    let page = sign_out_confirm_page("/oauth2/sign_out", ID);
+    let page = question("/oauth2/sign_out", ID).page();
     assert!(body(&page).contains("<form method=post action=\"/oauth2/sign_out\"><button>Sign out</button></form>"));
-    assert!(!body(&page).contains("<a "));
+    assert!(!body(&page).contains("<a href=\"/oauth2"), "no link does it");
+    assert!(body(&page).contains("<a href=\"/\">Stay signed in</a>"));
+    let both =
+        SignOutQuestion { both: Some("/oauth2/sign_out?provider=yes"), refused: true, ..question("/x", ID) }.page();
+    assert!(body(&both).contains("action=\"/oauth2/sign_out?provider=yes\"><button>Sign out of both</button>"));
+    assert!(body(&both).contains("is not allowed here"));
+}
+
+// XS03: a policy of ours binds what follows a form, so the page behind it leads on by itself.
+#[test]
+fn a_page_that_leads_on_names_one_place_and_cannot_be_bent() {
+    let to = Url::parse("https://op.example/end?a=\"><script>&b='x").unwrap();
+    let page = onward_page(Onward::Provider, &to, ID);
+    let html = body(&page);
+    assert!(
+        html.contains("<meta http-equiv=refresh content=\"0;url=https://op.example/end?a=%22%3E%3Cscript%3E&amp;b=")
+    );
+    assert!(html.contains("<a href=\"https://op.example/end?a=") && !html.contains("<script>"), "{html}");
 }
 
 #[test]

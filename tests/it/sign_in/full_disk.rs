@@ -21,7 +21,7 @@ async fn nobody_goes_to_their_phone_for_a_sign_in_that_cannot_be_kept() {
     let ready = async |status| {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let page = rig.admin("/readyz").await;
+            let page = rig.admin("/readyz?strict").await;
             if page.status == status {
                 return page;
             }

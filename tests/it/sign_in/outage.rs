@@ -45,7 +45,12 @@ async fn whoever_is_signed_in_goes_on_for_the_grace_and_nobody_else_gets_in() {
     let unseen = rig.another_node().await;
     assert_eq!(inside.go(rig.url("/app")).await.status, 200);
     assert_eq!(inside.open(rig.url_at(&unseen, "/app")).await.status, 200);
-    assert_eq!(rig.admin("/readyz").await.status, 200);
+    let strict = rig.admin("/readyz?strict").await;
+    assert!(
+        strict.status == 200 && strict.body.contains("sign-in: possible\nstore: takes writes\n"),
+        "{}",
+        strict.body
+    );
     let port = redis.kill();
     let killed = Instant::now();
 
@@ -61,7 +66,10 @@ async fn whoever_is_signed_in_goes_on_for_the_grace_and_nobody_else_gets_in() {
         .await;
     assert_eq!((program.status.as_u16(), program.json()["error"].as_str()), (503, Some("store_unavailable")));
     assert_eq!(rig.upstream.count(), seen);
-    assert_eq!(rig.admin("/readyz").await.status, 503);
+    assert_eq!(rig.admin("/readyz").await.status, 200, "FD05: what needs no session works");
+    let strict = rig.admin("/readyz?strict").await;
+    assert!(strict.status == 503 && strict.body.contains("sign-in: not possible\nstore: "), "{}", strict.body);
+    assert_eq!(rig.admin("/readyz?verbose").await.status, 200);
     assert_eq!(rig.admin("/healthz").await.status, 200);
     assert_eq!(Browser::new().open(rig.url("/public")).await.status, 200, "what needs no session works");
 
@@ -82,7 +90,7 @@ async fn whoever_is_signed_in_goes_on_for_the_grace_and_nobody_else_gets_in() {
     let _redis = recovered(&rig, port).await;
     assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
     let deadline = Instant::now() + Duration::from_secs(5);
-    while rig.admin("/readyz").await.status != 200 {
+    while rig.admin("/readyz?strict").await.status != 200 {
         assert!(Instant::now() < deadline, "not ready again");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -283,6 +283,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
     AuthSettings {
         public_url: config.public_url.clone(),
         prefix: config.prefix.clone(),
+        claims_bytes: config.limits.claims,
         skew: config.sign_in.skew,
         registrations: Registrations::new(
             registration(&config.provider),

@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
 use clap::Parser;
-use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings};
+use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings, TooLong};
 use zengate::secret::SecretString;
 use zengate::session::SessionId;
 use zengate::session::cache::{CacheLimits, SessionCache};
@@ -100,8 +100,9 @@ fn weigh(sessions: usize, headers: usize) {
         name: format!("X-Bench-{place:02}"),
         claim: CLAIMS[place % CLAIMS.len()].to_owned(),
         encoding: Encoding::Percent,
+        too_long: TooLong::LeaveOut,
     };
-    let settings = IdentityHeaderSettings { presets: Vec::new(), map: (0..headers).map(rule).collect() };
+    let settings = IdentityHeaderSettings { map: (0..headers).map(rule).collect(), ..Default::default() };
     let plans = [HeaderPlan::compile(&settings).unwrap_or_else(|faults| panic!("{faults:?}"))];
     let own = from_client_secret(&SecretString::new(seed::CLIENT_SECRET));
     let sealer = Sealer::new(SealKeys::new(Some(own), Vec::new()));

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use http::HeaderName;
-use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings, Reserved};
+use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings, Reserved, TooLong};
 
 use crate::{routing, sealing};
 
@@ -37,9 +37,10 @@ pub(crate) fn steps(criterion: &mut Criterion) {
         name: format!("X-Bench-{place}"),
         claim: (*claim).to_owned(),
         encoding: Encoding::Percent,
+        too_long: TooLong::LeaveOut,
     };
     let eight =
-        plan(&IdentityHeaderSettings { presets: Vec::new(), map: CLAIMS.iter().enumerate().map(rule).collect() });
+        plan(&IdentityHeaderSettings { map: CLAIMS.iter().enumerate().map(rule).collect(), ..Default::default() });
     let identity = eight.render(session.identity());
 
     let mut group = criterion.benchmark_group("headers");

@@ -151,6 +151,7 @@ impl Signed {
             audiences: &self.audiences,
             trusted_audiences: &[],
             algorithms: &self.algorithms,
+            acr_vocabulary: Default::default(),
             accept_untyped: false,
             skew: Duration::from_secs(60),
         };

@@ -72,6 +72,7 @@ fn person(number: usize, issuer: &str) -> IdentityParts {
         auth_time: Some(1_790_000_000),
         claims,
         accept_unverified: false,
+        absent_is_verified: false,
     }
 }
 

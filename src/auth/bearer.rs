@@ -10,13 +10,15 @@ use std::time::SystemTime;
 use tracing::{info, warn};
 
 use super::authorization::Presented;
+use super::left_out::{does_not_fit, say_left_out};
 use super::refusal::{Denied, Refusal};
 use crate::ground::limit::RateLimiter;
 use crate::identity::Identity;
-use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
+use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, left_out, render_all};
 use crate::oidc::access_token::{
     AccessTokenError, AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
 };
+use crate::oidc::claims::Reading;
 use crate::oidc::jwks::KeySet;
 use crate::provider::{Provider, ProviderError};
 use crate::secret::{Entropy, SecretString, sha256_of};
@@ -116,9 +118,12 @@ impl Tokens {
         match route.require.check(live.identity()) {
             Ok(()) => {
                 let headers = live.headers(route.headers());
-                Ok((live, headers))
+                match headers.refused() {
+                    None => Ok((live, headers)),
+                    Some(header) => Err(does_not_fit(header)),
+                }
             }
-            Err(unmet) => Err(Denied::because(Refusal::PolicyUnmet, format_args!("{unmet:?}"))),
+            Err(unmet) => Err(Denied::because(Refusal::PolicyUnmet, unmet)),
         }
     }
 
@@ -160,15 +165,19 @@ impl Tokens {
             trusted_audiences: &issuer.trusted_audiences,
             algorithms: &issuer.algorithms,
             accept_untyped: issuer.accept_untyped,
+            acr_vocabulary: issuer.acr_vocabulary,
             skew: snapshot.settings().skew,
         };
         let plausible = unverified.check(expect, now).map_err(refused)?;
         let (verified, keys) = Box::pin(self.verified(&plausible, &issuer.issuer, &key, view, now)).await?;
-        let caller = Identity::from_access_token(&verified, issuer.accept_unverified_contacts);
+        let reading = Reading { named: snapshot.named_claims(), rules: &issuer.claims };
+        let (caller, mut lost) = Identity::from_access_token(&verified, reading);
         if caller.lacks_unverified() {
             let (request_id, issuer) = (view.request_id, issuer.issuer.as_str());
             info!(request_id, issuer, "The issuer calls an e-mail address or phone number unverified: it was left out");
         }
+        lost.extend(left_out(snapshot.plans(), &caller));
+        say_left_out(&self.metrics, &lost, &issuer.issuer, view.request_id);
         let (identity, headers) = render_all(snapshot.plans(), &caller);
         let live = Arc::new(LiveToken {
             headers,

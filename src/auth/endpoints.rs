@@ -10,13 +10,10 @@ use super::answers::Answers;
 use super::refusal::Refusal;
 use crate::route::path::NormalTarget;
 use crate::session::sessions::{Lookup, Purpose};
+use crate::snapshot::SHOWN;
 use crate::web::cookie::clear_cookie;
 use crate::web::page::{error_json, sign_in_page};
 use crate::web::{Reply, RequestView};
-
-/// Claims `userinfo` may show to the browser of the very person (R08): never a token, never anything else.
-const SHOWN: &[&str] =
-    &["email", "email_verified", "family_name", "given_name", "groups", "name", "preferred_username"];
 
 /// An address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use super::authorization::{Presented, presented};
 use super::bearer::{LiveToken, Tokens};
 use super::cors;
+use super::left_out::does_not_fit;
 use super::refusal::{Denied, Refusal};
 use super::session_cookie::session_of;
 use crate::identity::headers::HeaderSet;
@@ -169,9 +170,12 @@ async fn by_session(
         Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {
             Ok(()) => {
                 let headers = live.value().headers(route.headers());
-                Ok(Holder::Session(live, headers, key))
+                match headers.refused() {
+                    None => Ok(Holder::Session(live, headers, key)),
+                    Some(header) => Err(Cause::Person(does_not_fit(header))),
+                }
             }
-            Err(unmet) => Err(Cause::Person(Denied::because(Refusal::PolicyUnmet, format_args!("{unmet:?}")))),
+            Err(unmet) => Err(Cause::Person(Denied::because(Refusal::PolicyUnmet, unmet))),
         },
         Lookup::Absent => Err(Cause::SignInFirst { dead_cookie: false, or_token: false }),
         Lookup::Dead => Err(Cause::SignInFirst { dead_cookie: true, or_token: false }),

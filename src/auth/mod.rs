@@ -11,6 +11,7 @@ mod cors;
 mod denial;
 mod endpoints;
 mod judge;
+mod left_out;
 mod readiness;
 mod refusal;
 mod session_cookie;

@@ -239,13 +239,14 @@ fn snapshot(text: &str) -> Snapshot {
             allowed_hosts: Vec::new(),
             algorithms: vec!["RS256".to_owned()],
             accept_at_jwt_typ: false,
-            accept_unverified_contacts: false,
+            claims: Default::default(),
             trusted_audiences: Vec::new(),
         }],
         userinfo: false,
         max_id_token: 256 * 1024,
     };
     let settings = AuthSettings {
+        claims_bytes: crate::oidc::claims::NamedClaims::MOST_BYTES,
         public_url: config.public_url.clone(),
         prefix: "/oauth2".to_owned(),
         skew: MINUTE,

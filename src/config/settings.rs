@@ -146,6 +146,8 @@ pub struct LimitSettings {
     pub uri_bytes: usize,
     /// Largest `Cookie` header in bytes, never more than `header_bytes`. Default 16 KiB.
     pub cookie_bytes: usize,
+    /// Largest size of all claims that are read of one token or answer. Default 128 KiB.
+    pub claims: usize,
     /// Time in which all headers must have come. Default 10 s.
     pub header_deadline: Duration,
     /// How long an idle connection is kept. Default 75 s.

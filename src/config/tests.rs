@@ -157,7 +157,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
                 allowed_hosts: vec![],
                 algorithms: vec!["RS256".to_owned()],
                 accept_at_jwt_typ: false,
-                accept_unverified_contacts: false,
+                claims: Default::default(),
                 trusted_audiences: vec![],
             }],
         }
@@ -177,6 +177,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
             header_count: 100,
             uri_bytes: 8 << 10,
             cookie_bytes: 16 << 10,
+            claims: 128 * 1024,
             header_deadline: Duration::from_secs(10),
             keepalive: Duration::from_secs(75),
             body: 64 << 20,

@@ -15,7 +15,7 @@ mod reserved;
 mod tests;
 
 pub use plan::{HeaderFault, HeaderPlan};
-pub use render::{HeaderSet, MAX_SET, MAX_VALUE, RenderedHeaders, render_all};
+pub use render::{HeaderSet, RenderedHeaders, left_out, render_all};
 pub use reserved::{FORWARDING, Forwarding, Reserved};
 
 /// A family of headers that apps already know.
@@ -63,14 +63,45 @@ pub struct HeaderRule {
     pub claim: String,
     /// Encoding of the value.
     pub encoding: Encoding,
+    /// What becomes of a value that does not fit.
+    pub too_long: TooLong,
 }
 
+/// What becomes of a value that is longer than a header may be. Whatever is chosen is said in the log at sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TooLong {
+    /// The app gets no such header. The default: a value that was cut would be another value, and perhaps another
+    /// person's.
+    #[default]
+    LeaveOut,
+    /// Whoever has such a value is refused on the route: for apps that take the absence of a header for more rights.
+    Refuse,
+    /// Of a list, as many of its first elements as fit, each whole. A text is left out.
+    Truncate,
+}
+
+/// Default of the longest value of a header in bytes, as written (C30).
+pub const MAX_VALUE: usize = 4 * 1024;
+
+/// Default of the longest set of headers in bytes, as it stands on the wire: names, values, `: ` and line ends (R11).
+pub const MAX_TOTAL: usize = 8 * 1024;
+
 /// What a route's upstream is told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityHeaderSettings {
     /// Presets, in order.
     pub presets: Vec<Preset>,
     /// Further headers; a name that a preset already has replaces the preset's. This is also the way to names of
     /// one's own choice, such as `X-Auth-Sub`, `X-Auth-Issuer` and `X-Auth-Email`.
     pub map: Vec<HeaderRule>,
+    /// Longest value in bytes, as written. Default [`MAX_VALUE`].
+    pub max_value: usize,
+    /// Longest set in bytes, as it stands on the wire. Default [`MAX_TOTAL`].
+    pub max_total: usize,
+}
+
+impl Default for IdentityHeaderSettings {
+    fn default() -> Self {
+        Self { presets: Vec::new(), map: Vec::new(), max_value: MAX_VALUE, max_total: MAX_TOTAL }
+    }
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 pub use crate::oidc::claims::ClaimValue;
+use crate::oidc::claims::{Claims, LeftOut, Reading, Why};
 pub use packed::{ClaimRef, Texts};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,33 @@ pub struct IdentityParts {
     /// say so was written for `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accept_unverified: bool,
+    /// Whether an e-mail address of which the issuer does not say whether it was verified counts as verified. A record
+    /// that does not say so was written for `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absent_is_verified: bool,
+}
+
+/// What is known about whether an e-mail address was verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailWord {
+    /// Nobody says anything.
+    Absent,
+    /// The issuer says that it was not.
+    Unverified,
+    /// It was.
+    Verified,
+}
+
+/// What is still missing, or not whole, when all answers are put together.
+fn still_left_out(noted: impl Iterator<Item = LeftOut>, claims: &BTreeMap<String, ClaimValue>) -> Vec<LeftOut> {
+    let mut left_out: Vec<LeftOut> = Vec::new();
+    for note in noted {
+        let is_there = note.why != Why::Elements && claims.contains_key(&note.claim);
+        if !is_there && !left_out.contains(&note) {
+            left_out.push(note);
+        }
+    }
+    left_out
 }
 
 /// A verified person. Private inside; see the module's page for its three birth places.
@@ -54,17 +82,20 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// Birth place one: the end of a sign-in. `token` is the proof; `claims` come from a userinfo answer whose `sub`
-    /// was compared with the token's, and never override what the token itself says. See
-    /// [`IdentityParts::accept_unverified`].
+    /// Birth place one: the end of a sign-in. `token` is the proof; `userinfo` comes from an answer whose `sub` was
+    /// compared with the token's, and never overrides what the token itself says. Beside the identity: what the
+    /// configuration names and is not in it, or not whole.
     pub fn from_verified(
         token: &crate::oidc::id_token::VerifiedIdToken,
         mccmnc: Option<String>,
-        mut claims: BTreeMap<String, ClaimValue>,
-        accept_unverified: bool,
-    ) -> Self {
-        contact::join(&mut claims, token.claims());
-        Self::restore(IdentityParts {
+        userinfo: Claims,
+        reading: Reading<'_>,
+    ) -> (Self, Vec<LeftOut>) {
+        let told = token.claims(reading);
+        let mut claims = userinfo.values;
+        contact::join(&mut claims, &told.values);
+        let left_out = still_left_out(told.left_out.into_iter().chain(userinfo.left_out), &claims);
+        let identity = Self::restore(IdentityParts {
             issuer: token.issuer().to_owned(),
             subject: token.subject().to_owned(),
             mccmnc,
@@ -72,24 +103,32 @@ impl Identity {
             amr: token.amr().to_vec(),
             auth_time: token.auth_time(),
             claims,
-            accept_unverified,
-        })
+            accept_unverified: reading.rules.accept_unverified,
+            absent_is_verified: reading.rules.absent_is_verified,
+        });
+        (identity, left_out)
     }
 
     /// Birth place two: an access token that came with this very request. It names whoever the issuer named in it, a
-    /// person or a program, for as long as the token lives; nothing of it is stored. See
-    /// [`IdentityParts::accept_unverified`].
-    pub fn from_access_token(token: &crate::oidc::access_token::VerifiedAccessToken, accept_unverified: bool) -> Self {
-        Self::restore(IdentityParts {
+    /// person or a program, for as long as the token lives; nothing of it is stored. Beside the identity: what the
+    /// configuration names and is not in it, or not whole.
+    pub fn from_access_token(
+        token: &crate::oidc::access_token::VerifiedAccessToken,
+        reading: Reading<'_>,
+    ) -> (Self, Vec<LeftOut>) {
+        let told = token.claims(reading);
+        let identity = Self::restore(IdentityParts {
             issuer: token.issuer().to_owned(),
             subject: token.subject().to_owned(),
             mccmnc: None,
             acr: token.acr().map(str::to_owned),
             amr: token.amr().to_vec(),
             auth_time: token.auth_time(),
-            claims: token.claims().clone(),
-            accept_unverified,
-        })
+            claims: told.values,
+            accept_unverified: reading.rules.accept_unverified,
+            absent_is_verified: reading.rules.absent_is_verified,
+        });
+        (identity, told.left_out)
     }
 
     /// Birth place three: a session record that the store sealed and has just opened again.
@@ -149,6 +188,18 @@ impl Identity {
         let parts = self.parts();
         let denied = |word: &str| parts.claims.get(word).is_some_and(|said| !contact::says_yes(said));
         !parts.accept_unverified && contact::CONTACTS.iter().any(|(word, _)| denied(word))
+    }
+
+    /// Whether the e-mail address is verified: by the issuer's word or, where it says nothing, by the operator's about the
+    /// issuer.
+    pub fn email_is_verified(&self) -> EmailWord {
+        let head = self.head();
+        match head.claim("email_verified") {
+            Some(ClaimRef::Bool(true)) => EmailWord::Verified,
+            Some(_) => EmailWord::Unverified,
+            None if head.absent_is_verified => EmailWord::Verified,
+            None => EmailWord::Absent,
+        }
     }
 
     /// As it lies in memory.

@@ -1,7 +1,8 @@
 //! An identity in one piece of memory: hundreds of thousands of them are kept, and a tree of small texts weighs four
 //! times what stands in them.
 //!
-//! A text is its length (seven bits a byte, the last byte below 128) and its bytes. In order: issuer, subject, then a
+//! A text is its length (seven bits a byte, the last byte below 128) and its bytes; a list how many texts there are, how many
+//! bytes they take together, and those. In order: issuer, subject, then a
 //! byte of flags that says which of `mccmnc`, `acr` and `auth_time` follow, those, the list `amr`, and the claims by name, names
 //! that everybody uses as a number. Packed and read in this process alone and never stored, so the form may change with
 //! every build. What cannot be read is not there: a claim that is not there meets no demand.
@@ -14,6 +15,7 @@ const HAS_MCCMNC: u8 = 1;
 const HAS_ACR: u8 = 2;
 const HAS_AUTH_TIME: u8 = 4;
 const ACCEPTS_UNVERIFIED: u8 = 8;
+const ABSENT_IS_VERIFIED: u8 = 16;
 
 const FALSE: u8 = 0;
 const TRUE: u8 = 1;
@@ -69,6 +71,17 @@ pub struct Texts<'a> {
     reader: Reader<'a>,
 }
 
+impl Texts<'_> {
+    /// Whether `wanted` is one of them: asked on every request, of lists of hundreds, so nothing is read but bytes.
+    pub fn has(&self, wanted: &str) -> bool {
+        let mut reader = self.reader.clone();
+        (0..self.left).any(|_| {
+            let length = reader.length().unwrap_or(usize::MAX);
+            reader.take(length) == Some(wanted.as_bytes())
+        })
+    }
+}
+
 impl<'a> Iterator for Texts<'a> {
     type Item = &'a str;
 
@@ -87,7 +100,8 @@ pub(super) fn pack(parts: &IdentityParts) -> Vec<u8> {
         there(parts.mccmnc.is_some(), HAS_MCCMNC)
             | there(parts.acr.is_some(), HAS_ACR)
             | there(parts.auth_time.is_some(), HAS_AUTH_TIME)
-            | there(parts.accept_unverified, ACCEPTS_UNVERIFIED),
+            | there(parts.accept_unverified, ACCEPTS_UNVERIFIED)
+            | there(parts.absent_is_verified, ABSENT_IS_VERIFIED),
     );
     for text in parts.mccmnc.iter().chain(&parts.acr) {
         put_text(&mut out, text);
@@ -137,9 +151,13 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// How many texts, how many bytes they take, and the texts.
 fn put_list(out: &mut Vec<u8>, list: &[String]) {
+    let mut texts = Vec::with_capacity(list.iter().map(|text| text.len() + 2).sum());
+    list.iter().for_each(|text| put_text(&mut texts, text));
     put_length(out, list.len());
-    list.iter().for_each(|text| put_text(out, text));
+    put_length(out, texts.len());
+    out.extend_from_slice(&texts);
 }
 
 /// Everything but the claims, read once; the claims lie behind it.
@@ -152,6 +170,7 @@ pub(super) struct Head<'a> {
     pub(super) auth_time: Option<i64>,
     pub(super) amr: Texts<'a>,
     accept_unverified: bool,
+    pub(super) absent_is_verified: bool,
     claims: Claims<'a>,
 }
 
@@ -170,7 +189,8 @@ impl<'a> Head<'a> {
         let amr = reader.list()?;
         let claims = Claims { left: reader.length()?, reader };
         let accept_unverified = flags & ACCEPTS_UNVERIFIED != 0;
-        Some(Self { issuer, subject, mccmnc, acr, auth_time, amr, accept_unverified, claims })
+        let absent_is_verified = flags & ABSENT_IS_VERIFIED != 0;
+        Some(Self { issuer, subject, mccmnc, acr, auth_time, amr, accept_unverified, absent_is_verified, claims })
     }
 
     pub(super) fn claim(&self, name: &str) -> Option<ClaimRef<'a>> {
@@ -200,6 +220,7 @@ impl<'a> Head<'a> {
             auth_time: self.auth_time,
             claims,
             accept_unverified: self.accept_unverified,
+            absent_is_verified: self.absent_is_verified,
         }
     }
 }
@@ -273,14 +294,10 @@ impl<'a> Reader<'a> {
         self.take(8)?.first_chunk().map(|bytes| i64::from_le_bytes(*bytes))
     }
 
-    /// A list; what follows it is read next.
+    /// A list, however long, in one step; what follows it is read next.
     fn list(&mut self) -> Option<Texts<'a>> {
-        let left = self.length()?;
-        let texts = Texts { left, reader: self.clone() };
-        for _ in 0..left {
-            self.text()?;
-        }
-        Some(texts)
+        let (left, bytes) = (self.length()?, self.length()?);
+        Some(Texts { left, reader: Reader(self.take(bytes)?) })
     }
 }
 

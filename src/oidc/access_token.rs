@@ -7,15 +7,14 @@
 
 mod error;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
 pub use error::AccessTokenError;
 
-use super::acr;
-use super::claims::{ClaimValue, Collector, is_subject};
+use super::acr::Vocabulary;
+use super::claims::{Claims, Collector, Reading, is_subject};
 use super::jwks::KeySet;
 use super::jwt::UnverifiedJwt;
 use super::read::{audiences, date, demanded_date, demanded_text, methods, whole_seconds};
@@ -45,6 +44,8 @@ pub struct AccessTokenRule<'a> {
     /// Accept tokens that do not call themselves access tokens: no `typ`, or `JWT`. A `typ` of another kind is refused
     /// even so.
     pub accept_untyped: bool,
+    /// What the issuer's words for authentication contexts mean.
+    pub acr_vocabulary: Vocabulary,
     /// How far the issuer's clock may be ahead of ours. It never lengthens a token's life: see
     /// [`PlausibleAccessToken::expires`].
     pub skew: Duration,
@@ -75,7 +76,7 @@ pub struct VerifiedAccessToken {
     amr: Vec<String>,
     auth_time: Option<i64>,
     scopes: Vec<String>,
-    claims: BTreeMap<String, ClaimValue>,
+    members: Map<String, Value>,
     expires: SystemTime,
 }
 
@@ -129,18 +130,15 @@ impl PlausibleAccessToken<'_> {
     pub fn verify(&self, keys: &KeySet) -> Result<VerifiedAccessToken, AccessTokenError> {
         let signed = self.jwt.verify(keys, self.rule.algorithms)?;
         let claims = signed.claims();
-        let mut further = Collector::default();
-        for (name, value) in claims {
-            further.offer(name, value);
-        }
+        let words = self.rule.acr_vocabulary;
         Ok(VerifiedAccessToken {
             issuer: self.rule.issuer.to_owned(),
             subject: subject(claims)?.to_owned(),
-            acr: claims.get("acr").and_then(Value::as_str).and_then(acr::normal),
+            acr: claims.get("acr").and_then(Value::as_str).and_then(|acr| words.normal(acr)),
             amr: methods(claims.get("amr")),
             auth_time: date(claims, "auth_time")?,
             scopes: scopes(claims)?,
-            claims: further.finish(),
+            members: claims.clone(),
             expires: self.expires,
         })
     }
@@ -157,7 +155,7 @@ impl VerifiedAccessToken {
         &self.subject
     }
 
-    /// `acr`, ZenKey's `aalN` as `aN`.
+    /// `acr`, at a carrier ZenKey's `aalN` as `aN`.
     pub fn acr(&self) -> Option<&str> {
         self.acr.as_deref()
     }
@@ -177,9 +175,12 @@ impl VerifiedAccessToken {
         &self.scopes
     }
 
-    /// Further claims worth passing on, in the bounds of [`Collector`].
-    pub fn claims(&self) -> &BTreeMap<String, ClaimValue> {
-        &self.claims
+    /// Further claims worth passing on, in the bounds of [`Collector`], and the client that the token was given to.
+    pub fn claims(&self, reading: Reading<'_>) -> Claims {
+        let mut claims = Collector::new(reading);
+        claims.take(&self.members, &[]);
+        claims.take_client(&self.members);
+        claims.finish()
     }
 
     /// When the token ends, by its own word; from that moment on it names nobody. No skew is added: the issuer's clock

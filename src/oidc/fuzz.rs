@@ -101,6 +101,7 @@ mod tests {
             nonce: "n-1",
             algorithms: &algorithms,
             acr_values: &[],
+            acr_vocabulary: Default::default(),
             require_acr: false,
             skew: Duration::from_secs(60),
             max_age: Some(Duration::from_secs(600)),

@@ -7,7 +7,6 @@
 mod error;
 mod explain;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
@@ -15,13 +14,12 @@ use serde_json::{Map, Value};
 pub use error::IdTokenError;
 pub use explain::explain;
 
-use super::claims::{Collector, is_subject};
+use super::acr::Vocabulary;
+use super::claims::{Claims, Collector, Reading, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
 use super::read::{audiences, date, demanded_date, demanded_text, methods, text, whole_seconds};
 use crate::ground::time::Timestamp;
-use crate::oidc::acr;
-use crate::oidc::claims::ClaimValue;
 use crate::secret::{SecretString, constant_time_eq};
 
 /// An ID token older than this is refused, whatever its `exp` says (dossier 11.3): ours was made moments ago.
@@ -41,6 +39,8 @@ pub struct Expectation<'a> {
     pub algorithms: &'a [String],
     /// Authentication contexts that were asked for, `aN`.
     pub acr_values: &'a [String],
+    /// What the issuer's words for authentication contexts mean.
+    pub acr_vocabulary: Vocabulary,
     /// Whether the token must have reached one of `acr_values`; without effect if none was asked for.
     pub require_acr: bool,
     /// Allowed difference between the issuer's clock and ours. Default 60 s.
@@ -68,7 +68,7 @@ pub struct VerifiedIdToken {
     amr: Vec<String>,
     auth_time: Option<i64>,
     session_id: Option<String>,
-    claims: BTreeMap<String, ClaimValue>,
+    members: Map<String, Value>,
 }
 
 impl UnverifiedIdToken {
@@ -107,16 +107,13 @@ impl UnverifiedIdToken {
             return Err(IdTokenError::SubjectInvalid);
         }
         let auth_time = check_auth_time(claims, expect, now)?;
-        let acr = claims.get("acr").and_then(Value::as_str).and_then(acr::normal);
+        let words = expect.acr_vocabulary;
+        let acr = claims.get("acr").and_then(Value::as_str).and_then(|acr| words.normal(acr));
         let wanted = |reached: &String| {
-            expect.acr_values.iter().filter_map(|asked| acr::normal(asked)).any(|asked| acr::is_met(reached, &asked))
+            expect.acr_values.iter().filter_map(|asked| words.normal(asked)).any(|asked| words.is_met(reached, &asked))
         };
         if expect.require_acr && !expect.acr_values.is_empty() && !acr.as_ref().is_some_and(wanted) {
             return Err(IdTokenError::AcrNotMet);
-        }
-        let mut further = Collector::default();
-        for (name, value) in claims {
-            further.offer(name, value);
         }
         Ok(VerifiedIdToken {
             issuer: expect.issuer.to_owned(),
@@ -125,7 +122,7 @@ impl UnverifiedIdToken {
             amr: methods(claims.get("amr")),
             auth_time,
             session_id: claims.get("sid").and_then(Value::as_str).filter(|sid| is_subject(sid)).map(str::to_owned),
-            claims: further.finish(),
+            members: claims.clone(),
         })
     }
 }
@@ -141,7 +138,8 @@ impl VerifiedIdToken {
         &self.subject
     }
 
-    /// `acr`, ZenKey's `aalN` as `aN`; `None` if absent or one of the withdrawn `loaN` (dossier 20, row 10).
+    /// `acr`, at a carrier ZenKey's `aalN` as `aN`; `None` if absent or, there, one of the withdrawn `loaN` (dossier 20,
+    /// row 10).
     pub fn acr(&self) -> Option<&str> {
         self.acr.as_deref()
     }
@@ -162,9 +160,11 @@ impl VerifiedIdToken {
         self.session_id.as_deref()
     }
 
-    /// Further claims worth passing on: at most 64, each at most 4 KiB, no protocol claims, nothing nested.
-    pub fn claims(&self) -> &BTreeMap<String, ClaimValue> {
-        &self.claims
+    /// Further claims worth passing on, in the bounds of [`Collector`]; no protocol claims.
+    pub fn claims(&self, reading: Reading<'_>) -> Claims {
+        let mut claims = Collector::new(reading);
+        claims.take(&self.members, &[]);
+        claims.finish()
     }
 }
 

@@ -17,6 +17,7 @@ fn parts() -> IdentityParts {
         ]
         .into(),
         accept_unverified: false,
+        absent_is_verified: false,
     }
 }
 
@@ -47,7 +48,8 @@ fn a_route_that_demands_nothing_takes_anyone() {
 #[test]
 fn a_weaker_authentication_context_is_not_enough() {
     // C25
-    let strong = Requirement { acr: vec!["a3".to_owned()], ..Requirement::default() };
+    let words = Vocabulary::Zenkey;
+    let strong = Requirement { acr: vec!["a3".to_owned()], acr_vocabulary: words, ..Requirement::default() };
     for acr in [None, Some("a1"), Some(""), Some("A3"), Some("a3 "), Some("a1 a3"), Some("a33"), Some("aal3")] {
         let parts = IdentityParts { acr: acr.map(str::to_owned), ..parts() };
         assert_eq!(check(&strong, parts), Err(Unmet::Acr), "{acr:?}");
@@ -55,6 +57,11 @@ fn a_weaker_authentication_context_is_not_enough() {
     assert_eq!(check(&strong, parts()), Ok(()));
     let either = Requirement { acr: vec!["a1".to_owned(), "a3".to_owned()], ..Requirement::default() };
     assert_eq!(check(&either, IdentityParts { acr: Some("a1".to_owned()), ..parts() }), Ok(()));
+    let tap = Requirement { acr: vec!["a1".to_owned()], acr_vocabulary: words, ..Requirement::default() };
+    assert_eq!(check(&tap, parts()), Ok(()), "a PIN is more than a tap");
+    // PF08: elsewhere the same words have no order.
+    let plain = Requirement { acr: vec!["a1".to_owned()], ..Requirement::default() };
+    assert_eq!(check(&plain, parts()), Err(Unmet::Acr));
     // An `acr` among the claims is not the token's.
     let mut forged = IdentityParts { acr: None, ..parts() };
     forged.claims.insert("acr".to_owned(), ClaimValue::Text("a3".to_owned()));
@@ -94,11 +101,11 @@ fn a_claim_matches_one_of_its_values_exactly() {
         ("nothing", &[""]),
         ("", &[""]),
     ] {
-        assert_eq!(check(&claim(name, values), parts()), Err(Unmet::Claim), "{name} {values:?}");
+        assert_eq!(check(&claim(name, values), parts()), Err(Unmet::Claim(name.to_owned())), "{name} {values:?}");
     }
     let mut both = claim("role", &["admin"]);
     both.claims.push(("groups".to_owned(), vec!["board".to_owned()]));
-    assert_eq!(check(&both, parts()), Err(Unmet::Claim));
+    assert_eq!(check(&both, parts()), Err(Unmet::Claim("groups".to_owned())));
 }
 
 #[test]
@@ -106,7 +113,7 @@ fn the_verified_parts_cannot_be_spoken_for_by_a_claim() {
     let mut forged = IdentityParts { mccmnc: None, acr: None, ..parts() };
     for name in ["sub", "iss", "mccmnc", "acr", "amr", "auth_time"] {
         forged.claims.insert(name.to_owned(), ClaimValue::Text("forged".to_owned()));
-        assert_eq!(check(&claim(name, &["forged"]), forged.clone()), Err(Unmet::Claim), "{name}");
+        assert_eq!(check(&claim(name, &["forged"]), forged.clone()), Err(Unmet::Claim(name.to_owned())), "{name}");
     }
 }
 
@@ -165,15 +172,15 @@ fn an_email_domain_is_met_by_a_plain_verified_address_only() {
 fn an_address_nobody_vouches_for_opens_nothing() {
     // C29
     let text = |text: &str| Some(ClaimValue::Text(text.to_owned()));
+    assert_eq!(with_email("a@corp.test", None), Err(Unmet::EmailVerifiedAbsent));
     for unverified in [
-        None,
         Some(ClaimValue::Bool(false)),
         text("true"),
         text("1"),
         Some(ClaimValue::Integer(1)),
         Some(ClaimValue::List(vec!["true".to_owned()])),
     ] {
-        assert_eq!(with_email("a@corp.test", unverified.clone()), Err(Unmet::EmailDomain), "{unverified:?}");
+        assert_eq!(with_email("a@corp.test", unverified.clone()), Err(Unmet::EmailNotVerified), "{unverified:?}");
     }
     assert_eq!(with_email("a@corp.test", Some(ClaimValue::Bool(true))), Ok(()));
     let only = Requirement { email_domains: vec!["corp.test".to_owned()], ..Requirement::default() };
@@ -181,5 +188,35 @@ fn an_address_nobody_vouches_for_opens_nothing() {
     listed.claims.insert("email".to_owned(), ClaimValue::List(vec!["a@corp.test".to_owned()]));
     listed.claims.insert("email_verified".to_owned(), ClaimValue::Bool(true));
     assert_eq!(check(&only, listed), Err(Unmet::EmailDomain));
-    assert_eq!(check(&only, parts()), Err(Unmet::EmailDomain));
+    assert_eq!(check(&only, parts()), Err(Unmet::EmailMissing));
+}
+
+// MV04, XM08: absent is not false, where the operator says so of an issuer.
+#[test]
+fn an_issuer_that_never_says_the_word_is_believed_where_the_operator_says_so() {
+    let only = Requirement { email_domains: vec!["corp.test".to_owned()], ..Requirement::default() };
+    let with = |word: Option<ClaimValue>, absent_is_verified: bool| {
+        let mut parts = IdentityParts { absent_is_verified, ..parts() };
+        parts.claims.insert("email".to_owned(), ClaimValue::Text("a@corp.test".to_owned()));
+        parts.claims.extend(word.map(|word| ("email_verified".to_owned(), word)));
+        check(&only, parts)
+    };
+    assert_eq!(with(None, true), Ok(()));
+    assert_eq!(with(None, false), Err(Unmet::EmailVerifiedAbsent));
+    // The abuse: a no stays a no.
+    assert_eq!(with(Some(ClaimValue::Bool(false)), true), Err(Unmet::EmailNotVerified));
+    assert_eq!(check(&only, IdentityParts { absent_is_verified: true, ..parts() }), Err(Unmet::EmailMissing));
+}
+
+#[test]
+fn a_list_of_hundreds_is_judged_to_its_last_element() {
+    // XS04, MV02
+    let mut many = parts();
+    let groups: Vec<String> = (0..500).map(|number| format!("{number:064}")).collect();
+    many.claims.insert("groups".to_owned(), ClaimValue::List(groups));
+    for number in [0, 111, 250, 499] {
+        assert_eq!(check(&claim("groups", &[&format!("{number:064}")]), many.clone()), Ok(()), "{number}");
+    }
+    let other = format!("{:064}", 500);
+    assert_eq!(check(&claim("groups", &[&other]), many), Err(Unmet::Claim("groups".to_owned())));
 }

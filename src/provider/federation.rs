@@ -27,7 +27,6 @@ use super::{
 use crate::oidc::jwks::KeySet;
 use crate::oidc::token::{self, Refusal, TokenErrorCode, TokenFault, TokenResponse};
 use crate::secret::SecretString;
-use crate::zenkey;
 
 /// How long a sign-out waits to learn where the provider ends its session.
 const SIGN_OUT_PATIENCE: Duration = Duration::from_secs(1);
@@ -307,8 +306,7 @@ fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
 fn read_userinfo(answer: &Answer) -> Result<UserInfo, ProviderError> {
     let blame = |error| answer.blame(error);
     match answer.status {
-        200 => zenkey::userinfo::parse(&answer.body)
-            .map(|(subject, claims)| UserInfo { subject, claims })
+        200 => UserInfo::parse(&answer.body)
             .map_err(|fault| blame(ProviderError::invalid("not a userinfo answer")).found(&fault.to_string())),
         401 => Err(blame(ProviderError::refused("invalid_token"))),
         403 => Err(blame(ProviderError::refused("insufficient_scope"))),

@@ -24,7 +24,6 @@ pub use key_store::KeyStore;
 pub use registry::Providers;
 pub use stats::{Counter, Exchanges, ProviderStats};
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +33,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::oidc::claims::ClaimRules;
 use crate::oidc::jwks::KeySet;
 use crate::secret::SecretString;
 
@@ -48,8 +48,8 @@ pub struct IssuerSettings {
     pub algorithms: Vec<String>,
     /// Accept `typ: at+jwt` on ID tokens (one recorded ZenKey sample carries it). Default no.
     pub accept_at_jwt_typ: bool,
-    /// Let e-mail addresses and phone numbers count that the issuer itself calls unverified. Default no.
-    pub accept_unverified_contacts: bool,
+    /// How its claims are read.
+    pub claims: ClaimRules,
     /// Audiences that may stand beside our client id in its ID tokens. Default none.
     pub trusted_audiences: Vec<String>,
 }
@@ -270,10 +270,4 @@ pub struct CodeGrant<'a> {
 }
 
 /// Attributes from a userinfo endpoint, not yet compared with an ID token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserInfo {
-    /// `sub` of the answer.
-    pub subject: String,
-    /// Claims by our names.
-    pub claims: BTreeMap<String, crate::identity::ClaimValue>,
-}
+pub use crate::zenkey::userinfo::Answer as UserInfo;

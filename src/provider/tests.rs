@@ -32,7 +32,7 @@ fn issuer(base: &str) -> IssuerSettings {
         allowed_hosts: vec![],
         algorithms: vec!["RS256".to_owned()],
         accept_at_jwt_typ: false,
-        accept_unverified_contacts: false,
+        claims: Default::default(),
         trusted_audiences: vec![],
     }
 }

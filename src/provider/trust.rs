@@ -202,7 +202,7 @@ mod tests {
             allowed_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
             algorithms: vec![],
             accept_at_jwt_typ: false,
-            accept_unverified_contacts: false,
+            claims: Default::default(),
             trusted_audiences: vec![],
         };
         TrustList::new(&FederationSettings::Oidc { issuer }, true)

@@ -268,6 +268,7 @@ pub(crate) mod samples {
             ]
             .into(),
             accept_unverified: false,
+            absent_is_verified: false,
         };
         Session::open(Identity::restore(parts), now)
     }

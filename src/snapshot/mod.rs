@@ -17,9 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use self::settings::{AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, Registrations};
 pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
+use crate::oidc::claims::NamedClaims;
 use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault};
 use crate::route::{Found, Route, RouteFault, RouteSettings, RouteTable};
 use crate::upstream::{Upstream, Upstreams};
+
+/// Claims that our own `userinfo` shows to the browser of the very person (R08): never a token, never anything else.
+pub const SHOWN: &[&str] =
+    &["email", "email_verified", "family_name", "given_name", "groups", "name", "preferred_username"];
 
 /// Why a configuration cannot be compiled. Numbers are places in the list of routes, from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +111,7 @@ pub struct Snapshot {
     routes: RouteTable<CompiledRoute>,
     plans: Arc<[Arc<HeaderPlan>]>,
     upstreams: Arc<Upstreams>,
+    named: NamedClaims,
     reserved: Reserved,
     public_host: String,
     port: String,
@@ -145,9 +151,12 @@ impl Snapshot {
             let issuers = issuers_of(route, &settings.registrations);
             let issuers = issuers.map_err(|id| faults.push(SnapshotFault::Provider { index, id }));
             if let (Ok(plan), Ok(issuers)) = (plan, issuers) {
-                parts.push((plan, TokenRule::of(&settings.bearer.issuers, &route.token.audiences), upstream, issuers));
+                parts.push((plan, upstream, issuers));
             }
         }
+        let demanded = routes.iter().flat_map(|route| route.require.claim_names());
+        let told = plans.iter().flat_map(|(_, plan)| plan.claim_names());
+        let named = NamedClaims::new(demanded.chain(told), SHOWN.iter().copied(), settings.claims_bytes);
         let return_policy = ReturnPolicy::new(&settings.prefix, settings.return_origins.iter());
         let return_policy = return_policy.map_err(|wrong| faults.extend(wrong.into_iter().map(SnapshotFault::Return)));
         let (true, Ok(return_policy)) = (faults.is_empty(), return_policy) else {
@@ -155,8 +164,10 @@ impl Snapshot {
             faults.extend(table.err().into_iter().flatten().map(SnapshotFault::Route));
             return Err(faults);
         };
-        let complete =
-            |route, (headers, tokens, upstream, issuers)| CompiledRoute { route, headers, tokens, upstream, issuers };
+        let complete = |route: Route, (headers, upstream, issuers)| {
+            let tokens = TokenRule::of(&settings.bearer.issuers, &route.settings.token.audiences, &named);
+            CompiledRoute { route, headers, tokens, upstream, issuers }
+        };
         let routes = RouteTable::compile_with(&settings.prefix, routes.into_iter().zip(parts).collect(), complete);
         let routes = routes.map_err(|wrong| wrong.into_iter().map(SnapshotFault::Route).collect::<Vec<_>>())?;
         let plans: Arc<[_]> = plans.into_iter().map(|(_, plan)| plan).collect();
@@ -174,6 +185,7 @@ impl Snapshot {
             post_logout_redirect_uri: format!("{origin}{}/signed_out", settings.prefix),
             start: format!("{}/start", settings.prefix),
             return_policy,
+            named,
             settings: Arc::new(settings),
             routes,
             plans,
@@ -219,6 +231,11 @@ impl Snapshot {
     /// The upstreams of all routes, each host and port once.
     pub fn upstreams(&self) -> &Arc<Upstreams> {
         &self.upstreams
+    }
+
+    /// The claims that rules demand, headers carry and pages show.
+    pub fn named_claims(&self) -> &NamedClaims {
+        &self.named
     }
 
     /// Names that no client may send.

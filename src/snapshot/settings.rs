@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::BearerSettings;
+use crate::oidc::acr::Vocabulary;
 use crate::provider::IssuerSettings;
 use crate::session::Lifetimes;
 use crate::web::cookie::CookieNames;
@@ -39,6 +40,9 @@ pub struct AuthSettings {
     pub prefix: String,
     /// Clock skew allowed between us and issuers. Default 60 s.
     pub skew: Duration,
+    /// Largest size of all claims that are read of one token or userinfo answer, in bytes. Default
+    /// [`NamedClaims::MOST_BYTES`](crate::oidc::claims::NamedClaims::MOST_BYTES).
+    pub claims_bytes: usize,
     /// With whom people may sign in.
     pub registrations: Registrations,
     /// Lifetimes.
@@ -123,4 +127,11 @@ pub struct ClientRegistration {
     pub max_id_token: usize,
     /// Whether attributes are fetched from userinfo.
     pub userinfo: bool,
+}
+
+impl ClientRegistration {
+    /// What the words for authentication contexts mean at its issuers.
+    pub fn acr_vocabulary(&self) -> Vocabulary {
+        if self.discovery_ui.is_some() { Vocabulary::Zenkey } else { Vocabulary::Plain }
+    }
 }

@@ -64,6 +64,7 @@ fn all_faults_come_together_and_name_their_route() {
         name: "Cookie".to_owned(),
         claim: "sub".to_owned(),
         encoding: Encoding::Ascii,
+        too_long: Default::default(),
     });
     routes[1].path = "/a".to_owned();
     routes[2].host = "B.example".to_owned();
@@ -89,10 +90,20 @@ fn token_rules_that_differ_have_different_digests() {
             trusted_audiences: Vec::new(),
             algorithms: own(algorithms),
             accept_untyped: false,
-            accept_unverified_contacts: false,
+            claims: Default::default(),
+            acr_vocabulary: Default::default(),
         })]
     };
-    let digest = |issuers: &[Arc<BearerIssuer>], narrowed: &[String]| *TokenRule::of(issuers, narrowed).digest();
+    let by = |issuers: &[Arc<BearerIssuer>], narrowed: &[String], names: &[&str]| {
+        let named = NamedClaims::new(names.iter().copied(), [], NamedClaims::MOST_BYTES);
+        *TokenRule::of(issuers, narrowed, &named).digest()
+    };
+    let digest = |issuers: &[Arc<BearerIssuer>], narrowed: &[String]| by(issuers, narrowed, &["groups"]);
+    let bent = |bend: &dyn Fn(&mut BearerIssuer)| {
+        let mut one = (*issuer(&["a", "b"], &["RS256"])[0]).clone();
+        bend(&mut one);
+        digest(&[Arc::new(one)], &[])
+    };
     let (plain, narrow) = (issuer(&["a", "b"], &["RS256"]), ["a".to_owned()]);
     assert_eq!(digest(&plain, &[]), digest(&plain, &["a".to_owned(), "b".to_owned()]), "narrowed to all of them");
     let all = [
@@ -102,6 +113,13 @@ fn token_rules_that_differ_have_different_digests() {
         digest(&issuer(&["a"], &["b", "RS256"]), &[]),
         digest(&issuer(&["a", "b", "RS256"], &[]), &[]),
         digest(&[], &[]),
+        // What is read of a token is part of what was judged.
+        by(&plain, &[], &["groups", "roles"]),
+        bent(&|one| one.claims.accept_unverified = true),
+        bent(&|one| one.claims.absent_is_verified = true),
+        bent(&|one| drop(one.claims.split.insert("groups".into(), ",".into()))),
+        bent(&|one| drop(one.claims.split.insert("groups".into(), " ".into()))),
+        bent(&|one| one.acr_vocabulary = crate::oidc::acr::Vocabulary::Zenkey),
     ];
     let distinct: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::oidc::acr::Vocabulary;
+use crate::oidc::claims::{ClaimRules, NamedClaims};
 use crate::secret::sha256;
 
 /// What the operator says about access tokens.
@@ -28,8 +30,10 @@ pub struct BearerIssuer {
     pub algorithms: Vec<String>,
     /// Accept tokens whose `typ` is missing or `JWT`. Default no.
     pub accept_untyped: bool,
-    /// Let e-mail addresses and phone numbers count that the issuer itself calls unverified. Default no.
-    pub accept_unverified_contacts: bool,
+    /// How its claims are read.
+    pub claims: ClaimRules,
+    /// What its words for authentication contexts mean.
+    pub acr_vocabulary: Vocabulary,
 }
 
 /// Which access tokens one route takes, from which issuers.
@@ -52,8 +56,9 @@ pub struct TokenIssuer {
 }
 
 impl TokenRule {
-    /// The rule of a route that narrows the audiences of `issuers` to `narrowed`; an empty list narrows nothing.
-    pub fn of(issuers: &[Arc<BearerIssuer>], narrowed: &[String]) -> Self {
+    /// The rule of a route that narrows the audiences of `issuers` to `narrowed`; an empty list narrows nothing. `named`: what
+    /// is read of a token, for all routes.
+    pub fn of(issuers: &[Arc<BearerIssuer>], narrowed: &[String], named: &NamedClaims) -> Self {
         let counts = |audience: &&String| narrowed.is_empty() || narrowed.contains(audience);
         let issuers: Box<[TokenIssuer]> = issuers
             .iter()
@@ -65,6 +70,11 @@ impl TokenRule {
         let mut said = Vec::new();
         for issuer in &issuers {
             issuer.write_to(&mut said);
+        }
+        said.extend(named.most_bytes().to_le_bytes());
+        for name in named.iter() {
+            said.extend(name.len().to_le_bytes());
+            said.extend_from_slice(name.as_bytes());
         }
         Self { issuers, digest: sha256(&said) }
     }
@@ -89,7 +99,8 @@ impl TokenIssuer {
             trusted_audiences,
             algorithms,
             accept_untyped,
-            accept_unverified_contacts,
+            claims,
+            acr_vocabulary,
         } = &*self.settings;
         let mut text = |text: &str| {
             out.extend(text.len().to_le_bytes());
@@ -101,6 +112,14 @@ impl TokenIssuer {
             list.iter().for_each(|item| text(item));
         }
         text(if *accept_untyped { "untyped" } else { "typed" });
-        text(if *accept_unverified_contacts { "unverified" } else { "verified" });
+        let ClaimRules { split, accept_unverified, absent_is_verified } = claims;
+        text(if *accept_unverified { "unverified" } else { "verified" });
+        text(if *absent_is_verified { "absent is verified" } else { "absent is absent" });
+        text(&split.len().to_string());
+        split.iter().flat_map(|(name, separator)| [name, separator]).for_each(|part| text(part));
+        text(match acr_vocabulary {
+            Vocabulary::Plain => "plain",
+            Vocabulary::Zenkey => "zenkey",
+        });
     }
 }

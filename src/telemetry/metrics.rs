@@ -21,6 +21,9 @@ pub struct Metrics {
     pub refusals: IntCounterVec,
     /// `zengate_session_lookups_total{from}`: sessions that the store was asked for.
     pub session_lookups: LookupCounters,
+    /// `zengate_claims_left_out_total{reason}`: claims that the configuration names and that a person's identity or headers
+    /// do not hold whole, counted when somebody signs in or an access token is first seen.
+    pub claims_left_out: IntCounterVec,
     /// `zengate_bearer_tokens_total{outcome}`: access tokens that were not in memory: `verified`, `refused` (without a
     /// signature having been looked at), `forged` (with), `limited`, `no_keys`.
     pub bearer_tokens: IntCounterVec,
@@ -168,6 +171,11 @@ impl Metrics {
             refusals: counters("zengate_refusals_total", "Refusals by code", "code"),
             session_lookups,
             bearer_tokens: counters("zengate_bearer_tokens_total", "Access tokens that were judged", "outcome"),
+            claims_left_out: counters(
+                "zengate_claims_left_out_total",
+                "Claims that the configuration names and that were left out or cut",
+                "reason",
+            ),
             revocations_pending: gauge(
                 "zengate_revocations_pending",
                 "Ends of sessions that the session store has not heard of yet",

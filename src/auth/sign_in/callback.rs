@@ -15,13 +15,15 @@ use super::start::{LegRequest, OutgoingRedirect};
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
+use crate::auth::left_out::say_left_out;
 use crate::auth::refusal::Refusal;
-use crate::identity::Identity;
+use crate::identity::{Identity, headers};
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
+use crate::oidc::claims::{ClaimRules, Reading};
 use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken, explain};
-use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens, UserInfo};
+use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens};
 use crate::route::path::ReturnTo;
-use crate::secret::{SecretString, constant_time_eq};
+use crate::secret::SecretString;
 use crate::session::Session;
 use crate::session::provider_session::{MAX_HINT, ProviderSession};
 use crate::session::sessions::{Lookup, Purpose};
@@ -297,31 +299,19 @@ impl SignIn<'_> {
         let tokens = self.provider.redeem(&carrier, &grant).await;
         let tokens = tokens.map_err(|error| self.provider_refusal(view, &error))?;
         let token = self.verify(view, &carrier, &tokens, &nonce, now).await?;
-        let claims = match self.attributes(&carrier, &tokens, &attempt.correlation_id).await {
-            Some(Ok(info)) if constant_time_eq(info.subject.as_bytes(), token.subject().as_bytes()) => info.claims,
-            Some(Ok(_)) => {
-                // Core 5.3.2: without this comparison a userinfo answer could dress one person in another's name.
-                warn!(request_id = view.request_id, reason = "userinfo_subject", "Userinfo is about somebody else");
-                return Err(Refusal::ProviderInvalid);
-            }
-            Some(Err(error)) => {
-                // N04: what the carrier just signed is good, so its userinfo being away is a broken answer, not an
-                // outage that a wait of ours would end.
-                return Err(match self.provider_refusal(view, &error) {
-                    Refusal::ProviderUnavailable(_) | Refusal::ProviderRefused => Refusal::ProviderInvalid,
-                    refusal => refusal,
-                });
-            }
-            None => Default::default(),
-        };
+        let unknown = ClaimRules::default();
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
-        let accept_unverified = trusted.is_some_and(|trusted| trusted.accept_unverified_contacts);
+        let rules = trusted.map_or(&unknown, |trusted| &trusted.claims);
+        let reading = Reading { named: self.snapshot.named_claims(), rules };
+        let attributes = self.attributes(view, &carrier, &tokens, &token, reading, &attempt.correlation_id).await?;
         let mccmnc = carrier.confirmed_mccmnc().map(str::to_owned);
-        let identity = Identity::from_verified(&token, mccmnc, claims, accept_unverified);
+        let (identity, mut left_out) = Identity::from_verified(&token, mccmnc, attributes, reading);
         if identity.lacks_unverified() {
             let (request_id, issuer) = (view.request_id, carrier.issuer.as_str());
             info!(request_id, issuer, "The issuer calls an e-mail address or phone number unverified: it was left out");
         }
+        left_out.extend(headers::left_out(self.snapshot.plans(), &identity));
+        say_left_out(self.metrics, &left_out, &carrier.issuer, view.request_id);
         let subject = pseudonym(token.issuer(), token.subject());
         let (request_id, acr) = (view.request_id, token.acr().unwrap_or("none"));
         SecurityEvent::SignIn { request_id, issuer: &carrier.issuer, subject: &subject, acr }.emit();
@@ -354,6 +344,7 @@ impl SignIn<'_> {
             nonce,
             algorithms: &trusted.algorithms,
             acr_values: &self.registration.acr_values,
+            acr_vocabulary: self.registration.acr_vocabulary(),
             require_acr: self.registration.require_acr,
             skew: self.settings.skew,
             max_age: None,
@@ -392,22 +383,6 @@ impl SignIn<'_> {
         }
         let place = self.registration.issuers.iter().position(|listed| listed == issuer).unwrap_or_default();
         format!("provider.zenkey.trusted_issuers[{place}]")
-    }
-
-    async fn attributes(
-        &self,
-        carrier: &Carrier,
-        tokens: &Tokens,
-        correlation_id: &str,
-    ) -> Option<Result<UserInfo, ProviderError>> {
-        let wanted = self.registration.userinfo && carrier.userinfo_endpoint.is_some();
-        if !wanted {
-            return None;
-        }
-        let Some(access_token) = &tokens.access_token else {
-            return Some(Err(ProviderError::invalid("token answer without usable access token")));
-        };
-        Some(self.provider.userinfo(carrier, access_token, correlation_id).await)
     }
 
     /// A carrier code in the second callback changes nothing; it must merely lead to the same issuer (D06).

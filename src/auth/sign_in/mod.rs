@@ -2,6 +2,7 @@
 
 mod arrive;
 pub(super) mod attempt;
+mod attributes;
 pub(super) mod binding;
 mod callback;
 mod choice;

@@ -1,9 +1,11 @@
 //! `bearer`: whose access tokens are accepted.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::List;
+use super::{AbsentWord, List};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
 use crate::config::form::text::{Algorithm, Audience};
@@ -55,4 +57,12 @@ pub(crate) struct BearerIssuerFile {
     /// `userinfo`. Whoever may type an address at the issuer is then whoever the app takes that address for.
     #[schemars(extend("default" = false))]
     pub(crate) accept_unverified_contacts: Option<bool>,
+    /// What it means that the issuer does not say whether an e-mail address was verified: `unverified` (rules by
+    /// `email_domains` are not met, though apps get the address), or `verified`, for issuers that never say so and where
+    /// people cannot choose their address. A word that says no counts in any case.
+    #[schemars(extend("default" = "unverified"))]
+    pub(crate) email_verified_absent: Option<AbsentWord>,
+    /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
+    /// or `" "` (any white space).
+    pub(crate) split_claims: Option<BTreeMap<String, String>>,
 }

@@ -20,9 +20,9 @@ use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
-pub(crate) use provider::{IssuerEntry, OidcFile, ProviderFile, ZenkeyFile};
+pub(crate) use provider::{AbsentWord, IssuerEntry, OidcFile, ProviderFile, ZenkeyFile};
 pub(crate) use routes::{
-    AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
+    AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile, TooLongWord,
 };
 
 type Time = Option<Written<HumanDuration>>;
@@ -265,6 +265,10 @@ pub(crate) struct LimitsFile {
     /// Largest `Cookie` header; beyond it 431.
     #[schemars(extend("default" = "16KiB", "x-min" = "1KiB", "x-max" = "1MiB"))]
     pub(crate) cookie_bytes: Size,
+    /// Largest size of all claims that are read of one token or userinfo answer: room for 2,000 groups of 64 letters. What is
+    /// beyond it is left out, rules first in, and named in the log. Each session in memory and in the store holds them.
+    #[schemars(extend("default" = "128KiB", "x-min" = "4KiB", "x-max" = "1MiB"))]
+    pub(crate) claims: Size,
     /// Time in which all headers of a request must have come.
     #[schemars(extend("default" = "10s", "x-min" = "1s", "x-max" = "5m"))]
     pub(crate) header_deadline: Time,

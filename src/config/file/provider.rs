@@ -1,5 +1,7 @@
 //! `provider`: who vouches for people.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -115,6 +117,14 @@ pub(crate) struct OidcFile {
     /// `userinfo`. Whoever may type an address at the issuer is then whoever the app takes that address for.
     #[schemars(extend("default" = false))]
     pub(crate) accept_unverified_contacts: Option<bool>,
+    /// What it means that the issuer does not say whether an e-mail address was verified: `unverified` (rules by
+    /// `email_domains` are not met, though apps get the address), or `verified`, for issuers that never say so and where
+    /// people cannot choose their address. A word that says no counts in any case.
+    #[schemars(extend("default" = "unverified"))]
+    pub(crate) email_verified_absent: Option<AbsentWord>,
+    /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
+    /// or `" "` (any white space).
+    pub(crate) split_claims: Option<BTreeMap<String, String>>,
     /// Scopes that are asked for; `openid` must be among them.
     #[schemars(extend("default" = ["openid"], "minItems" = 1))]
     pub(crate) scopes: Option<List<Written<Scope>>>,
@@ -126,6 +136,15 @@ pub(crate) struct OidcFile {
     pub(crate) require_acr: Option<bool>,
     /// Ask for attributes (e-mail, name, …). Without it: yes, if `scopes` holds more than `openid`.
     pub(crate) userinfo: Option<bool>,
+}
+
+/// What the absence of `email_verified` means.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum AbsentWord {
+    Unverified,
+    Verified,
 }
 
 /// A trusted issuer: its name, or more about it.
@@ -158,4 +177,12 @@ pub(crate) struct IssuerFile {
     /// `userinfo`. Whoever may type an address at the issuer is then whoever the app takes that address for.
     #[schemars(extend("default" = false))]
     pub(crate) accept_unverified_contacts: Option<bool>,
+    /// What it means that the issuer does not say whether an e-mail address was verified: `unverified` (rules by
+    /// `email_domains` are not met, though apps get the address), or `verified`, for issuers that never say so and where
+    /// people cannot choose their address. A word that says no counts in any case.
+    #[schemars(extend("default" = "unverified"))]
+    pub(crate) email_verified_absent: Option<AbsentWord>,
+    /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
+    /// or `" "` (any white space).
+    pub(crate) split_claims: Option<BTreeMap<String, String>>,
 }

@@ -82,6 +82,14 @@ pub(crate) struct IdentityHeadersFile {
     /// preset has replaces the preset's.
     #[schemars(extend("propertyNames" = { "format": "header" }))]
     pub(crate) map: Option<BTreeMap<String, HeaderEntry>>,
+    /// Longest value of one header, as written. A value that is longer is left out or cut as `too_long` says, and the log
+    /// names the claim at sign-in.
+    #[schemars(extend("default" = "4KiB", "x-min" = "256B", "x-max" = "128KiB"))]
+    pub(crate) max_value: Size,
+    /// Longest set of these headers together, names included. Apps have limits of their own for the head of a request: often
+    /// 8 KiB, sometimes 16.
+    #[schemars(extend("default" = "8KiB", "x-min" = "256B", "x-max" = "256KiB"))]
+    pub(crate) max_total: Size,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -107,7 +115,9 @@ pub(crate) enum HeaderEntry {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeaderFile {
-    /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time` or the name of another claim.
+    /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time`, the name of another claim, or the way to one inside others, with
+    /// dots: `realm_access.roles`, `groups.name` (a claim of that very name comes first). `azp` and `client_id` are the
+    /// client of an access token.
     #[schemars(required)]
     pub(crate) claim: Option<Written<ClaimName>>,
     /// How signs beyond visible ASCII are written: `percent`, `base64url` (the whole value, always), or `ascii` (such a
@@ -115,6 +125,20 @@ pub(crate) struct HeaderFile {
     /// written `%2C` and a percent sign `%25`.
     #[schemars(extend("default" = "percent"))]
     pub(crate) encoding: Option<EncodingWord>,
+    /// What becomes of a value that is longer than `max_value`, or does not fit into `max_total`: `leave-out`, `truncate` (of
+    /// a list as many of its first elements as fit, each whole; a text is left out), or `refuse` (whoever has such a value
+    /// gets no page of the route, for apps that take a missing header for more rights).
+    #[schemars(extend("default" = "leave-out"))]
+    pub(crate) too_long: Option<TooLongWord>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(crate) enum TooLongWord {
+    LeaveOut,
+    Refuse,
+    Truncate,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -130,10 +154,11 @@ pub(crate) enum EncodingWord {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequireFile {
-    /// Authentication context: one of these, exactly.
+    /// Authentication context: one of these, exactly; at carriers a higher one of ZenKey's levels is enough as well.
     #[schemars(extend("minItems" = 1))]
     pub(crate) acr: Option<List<Written<Acr>>>,
-    /// Claims, each with the value or values of which it must have one.
+    /// Claims, each with the value or values of which it must have one. Names are as in `identity_headers.map`: a dot leads
+    /// into objects (`realm_access.roles`), and `azp` or `client_id` is the client of an access token.
     #[schemars(extend(
         "minProperties" = 1,
         "additionalProperties" = {

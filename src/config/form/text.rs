@@ -36,13 +36,7 @@ text_form!(
         if !visible(text) {
             return Err("is not one word of visible ASCII; write one context class, such as `a1`".to_owned());
         }
-        let old = text.strip_prefix("aal").or_else(|| text.strip_prefix("loa"));
-        match old {
-            Some(level) if level.len() == 1 && level.bytes().all(|b| b.is_ascii_digit()) => {
-                Err(format!("is the old spelling; write `a{level}` (`aal{level}` in tokens is understood as that)"))
-            }
-            _ => Ok(text.to_owned()),
-        }
+        Ok(text.to_owned())
     }
 );
 
@@ -294,7 +288,7 @@ mod tests {
     #[test]
     fn words_are_single_and_plain() {
         assert!(Acr::parse("a3").is_ok());
-        assert!(Acr::parse("aal3").is_err());
+        assert!(Acr::parse("aal3").is_ok(), "what it means depends on whose word it is");
         assert!(Acr::parse("a1 a3").is_err());
         assert!(Scope::parse("openid email").is_err());
         assert!(EmailDomain::parse("@example.com").is_err());

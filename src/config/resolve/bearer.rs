@@ -7,6 +7,7 @@ use super::provider::Provider;
 use super::{Resolver, count, values};
 use crate::config::fault::shown;
 use crate::config::file::{BearerFile, BearerIssuerFile, List, RouteFile};
+use crate::oidc::acr::Vocabulary;
 use crate::provider::{FederationSettings, IssuerSettings, TokenIssuerSettings};
 use crate::route::{Access, TokenDemand};
 use crate::snapshot::{BearerIssuer, BearerSettings};
@@ -48,7 +49,8 @@ impl Resolver<'_> {
         let issuer = &file.issuer.as_ref()?.0.0;
         let audiences = values(file.audiences.as_ref(), |audience| audience.0.0.clone());
         let accept_untyped = file.accept_untyped?;
-        self.unverified_contacts(key, file.accept_unverified_contacts);
+        let (absent, split) = (file.email_verified_absent, file.split_claims.as_ref());
+        let claims = self.claim_rules(key, file.accept_unverified_contacts, absent, split);
         let takes_id_tokens = |provider: &Provider| {
             audiences.contains(&provider.settings.client_id)
                 && (accept_untyped || signs_id_tokens_as_access_tokens(&provider.settings.federation, issuer))
@@ -64,7 +66,11 @@ impl Resolver<'_> {
             trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
             algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
             accept_untyped,
-            accept_unverified_contacts: file.accept_unverified_contacts?,
+            claims,
+            acr_vocabulary: providers
+                .iter()
+                .find(|provider| provider.issuers().iter().any(|ours| ours.issuer == *issuer))
+                .map_or(Vocabulary::Plain, Provider::acr_vocabulary),
         }));
         bearer.key_issuers.push(TokenIssuerSettings {
             issuer: issuer.clone(),

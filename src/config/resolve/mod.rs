@@ -2,6 +2,7 @@
 
 mod admin;
 mod bearer;
+mod claims;
 mod provider;
 mod routes;
 mod sessions;
@@ -197,6 +198,7 @@ impl Resolver<'_> {
             header_count: limits.header_count.unwrap_or(0) as usize,
             uri_bytes: bytes(limits.uri_bytes.as_ref()),
             cookie_bytes: bytes(limits.cookie_bytes.as_ref()).min(bytes(limits.header_bytes.as_ref())),
+            claims: bytes(limits.claims.as_ref()),
             header_deadline: time(limits.header_deadline.as_ref()),
             keepalive: time(limits.keepalive.as_ref()),
             body: limits.body.as_ref().map_or(0, |size| size.0.bytes),

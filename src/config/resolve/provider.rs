@@ -9,6 +9,8 @@ use crate::config::fault::shown;
 use crate::config::file::{File, IssuerEntry, List, OidcFile, ProviderFile, ZenkeyFile};
 use crate::config::form::Written;
 use crate::config::form::text::Scope;
+use crate::oidc::acr::Vocabulary;
+use crate::oidc::claims::ClaimRules;
 use crate::provider::{FederationSettings, IssuerSettings, ProviderSettings};
 use crate::secret::SecretString;
 
@@ -23,14 +25,20 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    /// The issuers that may answer.
-    fn issuers(&self) -> impl Iterator<Item = &str> {
+    /// Issuers that people sign in with.
+    pub(super) fn issuers(&self) -> &[IssuerSettings] {
         match &self.settings.federation {
-            FederationSettings::Zenkey { trusted, .. } => trusted.as_slice(),
             FederationSettings::Oidc { issuer } => std::slice::from_ref(issuer),
+            FederationSettings::Zenkey { trusted, .. } => trusted,
         }
-        .iter()
-        .map(|trusted| trusted.issuer.as_str())
+    }
+
+    /// What the words for authentication contexts mean at these.
+    pub(super) fn acr_vocabulary(&self) -> Vocabulary {
+        match &self.settings.federation {
+            FederationSettings::Oidc { .. } => Vocabulary::Plain,
+            FederationSettings::Zenkey { .. } => Vocabulary::Zenkey,
+        }
     }
 }
 
@@ -90,7 +98,9 @@ impl Resolver<'_> {
             // People are known by issuer and subject: of two entries that both speak for an issuer, neither could say
             // whose rules somebody signed in by.
             for issuer in provider.issuers() {
-                let twice = providers.iter().find(|earlier| earlier.issuers().any(|known| known == issuer));
+                let issuer = &issuer.issuer;
+                let known = |earlier: &&Provider| earlier.issuers().iter().any(|known| known.issuer == *issuer);
+                let twice = providers.iter().find(known);
                 if let Some(earlier) = twice {
                     let text = format!("{} is an issuer of `{}` already; name each once", shown(issuer), earlier.id);
                     self.fault(&section, text);
@@ -178,19 +188,20 @@ impl Resolver<'_> {
                     allowed_hosts: Vec::new(),
                     algorithms: vec!["RS256".to_owned()],
                     accept_at_jwt_typ: false,
-                    accept_unverified_contacts: false,
+                    claims: ClaimRules::default(),
                     trusted_audiences: Vec::new(),
                 },
                 IssuerEntry::Full(full) => {
                     let Some(issuer) = &full.issuer else { continue };
-                    self.unverified_contacts(&key, full.accept_unverified_contacts);
+                    let (absent, split) = (full.email_verified_absent, full.split_claims.as_ref());
+                    let claims = self.claim_rules(&key, full.accept_unverified_contacts, absent, split);
                     key.push_str(".issuer");
                     IssuerSettings {
                         issuer: issuer.0.0.clone(),
                         allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                         accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
-                        accept_unverified_contacts: full.accept_unverified_contacts.unwrap_or(false),
+                        claims,
                         trusted_audiences: Vec::new(),
                     }
                 }
@@ -199,6 +210,7 @@ impl Resolver<'_> {
             keys.push(key);
         }
         self.distinct_issuers(&trusted, &keys);
+        let acr_values = self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), Vocabulary::Zenkey);
         Some(Common {
             federation: FederationSettings::Zenkey {
                 discovery_issuer: file.discovery_issuer.as_ref()?.0.0.clone(),
@@ -209,23 +221,17 @@ impl Resolver<'_> {
             client_secret: secret?,
             userinfo: file.userinfo.unwrap_or(scopes.len() > 1),
             scopes,
-            acr_values: values(file.acr_values.as_ref(), |acr| acr.0.0.clone()),
+            acr_values,
             require_acr: file.require_acr?,
         })
-    }
-
-    /// An address that nobody verified may be somebody else's: whoever lets it count is told so at every check.
-    pub(super) fn unverified_contacts(&mut self, key: &str, accept: Option<bool>) {
-        if accept == Some(true) {
-            let text = "lets whoever types an address at this issuer be taken for its owner, by apps and by rules";
-            self.warn(&format!("{key}.accept_unverified_contacts"), text);
-        }
     }
 
     fn oidc(&mut self, section: &str, file: &OidcFile) -> Option<Common> {
         let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
         let scopes = self.scopes(&format!("{section}.scopes"), file.scopes.as_ref());
-        self.unverified_contacts(section, file.accept_unverified_contacts);
+        let (absent, split) = (file.email_verified_absent, file.split_claims.as_ref());
+        let claims = self.claim_rules(section, file.accept_unverified_contacts, absent, split);
+        let acr_values = self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), Vocabulary::Plain);
         Some(Common {
             federation: FederationSettings::Oidc {
                 issuer: IssuerSettings {
@@ -233,7 +239,7 @@ impl Resolver<'_> {
                     allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                     algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                     accept_at_jwt_typ: file.accept_at_jwt_typ?,
-                    accept_unverified_contacts: file.accept_unverified_contacts?,
+                    claims,
                     trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
                 },
             },
@@ -241,7 +247,7 @@ impl Resolver<'_> {
             client_secret: secret?,
             userinfo: file.userinfo.unwrap_or(scopes.len() > 1),
             scopes,
-            acr_values: values(file.acr_values.as_ref(), |acr| acr.0.0.clone()),
+            acr_values,
             require_acr: file.require_acr?,
         })
     }

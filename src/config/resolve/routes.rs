@@ -4,14 +4,18 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::provider::Provider;
-use super::{Resolver, origins, time, values};
+use super::{Resolver, bytes, origins, time, values};
 use crate::config::fault::shown;
 use crate::config::file::{
     AccessWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile, RouteFile,
+    TooLongWord,
 };
 use crate::config::form::address::UpstreamUrl;
 use crate::config::validate::join;
-use crate::identity::headers::{Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, Preset};
+use crate::identity::headers::{
+    Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, Preset, TooLong,
+};
+use crate::oidc::acr::Vocabulary;
 use crate::policy::Requirement;
 use crate::provider::FederationSettings;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
@@ -142,7 +146,14 @@ impl Resolver<'_> {
         common: &Common<'_>,
     ) -> Requirement {
         let Some(file) = file else { return Requirement::default() };
-        let acr = values(file.acr.as_ref(), |acr| acr.0.0.clone());
+        // Where a plain issuer signs people in too, no word is more than another: it may mean anything by them.
+        let are_carriers = |provider: &Provider| provider.acr_vocabulary() == Vocabulary::Zenkey;
+        let acr_vocabulary = match common.providers {
+            [] => Vocabulary::Plain,
+            all if all.iter().all(are_carriers) => Vocabulary::Zenkey,
+            _ => Vocabulary::Plain,
+        };
+        let acr = self.acr_words(&format!("{key}.require.acr"), file.acr.as_ref(), acr_vocabulary);
         // What a sign-in asks for says nothing about tokens.
         let providers = if access.is_some_and(Access::takes_sessions) { common.providers } else { &[] };
         let none = |asks: &dyn Fn(&Provider) -> bool| !providers.is_empty() && !providers.iter().any(asks);
@@ -157,10 +168,16 @@ impl Resolver<'_> {
             let text = "demands an e-mail address that no sign-in asks for; add `email` to the provider's scopes";
             self.warn(&format!("{key}.require.email_domains"), text);
         }
+        for issuer in providers.iter().flat_map(Provider::issuers).filter(|_| !domains.is_empty()) {
+            self.email_can_be_verified(&format!("{key}.require.email_domains"), &issuer.issuer, &issuer.claims);
+        }
+        for name in file.claims.iter().flatten().map(|(name, _)| name) {
+            self.claim_name(&join(&format!("{key}.require.claims"), name), name, access);
+        }
         let claims = file.claims.iter().flatten();
         let claims = claims
             .map(|(name, wanted)| (name.clone(), wanted.items().into_iter().map(|(_, value)| value.clone()).collect()));
-        Requirement { acr, claims: claims.collect(), email_domains: domains }
+        Requirement { acr, acr_vocabulary, claims: claims.collect(), email_domains: domains }
     }
 
     fn identity_headers(
@@ -179,7 +196,7 @@ impl Resolver<'_> {
             Some(_) => vec![Preset::XAuthRequest],
         };
         let Some(file) = file else {
-            return IdentityHeaderSettings { presets: default, map: Vec::new() };
+            return IdentityHeaderSettings { presets: default, ..IdentityHeaderSettings::default() };
         };
         let presets = match &file.preset {
             None if file.map.is_some() => Vec::new(),
@@ -203,8 +220,8 @@ impl Resolver<'_> {
         };
         let mut map: Vec<HeaderRule> = Vec::new();
         for (name, entry) in file.map.iter().flatten() {
-            let (claim, encoding) = match entry {
-                HeaderEntry::Claim(claim) => (claim, Encoding::default()),
+            let (claim, encoding, too_long) = match entry {
+                HeaderEntry::Claim(claim) => (claim, Encoding::default(), TooLong::default()),
                 HeaderEntry::Full(full) => {
                     let Some(claim) = &full.claim else { continue };
                     let encoding = match full.encoding {
@@ -212,12 +229,22 @@ impl Resolver<'_> {
                         Some(EncodingWord::Base64Url) => Encoding::Base64Url,
                         Some(EncodingWord::Percent) | None => Encoding::Percent,
                     };
-                    (claim, encoding)
+                    let too_long = match full.too_long {
+                        Some(TooLongWord::Refuse) => TooLong::Refuse,
+                        Some(TooLongWord::Truncate) => TooLong::Truncate,
+                        Some(TooLongWord::LeaveOut) | None => TooLong::LeaveOut,
+                    };
+                    (claim, encoding, too_long)
                 }
             };
-            map.push(HeaderRule { name: name.clone(), claim: claim.0.0.clone(), encoding });
+            self.claim_name(&join(&format!("{key}.map"), name), &claim.0.0, access);
+            map.push(HeaderRule { name: name.clone(), claim: claim.0.0.clone(), encoding, too_long });
         }
-        let settings = IdentityHeaderSettings { presets, map };
+        let (max_value, max_total) = (bytes(file.max_value.as_ref()), bytes(file.max_total.as_ref()));
+        if max_value > max_total && self.is_given(&format!("{key}.max_value")) {
+            self.fault(&format!("{key}.max_value"), "is more than max_total, of which it is a part");
+        }
+        let settings = IdentityHeaderSettings { presets, map, max_value, max_total };
         for fault in HeaderPlan::compile(&settings).err().unwrap_or_default() {
             let name = match &fault {
                 HeaderFault::Duplicate { second: name, .. }

@@ -32,7 +32,8 @@ fn a_route_for_tokens_has_strict_defaults() {
         trusted_audiences: vec![],
         algorithms: vec!["RS256".into()],
         accept_untyped: false,
-        accept_unverified_contacts: false,
+        claims: Default::default(),
+        acr_vocabulary: crate::oidc::acr::Vocabulary::Plain,
     };
     assert_eq!(config.bearer.issuers, [std::sync::Arc::new(issuer)]);
     assert_eq!((config.bearer.cache_entries, config.bearer.failures_per_minute), (100_000, 60));
@@ -124,7 +125,7 @@ fn origins_for_scripts_are_literals_and_a_route_has_its_own() {
 #[test]
 fn whoever_accepts_unverified_addresses_is_warned() {
     let accepting = bent("audiences:", "accept_unverified_contacts: true\n      audiences:");
-    assert!(good(&accepting).bearer.issuers[0].accept_unverified_contacts);
+    assert!(good(&accepting).bearer.issuers[0].claims.accept_unverified);
     let key = "bearer.issuers[0].accept_unverified_contacts";
     let said = |text: &str| warnings(text).iter().filter(|warning| warning.contains(key)).count();
     assert_eq!((said(&accepting), said(&plain())), (1, 0));

@@ -99,7 +99,12 @@ fn a_whole_route_is_read_as_it_is_meant() {
     let (config, warnings) = Machine::new().read_config(&text).unwrap();
     let route = &config.routes[0];
     assert_eq!(route.identity_headers.presets, [Preset::XAuthRequest, Preset::RemoteUser]);
-    let rule = |name: &str, claim: &str, encoding| HeaderRule { name: name.into(), claim: claim.into(), encoding };
+    let rule = |name: &str, claim: &str, encoding| HeaderRule {
+        name: name.into(),
+        claim: claim.into(),
+        encoding,
+        too_long: Default::default(),
+    };
     assert_eq!(
         route.identity_headers.map,
         [rule("X-Name", "name", Encoding::Base64Url), rule("X-User", "sub", Encoding::Percent)]

@@ -21,6 +21,7 @@ fn parts(pairs: &[(&str, ClaimValue)], accept_unverified: bool) -> IdentityParts
         auth_time: None,
         claims: claims(pairs),
         accept_unverified,
+        absent_is_verified: false,
     }
 }
 
@@ -31,15 +32,17 @@ fn told(identity: &Identity) -> Vec<String> {
         name: format!("X-Auth-{}", claim.replace('_', "-")),
         claim: (*claim).to_owned(),
         encoding: Default::default(),
+        too_long: Default::default(),
     });
     let presets = vec![Preset::Zenkey, Preset::XAuthRequest, Preset::XForwarded, Preset::RemoteUser];
-    let plan = HeaderPlan::compile(&IdentityHeaderSettings { presets, map: map.collect() }).unwrap();
+    let plan =
+        HeaderPlan::compile(&IdentityHeaderSettings { presets, map: map.collect(), ..Default::default() }).unwrap();
     plan.render(identity).iter().map(|(_, value)| value.to_str().unwrap().to_owned()).collect()
 }
 
 fn opens(identity: &Identity, claim: &str, value: &str) -> bool {
     let claims = vec![(claim.to_owned(), vec![value.to_owned()])];
-    Requirement { claims, ..Requirement::default() }.check(identity) != Err(Unmet::Claim)
+    Requirement { claims, ..Requirement::default() }.check(identity) != Err(Unmet::Claim(claim.to_owned()))
 }
 
 // MV01, KC01

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::reserved::{Forwarding, Reserved, fold, is_preset};
-use super::{Encoding, HeaderRule, IdentityHeaderSettings};
+use super::{Encoding, HeaderRule, IdentityHeaderSettings, TooLong};
 use crate::oidc::claims::is_single;
 
 /// Why a mapping cannot be used. Names are those of the configuration.
@@ -134,6 +134,19 @@ impl Source {
             other => Self::Claim(other.to_owned()),
         }
     }
+
+    /// The claim's name in the configuration.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Acr => "acr",
+            Self::Amr => "amr",
+            Self::AuthTime => "auth_time",
+            Self::Issuer => "iss",
+            Self::Mccmnc => "mccmnc",
+            Self::Subject => "sub",
+            Self::Claim(name) | Self::Text(name) => name,
+        }
+    }
 }
 
 /// One header that will be written.
@@ -141,6 +154,7 @@ impl Source {
 pub(super) struct Rule {
     pub(super) source: Source,
     pub(super) encoding: Encoding,
+    pub(super) too_long: TooLong,
 }
 
 /// A rule on its way into a plan.
@@ -156,6 +170,8 @@ struct Chosen {
 pub struct HeaderPlan {
     pub(super) names: Arc<[HeaderName]>,
     pub(super) rules: Vec<Rule>,
+    pub(super) max_value: usize,
+    pub(super) max_total: usize,
 }
 
 impl HeaderPlan {
@@ -166,11 +182,11 @@ impl HeaderPlan {
         for (name, claim) in settings.presets.iter().flat_map(|preset| preset.headers()) {
             let folded = fold(name.as_bytes());
             if !chosen.iter().any(|other| other.folded == folded) {
-                let rule = Rule { source: Source::of(claim), encoding: Encoding::Percent };
+                let rule = Rule { source: Source::of(claim), encoding: Encoding::Percent, too_long: TooLong::LeaveOut };
                 chosen.push(Chosen { name: HeaderName::from_static(name), folded, rule, preset: true });
             }
         }
-        for HeaderRule { name: written, claim, encoding } in &settings.map {
+        for HeaderRule { name: written, claim, encoding, too_long } in &settings.map {
             if claim.is_empty() {
                 faults.push(HeaderFault::ClaimMissing { name: written.clone() });
             }
@@ -182,7 +198,7 @@ impl HeaderPlan {
                 }
             };
             let folded = fold(name.as_str().as_bytes());
-            let rule = Rule { source: Source::of(claim), encoding: *encoding };
+            let rule = Rule { source: Source::of(claim), encoding: *encoding, too_long: *too_long };
             let ours = Chosen { name, folded, rule, preset: false };
             match chosen.iter_mut().find(|other| other.folded == ours.folded) {
                 Some(other) if other.preset => *other = ours,
@@ -196,7 +212,13 @@ impl HeaderPlan {
             return Err(faults);
         }
         let (names, rules): (Vec<_>, Vec<_>) = chosen.into_iter().map(|chosen| (chosen.name, chosen.rule)).unzip();
-        Ok(Self { names: names.into(), rules })
+        let IdentityHeaderSettings { max_value, max_total, .. } = *settings;
+        Ok(Self { names: names.into(), rules, max_value, max_total })
+    }
+
+    /// The claims that it writes, by name.
+    pub fn claim_names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.source.name())
     }
 
     /// The names this plan may write, whether an identity has values for them or not.

@@ -1,7 +1,7 @@
 //! Values of identity headers: what an issuer vouched for, in text that no parser can take apart.
 //!
 //! A value that was cut would be another value, and perhaps another person's; so whatever does not fit is left out
-//! whole, and counted.
+//! whole, and said, unless the operator chose otherwise for a header ([`TooLong`]).
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -13,18 +13,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use super::Encoding;
 use super::plan::{HeaderPlan, Source};
+use super::{Encoding, TooLong};
 use crate::identity::packed::{Head, Reader, put_length};
 use crate::identity::{ClaimRef, Identity, Texts};
-
-/// Longest value in bytes, as written (C30).
-pub const MAX_VALUE: usize = 4 * 1024;
-
-/// Longest set in bytes as it stands on the wire: names, values, `: ` and line ends (R11).
-pub const MAX_SET: usize = 8 * 1024;
+use crate::oidc::claims::{LeftOut, Why};
 
 /// A value before it is encoded.
+#[derive(Clone)]
 enum Found<'a> {
     /// The only one there can be.
     Text(Cow<'a, str>),
@@ -74,8 +70,9 @@ impl fmt::Debug for HeaderSet {
 }
 
 /// Behind the values of a set: for each its place in the plan, its length and where it begins (see `packed.rs`); then
-/// how many there are, how many were left out, and where the first of them stands, in eight bytes.
-const END: usize = 8;
+/// how many there are, how many were left out, which header's want refuses the person (its place in the plan and one more,
+/// or zero), and where the first of them stands, in ten bytes.
+const END: usize = 10;
 
 /// The identity headers of one person, for each plan that they were rendered for.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +93,7 @@ pub fn render_all<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> (I
     let mut memory = Memory { identity: identity.packed(), written: identity.packed().to_vec(), values: Vec::new() };
     let mut ends = Vec::with_capacity(plans.len());
     for plan in &plans {
-        render(plan, &head, &mut memory);
+        render(plan, &head, &mut memory, &mut |_, _| {});
         ends.push(memory.written.len());
     }
     let written = memory.written;
@@ -134,10 +131,10 @@ impl Memory<'_> {
     }
 }
 
-/// Appends values and entries of one plan.
-fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>) {
+/// Appends values and entries of one plan; `note` is told what does not stand in a header, or not whole.
+fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>, note: &mut dyn FnMut(&str, Why)) {
     let mut entries = Vec::with_capacity(plan.rules.len());
-    let (mut size, mut omitted) = (0, 0_u16);
+    let (mut size, mut omitted, mut refused) = (0, 0_u16, 0_u16);
     let mut text = Vec::new();
     for (place, (rule, name)) in plan.rules.iter().zip(plan.names.iter()).enumerate() {
         let Some(value) = rule.source.find(identity) else { continue };
@@ -146,18 +143,32 @@ fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>) {
             Found::Text(Cow::Owned(_)) | Found::List(_) => None,
         };
         text.clear();
-        let sound = write(value, rule.encoding, &mut text);
-        if sound && text.is_empty() {
+        let line = name.as_str().len() + 4;
+        let room = plan.max_total.saturating_sub(size + line).min(plan.max_value);
+        let fault = match write(value.clone(), rule.encoding, plan.max_value, &mut text) {
+            // Encoded text is visible ASCII and spaces; what is not would be left out here.
+            Ok(()) if text.len() <= room => HeaderValue::from_bytes(&text).is_err().then_some(Why::Encoding),
+            Ok(()) if text.len() > plan.max_value => Some(Why::HeaderTooLong),
+            Ok(()) => Some(Why::HeadersTooLong),
+            Err(why) => Some(why),
+        };
+        let is_long = matches!(fault, Some(Why::HeaderTooLong | Why::HeadersTooLong));
+        let is_cut =
+            is_long && rule.too_long == TooLong::Truncate && write_first(value, rule.encoding, room, &mut text);
+        if let Some(why) = fault {
+            note(rule.source.name(), if is_cut { Why::Truncated } else { why });
+            if !is_cut {
+                omitted = omitted.saturating_add(1);
+                if is_long && rule.too_long == TooLong::Refuse && refused == 0 {
+                    refused = u16::try_from(place + 1).unwrap_or(u16::MAX);
+                }
+                continue;
+            }
+        }
+        if text.is_empty() {
             continue; // An empty claim says nothing; an empty header might.
         }
-        let line = name.as_str().len() + text.len() + 4;
-        // Encoded text is visible ASCII and spaces; what is not would be left out here.
-        let fits = text.len() <= MAX_VALUE && size + line <= MAX_SET && HeaderValue::from_bytes(&text).is_ok();
-        if !sound || !fits {
-            omitted = omitted.saturating_add(1);
-            continue;
-        }
-        size += line;
+        size += line + text.len();
         entries.push([place, text.len(), memory.place(&text, of)]);
     }
     let written = &mut memory.written;
@@ -166,7 +177,25 @@ fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>) {
     // More rules than a route may have headers would be left out.
     written.extend(u16::try_from(entries.len()).unwrap_or(0).to_le_bytes());
     written.extend(omitted.to_le_bytes());
+    written.extend(refused.to_le_bytes());
     written.extend(first.to_le_bytes());
+}
+
+/// What of an identity does not stand in the headers of `plans`, or not whole, by the names of the configuration. Asked
+/// once when somebody signs in, for the log.
+pub fn left_out<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> Vec<LeftOut> {
+    let head = identity.head();
+    let mut all: Vec<LeftOut> = Vec::new();
+    for plan in plans {
+        let mut memory = Memory { identity: &[], written: Vec::new(), values: Vec::new() };
+        render(plan.borrow(), &head, &mut memory, &mut |claim, why| {
+            let note = LeftOut { claim: claim.to_owned(), why };
+            if !all.contains(&note) {
+                all.push(note);
+            }
+        });
+    }
+    all
 }
 
 impl HeaderPlan {
@@ -185,7 +214,7 @@ impl HeaderSet {
     /// Names and values in the plan's order. Values share the memory of the set, and are marked sensitive, so that no
     /// log prints them.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, HeaderValue)> {
-        let (count, _, first) = self.end();
+        let End { count, first, .. } = self.end();
         let mut entries = Reader(self.written.get(first..).unwrap_or_default());
         (0..count).filter_map(move |_| {
             let (place, length, start) = (entries.length()?, entries.length()?, entries.length()?);
@@ -198,7 +227,7 @@ impl HeaderSet {
 
     /// How many headers there are.
     pub fn len(&self) -> usize {
-        self.end().0
+        self.end().count
     }
 
     /// Whether there are none.
@@ -208,29 +237,46 @@ impl HeaderSet {
 
     /// How many values the identity has that could not be written: too long, or not ASCII where only ASCII may stand.
     pub fn omitted(&self) -> usize {
-        self.end().1
+        self.end().omitted
     }
 
-    /// How many values there are, how many were left out, and where it says where the first lies.
-    fn end(&self) -> (usize, usize, usize) {
-        let Some(&[c0, c1, o0, o1, f0, f1, f2, f3]) = self.written.last_chunk::<END>() else { return (0, 0, 0) };
+    /// The header that the person has to have whole, by the operator's word, and that does not fit: they are refused.
+    pub fn refused(&self) -> Option<&HeaderName> {
+        let place = self.end().refused.checked_sub(1)?;
+        self.names.get(place)
+    }
+
+    fn end(&self) -> End {
+        let Some(&[c0, c1, o0, o1, r0, r1, f0, f1, f2, f3]) = self.written.last_chunk::<END>() else {
+            return End::default();
+        };
         let number = |bytes| usize::from(u16::from_le_bytes(bytes));
         let first = usize::try_from(u32::from_le_bytes([f0, f1, f2, f3])).unwrap_or(usize::MAX);
-        (number([c0, c1]), number([o0, o1]), first)
+        End { count: number([c0, c1]), omitted: number([o0, o1]), refused: number([r0, r1]), first }
     }
 }
 
-/// Appends a value; `false` if this encoding has no form for it, in which case what was appended is to be dropped.
-fn write(value: Found<'_>, encoding: Encoding, out: &mut Vec<u8>) -> bool {
+/// What stands behind the values of a set: see [`END`].
+#[derive(Default)]
+struct End {
+    count: usize,
+    omitted: usize,
+    refused: usize,
+    first: usize,
+}
+
+/// Appends a value; what was appended is to be dropped if it is said why this encoding has no form for it, or none of at
+/// most `longest` bytes.
+fn write(value: Found<'_>, encoding: Encoding, longest: usize, out: &mut Vec<u8>) -> Result<(), Why> {
     match (value, encoding) {
         (Found::Text(text), Encoding::Base64Url) => {
             out.extend_from_slice(URL_SAFE_NO_PAD.encode(text.as_bytes()).as_bytes())
         }
-        (Found::Text(text), _) => return write_plain(&text, encoding, false, out),
+        (Found::Text(text), _) => return write_plain(&text, encoding, false, longest, out),
         (Found::Element(text), Encoding::Base64Url) => {
             out.extend_from_slice(URL_SAFE_NO_PAD.encode(escape_commas(text)).as_bytes());
         }
-        (Found::Element(text), _) => return write_plain(text, encoding, true, out),
+        (Found::Element(text), _) => return write_plain(text, encoding, true, longest, out),
         (Found::List(list), Encoding::Base64Url) => {
             let escaped = list.filter(|element| !element.is_empty()).map(escape_commas);
             out.extend_from_slice(URL_SAFE_NO_PAD.encode(escaped.collect::<Vec<_>>().join(",")).as_bytes());
@@ -242,13 +288,44 @@ fn write(value: Found<'_>, encoding: Encoding, out: &mut Vec<u8>) -> bool {
                     out.push(b',');
                 }
                 // A list that lacks one of its elements is another list: it is left out whole as well.
-                if !write_plain(element, encoding, true, out) {
-                    return false;
+                write_plain(element, encoding, true, longest, out)?;
+                if out.len() > longest {
+                    return Err(Why::HeaderTooLong);
                 }
             }
         }
     }
-    true
+    Ok(())
+}
+
+/// Writes as many of the first elements of a list as fit into `room`, each whole, in place of what is there; `false` if
+/// there is no list, or not even one fits.
+fn write_first(value: Found<'_>, encoding: Encoding, room: usize, out: &mut Vec<u8>) -> bool {
+    out.clear();
+    let Found::List(list) = value else { return false };
+    let mut plain = Vec::new();
+    for element in list.filter(|element| !element.is_empty()) {
+        let before = plain.len();
+        if before > 0 {
+            plain.push(b',');
+        }
+        let written = match encoding {
+            Encoding::Base64Url => {
+                plain.extend_from_slice(escape_commas(element).as_bytes());
+                plain.len().saturating_mul(4).div_ceil(3) <= room
+            }
+            _ => write_plain(element, encoding, true, room, &mut plain).is_ok() && plain.len() <= room,
+        };
+        if !written {
+            plain.truncate(before);
+            break;
+        }
+    }
+    match encoding {
+        Encoding::Base64Url => out.extend_from_slice(URL_SAFE_NO_PAD.encode(&plain).as_bytes()),
+        _ => out.append(&mut plain),
+    }
+    !out.is_empty()
 }
 
 /// An element that holds no comma of its own any more, so that those between elements are the only ones.
@@ -257,11 +334,14 @@ fn escape_commas(element: &str) -> String {
 }
 
 /// Appends text as [`Encoding::Percent`] or [`Encoding::Ascii`]; `element` of a list.
-fn write_plain(text: &str, encoding: Encoding, element: bool, out: &mut Vec<u8>) -> bool {
+fn write_plain(text: &str, encoding: Encoding, element: bool, longest: usize, out: &mut Vec<u8>) -> Result<(), Why> {
     let ascii = encoding == Encoding::Ascii;
     // Long enough that it could not be used anyway: do not even write it.
-    if text.len() > MAX_VALUE || (ascii && text.trim_matches(' ') != text) {
-        return false;
+    if text.len() > longest {
+        return Err(Why::HeaderTooLong);
+    }
+    if ascii && text.trim_matches(' ') != text {
+        return Err(Why::Encoding);
     }
     let trimmed = text.len() - text.trim_start_matches(' ').len()..text.trim_end_matches(' ').len();
     for (place, byte) in text.bytes().enumerate() {
@@ -274,12 +354,12 @@ fn write_plain(text: &str, encoding: Encoding, element: bool, out: &mut Vec<u8>)
         if !escaped {
             out.push(byte);
         } else if ascii && !matches!(byte, b'%' | b',') {
-            return false;
+            return Err(Why::Encoding);
         } else {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
             out.push(b'%');
             out.extend([byte >> 4, byte & 15].iter().filter_map(|digit| DIGITS.get(usize::from(*digit))));
         }
     }
-    true
+    Ok(())
 }

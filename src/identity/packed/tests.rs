@@ -23,6 +23,7 @@ fn full() -> IdentityParts {
         ]
         .into(),
         accept_unverified: false,
+        absent_is_verified: false,
     }
 }
 
@@ -38,6 +39,7 @@ fn bare() -> IdentityParts {
         auth_time,
         claims,
         accept_unverified: false,
+        absent_is_verified: false,
     }
 }
 
@@ -49,6 +51,7 @@ fn what_was_packed_is_unpacked() {
         IdentityParts { acr: Some("a1".into()), ..bare.clone() },
         IdentityParts { auth_time: Some(i64::MAX), ..bare.clone() },
         IdentityParts { accept_unverified: true, ..bare.clone() },
+        IdentityParts { absent_is_verified: true, ..bare.clone() },
     ];
     for parts in [full, bare].into_iter().chain(halves) {
         assert_eq!(Head::read(&pack(&parts)).unpack(), parts);

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::oidc::claims::samples::reading;
 use crate::oidc::test_tokens::{ED25519, OTHER_RSA, P256, Pair, RSA, join, key_set, message};
 use crate::secret::hmac_sha256;
 
@@ -68,6 +69,7 @@ impl Honest {
             trusted_audiences: &self.trusted_audiences,
             algorithms: &self.algorithms,
             accept_untyped: self.accept_untyped,
+            acr_vocabulary: Vocabulary::Zenkey,
             skew: Duration::from_secs(60),
         }
     }
@@ -104,7 +106,10 @@ fn an_honest_token_names_a_caller_and_its_scopes() {
     let token = honest().passes();
     assert_eq!((token.issuer(), token.subject(), token.acr()), ("https://a.test", "person-1", Some("a3")));
     assert_eq!(token.scopes(), ["read", "write"]);
-    assert_eq!(token.claims().keys().map(String::as_str).collect::<Vec<_>>(), ["email"]);
+    assert_eq!(
+        token.claims(reading()).values.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["azp", "client_id", "email"]
+    );
     assert_eq!(token.expires(), honest().now + Duration::from_secs(300));
 }
 

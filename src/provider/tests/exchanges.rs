@@ -2,7 +2,6 @@
 
 use super::peer::{Play, answer, json_answer};
 use super::*;
-use crate::identity::ClaimValue;
 
 const TOKEN: &str = "/token";
 const USERINFO: &str = "/userinfo";
@@ -66,7 +65,8 @@ async fn a_code_is_redeemed_with_basic_and_without_client_id_in_the_body() {
     assert_eq!(heard.header("content-type"), Some("application/x-www-form-urlencoded"));
     let pair = base64::engine::general_purpose::STANDARD.encode("id%3A1:se%3Acr%25%2B%C3%BC+t");
     assert_eq!(heard.header("authorization"), Some(format!("Basic {pair}").as_str()));
-    let form: BTreeMap<_, _> = url::form_urlencoded::parse(heard.body.as_bytes()).into_owned().collect();
+    let form: std::collections::BTreeMap<_, _> =
+        url::form_urlencoded::parse(heard.body.as_bytes()).into_owned().collect();
     let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let expected = [
         ("code", "c&o=de"),
@@ -213,7 +213,7 @@ async fn userinfo_is_asked_with_the_token_in_a_header_and_nowhere_else() {
     let rig = Rig::new().await;
     let info = rig.userinfo().await.unwrap();
     assert_eq!(info.subject, "mccmnc-1");
-    assert_eq!(info.claims.get("email"), Some(&ClaimValue::Text("a@example.com".to_owned())));
+    assert_eq!(info.members["email"], json!({ "value": "a@example.com" }));
     let heard = &rig.a.heard()[0];
     assert_eq!(heard.line, "GET /userinfo?correlation_id=corr-1234 HTTP/1.1");
     assert_eq!(heard.header("authorization"), Some("Bearer at-canary"));

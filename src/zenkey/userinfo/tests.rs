@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::*;
+use crate::oidc::claims::{ClaimRules, NamedClaims};
 
 fn text(text: &str) -> ClaimValue {
     ClaimValue::Text(text.to_owned())
@@ -8,9 +11,14 @@ fn text(text: &str) -> ClaimValue {
 
 fn claims(mut body: Value) -> BTreeMap<String, ClaimValue> {
     body["sub"] = json!("mccmnc-1");
-    let (subject, claims) = parse(body.to_string().as_bytes()).unwrap();
-    assert_eq!(subject, "mccmnc-1");
-    claims
+    let answer = Answer::parse(body.to_string().as_bytes()).unwrap();
+    assert_eq!(answer.subject, "mccmnc-1");
+    read_all(&answer)
+}
+
+/// What is read where the configuration names nothing.
+fn read_all(answer: &Answer) -> BTreeMap<String, ClaimValue> {
+    answer.claims(Reading { named: &NamedClaims::default(), rules: &ClaimRules::default() }).values
 }
 
 fn expected(pairs: &[(&str, ClaimValue)]) -> BTreeMap<String, ClaimValue> {
@@ -59,7 +67,9 @@ fn an_address_gives_its_postal_code_if_there_is_no_other() {
     let wrapped = claims(json!({"address": {"value": {"formatted": "1 Main St", "postal_code": "90210"}}}));
     assert_eq!(wrapped, expected(&[("address", text("1 Main St")), ("postal_code", text("90210"))]));
     assert_eq!(claims(json!({"address": {"value": "1 Main St"}})), expected(&[("address", text("1 Main St"))]));
-    assert!(claims(json!({"address": {"locality": "LA"}})).is_empty());
+    // PF10: an address without `formatted` is its parts.
+    assert_eq!(claims(json!({"address": {"locality": "LA"}})), expected(&[("address", text("LA"))]));
+    assert!(claims(json!({"address": {"planet": "Earth"}})).is_empty());
 }
 
 #[test]
@@ -85,20 +95,24 @@ fn verified_means_that_everybody_who_speaks_says_yes() {
     let nested = |verified: Value| verdict(json!({"email": {"value": "a@b.test", "verified": verified}}));
     assert_eq!(nested(json!(1)), Some(true));
     assert_eq!(nested(json!(true)), Some(true));
+    assert_eq!(nested(json!("true")), Some(true));
     for no in
-        [json!(0), json!(2), json!(-1), json!(false), json!("true"), json!("1"), json!(null), json!([1]), json!(1.5)]
+        [json!(0), json!(2), json!(-1), json!(false), json!("True"), json!("1"), json!(null), json!([1]), json!(1.5)]
     {
         assert_eq!(nested(no), Some(false));
     }
     assert_eq!(verdict(json!({"email": "a@b.test"})), None);
     assert_eq!(verdict(json!({"email": "a@b.test", "email_verified": 1})), Some(true));
-    assert_eq!(verdict(json!({"email": "a@b.test", "email_verified": "true"})), Some(false));
+    // XS14, PF05: Cognito and Apple write the boolean as text.
+    assert_eq!(verdict(json!({"email": "a@b.test", "email_verified": "true"})), Some(true));
+    assert_eq!(verdict(json!({"email": "a@b.test", "email_verified": "false"})), Some(false));
     let mixed = |nested: Value, flat: Value| {
         verdict(json!({"email": {"value": "a@b.test", "verified": nested}, "email_verified": flat}))
     };
     assert_eq!(mixed(json!(1), json!(true)), Some(true));
     assert_eq!(mixed(json!(0), json!(true)), Some(false));
     assert_eq!(mixed(json!(1), json!(false)), Some(false));
+    assert_eq!(mixed(json!("true"), json!("false")), Some(false));
 }
 
 #[test]
@@ -120,6 +134,8 @@ fn other_plain_claims_pass_and_nested_ones_do_not() {
         ("is_adult_18", ClaimValue::Bool(true)),
         ("age", ClaimValue::Integer(42)),
         ("last_4_social", text("1234")),
+        // PF01: a number in a list is its text.
+        ("mixed", ClaimValue::List(vec!["1".into(), "x".into()])),
     ]);
     assert_eq!(found, plain);
 }
@@ -143,7 +159,7 @@ fn an_answer_that_is_no_plain_object_is_refused() {
     let deep = format!(r#"{{"sub":"x","a":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     let bodies = [jwt, "", "[]", "null", "<html>", r#"{"sub":"a","sub":"b"}"#, "\u{feff}{\"sub\":\"a\"}", &deep];
     for body in bodies.into_iter().chain([format!("\"{jwt}\"").as_str()]) {
-        assert_eq!(parse(body.as_bytes()).unwrap_err(), UserInfoFault::NotAnObject);
+        assert_eq!(Answer::parse(body.as_bytes()).unwrap_err(), UserInfoFault::NotAnObject);
     }
 }
 
@@ -151,10 +167,11 @@ fn an_answer_that_is_no_plain_object_is_refused() {
 fn an_answer_without_a_subject_is_about_nobody() {
     // C27 (part): the comparison is the caller's
     for sub in [json!(null), json!(""), json!(7), json!({"value": "x"}), json!("a\nb"), json!("s".repeat(256))] {
-        assert_eq!(parse(json!({"sub": sub}).to_string().as_bytes()).unwrap_err(), UserInfoFault::Subject);
+        let body = json!({"sub": sub}).to_string();
+        assert_eq!(Answer::parse(body.as_bytes()).unwrap_err(), UserInfoFault::Subject);
     }
-    assert_eq!(parse(b"{}").unwrap_err(), UserInfoFault::Subject);
-    assert_eq!(parse(br#"{"sub":"x"}"#).unwrap().0, "x");
+    assert_eq!(Answer::parse(b"{}").unwrap_err(), UserInfoFault::Subject);
+    assert_eq!(Answer::parse(br#"{"sub":"x"}"#).unwrap().subject, "x");
 }
 
 #[test]
@@ -164,5 +181,7 @@ fn bent_answers_are_refused_or_read_and_never_a_panic() {
         "sub": "x", "name": {"value": "Ann", "given_name": "A"}, "email": {"value": "a@b.test", "verified": 1},
         "phone": "+1555", "address": {"formatted": "x", "postalCode": "1"}, "groups": ["x"],
     });
-    crate::oidc::fuzz::mutate(body.to_string().as_bytes(), |body| drop(parse(body)));
+    crate::oidc::fuzz::mutate(body.to_string().as_bytes(), |body| {
+        drop(Answer::parse(body).map(|answer| read_all(&answer)));
+    });
 }

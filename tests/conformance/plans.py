@@ -45,6 +45,7 @@ PLANS = {
     "rpinit": Plan("RP-initiated logout", "oidcc-client-rp-initiated-logout-rp-basic", BASIC, lambda gate: logout(gate, "back"), rest=SIGN_OUT),
     "backchannel": Plan("Back-channel logout", "oidcc-client-back-channel-logout-rp-basic", BASIC, lambda gate: logout(gate, "back"), rest=SIGN_OUT),
     "frontchannel": Plan("Front-channel logout", "oidcc-client-front-channel-logout-rp-basic", BASIC, lambda gate: logout(gate, "front"), rest=SIGN_OUT),
+    "logout": Plan("Logout, all modules", "oidcc-client-logout-test-plan", CODE, lambda gate: logout(gate, "back", "front"), rest=SIGN_OUT),
     "all": Plan("Comprehensive, `client_secret_basic`", "oidcc-client-test-plan", CODE),
     "all_post": comprehensive("client_secret_post"),
     "all_secret_jwt": comprehensive("client_secret_jwt"),

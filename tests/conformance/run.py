@@ -71,7 +71,7 @@ class Runner:
     def module(self, plan, client, plan_id, entry):
         module = entry["testModule"]
         row = {"module": module, "suite": [], "notes": [], "gateway": []}
-        signed_in = missing = trouble = gate = None
+        signed_in = missing = trouble = gate = walk = None
         try:
             test = self.suite.api("POST", "runner", {"test": module, "plan": plan_id,
                                                      **({"variant": json.dumps(entry["variant"])} if entry.get("variant") else {})})["id"]
@@ -100,7 +100,8 @@ class Runner:
             if gate:
                 gate.stop()
                 row["gateway"] = [gate.said()] if hasattr(gate, "log") else []
-        row["verdict"], row["reason"] = verdict(module, row.get("status"), row.get("result"), signed_in, missing, trouble)
+        row["verdict"], row["reason"] = verdict(module, row.get("status"), row.get("result"), signed_in,
+                                                 walk and walk.framed, missing, trouble)
         return row
 
     def gateway(self, plan, client, entry, row):

@@ -26,8 +26,9 @@ WORDS = {
 }
 
 
-def verdict(module, status, result, signed_in, missing=None, trouble=None):
-    """One of WORDS, and a reason where there is one. `signed_in`: `None` if nobody tried."""
+def verdict(module, status, result, signed_in, framed=None, missing=None, trouble=None):
+    """One of WORDS, and a reason where there is one. `signed_in`: `None` if nobody tried. `framed`: what the
+    gateway answered in a frame, which the suite leaves to people to look at."""
     if trouble:
         return "DRIVER", trouble
     if missing:
@@ -37,6 +38,8 @@ def verdict(module, status, result, signed_in, missing=None, trouble=None):
     word = "WARNING" if result == "WARNING" else "PASS"
     if not good:
         word = "FAIL"
+    elif "frontchannel" in module and framed != 200:
+        return "FAIL", f"the front-channel address was answered {framed}"
     elif "logout" in module:
         word = "STILLIN" if signed_in else word
     elif EITHER.search(module):

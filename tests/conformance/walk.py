@@ -14,7 +14,7 @@ class Walk:
     def __init__(self, suite, gate):
         self.suite, self.gate = suite, gate           # `gate`: the gateway's origin
         self.browser = Browser(suite.ca_file)
-        self.notes = []
+        self.notes, self.framed = [], None            # `framed`: how the gateway answered in a frame
 
     def signed_in(self):
         return told(self.browser) is not None
@@ -77,7 +77,8 @@ class Walk:
             address += "&sid=" + urllib.parse.quote(sid, safe="")
         page = self.browser.url
         self.browser.request("GET", address, initiator=page, frame=True)
-        self.notes.append(f"the frame was answered {self.browser.status}")
+        self.framed = self.browser.status
+        self.notes.append(f"the frame was answered {self.framed}")
         self.suite.call("GET", after.group(1).replace("\\/", "/") + "?loaded=true")
 
     def afterwards(self):

@@ -296,6 +296,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         cookies: CookieNames::of(&sessions.cookie_name),
         cookie_life: sessions.cookie,
         sign_out: config.sign_out,
+        front_channel_logout: config.front_channel_logout,
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),
     }

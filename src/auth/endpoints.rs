@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::SignIn;
@@ -18,7 +18,9 @@ use crate::web::{Reply, RequestView};
 /// An address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
+    BackchannelLogout,
     Callback,
+    FrontchannelLogout,
     Session,
     SignIn,
     SignOut,
@@ -38,7 +40,9 @@ impl Endpoint {
         }
         let rest = target.path().strip_prefix(prefix).unwrap_or_default();
         Some(match rest.strip_prefix('/').unwrap_or_default() {
+            "backchannel_logout" => Self::BackchannelLogout,
             "callback" => Self::Callback,
+            "frontchannel_logout" => Self::FrontchannelLogout,
             own if own.starts_with("callback/") => Self::Callback,
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
@@ -59,10 +63,17 @@ impl SignIn<'_> {
             Endpoint::Callback => self.callback(view, now).await,
             Endpoint::SignOut => self.sign_out(view, now).await,
             Endpoint::Start => self.start(view, now).await,
+            // A POST is answered by its body, see `Auth::answer_body`.
+            Endpoint::BackchannelLogout => {
+                let mut reply = answers.refusal(Refusal::MethodNotAllowed, view);
+                reply.set(header::ALLOW, HeaderValue::from_static("POST"));
+                reply
+            }
             Endpoint::Unknown => answers.refusal(Refusal::NotFound, view),
             _ if view.method != Method::GET && view.method != Method::HEAD => {
                 answers.refusal(Refusal::MethodNotAllowed, view)
             }
+            Endpoint::FrontchannelLogout => self.frontchannel_logout(view, now).await,
             Endpoint::SignedOut => self.signed_out(view, now),
             Endpoint::SignIn => {
                 let page = sign_in_page(answers.snapshot.start(), view.request_id);

@@ -12,6 +12,7 @@ mod denial;
 mod endpoints;
 mod judge;
 mod left_out;
+mod provider_logout;
 mod readiness;
 mod refusal;
 mod session_cookie;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 
 pub use judge::Permit;
 pub use readiness::SignInReadiness;
@@ -145,6 +146,29 @@ impl Auth {
             Holder::Session(opened, _, key) => self.sessions.still_stands(opened, *key, now).await,
             Holder::Token(token, _) => token.is_live(now),
         }
+    }
+
+    /// How long a body may be, in bytes, for a request that is answered from its body; `None` for all others: theirs is
+    /// passed on unread, or not looked at.
+    pub fn longest_body(&self, snapshot: &Snapshot, view: &RequestView<'_>) -> Option<usize> {
+        if *view.method != Method::POST || !snapshot.serves(view.host) {
+            return None;
+        }
+        match Endpoint::of(view.target, &snapshot.settings().prefix) {
+            Some(Endpoint::BackchannelLogout) => Some(provider_logout::MAX_BODY),
+            _ => None,
+        }
+    }
+
+    /// Answers a request by its whole body; see [`Auth::longest_body`].
+    pub async fn answer_body(
+        &self,
+        snapshot: &Snapshot,
+        view: &RequestView<'_>,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Reply {
+        Box::pin(self.sign_in(snapshot).backchannel_logout(view, body, now)).await
     }
 
     /// Whether the answer to a request with `permit` is to bring the session cookie again, so that a browser keeps it for as

@@ -32,6 +32,7 @@ use crate::web::{Reply, RequestView};
 use std::time::{Duration, SystemTime};
 
 mod ends;
+mod provider_logout;
 mod sign_out;
 mod verdicts;
 
@@ -54,6 +55,8 @@ struct Fake {
     nonce: Mutex<String>,
     now: Mutex<Option<SystemTime>>,
     redeemed: AtomicUsize,
+    /// The name of its session, if it says so.
+    sid: Mutex<Option<String>>,
     /// Where its sessions end, if it says so.
     ends: Mutex<Option<Url>>,
 }
@@ -85,6 +88,16 @@ impl Provider for Fake {
         Ok(carrier())
     }
 
+    async fn logout_keys(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        _: std::net::IpAddr,
+        _: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        Ok(Arc::new(test_tokens::key_set(&[RSA.jwk("k")])))
+    }
+
     async fn end_session_endpoint(&self, issuer: &str, _: SystemTime) -> Option<Url> {
         self.ends.lock().clone().filter(|_| issuer == CARRIER)
     }
@@ -94,7 +107,7 @@ impl Provider for Fake {
         let now = self.now.lock().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let claims = json!({
             "iss": CARRIER, "sub": "somebody", "aud": "ccid-a", "nonce": *self.nonce.lock(), "acr": "a1",
-            "iat": now, "exp": now + 600,
+            "iat": now, "exp": now + 600, "sid": *self.sid.lock(),
         });
         let id_token = RSA.token(&json!({ "alg": "RS256", "kid": "k" }), &claims);
         Ok(Tokens { id_token, access_token: Some(SecretString::new("a")) })
@@ -257,6 +270,7 @@ fn snapshot(text: &str) -> Snapshot {
         cookies: CookieNames::default(),
         cookie_life: crate::snapshot::CookieLife::Persistent,
         sign_out: crate::snapshot::ProviderSignOut::Ask,
+        front_channel_logout: false,
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
     };

@@ -42,6 +42,8 @@ pub struct Config {
     pub sign_in: SignInSettings,
     /// Whether signing out ends the session at the provider too. Default: whoever signs out is asked.
     pub sign_out: ProviderSignOut,
+    /// Whether front-channel logouts are taken. Default no.
+    pub front_channel_logout: bool,
     /// Where sessions are kept.
     pub sessions: SessionSettings,
     /// What one client may use up.

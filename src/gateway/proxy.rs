@@ -142,6 +142,18 @@ fn is_body_broken(session: &Session) -> bool {
     session.stream().and_then(guarded_stream::of).is_some_and(guarded_stream::GuardedStream::is_body_broken)
 }
 
+/// The whole body of a request; `None` if it is longer than `longest` bytes.
+async fn read_body(session: &mut Session, longest: usize) -> Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while let Some(part) = session.read_request_body().await? {
+        if body.len() + part.len() > longest {
+            return Ok(None);
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(Some(body))
+}
+
 /// Whether the app lets caches that serve several people keep its answer (RFC 9111, 5.2.2).
 fn is_for_shared_caches(headers: &HeaderMap) -> bool {
     let fields = headers.get_all(header::CACHE_CONTROL).iter().chain(headers.get_all("surrogate-control"));
@@ -195,6 +207,21 @@ impl ProxyHttp for Gateway {
         let Some(target) = context.target.take() else {
             return Err(Error::explain(ErrorType::InternalError, "a request without a target was let in"));
         };
+        if let Some(longest) = self.auth.longest_body(&context.snapshot, &view(session, context, &target)) {
+            let body = read_body(session, longest).await?;
+            let seen = view(session, context, &target);
+            let answer = match body {
+                Some(body) => self.auth.answer_body(&context.snapshot, &seen, &body, context.received_at).await,
+                None => {
+                    let start = context.snapshot.start();
+                    let refused = context.refused(Refusal::BodyTooLarge, None);
+                    self.exit.refuse(refused, Recipient::Anyone { view: &seen, start }).closing()
+                }
+            };
+            self.announce_stop(session);
+            reply::write(session, answer).await?;
+            return Ok(true);
+        }
         let decision = self.auth.decide(&context.snapshot, &view(session, context, &target), context.received_at).await;
         let decision = match decision {
             Decision::Forward(permit) if self.too_large(session, permit.route().max_body) => {

@@ -12,6 +12,7 @@ pub mod id_token;
 pub(crate) mod json;
 pub mod jwks;
 pub mod jwt;
+pub mod logout_token;
 pub mod metadata;
 mod read;
 pub mod token;

@@ -200,6 +200,20 @@ impl Provider for Federation {
         }
     }
 
+    async fn logout_keys(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        let carrier = self.issuer(now).await?;
+        if carrier.issuer != issuer {
+            return Err(ProviderError::untrusted("issuer is not on the list"));
+        }
+        self.keys.keys(&carrier.issuer, &carrier.jwks_uri, kid, Asker::client(client), now).await
+    }
+
     async fn check(&self, now: SystemTime) -> Result<Option<IssuerState>, ProviderError> {
         let FederationSettings::Oidc { issuer } = &self.settings.federation else { return Ok(None) };
         self.warm(now).await?;

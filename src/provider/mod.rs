@@ -189,6 +189,18 @@ pub trait Provider: Send + Sync {
     /// The one issuer of a plain OpenID Connect federation.
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError>;
 
+    /// As [`Provider::keys`], for a token of an issuer that people sign in with which anybody may have sent: a `kid` that is
+    /// not at hand is looked for at `client`'s expense, so that strangers do not use up what people's sign-ins need.
+    async fn logout_keys(
+        &self,
+        _issuer: &str,
+        _kid: Option<&str>,
+        _client: IpAddr,
+        _now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        Err(ProviderError::untrusted("issuer is not on the list"))
+    }
+
     /// Whether somebody could be sent to the issuer now, as far as it is known before anybody comes: its configuration and its
     /// keys are at hand, or can be had. What is at hand costs nothing. A federation whose carriers are found for each sign-in
     /// anew has nothing to say.

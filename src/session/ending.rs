@@ -23,6 +23,13 @@ pub enum SignedOut {
     NotKept,
 }
 
+/// What came of ending the sessions of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedSessions {
+    /// How many were listed there.
+    pub sessions: usize,
+}
+
 /// A record in place of an ended session says nothing else.
 const ENDED: &[u8] = b"ended";
 
@@ -99,6 +106,48 @@ impl Sessions {
     /// Ends a session and all that were handed over from it to our other hosts.
     pub(super) async fn end_family(self: &Arc<Self>, key: StoreKey, now: SystemTime) -> SignedOut {
         self.end_all(Revocation { key, reach: Reach::WithChildren }, now).await
+    }
+
+    /// Ends every session that is listed in one of `sets`, with all that were handed over from it.
+    ///
+    /// # Errors
+    /// The store does not say which there are, or has not heard of an end and cannot be told later. What has ended stays so;
+    /// whoever asked may ask again.
+    pub async fn end_listed(
+        self: &Arc<Self>,
+        relation: Relation,
+        sets: &[StoreKey],
+        now: SystemTime,
+    ) -> Result<EndedSessions, StoreError> {
+        let (sessions, held, sets) = (Arc::clone(self), Arc::clone(&self.under_way), sets.to_vec());
+        let ending = tokio::spawn(async move {
+            let ended = sessions.end_listed_to_the_end(relation, &sets, now).await;
+            drop(held);
+            ended
+        });
+        ending.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the end of sessions was cut off".to_owned())))
+    }
+
+    async fn end_listed_to_the_end(
+        self: &Arc<Self>,
+        relation: Relation,
+        sets: &[StoreKey],
+        now: SystemTime,
+    ) -> Result<EndedSessions, StoreError> {
+        let mut ended = EndedSessions { sessions: 0 };
+        for set in sets {
+            for member in self.store.members(relation, *set, now).await? {
+                ended.sessions += 1;
+                if self.end_family(member, now).await == SignedOut::NotKept {
+                    return Err(StoreError::Unavailable("the end of a session could not be kept".to_owned()));
+                }
+                // A list of sessions that are over would push out those that live.
+                if let Err(error) = self.store.remove_member(relation, *set, member).await {
+                    self.store_failed(&error, "A session that has ended is still listed");
+                }
+            }
+        }
+        Ok(ended)
     }
 
     /// Ends a session that was opened a moment ago and whose cookie nobody will get.

@@ -57,6 +57,8 @@ pub struct AuthSettings {
     pub cookie_life: CookieLife,
     /// Whether signing out ends the session at the provider too.
     pub sign_out: ProviderSignOut,
+    /// Whether front-channel logouts are taken.
+    pub front_channel_logout: bool,
     /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
     pub starts_per_minute: u32,
     /// Whose access tokens are accepted.

@@ -33,6 +33,8 @@ pub struct Metrics {
     pub revocations_lost: IntCounter,
     /// `zengate_sign_in_ready{reason}`: 1 if somebody could sign in as far as `store` or `issuer` goes, else 0.
     pub sign_in_ready: IntGaugeVec,
+    /// `zengate_logout_tokens_total{outcome}`: `ended`, `refused`, `replayed`, `limited`, `unavailable`.
+    pub logout_tokens: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
     pub store_errors: IntCounter,
     /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
@@ -176,6 +178,7 @@ impl Metrics {
                 "Claims that the configuration names and that were left out or cut",
                 "reason",
             ),
+            logout_tokens: counters("zengate_logout_tokens_total", "Back-channel logouts by how they ended", "outcome"),
             revocations_pending: gauge(
                 "zengate_revocations_pending",
                 "Ends of sessions that the session store has not heard of yet",

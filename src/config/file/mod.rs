@@ -171,6 +171,11 @@ pub(crate) struct SignOutFile {
     /// beside it.
     #[schemars(extend("default" = "ask"))]
     pub(crate) provider: Option<SignOutWord>,
+    /// Take front-channel logouts at `/oauth2/frontchannel_logout?iss=…&sid=…` (OpenID Connect Front-Channel Logout 1.0).
+    /// Browsers send no cookie of ours into the frame of another site, so whoever knows a session's `sid` may end it that way:
+    /// other apps of the same provider do. Back-channel logouts need no key: they are signed.
+    #[schemars(extend("default" = false))]
+    pub(crate) front_channel: Option<bool>,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]

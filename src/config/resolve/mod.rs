@@ -115,6 +115,7 @@ impl Resolver<'_> {
                 max_attempts: count(sign_in?.max_attempts),
                 starts_per_minute: sign_in?.starts_per_minute?,
             },
+            front_channel_logout: file.sign_out.as_ref()?.front_channel?,
             sign_out: match file.sign_out.as_ref()?.provider? {
                 SignOutWord::Never => ProviderSignOut::Never,
                 SignOutWord::Ask => ProviderSignOut::Ask,

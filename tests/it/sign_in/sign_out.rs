@@ -162,3 +162,35 @@ async fn a_made_up_session_signs_nobody_out_and_writes_nothing() {
     assert_eq!(writes(&redis), before);
     assert!(is_signed_in(&rig, &browser).await);
 }
+
+// F26: what reaches the network side of the back-channel logout.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_back_channel_logout_is_a_small_form_that_is_posted() {
+    let rig = Rig::start().await;
+    let browser = signed_in(&rig).await;
+    let url = rig.url("/oauth2/backchannel_logout");
+    let post = async |body: String, kind: &str| {
+        Browser::new()
+            .send(Method::POST, &url, Some(body), &[("content-type", kind), ("accept", "application/json")])
+            .await
+    };
+    let form = "application/x-www-form-urlencoded";
+    for (body, kind, status) in [
+        (String::new(), form, 400),
+        ("logout_token=a.b.c".to_owned(), form, 400),
+        ("{\"logout_token\":\"a.b.c\"}".to_owned(), "application/json", 400),
+        (format!("logout_token={}", "a".repeat(40_000)), form, 413),
+    ] {
+        let answer = post(body, kind).await;
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        if status == 400 {
+            assert_eq!(answer.json()["error"], "invalid_request", "{}", answer.body);
+        }
+    }
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        assert_eq!(browser.send(method, &url, None, &[]).await.status, 405);
+    }
+    assert_eq!(browser.open(rig.url("/oauth2/frontchannel_logout?iss=a&sid=b")).await.status, 404, "off by default");
+    assert!(is_signed_in(&rig, &browser).await);
+}

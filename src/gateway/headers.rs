@@ -1,12 +1,11 @@
 //! What an upstream gets to read: everything a client may not say is taken away, then ours is put there, in one call
 //! that may run again on a retry and leaves the same result.
 
-use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::context::Context;
+use super::spelling::{spelled_as, take_parts};
 use crate::auth::Permit;
 use crate::identity::headers::{Forwarding, HeaderSet, Reserved};
 use crate::route::path::NormalTarget;
@@ -95,7 +94,7 @@ impl<'a> HeaderRules<'a> {
             upstream.set_raw_path(target.as_str().as_bytes())?;
         }
         if let Some(sent) = spelled {
-            *upstream = self.spell_as(&sent, upstream)?;
+            *upstream = spelled_as(&sent, upstream, self.reserved)?;
         }
         Ok(())
     }
@@ -193,20 +192,6 @@ impl<'a> HeaderRules<'a> {
         })
     }
 
-    /// The same request with the client's own names as `sent` spelled them. Ours stay as they are.
-    fn spell_as(&self, sent: &RequestHeader, ready: &RequestHeader) -> pingora::Result<RequestHeader> {
-        let mut spelled = RequestHeader::build(ready.method.clone(), ready.raw_path(), Some(ready.headers.len()))?;
-        spelled.set_version(ready.version);
-        for (name, value) in &ready.headers {
-            let ours = self.reserved.covers(name) || Forwarding::covers(name);
-            let same = |theirs: &[u8]| !ours && theirs.eq_ignore_ascii_case(name.as_str().as_bytes());
-            let mut names = sent.case_header_iter().map(|(theirs, _)| theirs.as_slice());
-            let spelling = names.find(|theirs| same(theirs)).unwrap_or(name.as_str().as_bytes());
-            spelled.append_header(Bytes::copy_from_slice(spelling), value.clone())?;
-        }
-        Ok(spelled)
-    }
-
     /// Takes from an upstream's answer every cookie that would be one of ours: an app must not be able to sign anybody
     /// in or out, or to fix the session of a later visitor. And every header that says who somebody is, which a proxy
     /// before us could take for our word about this request, and what only looks as if it framed the answer.
@@ -228,20 +213,5 @@ impl<'a> HeaderRules<'a> {
             response.append_header(header::SET_COOKIE, value)?;
         }
         Ok(())
-    }
-}
-
-fn take_parts(header: &mut RequestHeader) -> Parts {
-    let hollow = RequestHeader::from(http::Request::new(()).into_parts().0);
-    Parts::from(std::mem::replace(header, hollow))
-}
-
-/// Forgets how the client spelled header names: they go out in lower case, which means the same (RFC 9110, 5.1).
-///
-/// The framework keeps a second map with the spelling of every name. Each copy of the head carries it along, and each
-/// header that is written pays for it several times over.
-pub(super) fn forget_spelling(header: &mut RequestHeader) {
-    if header.has_case() {
-        *header = RequestHeader::from(take_parts(header));
     }
 }

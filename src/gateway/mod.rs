@@ -27,6 +27,7 @@ mod peer;
 mod proxy;
 mod reply;
 mod server;
+mod spelling;
 
 use std::time::Duration;
 

@@ -19,9 +19,9 @@ use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, address, honest_nominations};
 use super::body_rate::BodyPace;
 use super::context::{Context, Peer, RequestId};
-use super::headers::{HeaderRules, forget_spelling};
+use super::headers::HeaderRules;
 use super::peer::{WEBSOCKET_IDLE, peer_of};
-use super::{GatewaySettings, answer_framing, guarded_stream, reply};
+use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
@@ -242,7 +242,7 @@ impl ProxyHttp for Gateway {
             }
             Decision::Forward(permit) => {
                 if !permit.route().preserve_header_case {
-                    forget_spelling(session.req_header_mut());
+                    spelling::forget(session.req_header_mut());
                 }
                 context.outcome = permit.outcome();
                 context.permit = Some(permit);

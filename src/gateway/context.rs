@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 use http::HeaderValue;
 
 use super::body_rate::BodyPace;
+use super::ready_headers::ReadyHeaders;
 use crate::auth::{Permit, Refusal, Refused};
 use crate::route::path::NormalTarget;
 use crate::snapshot::Snapshot;
@@ -94,6 +95,8 @@ pub(super) struct Context {
     pub(super) host: String,
     /// Path and query: judged and forwarded.
     pub(super) target: Option<NormalTarget>,
+    /// What the connection keeps of our headers between its requests.
+    pub(super) ready_headers: Option<Box<ReadyHeaders>>,
     /// An answer that was found before any decision was needed.
     pub(super) early: Option<Reply>,
     /// The proof that an upstream may be asked.
@@ -120,6 +123,7 @@ impl Context {
             behind_proxy: false,
             host: String::new(),
             target: None,
+            ready_headers: None,
             early: None,
             permit: None,
             body: 0,

@@ -33,6 +33,7 @@ use super::context::Peer;
 use super::framework_error::FrameworkErrorReplacement;
 use super::head::{HeadFault, HeadReportView, HeadScanner};
 use super::head_watch::{HeadWatch, Overdue, Patience};
+use super::ready_headers::ReadyHeaders;
 
 /// Largest piece that waits for more to come before it is written: about one packet.
 const WRITE_BUFFER: usize = 1460;
@@ -48,6 +49,8 @@ pub(super) struct GuardedStream {
     end: Mutex<Option<EndSignal>>,
     pace: Mutex<AnswerPace>,
     slot: ConnectionSlot,
+    /// Our headers as the last request had them, for the next one.
+    ready_headers: Mutex<Option<Box<ReadyHeaders>>>,
 }
 
 /// Completes when a stream that outlives its request must end.
@@ -75,7 +78,16 @@ impl GuardedStream {
         };
         let pace = Mutex::new(AnswerPace::new(limits.answer_rate));
         let inner = BufWriter::with_capacity(WRITE_BUFFER, inner);
-        Self { inner, head: Mutex::new(watch), replacement, our_answer: None, end: Mutex::new(None), pace, slot }
+        Self {
+            inner,
+            head: Mutex::new(watch),
+            replacement,
+            our_answer: None,
+            end: Mutex::new(None),
+            pace,
+            slot,
+            ready_headers: Mutex::new(None),
+        }
     }
 
     /// Whether `theirs` is what the framework says of a head that it could not read; then our words are made ready.
@@ -151,6 +163,11 @@ impl GuardedStream {
         self.slot.peer()
     }
 
+    /// What the last request left for this one, which gives it back when it is over.
+    pub(super) fn take_ready_headers(&self) -> Option<Box<ReadyHeaders>> {
+        self.ready_headers.lock().take()
+    }
+
     /// Ends the watch for this request; `judge` gets to see what it saw.
     pub(super) fn judged<T>(&self, judge: impl FnOnce(HeadReportView<'_>) -> T) -> T {
         let mut head = self.head.lock();
@@ -165,8 +182,9 @@ impl GuardedStream {
         self.head.lock().chunks.is_broken()
     }
 
-    /// Begins the watch for the next request; the last one ended `now`.
-    pub(super) fn arm(&self, now: Instant) {
+    /// Begins the watch for the next request; the last one ended `now`, and leaves `ready_headers`.
+    pub(super) fn arm(&self, now: Instant, ready_headers: Option<Box<ReadyHeaders>>) {
+        *self.ready_headers.lock() = ready_headers;
         self.pace.lock().end();
         let mut head = self.head.lock();
         head.armed = true;

@@ -1,14 +1,16 @@
 //! What an upstream gets to read: everything a client may not say is taken away, then ours is put there, in one call
 //! that may run again on a retry and leaves the same result.
 
+use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::{Error, ErrorType};
 
 use super::context::Context;
+use super::ready_headers::{OfRequest, ReadyHeaders};
 use super::spelling::{spelled_as, take_parts};
 use crate::auth::Permit;
-use crate::identity::headers::{Forwarding, HeaderSet, Reserved};
-use crate::route::path::NormalTarget;
+use crate::identity::headers::{Forwarding, Reserved};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
 use crate::web::cookie::{CookieNames, CookieUpstream, sanitize_upstream_set_cookie, strip_cookies};
@@ -45,12 +47,7 @@ fn expects_continue_only(headers: &HeaderMap) -> bool {
 }
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How many headers we write beside those that say who is there.
-const OURS: usize = 4;
 
 /// What is removed and written on every request, as the configuration says it.
 pub(super) struct HeaderRules<'a> {
@@ -73,22 +70,23 @@ impl<'a> HeaderRules<'a> {
         }
     }
 
-    /// Strips, then injects.
+    /// Strips, then injects. `ready` is what the connection's last request left of our headers.
     ///
     /// If a reserved name survived in any spelling that a back end folds to the same variable, a client could write
     /// its own identity (security G). The names are therefore judged folded, on every route, anonymous ones too.
-    ///
     pub(super) fn prepare(
         &self,
         upstream: &mut RequestHeader,
         context: &Context,
-        permit: &Permit,
-        target: &NormalTarget,
+        ready: &mut Option<Box<ReadyHeaders>>,
         metrics: &Metrics,
     ) -> pingora::Result<()> {
+        let (Some(permit), Some(target)) = (&context.permit, &context.target) else {
+            return Err(Error::explain(ErrorType::InternalError, "a request without a permit was about to be sent"));
+        };
         let spelled = permit.route().preserve_header_case.then(|| upstream.clone());
         let mut parts = take_parts(upstream);
-        self.rewrite(&mut parts.headers, context, permit, metrics);
+        parts.headers = self.rewrite(parts.headers, context, permit, ready, metrics);
         *upstream = RequestHeader::from(parts);
         if upstream.raw_path() != target.as_str().as_bytes() {
             upstream.set_raw_path(target.as_str().as_bytes())?;
@@ -99,32 +97,34 @@ impl<'a> HeaderRules<'a> {
         Ok(())
     }
 
-    fn rewrite(&self, headers: &mut HeaderMap, context: &Context, permit: &Permit, metrics: &Metrics) {
-        let hop = self.forwarded_for(headers, context);
-        let proto = self.forwarded_proto(headers, context);
-        self.strip(headers, permit, metrics);
-        match strip_cookies(headers, self.cookies) {
+    /// What the client sent, without what it may not say, behind what we say.
+    fn rewrite(
+        &self,
+        mut sent: HeaderMap,
+        context: &Context,
+        permit: &Permit,
+        ready: &mut Option<Box<ReadyHeaders>>,
+        metrics: &Metrics,
+    ) -> HeaderMap {
+        let ours = OfRequest {
+            host: self.authority(&sent, context),
+            proto: self.forwarded_proto(&sent, context),
+            client: self.forwarded_for(&sent, context),
+            id: context.request_id.header_value(),
+        };
+        self.strip(&mut sent, permit, metrics);
+        match strip_cookies(&sent, self.cookies) {
             CookieUpstream::Unchanged => {}
             CookieUpstream::Joined(value) => {
-                headers.insert(header::COOKIE, value);
+                sent.insert(header::COOKIE, value);
             }
             CookieUpstream::Nothing => {
-                headers.remove(header::COOKIE);
+                sent.remove(header::COOKIE);
             }
         }
-        let identity = permit.identity_headers();
-        headers.reserve(OURS + identity.map_or(0, HeaderSet::len));
-        let host = self.authority(headers, context);
-        if headers.get(header::HOST) != Some(&host) {
-            headers.insert(header::HOST, host.clone());
-        }
-        headers.insert(X_FORWARDED_HOST.clone(), host);
-        headers.insert(X_FORWARDED_PROTO.clone(), proto);
-        headers.insert(X_FORWARDED_FOR.clone(), hop);
-        headers.insert(X_REQUEST_ID.clone(), context.request_id.header_value());
-        for (name, value) in identity.into_iter().flat_map(HeaderSet::iter) {
-            headers.insert(name.clone(), value);
-        }
+        let mut headers = ReadyHeaders::of(ready, permit.identity_headers(), ours);
+        add(&mut headers, sent);
+        headers
     }
 
     fn strip(&self, headers: &mut HeaderMap, permit: &Permit, metrics: &Metrics) {
@@ -136,6 +136,7 @@ impl<'a> HeaderRules<'a> {
                 doomed.push(name.clone());
             } else if Forwarding::covers(name)
                 || ends_here(name)
+                || (*name == header::AUTHORIZATION && !permit.route().pass_authorization)
                 || resembles_framing(name.as_str())
                 || (*name == header::EXPECT && !expects_continue_only(headers))
             {
@@ -147,9 +148,6 @@ impl<'a> HeaderRules<'a> {
         }
         for name in &doomed {
             headers.remove(name);
-        }
-        if !permit.route().pass_authorization {
-            headers.remove(header::AUTHORIZATION);
         }
     }
 
@@ -213,5 +211,23 @@ impl<'a> HeaderRules<'a> {
             response.append_header(header::SET_COOKIE, value)?;
         }
         Ok(())
+    }
+}
+
+/// Adds fields to a head. A name that is there already stays as it is: it is ours.
+fn add(headers: &mut HeaderMap, fields: HeaderMap) {
+    // Of several values of one name only the first comes with it.
+    let mut place = None;
+    for (name, value) in fields {
+        match (name, &mut place) {
+            (Some(name), _) => {
+                place = match headers.entry(name) {
+                    Entry::Vacant(free) => Some(free.insert_entry(value)),
+                    Entry::Occupied(_) => None,
+                }
+            }
+            (None, Some(place)) => place.append(value),
+            (None, None) => {}
+        }
     }
 }

@@ -25,6 +25,7 @@ mod large_answers;
 mod listener;
 mod peer;
 mod proxy;
+mod ready_headers;
 mod reply;
 mod server;
 mod spelling;

@@ -62,6 +62,7 @@ impl Gateway {
         let watch = session.stream().and_then(guarded_stream::of);
         if let Some(watch) = watch {
             context.peer = watch.peer().clone();
+            context.ready_headers = watch.take_ready_headers();
         } else if let Some(peer) = session.client_addr().and_then(|peer| peer.as_inet()) {
             context.peer = Peer::new(peer.ip());
         }
@@ -290,10 +291,10 @@ impl ProxyHttp for Gateway {
         upstream: &mut RequestHeader,
         context: &mut Box<Context>,
     ) -> Result<()> {
-        let (Some(permit), Some(target)) = (&context.permit, &context.target) else {
-            return Err(Error::explain(ErrorType::InternalError, "a request without a permit was about to be sent"));
-        };
-        HeaderRules::of(&context.snapshot).prepare(upstream, context, permit, target, &self.metrics)
+        let mut ready = context.ready_headers.take();
+        let prepared = HeaderRules::of(&context.snapshot).prepare(upstream, context, &mut ready, &self.metrics);
+        context.ready_headers = ready;
+        prepared
     }
 
     async fn request_body_filter(
@@ -419,7 +420,7 @@ impl ProxyHttp for Gateway {
             });
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
-            stream.arm(now.into());
+            stream.arm(now.into(), context.ready_headers.take());
         }
     }
 }

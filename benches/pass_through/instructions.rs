@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use zengate_bench::role;
+use zengate_bench::role::{self, Role};
 
-use crate::{asked, load, sign_in};
+use crate::{asked, carriers, gateway, load, sign_in};
 
 /// Requests before the count begins: caches and buffers have their size by then.
 const WARM_UP: usize = 640;
@@ -28,8 +28,16 @@ pub(crate) fn run(anew: bool) -> Result<(), String> {
     }
     let record = Path::new(env!("CARGO_MANIFEST_DIR")).join("pass_through/instructions.txt");
     let upstream = role::start(&[], &["upstream"]);
-    let bare = count("bare", &upstream.address)?;
-    let gateway = count("gateway", &upstream.address)?;
+    let bare = count(|wrapper| {
+        let bare = role::start(wrapper, &["bare", &upstream.address]);
+        Ok((bare, "__Host-gw=none".to_owned()))
+    })?;
+    let mut carriers = carriers();
+    let gateway = count(|wrapper| {
+        let gateway = gateway(wrapper, &upstream, &carriers);
+        let cookie = sign_in(&gateway.address, &mut carriers)?;
+        Ok((gateway, cookie))
+    })?;
     let ratio = gateway / bare;
     println!("| contender | instructions a request | ÷ bare pingora |\n|---|---|---|");
     println!("| bare pingora | {bare:.0} | 1.00 |\n| zengate, signed in | {gateway:.0} | {ratio:.3} |\n");
@@ -57,15 +65,14 @@ pub(crate) fn run(anew: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Instructions of one request through the part `role`.
-fn count(role: &'static str, upstream: &str) -> Result<f64, String> {
+/// Instructions of one request through what `start` starts through a wrapper, with the cookie that it says.
+fn count(start: impl FnOnce(&[String]) -> Result<(Role, String), String>) -> Result<f64, String> {
     let dir = tempfile::tempdir().expect("a directory");
     let out = dir.path().join("counts");
     let wrapper = ["valgrind", "--tool=callgrind", &format!("--callgrind-out-file={}", out.display())];
-    let process = role::start(&wrapper.map(str::to_owned), &[role, upstream]);
-    let pid = process.process.id().to_string();
-    let cookie = if role == "bare" { "__Host-gw=none".to_owned() } else { sign_in(&process.address)? };
-    let request = asked(&process.address, &cookie);
+    let (role, cookie) = start(&wrapper.map(str::to_owned))?;
+    let pid = role.process.id().to_string();
+    let request = asked(&role.address, &cookie);
     load(&request, WARM_UP)?;
     control("--zero", &pid);
     let answers = load(&request, COUNTED)?;

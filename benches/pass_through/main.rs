@@ -23,7 +23,9 @@ use zengate_bench::load::Lines;
 use zengate_bench::markdown::{range, table};
 use zengate_bench::options::{ByCargo, begin};
 use zengate_bench::requests::{Credential, Requests, request};
-use zengate_bench::role;
+use zengate_bench::role::{self, Role};
+use zengate_bench::roles::GATEWAY_CLIENT;
+use zengate_bench::seed::CLIENT_SECRET;
 
 /// The allocator of the product, for both contenders.
 #[global_allocator]
@@ -65,8 +67,9 @@ fn main() -> ExitCode {
 fn measure() -> Result<(), String> {
     let upstream = role::start(&[], &["upstream"]);
     let bare = role::start(&[], &["bare", &upstream.address]);
-    let gateway = role::start(&[], &["gateway", &upstream.address]);
-    let cookie = sign_in(&gateway.address)?;
+    let mut carriers = carriers();
+    let gateway = gateway(&[], &upstream, &carriers);
+    let cookie = sign_in(&gateway.address, &mut carriers)?;
     let contenders = [(BASE, bare), ("zengate, signed in", gateway)];
     let requests = contenders.each_ref().map(|(_, role)| asked(&role.address, &cookie));
     let mut micros = [Vec::new(), Vec::new()];
@@ -103,8 +106,22 @@ fn load(requests: &Requests, count: usize) -> Result<usize, String> {
     Ok(Lines::open(requests, CONNECTIONS, CONNECTIONS)?.each(count / CONNECTIONS)?.answers)
 }
 
-/// Signs a person in through the simulated carriers, and returns the session cookie.
-fn sign_in(address: &str) -> Result<String, String> {
+/// The simulated carriers: a process of their own, so that nobody counts what they do.
+fn carriers() -> Role {
+    role::start(&[], &["carriers", "maya"])
+}
+
+/// The gateway, through `wrapper`.
+fn gateway(wrapper: &[String], upstream: &Role, carriers: &Role) -> Role {
+    let mut arguments = vec!["gateway", &upstream.address];
+    arguments.extend(carriers.address.split(' '));
+    role::start(wrapper, &arguments)
+}
+
+/// Signs a person in at the gateway at `address`, and returns the session cookie.
+fn sign_in(address: &str, carriers: &mut Role) -> Result<String, String> {
+    let callback = format!("http://{}/oauth2/callback", address.replace("127.0.0.1", "localhost"));
+    carriers.tell(&format!("{GATEWAY_CLIENT} {CLIENT_SECRET} {callback}"));
     let Credential::Cookies(cookies) = signed_in(&address.replace("127.0.0.1", "localhost"))? else {
         return Err("no cookies".to_owned());
     };

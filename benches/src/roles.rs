@@ -34,9 +34,9 @@ pub fn play(arguments: &[String]) -> ExitCode {
         }
         "gateway" => {
             end_with_parent();
-            bare::runtime().block_on(gateway(upstream(1)));
+            bare::runtime().block_on(gateway(upstream(1), &arguments[2..]));
         }
-        "carriers" => bare::runtime().block_on(carriers()),
+        "carriers" => bare::runtime().block_on(carriers(&arguments[1])),
         "spin" => spin(),
         other => panic!("no such part: {other}"),
     }
@@ -54,20 +54,15 @@ fn authorize() {
     });
 }
 
-/// Simulated carriers that agree by themselves to the person `who`.
-async fn agreeing(settings: SimulatorSettings, who: &str) -> Simulator {
+/// The simulated carriers, which agree by themselves to the person `who`. Says where they are; then takes
+/// `id secret redirect_uri`, a line a client.
+async fn carriers(who: &str) {
+    let settings = SimulatorSettings { warm_keys: true, ..SimulatorSettings::default() };
     let simulator = Simulator::start(settings).await.expect("simulated carriers");
     simulator.ui().set(|rules| rules.auto_choose = Some(who.to_owned()));
     for carrier in simulator.carriers() {
         carrier.set(|rules| rules.auto_consent = Some(AutoConsent::default()));
     }
-    simulator
-}
-
-/// The simulated carriers. Says where they are; then takes `id secret redirect_uri`, a line a client.
-async fn carriers() {
-    // The one whose access tokens are not signed: its part of a sign-in is the smallest.
-    let simulator = agreeing(SimulatorSettings { warm_keys: true, ..SimulatorSettings::default() }, "ines").await;
     say(format!("{} {} {}", simulator.discovery_issuer(), simulator.discovery_ui(), simulator.issuers().join(" ")));
     let listening = std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -82,24 +77,24 @@ async fn carriers() {
     drop(listening);
 }
 
-/// The gateway as a part of this program, with carriers of its own, for benches that count what happens inside.
-async fn gateway(upstream: SocketAddr) {
+/// The client that the gateway of [`play`] is to its carriers.
+pub const GATEWAY_CLIENT: &str = "ccid-bench0123456789a";
+
+/// The gateway as a part of this program, for benches that count what happens inside. `carriers` is what they said.
+async fn gateway(upstream: SocketAddr, carriers: &[String]) {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let simulator = agreeing(SimulatorSettings::default(), "maya").await;
+    let [discovery, discovery_ui, issuers @ ..] = carriers else { panic!("no carriers") };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let sockets = Sockets::bind(any, any).expect("ports");
     let port = sockets.address().port();
-    let client = "ccid-bench0123456789a";
-    let callback = format!("http://localhost:{port}/oauth2/callback");
-    simulator.register(Client::with_secret(client, seed::CLIENT_SECRET).redirect_uri(callback));
     let values = [
         ("port", port.to_string()),
         ("admin_port", place::free_port().expect("a port").to_string()),
-        ("client_id", client.to_owned()),
+        ("client_id", GATEWAY_CLIENT.to_owned()),
         ("client_secret", seed::CLIENT_SECRET.to_owned()),
-        ("discovery", simulator.discovery_issuer().to_owned()),
-        ("discovery_ui", simulator.discovery_ui()),
-        ("issuers", simulator.issuers().join(", ")),
+        ("discovery", discovery.clone()),
+        ("discovery_ui", discovery_ui.clone()),
+        ("issuers", issuers.join(", ")),
         ("routes", format!("  - {{ host: localhost, access: session, upstream: 'http://{upstream}' }}")),
     ];
     let text = place::filled(gate::TEMPLATE, &["memory"], &values).expect("a configuration");

@@ -85,7 +85,8 @@ impl Scene {
         } else {
             eprintln!("!! proxies, load and app share their cores: figures are worth little");
         }
-        let carriers = role::start(&base, &["carriers"]);
+        // The one whose access tokens are not signed: its part of a sign-in is the smallest.
+        let carriers = role::start(&base, &["carriers", "ines"]);
         let addresses = words(&carriers.address.split(' ').collect::<Vec<_>>());
         let [discovery, discovery_ui, issuers @ ..] = &addresses[..] else {
             return Err("the simulated carriers did not start".to_owned());

@@ -112,7 +112,7 @@ fn weigh(sessions: usize, headers: usize) {
         cache
     };
     let fill = |cache: &SessionCache<LiveSession, StoreError>, count| {
-        for seed in seed::sessions(count, "https://carrier.example.com").expect("sessions") {
+        for seed in seed::sessions(0..count, "https://carrier.example.com", seed::localhost).expect("sessions") {
             let id = SessionId::parse(&seed.cookie).expect("an id");
             let session = sealer.open_session(&id, &seed.record).expect("a session");
             cache.insert(seed.key, LiveSession::new(session, &seed.record, &plans), SystemTime::now());

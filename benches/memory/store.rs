@@ -20,7 +20,7 @@ const LOOK_UPS: usize = 100_000;
 
 /// Makes a file of `count` sessions; how many bytes it has. The keys are written beside it.
 pub(crate) fn make(path: &Path, count: usize) -> u64 {
-    let seeds = seed::sessions(count, "https://carrier.example.com").expect("sessions");
+    let seeds = seed::sessions(0..count, "https://carrier.example.com", seed::localhost).expect("sessions");
     let store = EmbeddedStore::open(path, Limits::default()).expect("a file");
     runtime().block_on(seed::put(&store, &seeds)).expect("room in the file");
     drop(store);

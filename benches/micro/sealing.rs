@@ -27,7 +27,7 @@ pub(crate) fn steps(criterion: &mut Criterion) {
 
 /// Sessions as the store holds them.
 pub(crate) fn seeds(count: usize) -> Vec<Seed> {
-    seed::sessions(count, "http://127.0.0.1:4193").expect("sessions")
+    seed::sessions(0..count, "http://127.0.0.1:4193", seed::localhost).expect("sessions")
 }
 
 /// What opens them.

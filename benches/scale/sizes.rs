@@ -12,6 +12,7 @@ use zengate_bench::measure::{self, Case, Doing, Entry, Row, Table, Timed};
 use zengate_bench::plot::Panel;
 use zengate_bench::requests::Requests;
 use zengate_bench::scene::Scene;
+use zengate_bench::seed;
 use zengate_bench::tables::{self, column, middle, rounds, spread};
 
 use crate::{HOSTS, MEMORY, Run, SESSIONS, files};
@@ -105,7 +106,7 @@ fn gate(crowd: Crowd) -> Gate {
 /// The people of all gateways of a part: they are put into Redis once.
 fn crowd(run: &Run<'_>, count: usize) -> Result<(Crowd, f64), String> {
     let begin = Instant::now();
-    let crowd = in_redis(run.scene, count, "scale:")?;
+    let crowd = in_redis(run.scene, count, "scale:", seed::localhost)?;
     let seconds = begin.elapsed().as_secs_f64();
     eprintln!("   {count} people signed in after {seconds:.1} s");
     Ok((crowd, seconds))
@@ -206,11 +207,12 @@ pub(crate) fn connections(run: &mut Run<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Hosts, each with one route; one person asks all of them in turn.
+/// Hosts, each with one route and a person of its own; they ask in turn.
 pub(crate) fn hosts(run: &mut Run<'_>) -> Result<(), String> {
-    let question = "Each host has one route; one person asks them in turn.".to_owned();
-    let gate = gate(crowd(run, 1)?.0);
-    let start = move |scene: &Scene, hosts: usize| Gate { hosts, ..gate.clone() }.start(scene, PAGE);
+    let question = "Each host has one route, and somebody who is signed in there; they ask in turn.".to_owned();
+    let start = |scene: &Scene, hosts: usize| {
+        Gate { hosts, store: Store::Redis, ..Gate::default() }.start(scene, PAGE)
+    };
     let table = part(run, ("hosts", question), &run.options.hosts, &[0], Some(HOSTS), start);
     run.panels.push(Panel::new("hosts", &table, &[("hosts", "zengate")], Some(1.05)));
     Ok(())

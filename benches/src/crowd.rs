@@ -20,11 +20,12 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Puts `count` sessions into a store.
+    /// Puts `count` sessions into a store, each on the host that `host` says of its number.
     pub fn gather<S: RecordStore>(
         count: usize,
         issuer: &str,
         prefix: &str,
+        host: impl Fn(usize) -> String,
         open: impl FnOnce() -> Result<S, String>,
     ) -> Result<Self, String> {
         let runtime = runtime();
@@ -34,7 +35,8 @@ impl Crowd {
         };
         let mut cookies = Vec::with_capacity(count);
         while cookies.len() < count {
-            let seeds = seed::sessions(BATCH.min(count - cookies.len()), issuer)?;
+            let numbers = cookies.len()..count.min(cookies.len() + BATCH);
+            let seeds = seed::sessions(numbers, issuer, &host)?;
             runtime.block_on(seed::put(&store, &seeds))?;
             cookies.extend(seeds.into_iter().map(|seed| seed.cookie));
         }

@@ -16,6 +16,7 @@ use crate::issuer::{AUDIENCE, SCOPE};
 use crate::place::{Place, free_port};
 use crate::requests::{Credential, Requests, request};
 use crate::scene::{Helper, Scene};
+use crate::seed;
 
 /// The template of its configuration.
 pub const TEMPLATE: &str = "zengate.yaml";
@@ -75,7 +76,7 @@ pub struct Gate {
     pub tokens: Option<Tokens>,
     /// Routes on the one host; requests take turns.
     pub routes: usize,
-    /// Hosts, each with one route; requests take turns.
+    /// Hosts, each with one route and somebody who is signed in there; requests take turns.
     pub hosts: usize,
     /// Identity headers, if not the default ones.
     pub headers: Option<usize>,
@@ -145,14 +146,20 @@ impl Gate {
     pub fn prepare(&self, scene: &Scene) -> Result<Prepared, String> {
         let place = scene.place("zengate")?;
         let (port, admin) = (free_port()?, free_port()?);
+        // With many hosts somebody is signed in on each, and the first one on `localhost`.
+        let people = if self.hosts > 1 { self.hosts + 1 } else { self.sessions };
+        let home = |number: usize| match number.checked_sub(1) {
+            Some(number) if self.hosts > 1 => host(number),
+            _ => seed::localhost(number),
+        };
         let crowd = match (&self.crowd, self.store) {
             (Some(crowd), _) => Some(crowd.clone()),
             (None, Store::Memory) => None,
-            (None, Store::Embedded) => Some(Crowd::gather(self.sessions, &scene.issuer.name, "", || {
+            (None, Store::Embedded) => Some(Crowd::gather(people, &scene.issuer.name, "", home, || {
                 let file = place.dir.join("sessions.redb");
                 EmbeddedStore::open(&file, Limits::default()).map_err(|error| error.to_string())
             })?),
-            (None, Store::Redis) => Some(in_redis(scene, self.sessions, &format!("bench-{port}:"))?),
+            (None, Store::Redis) => Some(in_redis(scene, people, &format!("bench-{port}:"), home)?),
         };
         let (id, secret) = scene.register(&format!("http://localhost:{port}/oauth2/callback"));
         let mut flags = Vec::new();
@@ -231,13 +238,20 @@ impl Gate {
 
     fn requests(&self, path: &str, running: &Running, crowd: Option<Crowd>) -> Requests {
         let Running { authority, credential, .. } = running;
-        if let Some(crowd) = crowd.filter(|crowd| crowd.len() > 1 && self.routes == 1 && self.hosts == 1) {
-            return Requests::of_people(authority, path, crowd, self.trusting);
-        }
+        let crowd = match crowd {
+            Some(crowd) if crowd.len() > 1 && self.routes == 1 && self.hosts == 1 => {
+                return Requests::of_people(authority, path, crowd, self.trusting);
+            }
+            crowd => crowd,
+        };
+        let on = |number: usize| match &crowd {
+            Some(crowd) => Credential::session(crowd.cookie(number + 1)),
+            None => credential.clone(),
+        };
         let leaf = path.rsplit('/').next().unwrap_or_default();
         let all = (0..self.routes.max(self.hosts)).map(|number| match (self.routes, self.hosts) {
             (1, 1) => request(path, authority, credential),
-            (1, _) => request(path, &host(number), credential),
+            (1, _) => request(path, &host(number), &on(number)),
             _ => request(&format!("{}/{leaf}", self.route_path(number)), authority, credential),
         });
         Requests::turns(authority, all.collect())
@@ -249,10 +263,15 @@ fn host(number: usize) -> String {
 }
 
 /// People whose sessions are in the scene's Redis.
-pub fn in_redis(scene: &Scene, count: usize, prefix: &str) -> Result<Crowd, String> {
+pub fn in_redis(
+    scene: &Scene,
+    count: usize,
+    prefix: &str,
+    host: impl Fn(usize) -> String,
+) -> Result<Crowd, String> {
     let url = SecretString::new(format!("redis://127.0.0.1:{}", scene.redis()?));
     let settings = RedisSettings { prefix: prefix.to_owned(), response_timeout: PATIENCE, ..RedisSettings::new(url) };
-    Crowd::gather(count, &scene.issuer.name, prefix, || {
+    Crowd::gather(count, &scene.issuer.name, prefix, host, || {
         RedisStore::connect(settings).map_err(|error| error.to_string())
     })
 }

@@ -1,6 +1,7 @@
 //! Sessions without sign-ins: sealed as the gateway seals them, put where it looks for them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
@@ -13,9 +14,6 @@ use zengate::session::{Lifetimes, StoreKey};
 
 /// The secret of every client of a measurement; seeded sessions are sealed with a key derived from it, as the gateway's.
 pub const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
-
-/// The host that sessions are opened on: a session counts on no other.
-const HOST: &str = "localhost";
 
 /// Puts under way at once: many share a transaction.
 const AT_ONCE: usize = 512;
@@ -30,18 +28,24 @@ pub struct Seed {
     pub record: Vec<u8>,
 }
 
-/// Sessions of `count` different people, with the claims that carriers give.
-pub fn sessions(count: usize, issuer: &str) -> Result<Vec<Seed>, String> {
+/// The host of everybody where there is one host.
+pub fn localhost(_number: usize) -> String {
+    "localhost".to_owned()
+}
+
+/// Sessions of different people by their numbers, with the claims that carriers give, each on the host that `host` says:
+/// a session counts on no other.
+pub fn sessions(numbers: Range<usize>, issuer: &str, host: impl Fn(usize) -> String) -> Result<Vec<Seed>, String> {
     let own = from_client_secret(&SecretString::new(CLIENT_SECRET));
     let sealer = Sealer::new(SealKeys::new(Some(own), Vec::new()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let millis = u64::try_from(now.as_millis()).unwrap_or_default();
-    (0..count)
+    numbers
         .map(|number| {
             let id = sealer.new_id(&SystemEntropy);
             // The form of a record: its own reader says below whether this is it.
             let content =
-                json!({ "who": person(number, issuer), "created": millis, "seen": millis, "at": HOST }).to_string();
+                json!({ "who": person(number, issuer), "created": millis, "seen": millis, "at": host(number) }).to_string();
             let record =
                 sealer.seal(Kind::Session, id.store_key(), id.secret().expose(), content.as_bytes(), &SystemEntropy);
             sealer.open_session(&id, &record).map_err(|error| format!("a session record has another form: {error}"))?;

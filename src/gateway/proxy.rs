@@ -353,6 +353,9 @@ impl ProxyHttp for Gateway {
             error.as_up();
             return Err(error);
         }
+        if !context.permit.as_ref().is_some_and(|permit| permit.route().preserve_header_case) {
+            spelling::forget_answers(response)?;
+        }
         HeaderRules::of(&context.snapshot).clean_response(response, &self.metrics)?;
         self.renew_cookie(session, response, context)?;
         answer_framing::settle(response)

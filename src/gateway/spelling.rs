@@ -1,12 +1,13 @@
 //! How header names are spelled on the wire.
 //!
-//! They go out in lower case, which means the same (RFC 9110, 5.1), unless the route asks for the client's own spelling
-//! (`preserve_header_case`). The framework keeps a second map with the spelling of every name. Each copy of the head carries
-//! it along, and each header that is written pays for it several times over.
+//! They go out in lower case, which means the same (RFC 9110, 5.1), unless the route asks for the spelling of the client
+//! and of the app (`preserve_header_case`). The framework keeps a second map with the spelling of every name. Each copy of
+//! the head carries it along, and each header that is written pays for it several times over.
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::request::Parts;
-use pingora::http::RequestHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 
 use crate::identity::headers::{Forwarding, Reserved};
 
@@ -20,6 +21,25 @@ pub(super) fn take_parts(header: &mut RequestHeader) -> Parts {
 pub(super) fn forget(header: &mut RequestHeader) {
     if header.has_case() {
         *header = RequestHeader::from(take_parts(header));
+    }
+}
+
+/// Forgets how the app spelled the header names of its answer. Not where protocols are switched: some clients of
+/// WebSockets look for names by the letter.
+///
+/// # Errors
+/// If the framework refuses a reason phrase that it took before.
+pub(super) fn forget_answers(header: &mut ResponseHeader) -> pingora::Result<()> {
+    if !header.has_case() || header.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(());
+    }
+    let reason = header.get_reason_phrase().filter(|reason| header.status.canonical_reason() != Some(*reason));
+    let reason = reason.map(str::to_owned);
+    let hollow = ResponseHeader::from(http::Response::new(()).into_parts().0);
+    *header = ResponseHeader::from(http::response::Parts::from(std::mem::replace(header, hollow)));
+    match reason {
+        Some(reason) => header.set_reason_phrase(Some(&reason)),
+        None => Ok(()),
     }
 }
 

@@ -75,3 +75,61 @@ impl ReadyHeaders {
         headers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::headers::{HeaderPlan, IdentityHeaderSettings, Preset};
+    use crate::session::samples::{noon, session_of};
+
+    fn of_request(id: &'static str) -> OfRequest {
+        let text = HeaderValue::from_static;
+        OfRequest { host: text("app.test"), proto: text("https"), client: text("192.0.2.1"), id: text(id) }
+    }
+
+    fn subject(headers: &HeaderMap) -> Option<&str> {
+        headers.get("x-zenkey-sub").map(|value| value.to_str().unwrap())
+    }
+
+    // If one person's headers were taken for another's, the app would take the one for the other.
+    #[test]
+    fn whoever_shares_a_connection_is_told_apart() {
+        let settings = IdentityHeaderSettings { presets: vec![Preset::Zenkey], map: Vec::new() };
+        let (plan, other) = (HeaderPlan::compile(&settings).unwrap(), HeaderPlan::compile(&settings).unwrap());
+        let set = |plan: &HeaderPlan, subject| plan.render(session_of(subject, noon()).identity());
+        let (maya, ines) = (set(&plan, "maya"), set(&plan, "ines"));
+        let mut kept = None;
+        for (identity, name) in [
+            (Some(maya.clone()), Some("maya")),
+            (Some(maya.clone()), Some("maya")),
+            (Some(ines.clone()), Some("ines")),
+            (None, None),
+            (Some(maya), Some("maya")),
+            (Some(set(&plan, "maya")), Some("maya")),
+            (Some(set(&other, "ines")), Some("ines")),
+            (Some(HeaderSet::default()), None),
+        ] {
+            let headers = ReadyHeaders::of(&mut kept, identity.as_ref(), of_request("1"));
+            assert_eq!(subject(&headers), name);
+            assert!(headers.get("x-zenkey-sub").is_none_or(HeaderValue::is_sensitive));
+        }
+        assert!(ines.is_same(&ines.clone()) && !ines.is_same(&set(&plan, "ines")));
+    }
+
+    #[test]
+    fn what_is_of_one_request_is_filled_in_anew() {
+        let mut kept = None;
+        for id in ["1", "2"] {
+            let headers = ReadyHeaders::of(&mut kept, None, of_request(id));
+            let lines: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+            let expected = [
+                ("host", "app.test"),
+                ("x-forwarded-host", "app.test"),
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-for", "192.0.2.1"),
+                ("x-request-id", id),
+            ];
+            assert_eq!(lines, expected);
+        }
+    }
+}

@@ -102,7 +102,8 @@ pub struct RouteSettings {
     pub max_body: u64,
     /// Whether the client's own `Authorization` header is passed on. Default no.
     pub pass_authorization: bool,
-    /// Whether the client's spelling of header names is passed on; without it they go out in lower case. Default no.
+    /// Whether header names are passed on as the client and the app spelled them; without it they go out in lower case.
+    /// Default no.
     pub preserve_header_case: bool,
     /// Whether WebSocket upgrades are passed on. Default no.
     pub websocket: bool,

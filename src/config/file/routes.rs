@@ -49,9 +49,9 @@ pub(crate) struct RouteFile {
     /// Pass the client's own `Authorization` header on. Where tokens are taken, the app then holds the caller's token.
     #[schemars(extend("default" = false))]
     pub(crate) pass_authorization: Option<bool>,
-    /// Pass header names on as the client spelled them, for an app that minds. Without it they go out in lower case (but
-    /// for a few such as `Host` and `Content-Type`), as from any HTTP/2 client, which costs less. The names of identity
-    /// and forwarding headers are in lower case either way.
+    /// Pass header names on as the client and the app spelled them, for those that mind. Without it they go out in lower
+    /// case (but for a few such as `Host` and `Content-Type`), as over HTTP/2, which costs less. The names of identity and
+    /// forwarding headers are in lower case either way; a switch of protocols keeps the app's spelling either way.
     #[schemars(extend("default" = false))]
     pub(crate) preserve_header_case: Option<bool>,
     /// Ids of those of `providers` at which this route's people must have signed in. Without it: any of them.

@@ -337,13 +337,18 @@ async fn names_keep_their_spelling_where_an_app_minds() {
     let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
     let cookie = signed_in(&rig).await;
     let lines = format!("{cookie}X-wItH-cAsE: 1\r\nX-With-Case: 2\r\nX-ZenKey-Sub: {FORGED}\r\nUser-Agent: Old\r\n");
+    let fields = "Content-Type: text/plain\r\nX-mY-aPp: 1\r\nX-My-App: 2\r\nETag: x";
+    rig.upstream.answer(&format!("HTTP/1.1 200 Fine By Me\r\nContent-Length: 2\r\n{fields}\r\n\r\nok"));
     let mut told = Vec::new();
-    for (path, spelled) in [
-        ("/new/%61?b", ["x-with-case: 1", "x-with-case: 2", "user-agent: Old"]),
-        ("/old/%61?b", ["X-wItH-cAsE: 1", "X-wItH-cAsE: 2", "User-Agent: Old"]),
+    for (path, spelled, answered) in [
+        ("/new/%61?b", ["x-with-case: 1", "x-with-case: 2", "user-agent: Old"], "x-my-app: 1\r\nx-my-app: 2\r\netag: x"),
+        ("/old/%61?b", ["X-wItH-cAsE: 1", "X-wItH-cAsE: 2", "User-Agent: Old"], "X-mY-aPp: 1\r\nX-My-App: 2\r\nETag: x"),
     ] {
         let before = rig.upstream.raw().len();
-        assert_eq!(exchange(rig.address, get(path, &lines).as_bytes()).await.status(), 200, "{path}");
+        let answer = exchange(rig.address, get(path, &lines).as_bytes()).await;
+        let answered = format!("\r\nContent-Type: text/plain\r\n{answered}\r\n");
+        assert!(answer.text.starts_with("HTTP/1.1 200 Fine By Me\r\n"), "{}", answer.text);
+        assert!(answer.text.contains(&answered) && answer.text.ends_with("\r\n\r\nok"), "{}", answer.text);
         let raw = String::from_utf8_lossy(&rig.upstream.raw()[before..]).into_owned();
         for line in spelled {
             assert!(raw.contains(&format!("\r\n{line}\r\n")), "{line}: {raw}");

@@ -134,7 +134,8 @@ pub(super) async fn judge(
         return Verdict::Preflight(reply);
     }
     let by_token = async |presented: Presented<'_>| {
-        let judged = tokens.judge(presented, route, snapshot, view, now).await;
+        // In a box: each request of a session would carry the room for it.
+        let judged = Box::pin(tokens.judge(presented, route, snapshot, view, now)).await;
         judged.map(|(token, headers)| Holder::Token(token, headers)).map_err(Cause::Program)
     };
     let holder = match route.access {

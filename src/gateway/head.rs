@@ -262,6 +262,10 @@ impl HeadScanner {
         if self.fields > self.limits.fields {
             return self.fail(HeadFault::TooManyFields);
         }
+        // Most names are passed over at one look.
+        if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T')) {
+            return;
+        }
         let Some(colon) = memchr(b':', line) else { return };
         let (name, value) = line.split_at(colon);
         let value = || value.get(1..).unwrap_or_default().trim_ascii();

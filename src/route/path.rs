@@ -136,7 +136,8 @@ impl NormalTarget {
     /// Whether some segment has path parameters (`;x=1`), raw or encoded.
     pub(in crate::route) fn has_parameters(&self) -> bool {
         let path = self.path();
-        memchr(b';', path.as_bytes()).is_some() || path.contains("%3B")
+        let escaped = || memchr(b'%', path.as_bytes()).is_some() && path.contains("%3B");
+        memchr(b';', path.as_bytes()).is_some() || escaped()
     }
 
     /// The path in `reading`, its first `most` bytes: what routes are compared with. Decoded, because `/a%40b` and

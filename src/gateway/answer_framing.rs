@@ -4,7 +4,7 @@
 //! the client may read them by other rules, and see another answer in the same bytes. So what frames is what was
 //! understood, or the answer is refused.
 
-use http::{HeaderValue, header};
+use http::header;
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 
@@ -15,20 +15,22 @@ use super::head::content_length;
 /// # Errors
 /// If it has anything else: the app's fault, for which the client gets 502.
 pub(super) fn settle(response: &mut ResponseHeader) -> Result<()> {
-    let headers = &response.headers;
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let chunked = match (codings.next(), codings.next()) {
-        (None, _) => false,
-        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => true,
-        _ => return Err(fault("the upstream's transfer coding is not plain chunked")),
-    };
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
-    let length = match (lengths.next(), lengths.next()) {
-        (None, _) => None,
-        (Some(length), None) if content_length(length).is_some() => Some(length),
-        _ => return Err(fault("the upstream's content length is not one plain number")),
-    };
-    if chunked && length.is_some() {
+    let (mut codings, mut lengths) = (0, 0);
+    // Answers have few fields: looking at each of them costs less than looking these two up.
+    for (name, value) in &response.headers {
+        if *name == header::TRANSFER_ENCODING {
+            codings += 1;
+            if codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                return Err(fault("the upstream's transfer coding is not plain chunked"));
+            }
+        } else if *name == header::CONTENT_LENGTH {
+            lengths += 1;
+            if lengths > 1 || content_length(value.as_bytes()).is_none() {
+                return Err(fault("the upstream's content length is not one plain number"));
+            }
+        }
+    }
+    if codings > 0 && lengths > 0 {
         // The coding counts (RFC 9112, 6.3), for us and the framework; nobody behind us shall take the other.
         response.remove_header(&header::CONTENT_LENGTH);
     }
@@ -43,6 +45,8 @@ fn fault(why: &'static str) -> Box<Error> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     /// The framing that is left of `fields`; `None` if the answer is refused.

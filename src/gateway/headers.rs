@@ -131,13 +131,14 @@ impl<'a> HeaderRules<'a> {
         let mut doomed: Vec<HeaderName> = Vec::new();
         let mut identity = 0;
         for name in headers.keys() {
-            if self.reserved.covers(name) {
+            let text = name.as_str();
+            if self.reserved.covers(text) {
                 identity += 1;
                 doomed.push(name.clone());
-            } else if Forwarding::covers(name)
+            } else if Forwarding::covers(text)
                 || ends_here(name)
                 || (*name == header::AUTHORIZATION && !permit.route().pass_authorization)
-                || resembles_framing(name.as_str())
+                || resembles_framing(text)
                 || (*name == header::EXPECT && !expects_continue_only(headers))
             {
                 doomed.push(name.clone());
@@ -194,10 +195,18 @@ impl<'a> HeaderRules<'a> {
     /// in or out, or to fix the session of a later visitor. And every header that says who somebody is, which a proxy
     /// before us could take for our word about this request, and what only looks as if it framed the answer.
     pub(super) fn clean_response(&self, response: &mut ResponseHeader, metrics: &Metrics) -> pingora::Result<()> {
-        let names = response.headers.keys();
-        let doomed = names.filter(|name| self.reserved.covers(name) || resembles_framing(name.as_str()));
-        for name in doomed.cloned().collect::<Vec<_>>() {
-            response.remove_header(&name);
+        let (mut doomed, mut sets_cookies) = (Vec::new(), false);
+        for name in response.headers.keys() {
+            sets_cookies |= *name == header::SET_COOKIE;
+            if self.reserved.covers(name.as_str()) || resembles_framing(name.as_str()) {
+                doomed.push(name.clone());
+            }
+        }
+        for name in &doomed {
+            response.remove_header(name);
+        }
+        if !sets_cookies {
+            return Ok(());
         }
         let cookies = response.headers.get_all(header::SET_COOKIE);
         if !cookies.iter().any(|value| sanitize_upstream_set_cookie(value, self.cookies)) {

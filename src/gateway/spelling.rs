@@ -56,7 +56,7 @@ pub(super) fn spelled_as(
     let mut spelled = RequestHeader::build(ready.method.clone(), ready.raw_path(), Some(ready.headers.len()))?;
     spelled.set_version(ready.version);
     for (name, value) in &ready.headers {
-        let ours = reserved.covers(name) || Forwarding::covers(name);
+        let ours = reserved.covers(name.as_str()) || Forwarding::covers(name.as_str());
         let same = |theirs: &[u8]| !ours && theirs.eq_ignore_ascii_case(name.as_str().as_bytes());
         let mut names = sent.case_header_iter().map(|(theirs, _)| theirs.as_slice());
         let spelling = names.find(|theirs| same(theirs)).unwrap_or(name.as_str().as_bytes());

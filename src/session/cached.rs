@@ -134,8 +134,8 @@ impl<V> CachedSession<V> {
     /// What may be done with this copy at `now`. Reads two atomics and changes nothing.
     ///
     /// A clock that was set back makes ages unknowable: then the store is asked first, and without it nothing is served.
-    pub fn freshness(&self, now: SystemTime, policy: &CachePolicy) -> Freshness {
-        let now = Timestamp::of(now).as_millis();
+    pub fn freshness(&self, now: impl Into<Timestamp>, policy: &CachePolicy) -> Freshness {
+        let now = now.into().as_millis();
         let loaded = self.loaded_at.load(Relaxed);
         let Some(age) = age_of(loaded, now, policy) else { return Freshness::Stale };
         if age < policy.revalidate {
@@ -152,8 +152,8 @@ impl<V> CachedSession<V> {
     /// Whether the caller is the one to ask the store now. At most one caller within [`CachePolicy::revalidate`] is
     /// told so, however many ask, and also while the store is down. A claim needs no giving back: if the one who won
     /// it is cancelled, the next is due after the same time.
-    pub fn claim_check(&self, now: SystemTime, policy: &CachePolicy) -> bool {
-        claim(&self.check_claimed_at, now, policy.revalidate)
+    pub fn claim_check(&self, now: impl Into<Timestamp>, policy: &CachePolicy) -> bool {
+        claim(&self.check_claimed_at, now.into(), policy.revalidate)
     }
 
     /// The store was asked at `asked_at` and still has the session.
@@ -164,8 +164,8 @@ impl<V> CachedSession<V> {
     }
 
     /// The session was used at `now`. A use seen by another replica (the store's `last_seen`) is noted the same way.
-    pub fn touch(&self, now: SystemTime) {
-        let now = Timestamp::of(now).as_millis();
+    pub fn touch(&self, now: impl Into<Timestamp>) {
+        let now = now.into().as_millis();
         if now >= self.last_used.load(Relaxed).saturating_add(SAME_USE) {
             self.last_used.fetch_max(now, Relaxed);
         }
@@ -174,12 +174,17 @@ impl<V> CachedSession<V> {
     /// When the session was last used here, up to a second early. Before refusing a session as idle, ask the store:
     /// another replica may have seen it since.
     pub fn last_used(&self) -> SystemTime {
-        Timestamp::from_millis(self.last_used.load(Relaxed)).to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
+        self.last_used_at().to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// The same moment as it is kept.
+    pub(super) fn last_used_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_used.load(Relaxed))
     }
 
     /// Whether the caller is the one to write "last seen" to the store now: one caller within [`CachePolicy::touch`].
-    pub fn claim_touch(&self, now: SystemTime, policy: &CachePolicy) -> bool {
-        claim(&self.touch_claimed_at, now, policy.touch)
+    pub fn claim_touch(&self, now: impl Into<Timestamp>, policy: &CachePolicy) -> bool {
+        claim(&self.touch_claimed_at, now.into(), policy.touch)
     }
     /// Whether the cookie was last sent longer ago than `every`. Reads one atomic.
     pub fn is_cookie_due(&self, now: SystemTime, every: Duration) -> bool {
@@ -202,8 +207,8 @@ fn age_of(loaded: u64, now: u64, policy: &CachePolicy) -> Option<Duration> {
 
 /// Compare-and-swap of the time of the last claim: true for one caller within `every`. A clock that was set back does
 /// not silence claims for as long as it was set back.
-fn claim(last: &AtomicU64, now: SystemTime, every: Duration) -> bool {
-    let now = Timestamp::of(now).as_millis();
+fn claim(last: &AtomicU64, now: Timestamp, every: Duration) -> bool {
+    let now = now.as_millis();
     let seen = last.load(Relaxed);
     is_due(seen, now, every) && last.compare_exchange(seen, now, Relaxed, Relaxed).is_ok()
 }

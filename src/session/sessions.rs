@@ -18,6 +18,7 @@ use super::seal::Sealer;
 use super::store::{Kind, RecordStore, StoreError};
 use super::{Lifetimes, SessionId, StoreKey};
 use crate::ground::single_flight::SingleFlight;
+use crate::ground::time::Timestamp;
 use crate::identity::headers::HeaderPlan;
 use crate::secret::Entropy;
 use crate::telemetry::Metrics;
@@ -172,24 +173,26 @@ impl Sessions {
         now: SystemTime,
     ) -> Result<Arc<CachedSession<LiveSession>>, Option<Arc<CachedSession<LiveSession>>>> {
         let cached = self.cache.get(&key).ok_or(None)?;
-        let freshness = cached.freshness(now, &self.policy);
+        // Compared many times: read once.
+        let moment = Timestamp::of(now);
+        let freshness = cached.freshness(moment, &self.policy);
         match freshness {
             Freshness::Fresh | Freshness::Revalidate => {}
             Freshness::Recheck => return Err(Some(cached)),
             Freshness::Stale => return Err(None),
         }
         // One that seems idle may have been used on another replica: the store has the last word.
-        if !cached.value().session().is_live(now, cached.last_used(), &self.lifetimes) {
+        if !cached.value().session().is_live(moment, cached.last_used_at(), &self.lifetimes) {
             return Err(None);
         }
         if purpose == Purpose::Use {
-            cached.touch(now);
+            cached.touch(moment);
         }
         // However fresh the copy is: the store drops a session of whose uses it does not hear.
-        if purpose == Purpose::Use && cached.claim_touch(now, &self.policy) {
+        if purpose == Purpose::Use && cached.claim_touch(moment, &self.policy) {
             self.write_use(&cached, id, now);
         } else if freshness == Freshness::Revalidate
-            && cached.claim_check(now, &self.policy)
+            && cached.claim_check(moment, &self.policy)
             && let Some(permit) = self.background_permit()
         {
             let (sessions, cached) = (Arc::clone(self), Arc::clone(&cached));

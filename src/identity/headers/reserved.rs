@@ -174,10 +174,10 @@ impl Reserved {
         Self(Names::build(IDENTITY.iter().copied().chain(presets).chain(configured.map(HeaderName::as_str))))
     }
 
-    /// Whether a header of a client (or a trailer, or one an upstream nominates) must not pass as it is. No
+    /// Whether a header of this name, in lower case, of a client (or a trailer, or one an upstream nominates) must not pass as it is. No
     /// allocation.
-    pub fn covers(&self, name: &HeaderName) -> bool {
-        self.0.covers(name.as_str().as_bytes())
+    pub fn covers(&self, name: &str) -> bool {
+        self.0.covers(name.as_bytes())
     }
 }
 
@@ -188,9 +188,9 @@ pub struct Forwarding;
 static FORWARDING_NAMES: LazyLock<Names> = LazyLock::new(|| Names::build(FORWARDING.iter().copied()));
 
 impl Forwarding {
-    /// Whether a header speaks about the connection and must be rebuilt or removed. No allocation.
-    pub fn covers(name: &HeaderName) -> bool {
-        FORWARDING_NAMES.covers(name.as_str().as_bytes())
+    /// Whether a header of this name, in lower case, speaks about the connection and must be rebuilt or removed. No allocation.
+    pub fn covers(name: &str) -> bool {
+        FORWARDING_NAMES.covers(name.as_bytes())
     }
 
     /// Whether an identity header of this folded name would be taken for one of these, or take one of these with it.

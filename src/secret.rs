@@ -50,8 +50,8 @@ impl SecretBytes {
     }
 
     /// Reads the unpadded base64url form that [`SecretBytes::to_text`] writes: exactly 43 characters, canonical.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 43 {
+    pub fn parse(text: impl AsRef<[u8]>) -> Option<Self> {
+        if text.as_ref().len() != 43 {
             return None;
         }
         let mut bytes = Zeroizing::new([0_u8; 32]);

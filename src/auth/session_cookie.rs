@@ -9,7 +9,7 @@ use crate::session::sessions::{Lookup, Purpose, Sessions};
 use crate::session::{Session, SessionId};
 use crate::snapshot::{AuthSettings, CookieLife, Snapshot};
 use crate::web::RequestView;
-use crate::web::cookie::{CookieNames, find_cookie, set_cookie};
+use crate::web::cookie::{CookieNames, find_cookie_bytes, set_cookie};
 
 /// The session that the request's cookie names on the host that was asked for.
 pub(super) async fn session_of(
@@ -19,14 +19,15 @@ pub(super) async fn session_of(
     purpose: Purpose,
     now: SystemTime,
 ) -> Lookup {
-    let Some(value) = find_cookie(view.headers, &snapshot.settings().cookies.session) else { return Lookup::Absent };
+    let name = &snapshot.settings().cookies.session;
+    let Some(value) = find_cookie_bytes(view.headers, name) else { return Lookup::Absent };
     let Some(id) = SessionId::parse(value) else { return Lookup::Dead };
     sessions.look_up(id, view.host, purpose, snapshot.plans(), now).await
 }
 
 /// The id in the request's cookie, if it could be one of ours.
 pub(super) fn id_of(view: &RequestView<'_>, names: &CookieNames) -> Option<SessionId> {
-    find_cookie(view.headers, &names.session).and_then(SessionId::parse)
+    find_cookie_bytes(view.headers, &names.session).and_then(SessionId::parse)
 }
 
 /// The cookie of a session, for its browser, sent at `now`.

@@ -101,6 +101,8 @@ pub(super) struct Context {
     pub(super) early: Option<Reply>,
     /// The proof that an upstream may be asked.
     pub(super) permit: Option<Permit>,
+    /// How long the client says that its body is.
+    pub(super) announced: Option<u64>,
     /// Bytes of request body seen.
     pub(super) body: u64,
     /// How fast they come.
@@ -126,6 +128,7 @@ impl Context {
             ready_headers: None,
             early: None,
             permit: None,
+            announced: None,
             body: 0,
             body_pace: BodyPace::default(),
             failed_connects: 0,

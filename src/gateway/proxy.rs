@@ -78,11 +78,20 @@ impl Gateway {
         if address.target.as_str().len() > self.settings.limits.head.target {
             return Err(Untranslatable { refusal: Refusal::TargetTooLong, reason: "target_too_long" });
         }
-        let cookies: usize = header.headers.get_all(header::COOKIE).iter().map(HeaderValue::len).sum();
+        let (mut cookies, mut nominates) = (0, false);
+        // One pass costs less than a search for each.
+        for (name, value) in &header.headers {
+            match *name {
+                header::COOKIE => cookies += value.len(),
+                header::CONNECTION => nominates = true,
+                header::CONTENT_LENGTH => context.announced = length_of(value),
+                _ => {}
+            }
+        }
         if cookies > self.settings.max_cookie_bytes {
             return Err(Untranslatable { refusal: Refusal::HeadTooLarge, reason: "cookie_too_large" });
         }
-        if let Some(nominations) = honest_nominations(&header.headers)? {
+        if nominates && let Some(nominations) = honest_nominations(&header.headers)? {
             let header = session.req_header_mut();
             header.remove_header(&header::CONNECTION);
             if !nominations.is_empty()
@@ -132,11 +141,11 @@ impl Gateway {
             None => Ok(()),
         }
     }
+}
 
-    fn too_large(&self, session: &Session, limit: u64) -> bool {
-        let length = session.get_header(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit)
-    }
+/// The number in a field's value.
+fn length_of(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
 }
 
 fn is_body_broken(session: &Session) -> bool {
@@ -225,7 +234,7 @@ impl ProxyHttp for Gateway {
         }
         let decision = self.auth.decide(&context.snapshot, &view(session, context, &target), context.received_at).await;
         let decision = match decision {
-            Decision::Forward(permit) if self.too_large(session, permit.route().max_body) => {
+            Decision::Forward(permit) if context.announced.is_some_and(|length| length > permit.route().max_body) => {
                 self.metrics.limit_hits.with_label_values(&["body"]).inc();
                 let refused = context.refused(Refusal::BodyTooLarge, None);
                 let refused = Refused { route: Some(&permit.route().name), ..refused };

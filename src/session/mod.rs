@@ -41,7 +41,7 @@ impl SessionId {
     }
 
     /// Reads a cookie value; `None` for anything that [`SessionId::to_text`] would not have written.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: impl AsRef<[u8]>) -> Option<Self> {
         SecretBytes::parse(text).map(Self)
     }
 

@@ -66,6 +66,11 @@ fn pairs(field: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// `None` also if it is there twice with different values: a browser with one `__Host-` cookie never sends that, so
 /// somebody planted one of the two, and to choose would let them decide whose session this is.
 pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    str::from_utf8(find_cookie_bytes(headers, name)?).ok()
+}
+
+/// The same, for whoever does not need it as text.
+pub fn find_cookie_bytes<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let mut found: Option<&[u8]> = None;
     for field in headers.get_all(header::COOKIE) {
         for pair in pairs(field.as_bytes()) {
@@ -78,7 +83,7 @@ pub fn find_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
             found = Some(value);
         }
     }
-    str::from_utf8(found?).ok()
+    found
 }
 
 /// Cookies whose name begins with `prefix`, as (whole name, value); at most [`MAX_LISTED`] of them.

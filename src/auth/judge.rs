@@ -165,7 +165,7 @@ async fn by_session(
 ) -> Result<Holder, Cause> {
     match session_of(snapshot, sessions, view, Purpose::Use, now).await {
         // Somebody of another provider is nobody here: the way in is to sign in with one of the route's.
-        Lookup::SignedIn(live, _) if !route.admits(live.value().session().identity().issuer()) => {
+        Lookup::SignedIn(live, _) if !route.admits(live.value().session().identity()) => {
             Err(Cause::SignInFirst { dead_cookie: false, or_token: false })
         }
         Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {

@@ -30,6 +30,32 @@ pub(super) struct Address {
     pub(super) target: NormalTarget,
 }
 
+/// What is asked of every head, found in one pass: that costs less than a search for each.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Bytes of all `Cookie` fields.
+    pub(super) cookies: usize,
+    /// Whether there is a `Connection`.
+    pub(super) nominates: bool,
+    /// How long the client says that its body is.
+    pub(super) announced: Option<u64>,
+}
+
+impl Seen {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for (name, value) in headers {
+            match *name {
+                header::COOKIE => seen.cookies += value.len(),
+                header::CONNECTION => seen.nominates = true,
+                header::CONTENT_LENGTH => seen.announced = value.to_str().ok().and_then(|length| length.parse().ok()),
+                _ => {}
+            }
+        }
+        seen
+    }
+}
+
 /// Translates the head of an HTTP/1 request. `seen` is what the watch on the connection saw, byte for byte.
 pub(super) fn address(header: &RequestHeader, seen: Option<HeadReportView<'_>>) -> Result<Address, Untranslatable> {
     let raw_target = match &seen {

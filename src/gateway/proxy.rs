@@ -16,7 +16,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use tracing::info;
 
 use super::access_log::{AccessLog, Line};
-use super::adapt::{Untranslatable, address, honest_nominations};
+use super::adapt::{Seen, Untranslatable, address, honest_nominations};
 use super::body_rate::BodyPace;
 use super::context::{Context, Peer, RequestId};
 use super::headers::HeaderRules;
@@ -78,20 +78,12 @@ impl Gateway {
         if address.target.as_str().len() > self.settings.limits.head.target {
             return Err(Untranslatable { refusal: Refusal::TargetTooLong, reason: "target_too_long" });
         }
-        let (mut cookies, mut nominates) = (0, false);
-        // One pass costs less than a search for each.
-        for (name, value) in &header.headers {
-            match *name {
-                header::COOKIE => cookies += value.len(),
-                header::CONNECTION => nominates = true,
-                header::CONTENT_LENGTH => context.announced = length_of(value),
-                _ => {}
-            }
-        }
-        if cookies > self.settings.max_cookie_bytes {
+        let seen = Seen::of(&header.headers);
+        context.announced = seen.announced;
+        if seen.cookies > self.settings.max_cookie_bytes {
             return Err(Untranslatable { refusal: Refusal::HeadTooLarge, reason: "cookie_too_large" });
         }
-        if nominates && let Some(nominations) = honest_nominations(&header.headers)? {
+        if seen.nominates && let Some(nominations) = honest_nominations(&header.headers)? {
             let header = session.req_header_mut();
             header.remove_header(&header::CONNECTION);
             if !nominations.is_empty()
@@ -141,11 +133,6 @@ impl Gateway {
             None => Ok(()),
         }
     }
-}
-
-/// The number in a field's value.
-fn length_of(value: &HeaderValue) -> Option<u64> {
-    value.to_str().ok()?.parse().ok()
 }
 
 fn is_body_broken(session: &Session) -> bool {

@@ -94,7 +94,7 @@ mod tests {
     // If one person's headers were taken for another's, the app would take the one for the other.
     #[test]
     fn whoever_shares_a_connection_is_told_apart() {
-        let settings = IdentityHeaderSettings { presets: vec![Preset::Zenkey], map: Vec::new() };
+        let settings = IdentityHeaderSettings { presets: vec![Preset::Zenkey], ..Default::default() };
         let (plan, other) = (HeaderPlan::compile(&settings).unwrap(), HeaderPlan::compile(&settings).unwrap());
         let set = |plan: &HeaderPlan, subject| plan.render(session_of(subject, noon()).identity());
         let (maya, ines) = (set(&plan, "maya"), set(&plan, "ines"));

@@ -193,7 +193,7 @@ impl<V> CachedSession<V> {
 
     /// Whether the caller is the one to send the cookie again now: one caller within `every`.
     pub fn claim_cookie(&self, now: SystemTime, every: Duration) -> bool {
-        claim(&self.cookie_sent_at, now, every)
+        claim(&self.cookie_sent_at, now.into(), every)
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::settings::{AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, Registrations};
 pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
+use crate::identity::Identity;
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::oidc::claims::NamedClaims;
 use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault};
@@ -83,9 +84,10 @@ impl CompiledRoute {
         &self.upstream
     }
 
-    /// Whether people of this issuer may use it, as far as it says with whom they must have signed in.
-    pub fn admits(&self, issuer: &str) -> bool {
-        self.issuers.is_empty() || self.issuers.iter().any(|admitted| admitted == issuer)
+    /// Whether this person may use it, as far as it says with whom they must have signed in. Where it says nothing the
+    /// identity is not read.
+    pub fn admits(&self, identity: &Identity) -> bool {
+        self.issuers.is_empty() || self.issuers.iter().any(|admitted| admitted == identity.issuer())
     }
 }
 

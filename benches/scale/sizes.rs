@@ -210,9 +210,7 @@ pub(crate) fn connections(run: &mut Run<'_>) -> Result<(), String> {
 /// Hosts, each with one route and a person of its own; they ask in turn.
 pub(crate) fn hosts(run: &mut Run<'_>) -> Result<(), String> {
     let question = "Each host has one route, and somebody who is signed in there; they ask in turn.".to_owned();
-    let start = |scene: &Scene, hosts: usize| {
-        Gate { hosts, store: Store::Redis, ..Gate::default() }.start(scene, PAGE)
-    };
+    let start = |scene: &Scene, hosts: usize| Gate { hosts, store: Store::Redis, ..Gate::default() }.start(scene, PAGE);
     let table = part(run, ("hosts", question), &run.options.hosts, &[0], Some(HOSTS), start);
     run.panels.push(Panel::new("hosts", &table, &[("hosts", "zengate")], Some(1.05)));
     Ok(())

@@ -1,7 +1,7 @@
 //! What is measured. A new case is one more entry of [`all`].
 
 use zengate_bench::contender::{BASE, Running, bare};
-use zengate_bench::gate::{Gate, Store, Tokens};
+use zengate_bench::gate::{Gate, Store, Tokens, earlier};
 use zengate_bench::measure::{Case, Doing, Entry, Timed};
 use zengate_bench::peers::{PEERS, Peer};
 use zengate_bench::requests::{Credential, Requests, request};
@@ -21,7 +21,7 @@ pub(crate) fn all(sessions: usize) -> Vec<Case> {
     let roomy = Gate { cached: Some(2 * sessions), ..many.clone() };
     vec![
         Case {
-            entries: field(PAGE, &hot, |_| true),
+            entries: builds(&hot).chain(peers(PAGE, |_| true)).collect(),
             ..case(
                 "hot",
                 "A person who is signed in opens page after page (1 KiB each): the whole field.",
@@ -147,6 +147,15 @@ fn few(peer: &Peer) -> bool {
 
 fn field(path: &'static str, own: &Gate, wanted: fn(&Peer) -> bool) -> Vec<Entry> {
     [base(path), gate("zengate", path, own)].into_iter().chain(peers(path, wanted)).collect()
+}
+
+/// The base and the gateway; and an earlier build of it, if one is named. Records of sessions have another form there, so
+/// then people sign in at both, and sessions are kept where nobody could put them from outside.
+fn builds(own: &Gate) -> impl Iterator<Item = Entry> {
+    let before = earlier().map(|program| Gate { program: Some(program), store: Store::Memory, ..own.clone() });
+    let now = before.as_ref().map_or(own.clone(), |before| Gate { program: None, ..before.clone() });
+    let before = before.map(|before| gate("zengate before", PAGE, &before));
+    [base(PAGE), gate("zengate", PAGE, &now)].into_iter().chain(before)
 }
 
 fn base(path: &'static str) -> Entry {

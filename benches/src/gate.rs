@@ -24,6 +24,9 @@ pub const TEMPLATE: &str = "zengate.yaml";
 /// Where a program of another build is named.
 pub const GIVEN: &str = "ZENGATE_BIN";
 
+/// Where an earlier program is named, to be measured beside it.
+pub const BEFORE: &str = "ZENGATE_BEFORE";
+
 /// What headers may carry, over and over.
 const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "family_name", "phone_number"];
 
@@ -35,6 +38,11 @@ pub fn program() -> Result<PathBuf, String> {
     let built = || Some(std::env::current_exe().ok()?.ancestors().nth(2)?.join("zengate"));
     let program = std::env::var_os(GIVEN).map(PathBuf::from).or_else(built).filter(|path| path.is_file());
     program.ok_or_else(|| format!("no gateway beside the bench: build it (cargo build --release), or set {GIVEN}"))
+}
+
+/// The program named in `ZENGATE_BEFORE`, if there is one.
+pub fn earlier() -> Option<PathBuf> {
+    std::env::var_os(BEFORE).map(PathBuf::from).filter(|path| path.is_file())
 }
 
 /// Where sessions are kept.
@@ -62,6 +70,8 @@ pub enum Tokens {
 /// How it is configured, and who asks it.
 #[derive(Clone)]
 pub struct Gate {
+    /// Another program than the one that is measured.
+    pub program: Option<PathBuf>,
     /// Where sessions are.
     pub store: Store,
     /// How many people are signed in; they take turns.
@@ -89,6 +99,7 @@ pub struct Gate {
 impl Default for Gate {
     fn default() -> Self {
         Self {
+            program: None,
             store: Store::Embedded,
             sessions: 1,
             crowd: None,
@@ -121,7 +132,7 @@ impl Gate {
     /// Starts one, with its people signed in.
     pub fn start(&self, scene: &Scene, path: &str) -> Result<Running, String> {
         let Prepared { place, file, port, admin, crowd } = self.prepare(scene)?;
-        let mut command = Command::new(program()?);
+        let mut command = Command::new(self.program()?);
         command.args(["serve", "--config", &file]);
         let process = scene.launch(command, None, port)?;
         let mut running = Running::open(process, Some(place), port, path);
@@ -201,13 +212,17 @@ impl Gate {
             _ => {}
         }
         let file = place.configure(TEMPLATE, &flags, &values)?;
-        let checked = Command::new(program()?).args(["check", "--config", &file]).output();
+        let checked = Command::new(self.program()?).args(["check", "--config", &file]).output();
         let checked = checked.map_err(|error| error.to_string())?;
         if !checked.status.success() {
             let why = String::from_utf8_lossy(&checked.stderr);
             return Err(format!("the gateway refuses its configuration: {why}"));
         }
         Ok(Prepared { place, file, port, admin, crowd })
+    }
+
+    fn program(&self) -> Result<PathBuf, String> {
+        self.program.clone().map_or_else(program, Ok)
     }
 
     fn route_lines(&self, upstream: &str) -> String {
@@ -263,12 +278,7 @@ fn host(number: usize) -> String {
 }
 
 /// People whose sessions are in the scene's Redis.
-pub fn in_redis(
-    scene: &Scene,
-    count: usize,
-    prefix: &str,
-    host: impl Fn(usize) -> String,
-) -> Result<Crowd, String> {
+pub fn in_redis(scene: &Scene, count: usize, prefix: &str, host: impl Fn(usize) -> String) -> Result<Crowd, String> {
     let url = SecretString::new(format!("redis://127.0.0.1:{}", scene.redis()?));
     let settings = RedisSettings { prefix: prefix.to_owned(), response_timeout: PATIENCE, ..RedisSettings::new(url) };
     Crowd::gather(count, &scene.issuer.name, prefix, host, || {

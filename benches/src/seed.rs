@@ -45,7 +45,8 @@ pub fn sessions(numbers: Range<usize>, issuer: &str, host: impl Fn(usize) -> Str
             let id = sealer.new_id(&SystemEntropy);
             // The form of a record: its own reader says below whether this is it.
             let content =
-                json!({ "who": person(number, issuer), "created": millis, "seen": millis, "at": host(number) }).to_string();
+                json!({ "who": person(number, issuer), "created": millis, "seen": millis, "at": host(number) })
+                    .to_string();
             let record =
                 sealer.seal(Kind::Session, id.store_key(), id.secret().expose(), content.as_bytes(), &SystemEntropy);
             sealer.open_session(&id, &record).map_err(|error| format!("a session record has another form: {error}"))?;

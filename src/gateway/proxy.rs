@@ -83,7 +83,9 @@ impl Gateway {
         if seen.cookies > self.settings.max_cookie_bytes {
             return Err(Untranslatable { refusal: Refusal::HeadTooLarge, reason: "cookie_too_large" });
         }
-        if seen.nominates && let Some(nominations) = honest_nominations(&header.headers)? {
+        if seen.nominates
+            && let Some(nominations) = honest_nominations(&header.headers)?
+        {
             let header = session.req_header_mut();
             header.remove_header(&header::CONNECTION);
             if !nominations.is_empty()

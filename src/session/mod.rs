@@ -217,12 +217,7 @@ impl Session {
     ///
     /// Ages are compared, never sums: no clock and no configured length can overflow. A clock that was set back makes
     /// an age zero, so nobody is signed out by it.
-    pub fn is_live(
-        &self,
-        now: impl Into<Timestamp>,
-        last_used: impl Into<Timestamp>,
-        lifetimes: &Lifetimes,
-    ) -> bool {
+    pub fn is_live(&self, now: impl Into<Timestamp>, last_used: impl Into<Timestamp>, lifetimes: &Lifetimes) -> bool {
         let (now, last_used) = (now.into(), last_used.into().max(self.last_seen));
         now.since(self.created) < lifetimes.absolute && now.since(last_used) < lifetimes.idle
     }

@@ -341,8 +341,16 @@ async fn names_keep_their_spelling_where_an_app_minds() {
     rig.upstream.answer(&format!("HTTP/1.1 200 Fine By Me\r\nContent-Length: 2\r\n{fields}\r\n\r\nok"));
     let mut told = Vec::new();
     for (path, spelled, answered) in [
-        ("/new/%61?b", ["x-with-case: 1", "x-with-case: 2", "user-agent: Old"], "x-my-app: 1\r\nx-my-app: 2\r\netag: x"),
-        ("/old/%61?b", ["X-wItH-cAsE: 1", "X-wItH-cAsE: 2", "User-Agent: Old"], "X-mY-aPp: 1\r\nX-My-App: 2\r\nETag: x"),
+        (
+            "/new/%61?b",
+            ["x-with-case: 1", "x-with-case: 2", "user-agent: Old"],
+            "x-my-app: 1\r\nx-my-app: 2\r\netag: x",
+        ),
+        (
+            "/old/%61?b",
+            ["X-wItH-cAsE: 1", "X-wItH-cAsE: 2", "User-Agent: Old"],
+            "X-mY-aPp: 1\r\nX-My-App: 2\r\nETag: x",
+        ),
     ] {
         let before = rig.upstream.raw().len();
         let answer = exchange(rig.address, get(path, &lines).as_bytes()).await;

@@ -189,10 +189,10 @@ mod tests {
         let text = id.to_text();
         assert_eq!(SecretBytes::parse(text.expose()), Some(id));
         // The last character carries four unused bits: any other spelling of the same bytes is refused.
-        assert_eq!(SecretBytes::parse(&"A".repeat(42)), None);
-        assert_eq!(SecretBytes::parse(&format!("{}B", "A".repeat(42))), None);
-        assert!(SecretBytes::parse(&"A".repeat(43)).is_some());
-        assert_eq!(SecretBytes::parse(&format!("{}=", "A".repeat(43))), None);
+        assert_eq!(SecretBytes::parse("A".repeat(42)), None);
+        assert_eq!(SecretBytes::parse(format!("{}B", "A".repeat(42))), None);
+        assert!(SecretBytes::parse("A".repeat(43)).is_some());
+        assert_eq!(SecretBytes::parse(format!("{}=", "A".repeat(43))), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ class Keycloak(Provider):
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
     algorithms = ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"]
     groups = ("groups", "staff", None)
-    nested = ("realm_access.roles", "offline_access", None)
+    nested = ("realm_access.roles", "writer", None)
     user = None
 
     def __init__(self, cache, directory):
@@ -53,9 +53,9 @@ class Keycloak(Provider):
         """A realm with one person in one group. Few rounds of hashing: this is a test's machine."""
         self.admin("POST", "", {
             "realm": REALM, "enabled": True, "sslRequired": "none", "verifyEmail": False,
-            "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1000)", "groups": [{"name": "staff"}],
+            "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1000)", "groups": [{"name": "staff"}], "roles": {"realm": [{"name": "writer"}]},
             "users": [{"username": PERSON["username"], "enabled": True, "email": PERSON["email"], "emailVerified": True,
-                       "firstName": "Maya", "lastName": "Lindqvist", "groups": ["/staff"],
+                       "firstName": "Maya", "lastName": "Lindqvist", "groups": ["/staff"], "realmRoles": ["writer"],
                        "credentials": [{"type": "password", "value": PERSON["password"]}]}],
         })
         self.user = self.admin("GET", f"/{REALM}/users?username={PERSON['username']}")[0]["id"]

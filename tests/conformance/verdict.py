@@ -9,6 +9,7 @@ EITHER = re.compile(r"idtoken-sig-none|kid-absent-multiple|discovery|refresh-tok
 
 # Why a module is not passed, where the gateway is not meant to do what it asks for.
 REASONS = [
+    (r"session-management", "no session management by a frame that polls; back-channel logout does what it is for"),
     (r"webfinger", "no WebFinger: the issuer is configured (the suite says PASSED at the first discovery request, which proves nothing)"),
     (r"distributed-claims", "distributed claims are named in the log, not fetched"),
     (r"userinfo-bearer-body", "the access token goes in the header, the other way that RFC 6750 allows"),
@@ -39,7 +40,7 @@ def verdict(module, status, result, signed_in, framed=None, missing=None, troubl
     if not good:
         word = "FAIL"
     elif "frontchannel" in module and framed != 200:
-        return "FAIL", f"the front-channel address was answered {framed}"
+        return ("MISSING", "no address for front-channel logout") if framed == 404 else ("FAIL", f"the frame was answered {framed}")
     elif "logout" in module:
         word = "STILLIN" if signed_in else word
     elif EITHER.search(module):

@@ -24,7 +24,7 @@ def provider_logout(scene):
     asked = [hop for hop in browser.hops if "post_logout_redirect_uri=" in hop.url]
     check(asked, "the provider was not asked to end the session: " + browser.trail())
     browser.go(gateway.url(DEEP))
-    check(not told(browser), "still signed in without a password")
+    check(not told(browser), "still signed in without a password: " + browser.trail(8))
 
 
 @feature

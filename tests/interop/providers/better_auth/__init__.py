@@ -24,6 +24,8 @@ class BetterAuth(Provider):
         self.spawn(["node", "--no-warnings", "server.mjs", self.port], cwd=self.home, stdin=subprocess.PIPE)
 
     def register(self, metadata):
+        if metadata.get("backchannel_logout_uri"):
+            raise Unsupported("the gateway's name is known to the browser of this suite only")
         for key in ("audience", "client_secret", "userinfo_signed_response_alg"):
             if metadata.get(key):
                 raise Unsupported(f"registration knows no {key}")

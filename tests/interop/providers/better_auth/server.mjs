@@ -67,6 +67,7 @@ async function ask(request, response, path, body) {
 const handler = toNodeHandler(auth);
 createServer(async (request, response) => {
   const { pathname } = new URL(request.url, origin);
+  for (const client of tables.oauthClient) client.enableEndSession = true; // what an administrator switches on
   if (pathname === '/sign-in') {
     if (request.method !== 'POST') return page(response, SIGN_IN);
     return ask(request, response, '/sign-in/email', await form(request));

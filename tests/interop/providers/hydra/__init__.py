@@ -73,9 +73,6 @@ class Hydra(Provider):
     def rotate_keys(self):
         self.admin("POST", "/keys/hydra.openid.id-token", {"alg": "RS256", "use": "sig", "kid": ""})
 
-    def end_session(self, browser):
-        self.admin("DELETE", f"/oauth2/auth/sessions/login?subject={PERSON['username']}")
-
     def disable_person(self):
         self.admin("DELETE", f"/oauth2/auth/sessions/consent?subject={PERSON['username']}&all=true")
 

@@ -86,6 +86,8 @@ function build() {
     scopes: ['openid', 'profile', 'email', 'groups', 'many', 'offline_access'],
     responseModes: ['form_post', 'query'],
     conformIdTokenClaims: false,
+    // Its own guard lets it call no private address; here everything is one.
+    fetch: (url, { dispatcher, agent, ...options }) => globalThis.fetch(url, options),
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
     enabledJWA: {
       idTokenSigningAlgValues: ALGORITHMS,

@@ -429,6 +429,7 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
 
 mod admin;
 mod bearer;
+mod claims;
 mod damage;
 mod documents;
 mod providers;

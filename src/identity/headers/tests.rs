@@ -1,3 +1,4 @@
+mod long;
 mod reserved;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! Access tokens through the whole gateway: section K of the case list, and its keys under attack.
 
+mod clients;
 mod cors;
 mod keys;
 mod limits;
@@ -35,6 +36,11 @@ impl Api {
 
     /// As [`Api::with`], on another session store.
     pub async fn on(more: &str, sessions: &str) -> Self {
+        Self::beside(more, &Choices { sessions: sessions.to_owned(), ..Choices::default() }).await
+    }
+
+    /// As [`Api::with`], with the routes of `choices` beside the usual ones, and its sessions.
+    pub async fn beside(more: &str, choices: &Choices) -> Self {
         let top = format!(
             "bearer:
   issuers:
@@ -55,7 +61,7 @@ impl Api {
 "
         );
         Self {
-            rig: Rig::with(Choices { top, routes, sessions: sessions.to_owned(), ..Choices::default() }).await,
+            rig: Rig::with(Choices { top, routes: routes + &choices.routes, ..choices.clone() }).await,
             client: Browser::new(),
         }
     }

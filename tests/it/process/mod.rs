@@ -2,6 +2,7 @@
 
 mod admin;
 mod boot;
+mod claims;
 mod descriptors;
 mod logs;
 mod reasons;

@@ -10,7 +10,10 @@ use zengate_simulator::CarrierRules;
 
 /// A gateway (the built program) in front of one plain issuer that signs people in at once, with `change` made to its
 /// configuration.
-async fn gateway(rules: impl Fn(&mut CarrierRules), change: impl Fn(&Rig, String) -> String) -> (Rig, Process, Home) {
+pub(super) async fn gateway(
+    rules: impl Fn(&mut CarrierRules),
+    change: impl Fn(&Rig, String) -> String,
+) -> (Rig, Process, Home) {
     // The port goes from the rig's own gateway to the program; in between, another test may be given it.
     for _ in 0..10 {
         let plain = Some("    scopes: [openid]\n    userinfo: false\n".to_owned());

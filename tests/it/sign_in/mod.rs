@@ -3,6 +3,7 @@
 mod attempts;
 mod carriers;
 mod chromium;
+mod claims;
 mod errors;
 mod federation;
 mod flood;

@@ -1,6 +1,7 @@
 //! What was found, what was expected, what was probably meant: the words of the walker's faults.
 
 use serde_json::Value as Json;
+use strsim::osa_distance;
 
 use super::form;
 use super::schema::{Object, branches, follow, types};
@@ -80,31 +81,8 @@ pub(crate) fn nearest<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
     if typed.is_empty() || typed.len() > 40 {
         return None;
     }
-    let best = words.iter().map(|word| (slips(&typed, &plain(word)), *word)).min()?;
+    let best = words.iter().map(|word| (osa_distance(&typed, &plain(word)), *word)).min()?;
     (best.0 <= typed.chars().count().div_ceil(3).min(3)).then_some(best.1)
-}
-
-/// Letters to insert, remove, replace or swap with their neighbour (optimal string alignment).
-fn slips(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    let at = |rows: &[Vec<usize>], i: usize, j: usize| {
-        rows.get(i).and_then(|row| row.get(j)).copied().unwrap_or(usize::MAX / 2)
-    };
-    for (i, x) in a.iter().enumerate() {
-        rows.push(vec![i + 1]);
-        for (j, y) in b.iter().enumerate() {
-            let mut best = at(&rows, i, j) + usize::from(x != y);
-            best = best.min(at(&rows, i, j + 1) + 1).min(at(&rows, i + 1, j) + 1);
-            if i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
-                best = best.min(at(&rows, i - 1, j - 1) + 1);
-            }
-            if let Some(row) = rows.last_mut() {
-                row.push(best);
-            }
-        }
-    }
-    at(&rows, a.len(), b.len())
 }
 
 #[cfg(test)]

@@ -21,16 +21,12 @@ pub fn effective(config: &Config) -> String {
                 Some(place) => format!("{}:{}:{}", origin.file, place.line, place.column),
                 None => "default".to_owned(),
             };
-            [setting.key.clone(), setting.value.clone(), source]
+            let secret = origin.secrets.iter().find(|(key, _)| *key == setting.key);
+            let value = secret.map_or_else(|| setting.value.clone(), |(_, kind)| format!("{kind} (not shown)"));
+            [setting.key.clone(), value, source]
         })
         .collect();
     table(&mut out, &settings);
-    let secrets: Vec<[String; 2]> =
-        origin.secrets.iter().map(|(key, source)| [key.clone(), format!("{source} (not shown)")]).collect();
-    if !secrets.is_empty() {
-        out.push_str("\nSecrets\n");
-        table(&mut out, &secrets);
-    }
     let lifetimes = &config.sessions.lifetimes;
     out.push_str(&format!(
         "\nSessions end after {} unused, after {} in any case.\n",

@@ -1,4 +1,7 @@
 //! Durations and sizes as people write them: `30m`, `1h30m`, `3 weeks`, `64KiB`.
+//!
+//! Read here and not by a crate: `humantime` takes `30M` for thirty months and `1h1h` for two hours, `bytesize` takes `64k`
+//! for 64,000 bytes and fractions of a byte. Such slips are refused, in words that say what to write.
 
 use std::time::Duration;
 

@@ -47,6 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["src/gateway/"]),
     ("saphyr_parser", &["src/config/"]),
     ("schemars", &["src/config/"]),
+    ("strsim", &["src/config/"]),
     ("zengate_simulator", &["src/cli/demo"]),
 ];
 

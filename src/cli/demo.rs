@@ -96,6 +96,7 @@ fn simulated(port: u16) -> SimulatorSettings {
 fn greeting(port: u16) -> String {
     format!(
         "\n  Open  http://localhost:{port}/\n\n  \
+         In Chrome, Edge or Firefox: Safari keeps no secure cookie of http://localhost.\n  \
          You will be asked which phone is yours, then that phone asks for your consent; both are simulated.\n  \
          After that the sample app shows what it was told about you.\n  \
          No sign-in needed:   http://localhost:{port}/public\n  \

@@ -22,14 +22,13 @@ const ABOUT: &str = "Reverse-proxy authentication gateway: signs people in throu
 OpenID Connect issuer, in front of unmodified web apps.";
 
 #[cfg(feature = "demo")]
-const FIRST: &str = "\
-First time here?
-  zengate demo                          everything simulated on this machine; open the address it prints
-";
+const DEMO: &str = "
+  zengate demo                          everything simulated here; open the address it prints";
 #[cfg(not(feature = "demo"))]
-const FIRST: &str = "First time here?\n";
+const DEMO: &str = "";
 
-const HELP: &str = "\
+/// Begins with a line break: a `\\` at the end of a line would take the blanks of the next one with it.
+const HELP: &str = "
   zengate check --config zengate.yaml   all faults of a configuration at once, with line and key
   zengate serve --config zengate.yaml   run the gateway
 
@@ -40,7 +39,7 @@ Addresses (defaults; change them in the configuration):
 Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.";
 
 #[derive(Debug, Parser)]
-#[command(name = "zengate", version, about = ABOUT, after_help = format!("{FIRST}{HELP}"))]
+#[command(name = "zengate", version, about = ABOUT, after_help = format!("First time here?{DEMO}{HELP}"))]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -78,7 +78,7 @@ pub struct UpstreamSettings {
 /// One route as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteSettings {
-    /// Name in logs and metrics; default `host/path`.
+    /// Name in the log; default `host/path`.
     pub name: String,
     /// Lower-case host name, exact.
     pub host: String,

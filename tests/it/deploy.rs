@@ -105,7 +105,7 @@ fn the_sidecars_configuration_has_no_faults_and_fits_the_pod_around_it() {
     assert_eq!(config.listen, format!("0.0.0.0:{port}").parse::<SocketAddr>().unwrap());
     // The kubelet's probes are run inside, where the private listener is.
     assert_eq!(config.admin_listen, HEALTH.parse::<SocketAddr>().unwrap());
-    for (probe, live) in [("startupProbe", false), ("readinessProbe", false), ("livenessProbe", true)] {
+    for (probe, live) in [("startupProbe", true), ("readinessProbe", false), ("livenessProbe", true)] {
         let mut command = vec!["/usr/local/bin/zengate", "health"];
         command.extend(live.then_some("--live"));
         assert_eq!(gateway[probe]["exec"]["command"], json!(command), "{probe}");
@@ -113,6 +113,9 @@ fn the_sidecars_configuration_has_no_faults_and_fits_the_pod_around_it() {
     let seconds = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
     let pause = seconds(&gateway["lifecycle"]["preStop"]["sleep"]["seconds"]);
     assert!(seconds(&pod(&sidecar)["terminationGracePeriodSeconds"]) > pause + config.shutdown.grace.as_secs());
+    // FD06: the app outlives the moment in which the service still sends requests and the gateway begins to stop.
+    let app = named(&pod(&sidecar)["containers"], "app");
+    assert!(seconds(&app["lifecycle"]["preStop"]["sleep"]["seconds"]) > pause);
     // Several pods share sessions and the key that seals them.
     assert!(matches!(config.sessions.store, StoreChoice::Redis { .. }));
     assert_eq!(config.sessions.seal_keys.len(), 1);

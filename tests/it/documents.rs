@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use http::StatusCode;
+use serde_json::Value;
 use zengate::auth::Refusal;
 use zengate::zenkey::error::CarrierError;
 
@@ -39,6 +40,107 @@ fn every_place_that_the_pages_name_exists() {
             assert!(root().join(place).exists() || root().join("src").join(place).exists(), "{name}: {place}");
         }
         assert!(count > 10, "{name}: {count}");
+    }
+}
+
+/// Every key of the configuration, with the `[]` of lists left out.
+fn configuration_keys() -> BTreeSet<String> {
+    fn collect(schema: &Value, whole: &Value, path: &str, into: &mut BTreeSet<String>) {
+        if let Some(name) = schema["$ref"].as_str() {
+            return collect(whole.pointer(&name[1..]).unwrap(), whole, path, into);
+        }
+        for branch in ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| schema[word].as_array()).flatten() {
+            collect(branch, whole, path, into);
+        }
+        if schema["items"].is_object() {
+            collect(&schema["items"], whole, path, into);
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            into.insert(path.clone());
+            collect(property, whole, &path, into);
+        }
+    }
+    let schema: Value = serde_json::from_str(&zengate::config::json_schema()).unwrap();
+    let mut keys = BTreeSet::new();
+    collect(&schema, &schema, "", &mut keys);
+    keys
+}
+
+/// The pages that an operator reads.
+fn pages() -> Vec<(String, String)> {
+    let mut pages = vec![("README.md".to_owned(), fs::read_to_string(root().join("README.md")).unwrap())];
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push((path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    pages
+}
+
+// FD09
+#[test]
+fn the_example_of_the_readme_has_no_faults_and_brings_what_its_headers_promise() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let text = readme.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let text = text.replace("{ file: secrets/wiki }", "{ env: SECRET }");
+    let env = |name: &str| (name == "SECRET").then(|| "secret".to_owned());
+    let (config, warnings) = zengate::config::Config::parse(&text, "zengate.yaml", &env).unwrap();
+    assert_eq!(warnings, Vec::new());
+    let uris = zengate::app::redirect_uris(&config);
+    assert!(uris.iter().all(|(_, uri)| readme.contains(&format!("Register `{uri}`"))), "{uris:?}");
+}
+
+// FD14
+#[test]
+fn every_key_that_a_page_names_is_in_the_schema() {
+    let keys = configuration_keys();
+    assert!(keys.contains("bearer.issuers.audiences") && keys.contains("sessions.idle"), "{keys:?}");
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (name, text) in pages() {
+        for word in quoted(&text) {
+            let key = word.split(':').next().unwrap().replace("[]", "");
+            let is_key = key.contains('.') && key.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.'));
+            if is_key && keys.contains(key.split('.').next().unwrap()) {
+                count += 1;
+                if !keys.contains(&key) {
+                    wrong.push(format!("{name}: {word}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(count > 40, "{count}");
+}
+
+/// Codes, labels, fields and keys: what is written like one of them is a word of the program.
+#[test]
+fn every_word_of_the_program_that_a_page_names_is_in_its_source() {
+    let mut sources = Vec::new();
+    for directory in ["src", "simulator/src", "tests", "benches", "deploy", "config"] {
+        read_all(&root().join(directory), &mut sources);
+    }
+    let known: BTreeSet<&str> =
+        sources.iter().flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect();
+    let is_word = |word: &str| {
+        word.contains('_') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !word.ends_with('_')
+    };
+    for name in ["REFUSALS.md", "METRICS.md", "SECURITY.md", "ZENKEY.md"] {
+        let page = page(name);
+        let unknown: Vec<&str> = quoted(&page).filter(|word| is_word(word) && !known.contains(word)).collect();
+        assert!(unknown.is_empty(), "{name}: {unknown:?}");
+    }
+}
+
+fn read_all(directory: &Path, into: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, into);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            into.push(text);
+        }
     }
 }
 

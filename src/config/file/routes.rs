@@ -14,7 +14,7 @@ use crate::config::form::text::{Acr, Audience, ClaimName, EmailDomain, Label, Pr
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RouteFile {
-    /// Name in logs and metrics. Without it: host and path.
+    /// Name in the log. Without it: host and path.
     pub(crate) name: Option<Written<Label>>,
     /// Host name, exact, without a port.
     #[schemars(required)]

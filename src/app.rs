@@ -94,6 +94,14 @@ pub fn faults(config: &Config) -> Vec<String> {
     compile(config).err().unwrap_or_default()
 }
 
+/// The redirect URIs to register with the providers, in the order of the configuration: id of the provider (empty if
+/// there is one alone) and address. Empty for a configuration that cannot start.
+pub fn redirect_uris(config: &Config) -> Vec<(String, String)> {
+    let Ok(Compiled { snapshot, .. }) = compile(config) else { return Vec::new() };
+    let registrations = snapshot.settings().registrations.iter();
+    registrations.map(|registration| (registration.id.clone(), snapshot.redirect_uri(registration))).collect()
+}
+
 fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
     let mut faults = Vec::new();
     let snapshot = Snapshot::compile(auth_settings(config), config.routes.clone());

@@ -33,6 +33,12 @@ pub(super) fn run(path: Option<&Path>, schema: bool) -> ExitCode {
                 eprintln!("warning: {}", warning.line(&config.origin.file));
             }
             print!("{}", config::effective(&config));
+            println!("\nRegister with the provider");
+            for (provider, uri) in app::redirect_uris(&config) {
+                let of = if provider.is_empty() { String::new() } else { format!(" ({provider})") };
+                println!("  redirect URI{of}: {uri}");
+            }
+            println!();
             println!("{}: no faults", path.display());
             ExitCode::SUCCESS
         }

@@ -7,8 +7,8 @@ use tracing::{info, warn};
 
 use super::fail;
 use super::signals::Signals;
-use crate::app::App;
-use crate::config::Config;
+use crate::app::{self, App};
+use crate::config::{Config, StoreChoice};
 use crate::gateway::capacity::raise_file_limit;
 use crate::telemetry::{flood, log, panics};
 
@@ -44,6 +44,7 @@ pub(super) fn run_with(config: Config) -> ExitCode {
             Err(error) => return fail(format!("signals cannot be received: {error}")),
         };
         let (grace, file) = (config.shutdown.grace, config.origin.file.clone());
+        let summary = Summary::of(&config);
         let app = match App::start(config).await {
             Ok(app) => app,
             // One plain line a fault, like those of the file itself: whoever starts us is reading.
@@ -55,7 +56,7 @@ pub(super) fn run_with(config: Config) -> ExitCode {
         };
         panics::count(app.metrics());
         flood::count(app.metrics());
-        info!(listen = %app.address(), private = %app.admin_address(), "The gateway is up");
+        summary.tell(&app);
         signals.stop().await;
         info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");
         tokio::select! {
@@ -73,6 +74,45 @@ pub(super) fn run_with(config: Config) -> ExitCode {
     // What is still at work in threads of its own has had its time.
     runtime.shutdown_background();
     code
+}
+
+/// What the first line of the log says of a gateway that is up.
+struct Summary {
+    file: String,
+    public_url: String,
+    redirect_uris: Vec<String>,
+    store: &'static str,
+    routes: usize,
+}
+
+impl Summary {
+    fn of(config: &Config) -> Self {
+        Self {
+            file: config.origin.file.clone(),
+            public_url: config.public_url.origin().ascii_serialization(),
+            redirect_uris: app::redirect_uris(config).into_iter().map(|(_, uri)| uri).collect(),
+            store: match config.sessions.store {
+                StoreChoice::Embedded { .. } => "embedded",
+                StoreChoice::Memory => "memory",
+                StoreChoice::Redis { .. } => "redis",
+            },
+            routes: config.routes.len(),
+        }
+    }
+
+    fn tell(&self, app: &App) {
+        info!(
+            version = env!("CARGO_PKG_VERSION"),
+            file = self.file,
+            listen = %app.address(),
+            private = %app.admin_address(),
+            public_url = self.public_url,
+            redirect_uri = self.redirect_uris.join(" "),
+            store = self.store,
+            routes = self.routes,
+            "The gateway is up"
+        );
+    }
 }
 
 /// One worker per core unless the operator says otherwise; more only cost (performance notes in docs).

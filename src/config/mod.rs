@@ -15,6 +15,7 @@ pub mod fault;
 mod file;
 mod form;
 mod human;
+mod oauth2_proxy;
 pub mod reference;
 mod resolve;
 pub mod schema;

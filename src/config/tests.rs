@@ -286,7 +286,8 @@ fn algorithms_that_anyone_can_forge_are_refused() {
 #[test]
 fn plain_http_is_for_this_machine_only() {
     // Q05, Q08
-    let twin = with("[https://oidc.idp.xlogin.att.com]", "['http://127.0.0.1:9000']");
+    let private = |text: String| text.replacen("provider:\n", "provider:\n  allow_private_addresses: true\n", 1);
+    let twin = private(with("[https://oidc.idp.xlogin.att.com]", "['http://127.0.0.1:9000']"));
     one_fault("trusted_issuers[0]", &with("[https://oidc.idp.xlogin.att.com]", "['http://issuer.test']"), &twin);
     let discovery = |url: &str| {
         with(
@@ -295,7 +296,7 @@ fn plain_http_is_for_this_machine_only() {
         )
     };
     assert_eq!(bad(&discovery("http://discovery.test")).len(), 2);
-    good(&discovery("http://localhost:9000"));
+    good(&private(discovery("http://localhost:9000")));
     for url in
         ["http://apps.example.com", "http://10.0.0.1:4180", "http://localhost.evil.test", "http://127.0.0.1@evil.test"]
     {
@@ -428,6 +429,7 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
 }
 
 mod admin;
+mod advice;
 mod bearer;
 mod claims;
 mod damage;

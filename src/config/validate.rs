@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::advice::{expected, format_of, found, hint, nearest};
 use super::fault::{Place, Remark, shown};
 use super::form;
+use super::oauth2_proxy;
 use super::schema::{self, Object, branches, follow, types};
 use super::yaml::{Entry, Node, Value};
 
@@ -266,7 +267,9 @@ impl Validation {
     fn unknown(&mut self, place: Place, key: &str, properties: &Object, path: &str) {
         let known: Vec<&str> = properties.keys().map(String::as_str).collect();
         let elsewhere = || schema::keys().into_iter().find(|other| other.path.rsplit('.').next() == Some(key));
-        let advice = if let Some(near) = nearest(key, &known) {
+        let advice = if let Some(counterpart) = oauth2_proxy::counterpart(key) {
+            counterpart
+        } else if let Some(near) = nearest(key, &known) {
             format!("did you mean `{near}`?")
         } else if let Some(other) = elsewhere() {
             format!("it belongs at `{}`", other.path)

@@ -28,6 +28,15 @@ pub(super) fn is_permitted(ip: IpAddr, allow_private: bool) -> bool {
     }
 }
 
+/// Whether a provider at `url` would not be asked because of the address that stands in it; what a name stands for is
+/// judged when it is asked.
+pub fn is_refused_by_address(url: &Url, allow_private: bool) -> bool {
+    match literal(url) {
+        Some(address) => !is_permitted(address, allow_private),
+        None => !allow_private && is_loopback_host(url),
+    }
+}
+
 /// Whether `url`'s host is this machine by definition: `127.0.0.0/8`, `::1`, `localhost` and names below it, which
 /// RFC 6761 6.3 reserves and our resolver never asks the network about.
 pub(super) fn is_loopback_host(url: &Url) -> bool {

@@ -16,6 +16,7 @@ mod tests;
 mod token_issuers;
 mod trust;
 
+pub use address::is_refused_by_address;
 pub use client::{ClientError, HttpClient};
 pub use error::{ErrorKind, ProviderError};
 pub use federation::Federation;

@@ -133,8 +133,10 @@ pub(crate) struct File {
     pub(crate) log: Option<LogFile>,
     /// How the gateway stops.
     pub(crate) shutdown: Option<ShutdownFile>,
-    /// How the addresses of upstreams are found.
-    pub(crate) upstreams: Option<UpstreamsFile>,
+    /// How often the names of upstreams are resolved anew. A name is also resolved, at most once a second, when a
+    /// connection fails. Up to four addresses of a name are tried; while it has none, requests are answered 502.
+    #[schemars(extend("default" = "30s", "x-min" = "1s", "x-max" = "1h"))]
+    pub(crate) resolve_upstreams: Time,
     /// What is protected. The most specific route wins, whatever the order; what no route names is refused.
     #[schemars(required, extend("minItems" = 1))]
     pub(crate) routes: Option<List<RouteFile>>,
@@ -353,16 +355,6 @@ pub(crate) enum LevelWord {
     Info,
     Debug,
     Trace,
-}
-
-/// How the addresses of upstreams are found.
-#[derive(Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UpstreamsFile {
-    /// How often the names of upstreams are resolved anew. A name is also resolved, at most once a second, when a
-    /// connection fails. Up to four addresses of a name are tried; while it has none, requests are answered 502.
-    #[schemars(extend("default" = "30s", "x-min" = "1s", "x-max" = "1h"))]
-    pub(crate) resolve_every: Time,
 }
 
 /// How the gateway stops.

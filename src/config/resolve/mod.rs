@@ -3,8 +3,10 @@
 mod admin;
 mod bearer;
 mod claims;
+mod issuers;
 mod provider;
 mod routes;
+mod scopes;
 mod sessions;
 
 use std::net::SocketAddr;
@@ -89,9 +91,13 @@ impl Resolver<'_> {
         let sessions = file.sessions.as_ref().and_then(|sessions| self.sessions(sessions));
         let limits = file.limits.as_ref().map(|limits| self.limits(limits));
         let admin = file.admin.as_ref().map(|admin| self.admin(admin));
+        // Keys of access tokens are fetched by the first of them.
+        let allow_private = providers.first().is_some_and(|first| first.settings.allow_private_addresses);
+        self.token_issuer_addresses(file.bearer.as_ref(), allow_private);
         let bearer = self.bearer(file.bearer.as_ref(), &providers);
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
+        self.unasked_claims(&routes, &providers);
         let mut providers = providers.into_iter().map(SignInProvider::from);
         // Keys of access tokens are the business of one of them; which, does not matter.
         let mut provider = providers.next()?;
@@ -142,7 +148,7 @@ impl Resolver<'_> {
                 access: log.access?,
             },
             shutdown: ShutdownSettings { grace: time(file.shutdown.as_ref()?.grace.as_ref()) },
-            resolve_upstreams_every: time(file.upstreams.as_ref()?.resolve_every.as_ref()),
+            resolve_upstreams_every: time(file.resolve_upstreams.as_ref()),
             routes,
             origin: Origin::default(),
         })

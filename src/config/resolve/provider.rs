@@ -129,6 +129,7 @@ impl Resolver<'_> {
             (false, false) => self.fault(section, "has neither zenkey nor oidc; write one of them"),
             _ => {}
         }
+        self.issuer_addresses(section, file);
         let zenkey = file.zenkey.as_ref().and_then(|zenkey| self.zenkey(&zenkey_key, zenkey));
         let oidc = file.oidc.as_ref().and_then(|oidc| self.oidc(&oidc_key, oidc));
         let id = file.id.as_ref().map(|id| id.0.0.clone()).unwrap_or_default();

@@ -221,6 +221,14 @@ impl HeaderPlan {
         self.rules.iter().map(|rule| rule.source.name())
     }
 
+    /// Each header that takes its value from a claim, with the claim.
+    pub fn claims(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names.iter().zip(&self.rules).filter_map(|(name, rule)| match &rule.source {
+            Source::Claim(claim) | Source::Text(claim) => Some((name.as_str(), claim.as_str())),
+            _ => None,
+        })
+    }
+
     /// The names this plan may write, whether an identity has values for them or not.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
         self.names.iter()

@@ -141,6 +141,24 @@ fn all_faults_come_at_once_and_a_good_file_shows_what_it_means() {
     }
 }
 
+// FD16
+#[test]
+fn check_says_what_to_register_and_warns_of_names_that_nobody_knows() {
+    let home = Home::new();
+    let text = sound().replace(
+        "access: anonymous, upstream: 'http://127.0.0.1:9'",
+        "access: anonymous, upstream: 'http://app.invalid'",
+    );
+    let path = home.write("zengate.yaml", &text);
+    let ended = Process::run(&["check", "--config", path.to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let warning = ended.stderr.lines().find(|line| line.contains("app.invalid")).unwrap_or_default();
+    let line = 1 + text.lines().position(|line| line.contains("app.invalid")).unwrap();
+    assert!(warning.starts_with(&format!("warning: {}:{line}:", path.display())), "{}", ended.stderr);
+    assert!(warning.contains("routes[0].upstream: the name \"app.invalid\" has no address"), "{warning}");
+    assert!(ended.stdout.contains("  redirect URI: http://localhost:4180/oauth2/callback\n"), "{}", ended.stdout);
+}
+
 #[test]
 fn a_port_in_use_and_a_store_that_cannot_be_opened_are_faults_of_the_start() {
     // Q01, trap 12: not a process that stays up and serves nobody
@@ -197,6 +215,11 @@ fn help_says_what_a_person_needs() {
             assert!(ended.stdout.contains(word), "{args:?}: {word}: {}", ended.stdout);
         }
     }
+    // FD21: what one can type stands in one column.
+    let ended = Process::run(&["--help"]);
+    let typed = ended.stdout.lines().skip_while(|line| !line.contains("First time here?")).skip(1);
+    let typed: Vec<_> = typed.take_while(|line| !line.is_empty()).collect();
+    assert!(typed.len() >= 2 && typed.iter().all(|line| line.starts_with("  zengate ")), "{typed:?}");
     for wrong in [&["serve"][..], &["bake"], &["serve", "--confg", "x"], &[]] {
         let ended = Process::run(wrong);
         assert_eq!(ended.code, Some(2), "{wrong:?}");

@@ -33,7 +33,7 @@ async fn an_app_is_reached_as_soon_as_its_name_is_known_and_by_any_of_its_addres
     let port = rig.upstream.address.port();
     rig.choices.routes =
         format!("  - {{ host: localhost, path: /named, access: anonymous, upstream: 'http://app.internal:{port}' }}\n");
-    rig.choices.top.push_str("upstreams: { resolve_every: 1s }\n");
+    rig.choices.top.push_str("resolve_upstreams: 1s\n");
     let names = Arc::new(Names::default());
     let node = rig.node_with(Arc::clone(&names) as Arc<dyn NameService>).await;
 

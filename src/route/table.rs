@@ -9,6 +9,7 @@ mod prefixes;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -104,7 +105,8 @@ pub enum Found<'a, R = Route> {
 #[derive(Debug)]
 pub struct RouteTable<R = Route> {
     routes: Box<[Arc<R>]>,
-    hosts: HashMap<Box<str>, HostRoutes<R>>,
+    /// By length and then by letters: most names are told apart by one number, and nothing is hashed.
+    hosts: Box<[(Box<str>, HostRoutes<R>)]>,
 }
 
 /// The routes of one host.
@@ -164,7 +166,8 @@ impl<R: AsRef<Route>> RouteTable<R> {
             let guarded = Guarded::new(&routes);
             (host, HostRoutes { prefixes: Prefixes::new(routes), guarded })
         });
-        let hosts = hosts.collect();
+        let mut hosts: Box<[_]> = hosts.collect();
+        hosts.sort_unstable_by(|(a, _), (b, _)| by_length(a, b));
         Ok(Self { routes: routes.into(), hosts })
     }
 
@@ -178,7 +181,7 @@ impl<R: AsRef<Route>> RouteTable<R> {
     /// Where the route is weaker than a narrower one that some server would fold the path to (see [`FOLDINGS`]), the
     /// narrower one judges.
     pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_, R> {
-        let Some(routes) = self.hosts.get(host) else {
+        let Some(routes) = self.of_host(host) else {
             return Found::UnknownHost;
         };
         let prefixes = &routes.prefixes;
@@ -192,18 +195,27 @@ impl<R: AsRef<Route>> RouteTable<R> {
 
     /// Whether any route names `host`.
     pub fn serves(&self, host: &str) -> bool {
-        self.hosts.contains_key(host)
+        self.of_host(host).is_some()
+    }
+
+    fn of_host(&self, host: &str) -> Option<&HostRoutes<R>> {
+        let place = self.hosts.binary_search_by(|(known, _)| by_length(known, host)).ok()?;
+        self.hosts.get(place).map(|(_, routes)| routes)
     }
 
     /// The hosts that are served, in no order.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
-        self.hosts.keys().map(AsRef::as_ref)
+        self.hosts.iter().map(|(host, _)| &**host)
     }
 
     /// All routes in the order of the configuration.
     pub fn routes(&self) -> &[Arc<R>] {
         &self.routes
     }
+}
+
+fn by_length(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 fn compile_route(mut settings: RouteSettings, index: usize, reserved_prefix: &str) -> Result<Route, RouteFault> {

@@ -141,9 +141,10 @@ impl Line {
         out.extend_from_slice(self.request_id.as_str().as_bytes());
         out.extend_from_slice(br#"","client":""#);
         address(self.client, out);
-        out.extend_from_slice(br#"","method":"#);
-        json(self.method.as_str(), out);
-        out.extend_from_slice(br#","host":"#);
+        // A method is a token (RFC 9110, 9.1): nothing in it needs an escape.
+        out.extend_from_slice(br#"","method":""#);
+        out.extend_from_slice(self.method.as_str().as_bytes());
+        out.extend_from_slice(br#"","host":"#);
         json(self.host.as_str(), out);
         out.extend_from_slice(br#","path":"#);
         json(self.path(), out);

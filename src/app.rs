@@ -24,6 +24,7 @@ use crate::gateway::{
     AnswerRate, BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets,
     TrustedProxies,
 };
+use crate::oidc::client_auth::ClientKey;
 use crate::provider::{
     ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider, ProviderStats, Providers,
 };
@@ -119,12 +120,13 @@ fn compile(config: &Config) -> Result<Compiled, Vec<String>> {
 /// come in as anybody (TM7). The client secret is known to us alone, so a key is derived from it; it goes on opening
 /// records when the operator sets keys later.
 fn seal_keys(config: &Config) -> Result<SealKeys, KeyFault> {
-    let own = from_client_secret(&config.provider.settings.client_secret);
+    let own = config.provider.settings.authentication.secret.as_ref().map(from_client_secret);
     let configured = config.sessions.seal_keys.iter().map(|key| parse_key_text(key.expose()));
     let mut keys = configured.collect::<Result<Vec<SecretBytes>, _>>()?;
-    keys.push(own);
-    let primary = keys.remove(0);
-    Ok(SealKeys::new(Some(primary), keys))
+    keys.extend(own);
+    // The configuration sees to it that there is one.
+    let primary = (!keys.is_empty()).then(|| keys.remove(0));
+    Ok(SealKeys::new(primary, keys))
 }
 
 fn max_attempts(config: &Config) -> u64 {
@@ -307,6 +309,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         front_channel_logout: config.front_channel_logout,
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),
+        client_key_set: client_key_set(config),
     }
 }
 
@@ -319,6 +322,7 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
     ClientRegistration {
         id: provider.id.clone(),
         name: provider.name.clone(),
+        section: settings.section.clone(),
         client_id: settings.client_id.clone(),
         scopes: provider.scopes.clone(),
         acr_values: provider.acr_values.clone(),
@@ -327,7 +331,16 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         issuers,
         max_id_token: settings.max_id_token,
         userinfo: settings.userinfo,
+        request: provider.request.clone(),
     }
+}
+
+/// What a provider reads to know our signatures: the public halves of our keys.
+fn client_key_set(config: &Config) -> Option<String> {
+    let providers = std::iter::once(&config.provider).chain(&config.further_providers);
+    let public: Vec<_> =
+        providers.flat_map(|provider| &provider.settings.authentication.keys).map(ClientKey::public_jwk).collect();
+    (!public.is_empty()).then(|| serde_json::json!({ "keys": public }).to_string())
 }
 
 fn cache_policy(sessions: &SessionSettings) -> CachePolicy {

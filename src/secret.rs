@@ -3,6 +3,8 @@
 //! `aws-lc-rs` lives here and nowhere else in the product (the JWT crate uses it on its own). Secret types cannot be
 //! formatted: `Debug` prints a fixed word, there is no `Display`, and memory is wiped on drop.
 
+pub mod signing;
+
 use std::fmt;
 
 use aws_lc_rs::{aead, constant_time, digest, hkdf, hmac, rand, signature};

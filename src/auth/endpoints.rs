@@ -21,6 +21,7 @@ pub(super) enum Endpoint {
     BackchannelLogout,
     Callback,
     FrontchannelLogout,
+    Keys,
     Session,
     SignIn,
     SignOut,
@@ -44,6 +45,7 @@ impl Endpoint {
             "callback" => Self::Callback,
             "frontchannel_logout" => Self::FrontchannelLogout,
             own if own.starts_with("callback/") => Self::Callback,
+            "jwks.json" => Self::Keys,
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
             "sign_out" => Self::SignOut,
@@ -75,6 +77,10 @@ impl SignIn<'_> {
             }
             Endpoint::FrontchannelLogout => self.frontchannel_logout(view, now).await,
             Endpoint::SignedOut => self.signed_out(view, now),
+            Endpoint::Keys => match &self.settings.client_key_set {
+                Some(keys) => key_set(keys),
+                None => answers.refusal(Refusal::NotFound, view),
+            },
             Endpoint::SignIn => {
                 let page = sign_in_page(answers.snapshot.start(), view.request_id);
                 answers.without_dead_cookie(page, &answers.session_of(view, Purpose::Ask, now).await)
@@ -82,6 +88,13 @@ impl SignIn<'_> {
             Endpoint::Session | Endpoint::UserInfo => answers.who(endpoint, view, now).await,
         }
     }
+}
+
+/// Our public keys, for anybody (RFC 7517): providers fetch them to check that it is us.
+fn key_set(keys: &str) -> Reply {
+    let mut reply = Reply::json(StatusCode::OK, keys.to_owned());
+    reply.set(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    reply
 }
 
 impl Answers<'_> {

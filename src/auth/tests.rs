@@ -73,6 +73,9 @@ fn carrier() -> Carrier {
         mccmnc: Some("310007".to_owned()),
         mccmnc_confirmed: true,
         iss_parameter_supported: false,
+        auth_method: Default::default(),
+        pushed_endpoint: None,
+        requires_pushed_requests: false,
     }
 }
 
@@ -242,6 +245,7 @@ fn snapshot(text: &str) -> Snapshot {
     let registration = ClientRegistration {
         id: String::new(),
         name: String::new(),
+        section: "provider".to_owned(),
         client_id: "ccid-a".to_owned(),
         scopes: vec!["openid".to_owned()],
         acr_values: vec!["a1".to_owned()],
@@ -256,6 +260,7 @@ fn snapshot(text: &str) -> Snapshot {
             trusted_audiences: Vec::new(),
         }],
         userinfo: false,
+        request: Default::default(),
         max_id_token: 256 * 1024,
     };
     let settings = AuthSettings {
@@ -273,6 +278,7 @@ fn snapshot(text: &str) -> Snapshot {
         front_channel_logout: false,
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
+        client_key_set: None,
     };
     Snapshot::compile(settings, config.routes).unwrap()
 }

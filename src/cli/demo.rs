@@ -135,7 +135,8 @@ mod tests {
             assert_eq!(config.listen.port(), port);
             assert_eq!(config.admin_listen.port(), port + 7);
             assert_eq!(config.provider.settings.client_id, CLIENT_ID);
-            assert_eq!(config.provider.settings.client_secret.expose(), CLIENT_SECRET);
+            let secret = config.provider.settings.authentication.secret.as_ref();
+            assert_eq!(secret.unwrap().expose(), CLIENT_SECRET);
         }
     }
 }

@@ -4,6 +4,7 @@ mod check;
 #[cfg(feature = "demo")]
 mod demo;
 mod health;
+mod keys;
 mod serve;
 mod signals;
 
@@ -86,6 +87,18 @@ enum Command {
         #[arg(long, default_value_t = 4180)]
         port: u16,
     },
+    /// Make a private key with which the gateway shows a provider who it is (`private_key_jwt`).
+    ///
+    /// The file must not exist yet; only its owner can read it. The public half is printed as a key set, and served at
+    /// /oauth2/jwks.json once provider.oidc.client_keys names the file.
+    Keys {
+        /// What it signs with.
+        #[arg(long, value_enum, default_value = "ES256")]
+        algorithm: keys::KeyKind,
+        /// Where the key goes.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Print the version.
     Version,
 }
@@ -106,6 +119,7 @@ fn run(command: Command) -> ExitCode {
         Command::Health { address, live } => health::run(&address, live),
         #[cfg(feature = "demo")]
         Command::Demo { port } => demo::run(port),
+        Command::Keys { algorithm, out } => keys::run(algorithm, &out),
         Command::Version => {
             println!("zengate {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

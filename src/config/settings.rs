@@ -9,6 +9,7 @@ use url::Url;
 use super::fault::{Place, Remark};
 use super::secret_ref::SecretSource;
 use crate::gateway::AdminSettings;
+use crate::oidc::authorization::RequestSettings;
 use crate::provider::ProviderSettings;
 use crate::route::RouteSettings;
 use crate::route::network::Network;
@@ -77,6 +78,8 @@ pub struct SignInProvider {
     pub acr_values: Vec<String>,
     /// Whether an ID token with none of `acr_values` is refused. Never set when `acr_values` is empty.
     pub require_acr: bool,
+    /// What stands in every authorization request beside the above.
+    pub request: RequestSettings,
 }
 
 /// How sign-ins run.

@@ -162,7 +162,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
             }],
         }
     );
-    assert_eq!(provider.client_secret.expose(), "canary-client-secret");
+    assert_eq!(provider.authentication.secret.as_ref().unwrap().expose(), "canary-client-secret");
     assert_eq!((provider.userinfo, provider.allow_private_addresses), (false, false));
     assert_eq!(
         (provider.connect_timeout.as_secs(), provider.total_timeout.as_secs(), provider.max_answer),
@@ -418,14 +418,14 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
     std::fs::write(dir.path().join("secret"), "canary\n").unwrap();
     std::fs::write(&path, with("/run/secrets/zenkey", "secret")).unwrap();
     let (config, _) = Config::load(&path).unwrap();
-    assert_eq!(config.provider.settings.client_secret.expose(), "canary");
+    assert_eq!(config.provider.settings.authentication.secret.as_ref().unwrap().expose(), "canary");
     let missing = Config::load(&dir.path().join("other.yaml")).unwrap_err().to_string();
     assert!(missing.contains("other.yaml: cannot be read"), "{missing}");
     std::fs::write(&path, [b'a', 0xff]).unwrap();
     assert!(Config::load(&path).unwrap_err().to_string().contains("UTF-8"));
     let (config, _) =
         Config::parse(&with("{ file: /run/secrets/zenkey }", "{ env: X }"), "a.yaml", &|_| Some("y".into())).unwrap();
-    assert_eq!(config.provider.settings.client_secret.expose(), "y");
+    assert_eq!(config.provider.settings.authentication.secret.as_ref().unwrap().expose(), "y");
 }
 
 mod admin;

@@ -3,7 +3,9 @@
 //! What comes back is read by [`CallbackParams`].
 
 mod response;
+mod settings;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -12,19 +14,26 @@ use url::{Url, form_urlencoded};
 
 pub(crate) use response::is_mccmnc;
 pub use response::{AuthorizationResponse, CallbackFault, CallbackParams, ErrorCode, ResponseFault};
+pub use settings::{RequestSettings, UiLocales, is_language_tag};
 
 use crate::secret::{Entropy, SecretString, random_text, sha256};
 
 /// Parameters that decide what the request means. Only we write them: a copy in the endpoint's own query or in `extra`
 /// would leave it to the carrier which of two counts.
-const OURS: [&str; 16] = [
+const OURS: [&str; 23] = [
     "acr_values",
+    "claims",
+    "client_assertion",
+    "client_assertion_type",
     "client_id",
+    "client_secret",
     "code_challenge",
     "code_challenge_method",
     "correlation_id",
     "id_token_hint",
+    "login_hint",
     "login_hint_token",
+    "max_age",
     "nonce",
     "prompt",
     "redirect_uri",
@@ -34,7 +43,13 @@ const OURS: [&str; 16] = [
     "response_type",
     "scope",
     "state",
+    "ui_locales",
 ];
+
+/// Whether a parameter of this name is ours to write.
+pub fn is_ours(name: &str) -> bool {
+    OURS.contains(&name) || name == "resource"
+}
 
 /// PKCE code verifier (RFC 7636, 4.1): 64 unreserved characters from 384 random bits.
 #[derive(Debug, Clone)]
@@ -105,36 +120,61 @@ pub struct AuthorizationRequest<'a> {
     /// What the discovery UI handed over, opaque. Sent if and only if there is one: an empty or invented token makes
     /// the carrier look for the wrong phone (dossier 6).
     pub login_hint_token: Option<&'a str>,
-    /// `login` for a fresh authentication, otherwise usually nothing.
+    /// Whom the person may be, in words of theirs or of the link that began the sign-in (Core 3.1.2.1).
+    pub login_hint: Option<&'a str>,
+    /// `login`, `select_account` and the like, where this very sign-in needs it; goes before the operator's.
     pub prompt: Option<&'a str>,
-    /// Further parameters from configuration or of a carrier (`context`, `options`); none of ours can be replaced.
-    pub extra: &'a [(String, String)],
+    /// What the operator wants in every request.
+    pub settings: &'a RequestSettings,
+    /// Languages, as [`UiLocales::value`] has them.
+    pub ui_locales: &'a str,
 }
 
 impl AuthorizationRequest<'_> {
     /// The URL to send the browser to.
     pub fn to_url(&self) -> Url {
-        let mut parameters = vec![
-            ("response_type", "code".to_owned()),
-            ("client_id", self.client_id.to_owned()),
-            ("redirect_uri", self.redirect_uri.to_owned()),
-            ("scope", self.scope()),
-            ("state", self.state.to_owned()),
-            ("nonce", self.nonce.to_owned()),
-            ("code_challenge", self.code_challenge.to_owned()),
-            ("code_challenge_method", "S256".to_owned()),
-            ("acr_values", self.acr_values.join(" ")),
+        let parameters = self.parameters();
+        with_query(self.endpoint, &OURS, parameters.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))
+    }
+
+    /// The same as a form, for the endpoint at which requests are pushed (RFC 9126, 2.1).
+    pub fn to_form(&self) -> SecretString {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(self.parameters());
+        SecretString::new(form.finish())
+    }
+
+    /// The URL to send the browser to once the request was pushed and is known as `request_uri` (RFC 9126, 4).
+    pub fn to_pushed_url(&self, request_uri: &str) -> Url {
+        with_query(self.endpoint, &OURS, [("client_id", self.client_id), ("request_uri", request_uri)].into_iter())
+    }
+
+    fn parameters(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+        let settings = self.settings;
+        let max_age = settings.max_age.map(|age| age.as_secs().to_string()).unwrap_or_default();
+        let ours: [(&str, Cow<'_, str>); 16] = [
+            ("response_type", "code".into()),
+            ("client_id", self.client_id.into()),
+            ("redirect_uri", self.redirect_uri.into()),
+            ("scope", self.scope().into()),
+            ("state", self.state.into()),
+            ("nonce", self.nonce.into()),
+            ("code_challenge", self.code_challenge.into()),
+            ("code_challenge_method", "S256".into()),
+            ("acr_values", self.acr_values.join(" ").into()),
+            ("correlation_id", self.correlation_id.unwrap_or_default().into()),
+            ("login_hint_token", self.login_hint_token.unwrap_or_default().into()),
+            ("prompt", self.prompt.or(settings.prompt.as_deref()).unwrap_or_default().into()),
+            ("login_hint", self.login_hint.unwrap_or_default().into()),
+            ("max_age", max_age.into()),
+            ("ui_locales", self.ui_locales.into()),
+            ("claims", settings.claims.as_deref().unwrap_or_default().into()),
         ];
-        let optional = [
-            ("correlation_id", self.correlation_id),
-            ("login_hint_token", self.login_hint_token),
-            ("prompt", self.prompt),
-        ];
-        parameters.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))));
-        parameters.retain(|(_, value)| !value.is_empty());
-        let extra = self.extra.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
-        let ours = parameters.iter().map(|(name, value)| (*name, value.as_str()));
-        with_query(self.endpoint, &OURS, ours.chain(extra.map(|(name, value)| (name.as_str(), value.as_str()))))
+        let resources = settings.resource.iter().map(|resource| ("resource".into(), resource.as_str().into()));
+        let extra = settings.extra.iter().filter(|(name, _)| !is_ours(name));
+        let extra = extra.map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+        let ours = ours.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.into(), value));
+        ours.chain(resources).chain(extra).collect()
     }
 
     fn scope(&self) -> String {

@@ -8,6 +8,7 @@ pub mod access_token;
 pub mod acr;
 pub mod authorization;
 pub mod claims;
+pub mod client_auth;
 pub mod id_token;
 pub(crate) mod json;
 pub mod jwks;

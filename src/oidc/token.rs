@@ -1,28 +1,19 @@
-//! The token request and its answer (RFC 6749 2.3.1, 4.1.3 and 5; OpenID Connect Core 3.1.3).
+//! The token request and its answer (RFC 6749 4.1.3 and 5; OpenID Connect Core 3.1.3).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::form_urlencoded;
 
 use super::json;
 use crate::secret::SecretString;
 
-/// The value of `Authorization` for `client_secret_basic`: `Basic `, then base64 of id and secret, each form-encoded
-/// first (RFC 6749, 2.3.1; D12). Without the encoding a secret with `:` or `%` in it would be read as another one.
-pub fn basic_authorization(client_id: &str, client_secret: &SecretString) -> SecretString {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = SecretString::new(format!("{}:{}", encode(client_id), encode(client_secret.expose())));
-    SecretString::new(format!("Basic {}", STANDARD.encode(pair.expose())))
-}
-
-/// The body of a token request, `application/x-www-form-urlencoded`. Without `client_id`: one carrier refuses a request
-/// that has it in the body beside Basic (dossier 9.3).
+/// The body of a token request, `application/x-www-form-urlencoded`, with `further` parameters that show who we are. Beside
+/// Basic there are none, and no `client_id`: one carrier refuses a request that has it in the body too (dossier 9.3).
 pub fn token_form(
     code: &SecretString,
     redirect_uri: &str,
     code_verifier: &SecretString,
     correlation_id: Option<&str>,
+    further: &[(&str, SecretString)],
 ) -> SecretString {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "authorization_code")
@@ -32,6 +23,7 @@ pub fn token_form(
     if let Some(correlation_id) = correlation_id {
         form.append_pair("correlation_id", correlation_id);
     }
+    form.extend_pairs(further.iter().map(|(name, value)| (name, value.expose())));
     SecretString::new(form.finish())
 }
 
@@ -141,6 +133,23 @@ impl TokenResponse {
             if is_bearer { token("access_token").ok_or(TokenFault::AccessToken) } else { Err(TokenFault::TokenType) };
         Ok(Self { id_token: token("id_token").ok_or(TokenFault::IdToken)?, access_token })
     }
+}
+
+/// The body of a pushed authorization request (RFC 9126, 2.1): `request` as a form, and `further` parameters that show who
+/// we are. The client id is in the request already.
+pub fn pushed_form(request: &SecretString, further: &[(&str, SecretString)]) -> SecretString {
+    let mut form = form_urlencoded::Serializer::new(request.expose().to_owned());
+    let further = further.iter().filter(|(name, _)| *name != "client_id");
+    form.extend_pairs(further.map(|(name, value)| (name, value.expose())));
+    SecretString::new(form.finish())
+}
+
+/// `request_uri` of the answer to a pushed authorization request (RFC 9126, 2.2): 1 to 512 signs of visible ASCII. It goes
+/// into the address that the browser is sent to.
+pub fn parse_pushed(body: &[u8]) -> Option<String> {
+    let members = json::object(body)?;
+    let uri = members.get("request_uri")?.as_str()?;
+    ((1..=512).contains(&uri.len()) && uri.bytes().all(|b| b.is_ascii_graphic())).then(|| uri.to_owned())
 }
 
 /// The error code in the body of an unsuccessful answer (N03); [`TokenErrorCode::Other`] if there is none to be read.

@@ -24,9 +24,10 @@ use super::{
     Carrier, CodeGrant, Discovery, FederationSettings, IssuerState, KeyMemory, Provider, ProviderError,
     ProviderSettings, Tokens, UserInfo,
 };
+use crate::oidc::client_auth::{Audience, Credentials};
 use crate::oidc::jwks::KeySet;
 use crate::oidc::token::{self, Refusal, TokenErrorCode, TokenFault, TokenResponse};
-use crate::secret::SecretString;
+use crate::secret::{SecretString, SystemEntropy};
 
 /// How long a sign-out waits to learn where the provider ends its session.
 const SIGN_OUT_PATIENCE: Duration = Duration::from_secs(1);
@@ -79,7 +80,7 @@ impl Federation {
         stats: Arc<ProviderStats>,
     ) -> Result<Self, ClientError> {
         let client = Arc::new(HttpClient::new(&settings)?);
-        let trust = Arc::new(TrustList::new(&settings.federation, settings.userinfo));
+        let trust = Arc::new(TrustList::new(&settings));
         let keys = KeyStore::new(client.clone(), &settings, stats.clone());
         Ok(Self {
             configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
@@ -135,11 +136,46 @@ impl Federation {
         self.guards.get(issuer).ok_or(ProviderError::untrusted("issuer is not on the list"))
     }
 
+    /// What shows `carrier` who we are, made anew for each request. The operator's choice of today goes before what a
+    /// sign-in began with.
+    fn credentials(&self, carrier: &Carrier, now: SystemTime) -> Result<Credentials, ProviderError> {
+        let ours = &self.settings.authentication;
+        let method = ours.method.unwrap_or(carrier.auth_method);
+        let audience = Audience { issuer: &carrier.issuer, token_endpoint: carrier.token_endpoint.as_str() };
+        let shown = ours.credentials(method, &self.settings.client_id, audience, now, &SystemEntropy);
+        shown.ok_or_else(|| {
+            ProviderError::invalid("no client credentials for this way to show them")
+                .found(method.as_str())
+                .advise("`token_endpoint_auth_method` needs a `client_secret` or `client_keys`")
+        })
+    }
+
+    async fn push_once(
+        &self,
+        carrier: &Carrier,
+        form: &SecretString,
+        now: SystemTime,
+    ) -> Result<String, ProviderError> {
+        let endpoint = self.trust.check_pushed(carrier)?;
+        let shown = self.credentials(carrier, now)?;
+        let pushed = token::pushed_form(form, &shown.form);
+        let answer = self.client.post_form("push", endpoint, shown.authorization.as_ref(), &pushed).await?;
+        match answer.status {
+            200 | 201 => token::parse_pushed(&answer.body)
+                .ok_or_else(|| answer.blame(ProviderError::invalid("no usable request_uri"))),
+            429 | 503 => Err(answer.overloaded()),
+            500..=599 => Err(answer.blame(ProviderError::invalid("server error"))),
+            401 => Err(refused(&answer, TokenErrorCode::InvalidClient)),
+            _ => Err(refused(&answer, token::parse_error(&answer.body))),
+        }
+    }
+
     async fn redeem_once(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
-        let authorization = token::basic_authorization(&self.settings.client_id, &self.settings.client_secret);
+        let shown = self.credentials(carrier, grant.now)?;
         let correlation = self.correlation(grant.correlation_id);
-        let form = token::token_form(grant.code, grant.redirect_uri, grant.code_verifier, correlation);
-        let answer = self.client.post_form("redemption", &carrier.token_endpoint, Some(&authorization), &form).await?;
+        let form = token::token_form(grant.code, grant.redirect_uri, grant.code_verifier, correlation, &shown.form);
+        let authorization = shown.authorization.as_ref();
+        let answer = self.client.post_form("redemption", &carrier.token_endpoint, authorization, &form).await?;
         read_tokens(&answer)
     }
 
@@ -231,6 +267,14 @@ impl Provider for Federation {
         carrier.ok()?.ok()?.end_session_endpoint
     }
 
+    async fn push(&self, carrier: &Carrier, form: &SecretString, now: SystemTime) -> Result<String, ProviderError> {
+        self.trust.check(carrier)?;
+        let outcome = self.guard(&carrier.issuer)?.run(self.push_once(carrier, form, now)).await;
+        self.stats.pushes.count(&outcome);
+        self.record(carrier, &outcome);
+        outcome
+    }
+
     async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
         self.trust.check(carrier)?;
         let outcome = self.guard(&carrier.issuer)?.run(self.redeem_once(carrier, grant)).await;
@@ -276,31 +320,34 @@ impl Provider for Federation {
 /// The provider does not believe that we are who we say.
 const CLIENT_REFUSED: ProviderError = ProviderError::refused("invalid_client");
 
+/// A refusal with its advice (RFC 6749, 5.2).
+fn refused(answer: &Answer, code: TokenErrorCode) -> ProviderError {
+    let Refusal { error, description } = token::parse_refusal(&answer.body);
+    let advice = match code {
+        TokenErrorCode::InvalidClient => {
+            "compare client id, client secret and the way they are sent with the provider's registration (`client_id`, \
+             `client_secret`, `token_endpoint_auth_method`)"
+        }
+        TokenErrorCode::InvalidGrant => {
+            "the code was spent or too old, or the redirect URI is not the registered one (`public_url`)"
+        }
+        TokenErrorCode::InvalidScope => "compare `scopes` with the provider's registration",
+        TokenErrorCode::UnauthorizedClient | TokenErrorCode::UnsupportedGrantType => {
+            "let the client use authorization codes in the provider's registration"
+        }
+        _ => "the provider's own log says more",
+    };
+    let refusal = answer.blame(ProviderError::refused(code.as_str()));
+    refusal.said(error.as_deref(), description.as_deref()).advise(advice)
+}
+
 /// Security N03 and C23: what an answer of a token endpoint means.
 fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
-    let refused = |code: TokenErrorCode| {
-        let Refusal { error, description } = token::parse_refusal(&answer.body);
-        let advice = match code {
-            TokenErrorCode::InvalidClient => {
-                "compare client id, client secret and the way they are sent with the provider's registration (`client_id`, `client_secret` and `token_endpoint_auth_method`)"
-            }
-            TokenErrorCode::InvalidGrant => {
-                "the code was spent or too old, or the redirect URI is not the registered one (`public_url`)"
-            }
-            TokenErrorCode::InvalidScope => "compare `scopes` with the provider's registration",
-            TokenErrorCode::UnauthorizedClient | TokenErrorCode::UnsupportedGrantType => {
-                "let the client use authorization codes in the provider's registration"
-            }
-            _ => "the provider's own log says more",
-        };
-        let refusal = answer.blame(ProviderError::refused(code.as_str()));
-        refusal.said(error.as_deref(), description.as_deref()).advise(advice)
-    };
     let invalid = |reason| answer.blame(ProviderError::invalid(reason));
     match answer.status {
         200 | 201 => match TokenResponse::parse(&answer.body) {
             Ok(TokenResponse { id_token, access_token }) => Ok(Tokens { id_token, access_token: access_token.ok() }),
-            Err(TokenFault::Refused(code)) => Err(refused(code)),
+            Err(TokenFault::Refused(code)) => Err(refused(answer, code)),
             Err(TokenFault::IdToken) => Err(invalid("token answer without usable ID token")
                 .advise("an ID token comes only if `scopes` holds `openid`")),
             Err(TokenFault::AccessToken | TokenFault::NotAnObject | TokenFault::TokenType) => {
@@ -309,8 +356,8 @@ fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
         },
         429 | 503 => Err(answer.overloaded()),
         // RFC 6749 5.2: 401 is for failed client authentication and for nothing else, whatever word stands beside it.
-        401 => Err(refused(TokenErrorCode::InvalidClient)),
-        400..=499 => Err(refused(token::parse_error(&answer.body))),
+        401 => Err(refused(answer, TokenErrorCode::InvalidClient)),
+        400..=499 => Err(refused(answer, token::parse_error(&answer.body))),
         500..=599 => Err(invalid("server error")),
         _ => Err(invalid("unexpected status")),
     }

@@ -1,7 +1,7 @@
 //! Key sets of each issuer, kept warm.
 //!
 //! Readers never wait for the network while a fresh key set is at hand, and take no lock. An unknown `kid` may trigger
-//! one refresh per cool-down and issuer for all sign-ins together, and one for each of a few clients that send tokens:
+//! one vain refresh per cool-down and issuer for all sign-ins together, and one for each of a few clients that send tokens:
 //! forged ones neither make us hammer the provider (E03), nor keep people from signing in after their issuer changed its
 //! keys. The throttle lives in this process and depends on nothing that can fail (E04).
 
@@ -92,12 +92,51 @@ impl Asker {
 /// So many clients may each cause one fetch within a cool-down, because of a `kid` that nobody has seen.
 const CLIENTS: usize = 4;
 
-/// When an issuer was last asked because of an unknown `kid`.
+/// When an issuer may be asked again because of an unknown `kid`.
 struct Throttle {
     issuer: String,
-    sign_in: Mutex<Option<SystemTime>>,
+    sign_in: Mutex<Budget>,
     /// At most [`CLIENTS`].
-    clients: Mutex<Vec<(ClientNetwork, SystemTime)>>,
+    clients: Mutex<Vec<(ClientNetwork, Budget)>>,
+}
+
+/// How a forced refresh ended that did not come in vain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Forced {
+    /// It brought the key.
+    Found,
+    /// It brought no answer.
+    Failed,
+}
+
+/// One refresh in a cool-down. One that brought what was looked for costs nothing: only the issuer can change its keys, and
+/// it may do so again. One that failed costs a moment, twice as long after each, and never more than the cool-down: an
+/// issuer that is back is seen within seconds.
+#[derive(Clone, Copy, Default)]
+struct Budget {
+    /// When it was claimed, and how long it is used up from then on.
+    claimed: Option<(SystemTime, Duration)>,
+    failures: u32,
+}
+
+/// Pause after the first failed refresh.
+const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+
+impl Budget {
+    fn is_free(&self, now: SystemTime) -> bool {
+        self.claimed.is_none_or(|(since, length)| distance(now, since) >= length)
+    }
+
+    fn settle(&mut self, forced: Forced, now: SystemTime, cooldown: Duration) {
+        match forced {
+            Forced::Found => *self = Self::default(),
+            Forced::Failed => {
+                let pause = FAILURE_PAUSE.saturating_mul(1 << self.failures.min(10)).min(cooldown);
+                self.failures = self.failures.saturating_add(1);
+                self.claimed = Some((now, pause));
+            }
+        }
+    }
 }
 
 impl KeyStore {
@@ -256,16 +295,19 @@ impl KeyStore {
         }
         match self.fetch(entry, Some(&seen), now).0.await {
             Ok(newer) => {
-                let found = newer.keys.has_kid(kid);
+                // Without an id, news of any kind are what was looked for.
+                let found = newer.keys.has_kid(kid) || (kid.is_empty() && !Arc::ptr_eq(&newer.keys, &seen.keys));
                 if found {
-                    self.stats.forced_found.add(1)
+                    self.stats.forced_found.add(1);
+                    entry.throttle.settle(asker, Forced::Found, now, self.cooldown);
                 } else {
-                    self.stats.forced_in_vain.add(1)
+                    self.stats.forced_in_vain.add(1);
                 }
                 newer
             }
             Err(_) => {
                 self.stats.forced_failed.add(1);
+                entry.throttle.settle(asker, Forced::Failed, now, self.cooldown);
                 seen
             }
         }
@@ -329,7 +371,7 @@ impl KeyStore {
         let throttle = known.unwrap_or_else(|| {
             let new = Arc::new(Throttle {
                 issuer: issuer.to_owned(),
-                sign_in: Mutex::new(None),
+                sign_in: Mutex::new(Budget::default()),
                 clients: Mutex::new(Vec::new()),
             });
             throttles.push(Arc::clone(&new));
@@ -391,26 +433,50 @@ impl Entry {
 }
 
 impl Throttle {
-    /// Whether `asker` may cause a fetch now; if so, none for the next `cooldown`.
+    /// Whether `asker` may cause a fetch now; if so, none for the next `cooldown`, unless [`Throttle::settle`] says
+    /// otherwise.
     fn claim(&self, asker: Asker, now: SystemTime, cooldown: Duration) -> bool {
         let network = match asker {
             Asker::SignIn => {
-                let mut last = self.sign_in.lock();
-                let free = last.is_none_or(|last| distance(now, last) >= cooldown);
+                let mut budget = self.sign_in.lock();
+                let free = budget.is_free(now);
                 if free {
-                    *last = Some(now);
+                    budget.claimed = Some((now, cooldown));
                 }
                 return free;
             }
             Asker::Client(network) => network,
         };
         let mut clients = self.clients.lock();
-        clients.retain(|(_, last)| distance(now, *last) < cooldown);
-        let free = clients.len() < CLIENTS && clients.iter().all(|(known, _)| *known != network);
+        // What failed is remembered for as long as what came in vain, so that its pauses grow.
+        clients.retain(|(_, budget)| budget.claimed.is_some_and(|(since, _)| distance(now, since) < cooldown));
+        if let Some((_, budget)) = clients.iter_mut().find(|(known, _)| *known == network) {
+            let free = budget.is_free(now);
+            if free {
+                budget.claimed = Some((now, cooldown));
+            }
+            return free;
+        }
+        let free = clients.len() < CLIENTS;
         if free {
-            clients.push((network, now));
+            clients.push((network, Budget { claimed: Some((now, cooldown)), failures: 0 }));
         }
         free
+    }
+
+    /// How the fetch ended that `asker` was allowed.
+    fn settle(&self, asker: Asker, forced: Forced, now: SystemTime, cooldown: Duration) {
+        match asker {
+            Asker::SignIn => self.sign_in.lock().settle(forced, now, cooldown),
+            Asker::Client(network) => {
+                let mut clients = self.clients.lock();
+                if forced == Forced::Found {
+                    clients.retain(|(known, _)| *known != network);
+                } else if let Some((_, budget)) = clients.iter_mut().find(|(known, _)| *known == network) {
+                    budget.settle(forced, now, cooldown);
+                }
+            }
+        }
     }
 }
 

@@ -17,7 +17,9 @@ use super::{Carrier, Discovery, ErrorKind, FederationSettings, ProviderError, Pr
 use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
 use crate::ground::ttl_cache::TtlCache;
+use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
 use crate::oidc::metadata::ProviderMetadata;
+use crate::telemetry::foreign_text::shown;
 use crate::zenkey::discovery::{DiscoveryAnswer, discovery_url};
 
 /// A configuration is kept at least this long, whatever its headers say (E12).
@@ -57,7 +59,9 @@ pub(super) struct Configurations {
     trust: Arc<TrustList>,
     stats: Arc<ProviderStats>,
     federation: FederationSettings,
+    section: String,
     client_id: String,
+    authentication: ClientAuthentication,
     longest_age: Duration,
     /// Places for what is known and must be asked for again.
     known: Bulkhead,
@@ -91,7 +95,9 @@ impl Configurations {
             trust,
             stats,
             federation: settings.federation.clone(),
+            section: settings.section.clone(),
             client_id: settings.client_id.clone(),
+            authentication: settings.authentication.clone(),
             longest_age: settings.metadata_max_age,
             known: Bulkhead::new(PLACES, settings.total_timeout),
             unknown: Bulkhead::new(UNKNOWN, settings.total_timeout),
@@ -190,7 +196,8 @@ impl Configurations {
             Source::Issuer(issuer) => {
                 let (metadata, age) = self.own_metadata(issuer).await?;
                 let jwks_uri = key_address(&metadata)?;
-                let carrier = self.trust.carrier(metadata, jwks_uri, None)?;
+                let method = self.method_for(issuer, &metadata);
+                let carrier = self.trust.carrier(metadata, jwks_uri, None, method)?;
                 Ok((Discovery::Carrier(Box::new(carrier)), age))
             }
         }
@@ -227,7 +234,8 @@ impl Configurations {
             Err(_) if metadata.jwks_uri == Ok(None) => key_address(&self.own_metadata(&metadata.issuer).await?.0)?,
             found => found?,
         };
-        let carrier = self.trust.carrier(metadata, jwks_uri, Some(mccmnc))?;
+        // Carriers' lists are wrong or missing (dossier 2.1); the one way that all of them take is Basic.
+        let carrier = self.trust.carrier(metadata, jwks_uri, Some(mccmnc), self.authentication.method_for(&[]))?;
         Ok((Discovery::Carrier(Box::new(carrier)), answer.max_age))
     }
 
@@ -257,16 +265,35 @@ impl Configurations {
         fetched
     }
 
+    /// How we show this issuer who we are; says so if it does not list that.
+    fn method_for(&self, issuer: &str, metadata: &ProviderMetadata) -> AuthMethod {
+        let listed = &metadata.token_auth_methods;
+        let method = self.authentication.method_for(listed);
+        let is_ours = matches!(&self.federation, FederationSettings::Oidc { issuer: own } if own.issuer == issuer);
+        if is_ours && !listed.is_empty() && !listed.iter().any(|name| name == method.as_str()) {
+            let (section, method, listed) = (&self.section, method.as_str(), shown(&listed.join(" ")));
+            tracing::warn!(
+                issuer,
+                method,
+                listed,
+                "`{issuer}` does not list the way in which we show who we are: `{section}.oidc.token_endpoint_auth_method` \
+                 chooses another, nobody may be able to sign in"
+            );
+        }
+        method
+    }
+
     /// Which key holds the issuer that was expected.
-    fn advice_on_issuer(&self, issuer: &str) -> &'static str {
+    fn advice_on_issuer(&self, issuer: &str) -> String {
+        let section = &self.section;
         match &self.federation {
             FederationSettings::Oidc { issuer: own } if own.issuer == issuer => {
-                "write `provider.oidc.issuer` exactly as the provider does, slash at the end included"
+                format!("write `{section}.oidc.issuer` exactly as the provider does, slash at the end included")
             }
             FederationSettings::Zenkey { trusted, .. } if trusted.iter().any(|own| own.issuer == issuer) => {
-                "write the issuer in `provider.zenkey.trusted_issuers` exactly as the carrier does"
+                format!("write the issuer in `{section}.zenkey.trusted_issuers` exactly as the carrier does")
             }
-            _ => "write the issuer in `bearer.issuers` exactly as it does itself",
+            _ => "write the issuer in `bearer.issuers` exactly as it does itself".to_owned(),
         }
     }
 }

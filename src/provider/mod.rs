@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::oidc::claims::ClaimRules;
+use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
 use crate::oidc::jwks::KeySet;
 use crate::secret::SecretString;
 
@@ -88,6 +89,8 @@ pub enum FederationSettings {
 /// Everything needed to talk to providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
+    /// Where the configuration speaks of it: `provider` or `providers[N]`; for advice to the operator.
+    pub section: String,
     /// Federation.
     pub federation: FederationSettings,
     /// Issuers of access tokens, each once.
@@ -96,8 +99,8 @@ pub struct ProviderSettings {
     pub key_memory: Option<PathBuf>,
     /// Our client id.
     pub client_id: String,
-    /// Our client secret (`client_secret_basic`).
-    pub client_secret: SecretString,
+    /// What we have to show who we are.
+    pub authentication: ClientAuthentication,
     /// Whether attributes are wanted from userinfo.
     pub userinfo: bool,
     /// Time to connect. Default 3 s.
@@ -147,6 +150,15 @@ pub struct Carrier {
     pub mccmnc_confirmed: bool,
     /// Whether the carrier promises `iss` in its authorization responses (RFC 9207).
     pub iss_parameter_supported: bool,
+    /// How we show it who we are.
+    #[serde(default)]
+    pub auth_method: AuthMethod,
+    /// Where authorization requests are pushed, if they are: only the beginning of a sign-in asks.
+    #[serde(skip)]
+    pub pushed_endpoint: Option<Url>,
+    /// Whether it takes pushed requests only (RFC 9126, 5).
+    #[serde(skip)]
+    pub requires_pushed_requests: bool,
 }
 
 impl Carrier {
@@ -215,6 +227,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Pushes an authorization request to `carrier` (RFC 9126): the `request_uri` under which it is known there.
+    async fn push(&self, carrier: &Carrier, _form: &SecretString, _now: SystemTime) -> Result<String, ProviderError> {
+        Err(ProviderError::invalid("no endpoint for pushed requests").found(&carrier.issuer))
+    }
+
     /// Redeems a code at `carrier`'s token endpoint, once, without retry (RFC 6749 4.1.2: a code is single-use).
     async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError>;
 
@@ -280,6 +297,8 @@ pub struct CodeGrant<'a> {
     pub code_verifier: &'a SecretString,
     /// The same on all three calls (dossier 8).
     pub correlation_id: &'a str,
+    /// This moment.
+    pub now: SystemTime,
 }
 
 /// Attributes from a userinfo endpoint, not yet compared with an ID token.

@@ -47,6 +47,8 @@ pub struct ProviderStats {
     pub key_sets: Exchanges,
     /// Codes sent to token endpoints.
     pub redemptions: Exchanges,
+    /// Authorization requests that were pushed.
+    pub pushes: Exchanges,
     /// Questions to userinfo endpoints.
     pub userinfo: Exchanges,
     /// Configurations refused because issuer or endpoints are not trusted (D04, D05, D09, D15): worth an alert.
@@ -85,6 +87,8 @@ impl ProviderStats {
             (&["key_set", "failed"], self.key_sets.failed.get()),
             (&["redemption", "succeeded"], self.redemptions.succeeded.get()),
             (&["redemption", "failed"], self.redemptions.failed.get()),
+            (&["push", "succeeded"], self.pushes.succeeded.get()),
+            (&["push", "failed"], self.pushes.failed.get()),
             (&["userinfo", "succeeded"], self.userinfo.succeeded.get()),
             (&["userinfo", "failed"], self.userinfo.failed.get()),
         ]

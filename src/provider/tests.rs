@@ -1,6 +1,7 @@
 //! The room from outside: a real client against small servers on loopback that can be bent at will.
 
 mod client;
+mod client_auth;
 mod configurations;
 mod exchanges;
 mod keys;
@@ -37,14 +38,15 @@ fn issuer(base: &str) -> IssuerSettings {
     }
 }
 
-fn settings(federation: FederationSettings) -> ProviderSettings {
+pub(super) fn settings(federation: FederationSettings) -> ProviderSettings {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     ProviderSettings {
+        section: "provider".to_owned(),
         federation,
         token_issuers: vec![],
         key_memory: None,
         client_id: "client".to_owned(),
-        client_secret: SecretString::new("secret"),
+        authentication: ClientAuthentication::with_secret(SecretString::new("secret")),
         userinfo: true,
         connect_timeout: Duration::from_secs(3),
         total_timeout: Duration::from_secs(20),
@@ -97,6 +99,9 @@ fn carrier(base: &str) -> Carrier {
         mccmnc: None,
         mccmnc_confirmed: false,
         iss_parameter_supported: false,
+        auth_method: Default::default(),
+        pushed_endpoint: None,
+        requires_pushed_requests: false,
     }
 }
 

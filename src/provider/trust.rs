@@ -7,7 +7,8 @@
 use url::Url;
 
 use super::address;
-use super::{Carrier, FederationSettings, IssuerSettings, ProviderError, TokenIssuerSettings};
+use super::{Carrier, FederationSettings, IssuerSettings, ProviderError, ProviderSettings, TokenIssuerSettings};
+use crate::oidc::client_auth::AuthMethod;
 use crate::oidc::metadata::{MetadataError, ProviderMetadata};
 
 /// Issuers and their hosts, compiled once.
@@ -36,18 +37,19 @@ struct AllowedHost {
 }
 
 impl TrustList {
-    /// The issuers at which people sign in. Where their userinfo is matters only if `userinfo` is asked.
-    pub(super) fn new(federation: &FederationSettings, userinfo: bool) -> Self {
-        let issuers = match federation {
+    /// The issuers at which people sign in. Where their userinfo is matters only if it is asked.
+    pub(super) fn new(settings: &ProviderSettings) -> Self {
+        let section = &settings.section;
+        let issuers = match &settings.federation {
             FederationSettings::Zenkey { trusted, .. } => {
                 let trusted = trusted.iter().enumerate();
                 trusted
-                    .map(|(at, issuer)| Trusted::new(issuer, format!("provider.zenkey.trusted_issuers[{at}]")))
+                    .map(|(at, issuer)| Trusted::new(issuer, format!("{section}.zenkey.trusted_issuers[{at}]")))
                     .collect()
             }
-            FederationSettings::Oidc { issuer } => vec![Trusted::new(issuer, "provider.oidc".to_owned())],
+            FederationSettings::Oidc { issuer } => vec![Trusted::new(issuer, format!("{section}.oidc"))],
         };
-        Self { issuers, userinfo }
+        Self { issuers, userinfo: settings.userinfo }
     }
 
     /// The issuers of access tokens.
@@ -81,6 +83,7 @@ impl TrustList {
         metadata: ProviderMetadata,
         jwks_uri: Url,
         mccmnc: Option<&str>,
+        auth_method: AuthMethod,
     ) -> Result<Carrier, ProviderError> {
         let trusted = self.find(&metadata.issuer)?;
         let endpoint = |member: Result<Url, MetadataError>| match member {
@@ -96,6 +99,10 @@ impl TrustList {
             mccmnc: mccmnc.map(str::to_owned),
             mccmnc_confirmed: mccmnc.is_some() && metadata.mccmnc.is_ok_and(|said| said.as_deref() == mccmnc),
             iss_parameter_supported: metadata.iss_parameter_supported,
+            auth_method,
+            // A request that is pushed to nowhere is refused when one is to be pushed.
+            pushed_endpoint: metadata.pushed_authorization_request_endpoint.ok().flatten(),
+            requires_pushed_requests: metadata.requires_pushed_requests,
             issuer: metadata.issuer,
             jwks_uri,
         };
@@ -116,6 +123,14 @@ impl TrustList {
             Some(endpoint) if self.userinfo => trusted.check("userinfo_endpoint", endpoint),
             _ => Ok(()),
         }
+    }
+
+    /// Checks where a request is to be pushed: it holds what a sign-in is bound to.
+    pub(super) fn check_pushed<'c>(&self, carrier: &'c Carrier) -> Result<&'c Url, ProviderError> {
+        let endpoint = carrier.pushed_endpoint.as_ref();
+        let endpoint = endpoint.ok_or(ProviderError::invalid("no endpoint for pushed requests"))?;
+        self.find(&carrier.issuer)?.check("pushed_authorization_request_endpoint", endpoint)?;
+        Ok(endpoint)
     }
 
     fn find(&self, issuer: &str) -> Result<&Trusted, ProviderError> {
@@ -205,7 +220,7 @@ mod tests {
             claims: Default::default(),
             trusted_audiences: vec![],
         };
-        TrustList::new(&FederationSettings::Oidc { issuer }, true)
+        TrustList::new(&crate::provider::tests::settings(FederationSettings::Oidc { issuer }))
     }
 
     fn carrier(issuer: &str) -> Carrier {
@@ -220,6 +235,9 @@ mod tests {
             mccmnc: None,
             mccmnc_confirmed: false,
             iss_parameter_supported: false,
+            auth_method: AuthMethod::default(),
+            pushed_endpoint: None,
+            requires_pushed_requests: false,
         }
     }
 

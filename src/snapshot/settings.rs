@@ -6,6 +6,7 @@ use url::Url;
 
 use super::BearerSettings;
 use crate::oidc::acr::Vocabulary;
+use crate::oidc::authorization::RequestSettings;
 use crate::provider::IssuerSettings;
 use crate::session::Lifetimes;
 use crate::web::cookie::CookieNames;
@@ -63,6 +64,8 @@ pub struct AuthSettings {
     pub starts_per_minute: u32,
     /// Whose access tokens are accepted.
     pub bearer: BearerSettings,
+    /// The public halves of our own keys, as a key set; none if we have none.
+    pub client_key_set: Option<String>,
 }
 
 impl ClientRegistration {
@@ -113,6 +116,8 @@ pub struct ClientRegistration {
     pub id: String,
     /// What people know it by, on the page on which they choose.
     pub name: String,
+    /// Where the configuration speaks of it: `provider` or `providers[N]`; for advice to the operator.
+    pub section: String,
     /// Our client id.
     pub client_id: String,
     /// Scopes of the authorization request; `openid` is among them.
@@ -129,6 +134,8 @@ pub struct ClientRegistration {
     pub max_id_token: usize,
     /// Whether attributes are fetched from userinfo.
     pub userinfo: bool,
+    /// What stands in every authorization request beside the above.
+    pub request: RequestSettings,
 }
 
 impl ClientRegistration {

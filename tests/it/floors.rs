@@ -34,7 +34,7 @@ const FLOORS: &[(&str, u8)] = &[
 
 /// Crates with one home, and the paths that are it.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aws_lc_rs", &["src/secret.rs"]),
+    ("aws_lc_rs", &["src/secret.rs", "src/secret/"]),
     ("clap", &["src/cli/"]),
     ("jsonwebtoken", &["src/oidc/jwks", "src/oidc/jwt"]),
     ("moka", &["src/ground/ttl_cache"]),

@@ -16,6 +16,7 @@ use url::Url;
 use super::binding::{Binding, State};
 use super::start_cookie::StartCookies;
 use crate::ground::time::Timestamp;
+use crate::oidc::client_auth::AuthMethod;
 use crate::provider::Carrier;
 use crate::route::path::ReturnTo;
 use crate::secret::{Entropy, SecretString, sha256_of};
@@ -267,7 +268,8 @@ enum StartLeg {
     Authorization(Box<StartCarrier>),
 }
 
-/// Issuer; authorization, token, userinfo and key endpoints; whether `iss` is promised; nonce; verifier.
+/// Issuer; authorization, token, userinfo and key endpoints; whether `iss` is promised; nonce; verifier; how we show who
+/// we are.
 #[derive(Serialize, Deserialize)]
 struct StartCarrier(
     String,
@@ -278,6 +280,7 @@ struct StartCarrier(
     bool,
     String,
     #[serde(with = "secret_text")] SecretString,
+    #[serde(default)] AuthMethod,
 );
 
 impl StartRecord {
@@ -297,6 +300,7 @@ impl StartRecord {
                     carrier.iss_parameter_supported,
                     leg.nonce.clone(),
                     leg.code_verifier.clone(),
+                    carrier.auth_method,
                 )))
             }
         };
@@ -312,7 +316,7 @@ impl StartRecord {
             StartLeg::Discovery => Leg::Discovery,
             StartLeg::HandOff => Leg::HandOff,
             StartLeg::Authorization(carrier) => {
-                let StartCarrier(issuer, authorization, token, userinfo, keys, promised, nonce, code_verifier) =
+                let StartCarrier(issuer, authorization, token, userinfo, keys, promised, nonce, code_verifier, method) =
                     *carrier;
                 let long = |text: &str| Url::parse(&lengthened(text, &issuer)).ok();
                 let carrier = Carrier {
@@ -328,6 +332,9 @@ impl StartRecord {
                     mccmnc: None,
                     mccmnc_confirmed: false,
                     iss_parameter_supported: promised,
+                    auth_method: method,
+                    pushed_endpoint: None,
+                    requires_pushed_requests: false,
                     issuer,
                 };
                 Leg::Authorization(Box::new(AuthorizationLeg { carrier, nonce, code_verifier }))
@@ -398,6 +405,9 @@ mod tests {
             mccmnc: Some("310007".to_owned()),
             mccmnc_confirmed: true,
             iss_parameter_supported: false,
+            auth_method: AuthMethod::default(),
+            pushed_endpoint: None,
+            requires_pushed_requests: false,
         }
     }
 

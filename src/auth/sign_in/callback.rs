@@ -295,6 +295,7 @@ impl SignIn<'_> {
             redirect_uri: &self.snapshot.redirect_uri(self.registration),
             code_verifier: &code_verifier,
             correlation_id: &attempt.correlation_id,
+            now,
         };
         let tokens = self.provider.redeem(&carrier, &grant).await;
         let tokens = tokens.map_err(|error| self.provider_refusal(view, &error))?;
@@ -347,7 +348,7 @@ impl SignIn<'_> {
             acr_vocabulary: self.registration.acr_vocabulary(),
             require_acr: self.registration.require_acr,
             skew: self.settings.skew,
-            max_age: None,
+            max_age: self.registration.request.max_age,
             accept_at_jwt_typ: trusted.accept_at_jwt_typ,
             access_token: tokens.access_token.as_ref(),
             trusted_audiences: &trusted.trusted_audiences,
@@ -379,10 +380,10 @@ impl SignIn<'_> {
     /// Where the configuration speaks of `issuer`, for advice to the operator.
     fn issuer_key(&self, issuer: &IssuerSettings) -> String {
         if self.registration.discovery_ui.is_none() {
-            return "provider.oidc".to_owned();
+            return format!("{}.oidc", self.registration.section);
         }
         let place = self.registration.issuers.iter().position(|listed| listed == issuer).unwrap_or_default();
-        format!("provider.zenkey.trusted_issuers[{place}]")
+        format!("{}.zenkey.trusted_issuers[{place}]", self.registration.section)
     }
 
     /// A carrier code in the second callback changes nothing; it must merely lead to the same issuer (D06).

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use tracing::{info, warn};
 use url::Url;
 
@@ -20,7 +20,7 @@ use crate::secret::random_text;
 use crate::session::sessions::{Lookup, Purpose};
 use crate::session::store::StoreError;
 use crate::web::cookie::find_cookie;
-use crate::web::{AsksFor, Reply, RequestView};
+use crate::web::{AsksFor, Reply, RequestView, single_value};
 use crate::zenkey;
 
 /// So many completed sign-ins within [`LOOP_SECONDS`], and still no session cookie: the browser drops it.
@@ -192,7 +192,7 @@ impl SignIn<'_> {
     ) -> Result<OutgoingRedirect, Refusal> {
         let verifier = CodeVerifier::generate(self.entropy);
         let nonce = random_text::<32>(self.entropy);
-        let endpoint = carrier.authorization_endpoint.clone();
+        let asked = carrier.clone();
         attempt.leg = Leg::Authorization(Box::new(AuthorizationLeg {
             carrier,
             nonce: nonce.clone(),
@@ -200,8 +200,10 @@ impl SignIn<'_> {
         }));
         let (cookies, state) = self.remember(request, &attempt, now).await?;
         let zenkey = self.registration.discovery_ui.is_some();
-        let to = AuthorizationRequest {
-            endpoint: &endpoint,
+        let settings = &self.registration.request;
+        let languages = single_value(request.view.headers, header::ACCEPT_LANGUAGE).ok().flatten();
+        let authorization = AuthorizationRequest {
+            endpoint: &asked.authorization_endpoint,
             client_id: &self.registration.client_id,
             redirect_uri: &self.snapshot.redirect_uri(self.registration),
             scopes: &self.registration.scopes,
@@ -211,10 +213,17 @@ impl SignIn<'_> {
             acr_values: &self.registration.acr_values,
             correlation_id: zenkey.then_some(attempt.correlation_id.as_str()),
             login_hint_token,
+            login_hint: None,
             prompt: None,
-            extra: &[],
-        }
-        .to_url();
+            settings,
+            ui_locales: &settings.ui_locales.value(languages),
+        };
+        let to = if settings.always_pushed || asked.requires_pushed_requests {
+            let pushed = self.provider.push(&asked, &authorization.to_form(), now).await;
+            authorization.to_pushed_url(&pushed.map_err(|error| self.provider_refusal(request.view, &error))?)
+        } else {
+            authorization.to_url()
+        };
         Ok(OutgoingRedirect { to, cookies })
     }
 

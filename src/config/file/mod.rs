@@ -20,7 +20,9 @@ use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
-pub(crate) use provider::{AbsentWord, IssuerEntry, OidcFile, ProviderFile, ZenkeyFile};
+pub(crate) use provider::{
+    AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, OidcFile, ProviderFile, PushedWord, ZenkeyFile,
+};
 pub(crate) use routes::{
     AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile, TooLongWord,
 };

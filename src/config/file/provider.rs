@@ -8,7 +8,10 @@ use serde::Deserialize;
 use super::{List, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
-use crate::config::form::text::{Acr, Algorithm, Audience, ClientId, FilePath, ProviderId, ProviderName, Scope};
+use crate::config::form::text::{
+    Acr, Algorithm, Audience, ClaimsRequest, ClientId, FilePath, Prompt, ProviderId, ProviderName, Resource, Scope,
+    UiLocale,
+};
 use crate::config::secret_ref::SecretRef;
 
 /// Who vouches for people, and how the gateway reaches them.
@@ -96,9 +99,42 @@ pub(crate) struct OidcFile {
     /// Client id.
     #[schemars(required)]
     pub(crate) client_id: Option<Written<ClientId>>,
-    /// Client secret.
-    #[schemars(required)]
+    /// Client secret. With neither a secret nor `client_keys` the gateway is a public client, which PKCE protects.
     pub(crate) client_secret: Option<SecretRef>,
+    /// Files with private keys of ours (PEM, PKCS #8; `zengate keys` makes one), for `private_key_jwt`. The first one signs;
+    /// the public halves of all are published at `/oauth2/jwks.json`, so that a key can be changed in two steps.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) client_keys: Option<List<Written<FilePath>>>,
+    /// How the gateway shows the provider who it is. Without it: with a secret, what the provider lists
+    /// (`client_secret_basic` before `client_secret_post` before `client_secret_jwt`); with `client_keys` alone,
+    /// `private_key_jwt`; with neither, `none`. Basic form-encodes id and secret, as RFC 6749 has it; where a provider does
+    /// not decode them, choose a secret of letters and digits, or `client_secret_post`.
+    pub(crate) token_endpoint_auth_method: Option<AuthMethodWord>,
+    /// Whom signed assertions name as audience: the issuer (RFC 10070), or the token endpoint where a provider insists.
+    #[schemars(extend("default" = "issuer"))]
+    pub(crate) assertion_audience: Option<AssertionAudienceWord>,
+    /// Leave `typ` out of assertions, for a provider that refuses `client-authentication+jwt`.
+    #[schemars(extend("default" = false))]
+    pub(crate) assertion_untyped: Option<bool>,
+    /// What the provider is to ask of the person each time: `login`, `consent`, `select_account`.
+    pub(crate) prompt: Option<Written<Prompt>>,
+    /// Longest time since the person authenticated at the provider. Its ID tokens must then say when that was.
+    #[schemars(extend("x-max" = "30d"))]
+    pub(crate) max_age: Time,
+    /// Languages of the provider's pages, best first; `from_browser` alone for those of the person's browser.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) ui_locales: Option<List<Written<UiLocale>>>,
+    /// Single claims to ask for, as JSON (OpenID Connect Core 5.5).
+    pub(crate) claims: Option<Written<ClaimsRequest>>,
+    /// Resources that the access token is to be for (RFC 8707).
+    #[schemars(extend("default" = []))]
+    pub(crate) resource: Option<List<Written<Resource>>>,
+    /// Further parameters of every authorization request, such as `hd`, `domain_hint`, `kc_idp_hint`, `audience`.
+    pub(crate) authorization_parameters: Option<BTreeMap<String, String>>,
+    /// Push authorization requests instead of writing them into addresses (RFC 9126): `auto` where the provider requires
+    /// it, or `always`.
+    #[schemars(extend("default" = "auto"))]
+    pub(crate) pushed_authorization_requests: Option<PushedWord>,
     /// Further hosts that its endpoints may have, exact; its own is always allowed.
     #[schemars(extend("default" = []))]
     pub(crate) allowed_hosts: Option<List<Written<AllowedHost>>>,
@@ -145,6 +181,33 @@ pub(crate) struct OidcFile {
 pub(crate) enum AbsentWord {
     Unverified,
     Verified,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum AuthMethodWord {
+    ClientSecretBasic,
+    ClientSecretPost,
+    ClientSecretJwt,
+    PrivateKeyJwt,
+    None,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum AssertionAudienceWord {
+    Issuer,
+    TokenEndpoint,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum PushedWord {
+    Auto,
+    Always,
 }
 
 /// A trusted issuer: its name, or more about it.

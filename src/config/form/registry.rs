@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 27] = [
+pub(crate) const FORMS: [Row; 31] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -34,6 +34,7 @@ pub(crate) const FORMS: [Row; 27] = [
     row::<text::Algorithm>(),
     row::<text::Audience>(),
     row::<text::ClaimName>(),
+    row::<text::ClaimsRequest>(),
     row::<text::ClientId>(),
     row::<text::CookieName>(),
     row::<text::EmailDomain>(),
@@ -41,11 +42,14 @@ pub(crate) const FORMS: [Row; 27] = [
     row::<text::HeaderWord>(),
     row::<text::Label>(),
     row::<text::OwnPrefix>(),
+    row::<text::Prompt>(),
     row::<text::ProviderId>(),
     row::<text::ProviderName>(),
+    row::<text::Resource>(),
     row::<text::RoutePath>(),
     row::<text::Scope>(),
     row::<text::StorePrefix>(),
+    row::<text::UiLocale>(),
 ];
 
 /// Finds a form by the `format` of the schema.

@@ -115,6 +115,21 @@ text_form!(
 );
 
 text_form!(
+    /// `claims` of an authorization request (Core 5.5).
+    ClaimsRequest, "claims-request", "JSON such as `{\"id_token\":{\"groups\":null}}`",
+    check |text| {
+        let fine = |value: &serde_json::Value| {
+            value.as_object().is_some_and(|all| !all.is_empty() && all.keys().all(|key| key == "id_token" || key == "userinfo"))
+        };
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(value) if fine(&value) && text.len() <= 2048 => Ok(value.to_string()),
+            Ok(_) => Err("is no object with `id_token` or `userinfo` in it, of at most 2 KiB".to_owned()),
+            Err(_) => Err("is not JSON".to_owned()),
+        }
+    }
+);
+
+text_form!(
     /// Domain of an e-mail address, lower case, without `@`.
     EmailDomain, "email-domain", "a domain such as `example.com`",
     check |text| {
@@ -178,6 +193,26 @@ text_form!(
 );
 
 text_form!(
+    /// `prompt` (Core 3.1.2.1). `none` is not among them: it refuses everybody who is not signed in already.
+    Prompt, "prompt", "`login`, `consent`, `select_account` or `create`, or several with a space between them",
+    check |text| {
+        if text.split(' ').all(|word| ["login", "consent", "select_account", "create"].contains(&word)) {
+            return Ok(text.to_owned());
+        }
+        Err("is not `login`, `consent`, `select_account` or `create`, nor several of them with one space between".to_owned())
+    }
+);
+
+text_form!(
+    /// `resource` (RFC 8707, 2): an absolute URI without a fragment.
+    Resource, "resource", "an absolute address such as `https://api.example.com/`",
+    check |text| match url::Url::parse(text) {
+        Ok(url) if url.fragment().is_none() && visible(text) => Ok(text.to_owned()),
+        _ => Err("is not an absolute address without a fragment".to_owned()),
+    }
+);
+
+text_form!(
     /// Path prefix of a route, in normal form.
     RoutePath, "route-path", "a path such as `/` or `/app`",
     check |text| normal_path(text).map(|()| text.to_owned())
@@ -215,6 +250,17 @@ text_form!(
             return Err("is not a name of 1 to 32 small letters, digits or `_`".to_owned());
         }
         Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// Language of a provider's pages: a tag (RFC 5646), or that of the browser.
+    UiLocale, "ui-locale", "a language tag such as `de` or `en-GB`, or `from_browser`",
+    check |text| {
+        if text == "from_browser" || crate::oidc::authorization::is_language_tag(text) {
+            return Ok(text.to_owned());
+        }
+        Err("is not a language tag such as `de` or `en-GB`, nor `from_browser`".to_owned())
     }
 );
 

@@ -3,6 +3,7 @@
 mod admin;
 mod bearer;
 mod claims;
+mod client;
 mod issuers;
 mod provider;
 mod routes;
@@ -307,9 +308,9 @@ impl Resolver<'_> {
 
 impl From<provider::Provider> for SignInProvider {
     fn from(provider: provider::Provider) -> Self {
-        let provider::Provider { id, name, settings, scopes, acr_values, require_acr } = provider;
+        let provider::Provider { id, name, settings, scopes, acr_values, require_acr, request } = provider;
         let require_acr = require_acr && !acr_values.is_empty();
-        Self { id, name, settings, scopes, acr_values, require_acr }
+        Self { id, name, settings, scopes, acr_values, require_acr, request }
     }
 }
 

@@ -10,7 +10,9 @@ use crate::config::file::{File, IssuerEntry, List, OidcFile, ProviderFile, Zenke
 use crate::config::form::Written;
 use crate::config::form::text::Scope;
 use crate::oidc::acr::Vocabulary;
+use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
+use crate::oidc::client_auth::ClientAuthentication;
 use crate::provider::{FederationSettings, IssuerSettings, ProviderSettings};
 use crate::secret::SecretString;
 
@@ -22,6 +24,7 @@ pub(super) struct Provider {
     pub(super) scopes: Vec<String>,
     pub(super) acr_values: Vec<String>,
     pub(super) require_acr: bool,
+    pub(super) request: RequestSettings,
 }
 
 impl Provider {
@@ -46,7 +49,8 @@ impl Provider {
 struct Common {
     federation: FederationSettings,
     client_id: String,
-    client_secret: SecretString,
+    authentication: ClientAuthentication,
+    request: RequestSettings,
     userinfo: bool,
     scopes: Vec<String>,
     acr_values: Vec<String>,
@@ -138,11 +142,12 @@ impl Resolver<'_> {
             name: file.name.as_ref().map_or_else(|| id.clone(), |name| name.0.0.clone()),
             id,
             settings: ProviderSettings {
+                section: section.to_owned(),
                 federation: common.federation,
                 token_issuers: Vec::new(),
                 key_memory: None,
                 client_id: common.client_id,
-                client_secret: common.client_secret,
+                authentication: common.authentication,
                 userinfo: common.userinfo,
                 connect_timeout: time(file.connect_timeout.as_ref()).min(time(file.total_timeout.as_ref())),
                 total_timeout: time(file.total_timeout.as_ref()),
@@ -158,6 +163,7 @@ impl Resolver<'_> {
             scopes: common.scopes,
             acr_values: common.acr_values,
             require_acr: common.require_acr,
+            request: common.request,
         })
     }
 
@@ -219,7 +225,8 @@ impl Resolver<'_> {
                 trusted,
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),
-            client_secret: secret?,
+            authentication: ClientAuthentication::with_secret(secret?),
+            request: RequestSettings::default(),
             userinfo: file.userinfo.unwrap_or(scopes.len() > 1),
             scopes,
             acr_values,
@@ -229,6 +236,8 @@ impl Resolver<'_> {
 
     fn oidc(&mut self, section: &str, file: &OidcFile) -> Option<Common> {
         let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
+        let authentication = self.authentication(section, file, secret);
+        let request = self.request(section, file);
         let scopes = self.scopes(&format!("{section}.scopes"), file.scopes.as_ref());
         let (absent, split) = (file.email_verified_absent, file.split_claims.as_ref());
         let claims = self.claim_rules(section, file.accept_unverified_contacts, absent, split);
@@ -245,7 +254,8 @@ impl Resolver<'_> {
                 },
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),
-            client_secret: secret?,
+            authentication,
+            request,
             userinfo: file.userinfo.unwrap_or(scopes.len() > 1),
             scopes,
             acr_values,

@@ -8,6 +8,7 @@ struct Asked {
     scopes: Vec<String>,
     acr_values: Vec<String>,
     extra: Vec<(String, String)>,
+    settings: RequestSettings,
     login_hint_token: Option<&'static str>,
 }
 
@@ -17,12 +18,14 @@ fn asked() -> Asked {
         scopes: vec!["openid".into(), "email".into()],
         acr_values: vec!["a3".into(), "a1".into()],
         extra: vec![],
+        settings: RequestSettings::default(),
         login_hint_token: None,
     }
 }
 
 impl Asked {
     fn url(&self) -> Url {
+        let settings = RequestSettings { extra: self.extra.clone(), ..self.settings.clone() };
         let request = AuthorizationRequest {
             endpoint: &self.endpoint,
             client_id: "ccid-1",
@@ -34,8 +37,10 @@ impl Asked {
             acr_values: &self.acr_values,
             correlation_id: Some("abcd1234"),
             login_hint_token: self.login_hint_token,
+            login_hint: None,
             prompt: None,
-            extra: &self.extra,
+            settings: &settings,
+            ui_locales: "",
         };
         request.to_url()
     }
@@ -148,4 +153,60 @@ fn a_correlation_id_has_the_form_the_dossier_wants() {
         assert!(id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
     }
     assert_ne!(CorrelationId::generate(&SystemEntropy), CorrelationId::generate(&SystemEntropy));
+}
+
+// XM06, PM10
+#[test]
+fn what_the_operator_wants_stands_in_the_request_and_replaces_nothing_of_ours() {
+    let mut asked = asked();
+    asked.settings = RequestSettings {
+        prompt: Some("select_account".into()),
+        max_age: Some(std::time::Duration::from_secs(300)),
+        claims: Some(r#"{"id_token":{"groups":null}}"#.into()),
+        resource: vec!["https://api.test/".into()],
+        ..RequestSettings::default()
+    };
+    let forged = OURS.iter().chain(&["resource"]).map(|name| ((*name).to_owned(), "forged".to_owned()));
+    asked.extra = forged.chain([("hd".to_owned(), "example.com".to_owned())]).collect();
+    let parameters = asked.parameters();
+    for (name, value) in [
+        ("prompt", "select_account"),
+        ("max_age", "300"),
+        ("claims", r#"{"id_token":{"groups":null}}"#),
+        ("resource", "https://api.test/"),
+        ("hd", "example.com"),
+    ] {
+        assert_eq!(parameters[name], value);
+    }
+    assert!(parameters.values().all(|value| value != "forged"), "{parameters:?}");
+}
+
+// RFC 9126
+#[test]
+fn a_pushed_request_leaves_nothing_but_its_name_in_the_address() {
+    let endpoint = Url::parse("https://a.test/authorize?tenant=1&state=forged").unwrap();
+    let settings = RequestSettings::default();
+    let request = AuthorizationRequest {
+        endpoint: &endpoint,
+        client_id: "ccid-1",
+        redirect_uri: "https://g.test/oauth2/callback",
+        scopes: &[],
+        state: "s",
+        nonce: "n",
+        code_challenge: "c",
+        acr_values: &[],
+        correlation_id: None,
+        login_hint_token: None,
+        login_hint: Some("ann@corp.test"),
+        prompt: Some("login"),
+        settings: &settings,
+        ui_locales: "de",
+    };
+    let to = request.to_pushed_url("urn:x&prompt=none");
+    assert_eq!(to.as_str(), "https://a.test/authorize?tenant=1&client_id=ccid-1&request_uri=urn%3Ax%26prompt%3Dnone");
+    let form = request.to_form();
+    let form: BTreeMap<_, _> = form_urlencoded::parse(form.expose().as_bytes()).into_owned().collect();
+    let told = request.to_url().query_pairs().into_owned().filter(|(name, _)| name != "tenant").collect();
+    assert_eq!(form, told);
+    assert_eq!((form["prompt"].as_str(), form["login_hint"].as_str()), ("login", "ann@corp.test"));
 }

@@ -42,6 +42,7 @@ async fn redeem(federation: &Federation, carrier: &Carrier) -> Result<Tokens, Pr
         redirect_uri: "https://app.example/oauth2/callback",
         code_verifier: &SecretString::new("verifier"),
         correlation_id: "corr-1234",
+        now: at(0),
     };
     federation.redeem(carrier, &grant).await
 }
@@ -55,7 +56,7 @@ fn tokens() -> Value {
 async fn a_code_is_redeemed_with_basic_and_without_client_id_in_the_body() {
     let rig = Rig::with(|settings| {
         settings.client_id = "id:1".to_owned();
-        settings.client_secret = SecretString::new("se:cr%+ü t");
+        settings.authentication = ClientAuthentication::with_secret(SecretString::new("se:cr%+ü t"));
     })
     .await;
     let tokens = rig.redeem().await.unwrap();

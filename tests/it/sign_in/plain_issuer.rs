@@ -207,3 +207,84 @@ async fn what_real_issuers_write_is_read_and_what_nobody_listed_is_refused() {
         assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200, "the honest twin of {place}");
     }
 }
+
+// XM06, PM10
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_parameters_and_the_browsers_languages_stand_in_the_request() {
+    let rig = rig("    prompt: select_account
+    max_age: 1h
+    ui_locales: [from_browser]
+    claims: '{\"id_token\":{\"groups\":null}}'
+    resource: ['https://api.test/']
+    authorization_parameters: { hd: example.com }
+")
+    .await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+    let asked = aurora.last("authorize").unwrap();
+    for (name, value) in [
+        ("prompt", "select_account"),
+        ("max_age", "3600"),
+        ("claims", r#"{"id_token":{"groups":null}}"#),
+        ("resource", "https://api.test/"),
+        ("hd", "example.com"),
+    ] {
+        assert_eq!(only(&asked, name).as_deref(), Some(value));
+    }
+    // `max_age` is a demand: who authenticated too long ago, or nobody knows when, is not signed in.
+    let honest = aurora.rules();
+    for auth_time in [json!(1_000_000_000), json!(null)] {
+        aurora.set(|rules| drop(rules.id_token_claims.insert("auth_time".to_owned(), auth_time)));
+        assert_refused(&Browser::new().go(rig.url("/app")).await, 502, "provider_invalid");
+        aurora.set(|rules| *rules = honest.clone());
+    }
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+}
+
+// RFC 9126: nothing of the request but its name is in the browser.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_the_issuer_wants_pushed_is_pushed_before_the_browser_leaves() {
+    let pushing = Upstream::start().await;
+    let mut rig = rig(&format!("    allowed_hosts: ['{}']\n", pushing.address)).await;
+    let aurora = rig.simulator.carrier("aurora").unwrap().clone();
+    let endpoint = format!("http://{}/par", pushing.address);
+    aurora.set(|rules| {
+        rules.metadata.insert("pushed_authorization_request_endpoint".into(), endpoint.into());
+        rules.metadata.insert("require_pushed_authorization_requests".into(), json!(true));
+    });
+    rig.restart().await;
+    let body = r#"{"request_uri":"urn:example:bwc4JK","expires_in":60}"#;
+    pushing.answer(&format!("HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let browser = Browser::new();
+    let start = browser.open(rig.url("/app")).await.location().unwrap();
+    let to = browser.open(start).await.location().unwrap();
+    let names: Vec<_> = to.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    assert_eq!(names, ["client_id", "request_uri"]);
+    assert_eq!(value(&to, "request_uri").as_deref(), Some("urn:example:bwc4JK"));
+    assert!(pushing.last().one("authorization").unwrap().starts_with("Basic "));
+    // A push that fails ends the sign-in: the request is not written into the address instead.
+    pushing.answer("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    let browser = Browser::new();
+    assert_refused(&browser.go(rig.url("/app")).await, 502, "provider_refused");
+    assert_eq!(aurora.count("authorize"), 0);
+}
+
+// PM09, PM05
+#[tokio::test(flavor = "multi_thread")]
+async fn our_public_keys_are_published_and_only_those() {
+    let home = crate::support::process::Home::new();
+    let path = home.path("client.pem");
+    let path = path.to_str().unwrap();
+    let made = crate::support::process::Process::run(&["keys", "--out", path]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let printed: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    assert!(printed["keys"][0].get("d").is_none() && !made.stdout.contains("PRIVATE"));
+    // Never over another key.
+    assert_eq!(crate::support::process::Process::run(&["keys", "--out", path]).code, Some(1));
+    let rig = rig(&format!("    client_keys: [{path}]\n    token_endpoint_auth_method: client_secret_basic\n")).await;
+    let page = Browser::new().open(rig.url("/oauth2/jwks.json")).await;
+    assert_eq!((page.status.as_u16(), page.json()), (200, printed));
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+    let without = self::rig("").await;
+    assert_eq!(Browser::new().open(without.url("/oauth2/jwks.json")).await.status, 404);
+}

@@ -38,7 +38,7 @@ use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
 use crate::session::seal::{SealKeys, Sealer};
 use crate::session::sessions::{self, Sessions};
 use crate::session::store::{Limits, RecordStore};
-use crate::snapshot::{AuthSettings, ClientRegistration, Registrations, Snapshot, SnapshotFault};
+use crate::snapshot::{AuthSettings, ClientRegistration, Registrations, Snapshot, SnapshotFault, longest_own_target};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
 use crate::upstream::{NameService, SystemNames};
@@ -134,7 +134,7 @@ fn max_attempts(config: &Config) -> u64 {
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
-    let limits = Limits { attempts: max_attempts(config), ..Limits::default() };
+    let limits = Limits { attempts: max_attempts(config), pages: config.sign_in.max_kept_pages, ..Limits::default() };
     Ok(match &config.sessions.store {
         StoreChoice::Memory => Arc::new(MemoryStore::new(limits)),
         StoreChoice::Embedded { path } => {
@@ -360,7 +360,12 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
     let limits = &config.limits;
     GatewaySettings {
         limits: ListenerLimits {
-            head: HeadLimits { bytes: limits.header_bytes, fields: limits.header_count, target: limits.uri_bytes },
+            head: HeadLimits {
+                bytes: limits.header_bytes,
+                fields: limits.header_count,
+                // What is none of ours and longer than the limit, the gateway refuses once it knows whose it is.
+                target: longest_own_target(&config.prefix, limits.uri_bytes),
+            },
             head_deadline: limits.header_deadline,
             keepalive: limits.keepalive,
             connections: limits.connections,

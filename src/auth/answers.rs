@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::{HeaderValue, StatusCode};
 use tracing::info;
 
+use super::own_address::{OwnQuery, with_page};
 use super::refusal::{Recipient, Refusal, RefusalExit, Refused};
 use super::session_cookie::session_of;
 use crate::route::path::ReturnTo;
@@ -72,11 +74,62 @@ impl Answers<'_> {
 
     /// A refusal of somebody who was on the way to a page: starting again leads there.
     pub(super) fn refusal_to(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
-        let mut start = self.snapshot.start().to_owned();
-        if let Some(to) = to.filter(|to| **to != ReturnTo::home()) {
-            start.push_str("?rd=");
-            start.extend(url::form_urlencoded::byte_serialize(to.location().as_bytes()));
-        }
+        let start = self.start_for(to);
         self.exit.refuse(Refused::of(refusal, view), Recipient::Anyone { view, start: &start })
+    }
+
+    /// The same for a person whose address must not be asked for twice: it is counted and logged, and told at an address of
+    /// its own, where it can be reloaded.
+    pub(super) fn refusal_elsewhere(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
+        let code = refusal.message().code;
+        if !view.is_navigation() || Refusal::of_sign_in(code).is_none() {
+            return self.refusal_to(refusal, view, to);
+        }
+        self.exit.note(Refused::of(refusal, view));
+        let address = format!("{}/refused?code={code}&id={}", self.settings.prefix, view.request_id);
+        match HeaderValue::try_from(self.carrying(&address, to)) {
+            Ok(location) => Reply::redirect(StatusCode::SEE_OTHER, location),
+            Err(_) => Reply::empty(StatusCode::BAD_REQUEST),
+        }
+    }
+
+    /// `refused?code=&id=&rd=`: what a sign-in was refused with. The codes are a closed set of ours, and nothing is counted:
+    /// anybody can open this address.
+    pub(super) fn refused(&self, view: &RequestView<'_>) -> Reply {
+        let query = OwnQuery::of(view);
+        let Some(refusal) = query.value("code").and_then(|code| Refusal::of_sign_in(&code)) else {
+            return self.refusal(Refusal::NotFound, view);
+        };
+        let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let id = query.value("id").filter(|id| id.len() == 16 && id.bytes().all(digit));
+        let shown = RequestView { request_id: id.as_deref().unwrap_or(view.request_id), ..*view };
+        let to = self.return_to(query.wanted().as_deref(), view);
+        refusal.reply(&shown, &self.start_for(Some(&to)))
+    }
+
+    /// The address on this host that begins a sign-in and returns to `to`.
+    pub(super) fn start_for(&self, to: Option<&ReturnTo>) -> String {
+        self.carrying(self.snapshot.start(), to)
+    }
+
+    /// The same with `more`, a query of ours.
+    pub(super) fn start_with(&self, more: &str, to: &ReturnTo) -> String {
+        self.carrying(&format!("{}{more}", self.snapshot.start()), Some(to))
+    }
+
+    /// The address that begins a sign-in for somebody whose answer could not be used, on the host of the page.
+    pub(super) fn start_again(&self, to: &ReturnTo) -> String {
+        let start = self.snapshot.start();
+        match to.origin().filter(|origin| self.snapshot.return_policy().is_own(origin)) {
+            Some(origin) => with_page(&format!("{origin}{start}?again=1"), to.target(), self.settings),
+            None => self.carrying(&format!("{start}?again=1"), Some(to)),
+        }
+    }
+
+    fn carrying(&self, address: &str, to: Option<&ReturnTo>) -> String {
+        match to.filter(|to| **to != ReturnTo::home()) {
+            Some(to) => with_page(address, &to.location(), self.settings),
+            None => address.to_owned(),
+        }
     }
 }

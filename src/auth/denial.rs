@@ -1,19 +1,18 @@
 //! What a request that may not pass is answered: a person is sent to sign in, a program is told what to bring, everybody
 //! else reads why.
 
-use http::header::WWW_AUTHENTICATE;
+use http::header::{REFERER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::cors;
 use super::judge::{Cause, Denial};
+use super::own_address::with_page;
 use super::refusal::{Denied, Recipient, Refusal, RefusalExit, Refused};
+use crate::route::path::ReturnTo;
 use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::web::cookie::{CookieNames, clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_json, error_page, framed_sign_in_page};
-use crate::web::{AsksFor, Reply, RequestView};
-
-/// Longest address of ours that a browser is sent to, if the listener's own limit is not shorter.
-const LONGEST_START: usize = 6 * 1024;
+use crate::web::{AsksFor, Reply, RequestView, single_value};
 
 /// Answers a request that the judge did not let pass.
 pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, snapshot: &Snapshot) -> Reply {
@@ -58,31 +57,32 @@ fn sign_in_first(
     or_token: bool,
 ) -> Reply {
     let start = snapshot.start();
-    let longest = LONGEST_START.min(snapshot.settings().longest_target);
+    let start_here = || with_page(start, view.target.as_str(), snapshot.settings());
     let message = Refusal::Unauthenticated.message();
     match view.asks_for() {
         AsksFor::Page => {
-            return match HeaderValue::try_from(start_for(start, view.target.as_str(), longest)) {
+            return match HeaderValue::try_from(start_here()) {
                 Ok(location) => Reply::redirect(StatusCode::FOUND, location),
                 Err(_) => Reply::empty(StatusCode::UNAUTHORIZED),
             };
         }
         AsksFor::Frame => {
             exit.note(refused);
-            let start = start_for(start, view.target.as_str(), longest);
-            return framed_sign_in_page(&start, message.code, view.request_id);
+            return framed_sign_in_page(&start_here(), message.code, view.request_id);
         }
         AsksFor::Data => exit.note(refused),
     }
     let mut reply = if view.method == Method::POST && view.wants_html() {
-        // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back.
+        // What was typed into a form is neither kept nor sent again: it may be anybody's by the time they are back. They
+        // come back to the page that it stood on.
+        let start = with_page(start, &page_of_form(view, snapshot), snapshot.settings());
         error_page(ErrorPage {
             status: message.status,
             title: message.title,
             text: message.text,
             code: message.code,
             request_id: view.request_id,
-            action: Some(Action { label: "Sign in", href: start }),
+            action: Some(Action { label: "Sign in", href: &start }),
         })
     } else {
         let start = format!("{}{start}", snapshot.origin_of(view.host));
@@ -92,6 +92,14 @@ fn sign_in_first(
         reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     reply
+}
+
+/// The page of ours that a form was sent from, by the browser's word; else the start page.
+fn page_of_form(view: &RequestView<'_>, snapshot: &Snapshot) -> String {
+    let from = single_value(view.headers, REFERER).ok().flatten();
+    let page = from.and_then(|from| ReturnTo::parse(from, snapshot.return_policy()).ok());
+    let page = page.map(|page| page.seen_from(&snapshot.origin_of(view.host)));
+    page.filter(|page| page.origin().is_none()).unwrap_or_else(ReturnTo::home).location()
 }
 
 /// What a program is told to bring (RFC 6750, 3).
@@ -115,34 +123,5 @@ fn clear_dead_cookies(reply: &mut Reply, view: &RequestView<'_>, names: &CookieN
     let name = names.loop_guard();
     if find_cookie(view.headers, &name).is_some() {
         reply.add_cookie(clear_cookie(&name));
-    }
-}
-
-/// The address that begins a sign-in and returns to `target`. One that would be too long to be asked for begins a
-/// sign-in all the same, and returns to the start page: a 414 would keep the person out.
-fn start_for(start: &str, target: &str, longest: usize) -> String {
-    let rd: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
-    let address = format!("{start}?rd={rd}");
-    if address.len() <= longest { address } else { start.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // RB16: an address of ours that our own listener refuses would keep the person out.
-    #[test]
-    fn no_start_is_longer_than_the_listener_takes() {
-        for longest in [20, 256, LONGEST_START] {
-            for length in [1, 2, 200, 240, 241, 242, 243, 244, 1000, 8000] {
-                let target = format!("/{}", "a".repeat(length));
-                let address = start_for("/oauth2/start", &target, longest);
-                assert!(address.len() <= longest, "{address}");
-            }
-        }
-        // The twin: what fits comes along, to the byte.
-        let target = format!("/{}", "a".repeat(256 - "/oauth2/start?rd=%2F".len()));
-        assert_eq!(start_for("/oauth2/start", &target, 256).len(), 256);
-        assert_eq!(start_for("/oauth2/start", &format!("{target}a"), 256), "/oauth2/start");
     }
 }

@@ -7,12 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::SignIn;
 use super::answers::Answers;
+use super::own_address::OwnQuery;
 use super::refusal::Refusal;
 use crate::route::path::NormalTarget;
 use crate::session::sessions::{Lookup, Purpose};
 use crate::snapshot::SHOWN;
 use crate::web::cookie::clear_cookie;
-use crate::web::page::{error_json, sign_in_page};
+use crate::web::page::{already_signed_in_page, error_json, sign_in_page};
 use crate::web::{Reply, RequestView};
 
 /// An address of ours.
@@ -22,6 +23,7 @@ pub(super) enum Endpoint {
     Callback,
     FrontchannelLogout,
     Keys,
+    Refused,
     Session,
     SignIn,
     SignOut,
@@ -46,6 +48,7 @@ impl Endpoint {
             "frontchannel_logout" => Self::FrontchannelLogout,
             own if own.starts_with("callback/") => Self::Callback,
             "jwks.json" => Self::Keys,
+            "refused" => Self::Refused,
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
             "sign_out" => Self::SignOut,
@@ -81,9 +84,19 @@ impl SignIn<'_> {
                 Some(keys) => key_set(keys),
                 None => answers.refusal(Refusal::NotFound, view),
             },
+            Endpoint::Refused => answers.refused(view),
             Endpoint::SignIn => {
-                let page = sign_in_page(answers.snapshot.start(), view.request_id);
-                answers.without_dead_cookie(page, &answers.session_of(view, Purpose::Ask, now).await)
+                let found = answers.session_of(view, Purpose::Ask, now).await;
+                let wanted = OwnQuery::of(view).wanted();
+                let to = answers.return_to(wanted.as_deref(), view);
+                let page = match found {
+                    Lookup::SignedIn(..) => already_signed_in_page(&to.location(), view.request_id),
+                    _ => {
+                        let [own, shared] = ["", "?device=shared"].map(|more| answers.start_with(more, &to));
+                        sign_in_page(&own, &shared, wanted.is_some(), view.request_id)
+                    }
+                };
+                answers.without_dead_cookie(page, &found)
             }
             Endpoint::Session | Endpoint::UserInfo => answers.who(endpoint, view, now).await,
         }

@@ -12,6 +12,7 @@ mod denial;
 mod endpoints;
 mod judge;
 mod left_out;
+mod own_address;
 mod provider_logout;
 mod readiness;
 mod refusal;
@@ -36,7 +37,7 @@ use self::bearer::Tokens;
 use self::denial::deny;
 use self::endpoints::Endpoint;
 use self::judge::{Holder, Verdict, judge};
-use self::sign_in::attempt;
+use self::sign_in::attempts;
 use crate::ground::limit::RateLimiter;
 use crate::ground::ttl_cache::TtlCache;
 use crate::provider::{Provider, Providers};
@@ -226,7 +227,7 @@ struct SignInLimits {
 
 impl SignInLimits {
     fn new(settings: &AuthSettings) -> Self {
-        let remembered = attempt::remembered_for(settings.lifetimes.attempt);
+        let remembered = attempts::remembered_for(settings.lifetimes.attempt);
         Self {
             starts: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
             forged: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
@@ -265,8 +266,14 @@ impl<'a> SignIn<'a> {
         self.at(self.settings.registrations.iter().find(|registration| registration.trusts(issuer))?)
     }
 
-    fn attempts(&self) -> attempt::Attempts<'_> {
-        attempt::Attempts { store: self.store, sealer: self.sealer, lifetime: self.settings.lifetimes.attempt }
+    fn attempts(&self) -> attempts::Attempts<'_> {
+        attempts::Attempts {
+            store: self.store,
+            sealer: self.sealer,
+            lifetime: self.settings.lifetimes.attempt,
+            entropy: self.entropy,
+            metrics: self.metrics,
+        }
     }
 }
 

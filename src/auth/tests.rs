@@ -39,7 +39,7 @@ mod verdicts;
 const CARRIER: &str = "https://carrier.example";
 const MINUTE: Duration = Duration::from_secs(60);
 
-const CONFIG: &str = "
+pub(super) const CONFIG: &str = "
 public_url: https://apps.example
 provider:
   zenkey: { client_id: ccid-a, client_secret: s, trusted_issuers: ['https://carrier.example'] }
@@ -240,7 +240,7 @@ impl RecordStore for Switch {
 }
 
 /// `text`, compiled.
-fn snapshot(text: &str) -> Snapshot {
+pub(super) fn snapshot(text: &str) -> Snapshot {
     let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     let registration = ClientRegistration {
         id: String::new(),
@@ -423,31 +423,32 @@ fn value(url: &Url, name: &str) -> String {
     url.query_pairs().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no {name} in {url}")).1.into_owned()
 }
 
+/// A fresh sign-in for `/app`, begun for the person; no session.
 #[track_caller]
-fn assert_expired(reply: &Reply) {
-    let body = String::from_utf8_lossy(&reply.body);
-    assert_eq!(reply.status.as_u16(), 400, "{body}");
-    assert!(body.contains("Code: login_expired") && body.contains("href=\"/oauth2/start\""), "{body}");
+fn assert_begun_anew(reply: &Reply) {
+    assert_eq!(reply.status.as_u16(), 302, "{}", String::from_utf8_lossy(&reply.body));
+    let to = location(reply);
+    assert_eq!((to.path(), to.query()), ("/oauth2/start", Some("again=1&rd=%2Fapp")));
     let cookies = reply.headers.iter().filter(|(name, _)| *name == SET_COOKIE);
     assert!(cookies.map(|(_, cookie)| cookie.to_str().unwrap()).all(|cookie| !cookie.starts_with("__Host-gw=")));
 }
 
-// B09
+// B09, KC05
 #[tokio::test]
-async fn a_sign_in_that_takes_longer_than_its_lifetime_is_over_at_every_leg() {
+async fn a_sign_in_that_takes_longer_than_its_lifetime_is_over_at_every_leg_and_begins_anew_for_its_page() {
     let lifetime = Lifetimes::default().attempt;
-    for late in [Duration::ZERO, MINUTE, lifetime - MINUTE] {
+    for late in [Duration::ZERO, MINUTE, lifetime - MINUTE, 20 * 60 * MINUTE] {
         let mut story = Story::begin();
         let back = story.until_discovery("apps.example").await;
         story.wait(lifetime + late);
-        assert_expired(&story.get(&back).await);
+        assert_begun_anew(&story.get(&back).await);
 
         let mut story = Story::begin();
         let back = story.until_discovery("apps.example").await;
         story.wait(lifetime - Duration::from_secs(1));
         let back = story.until_carrier(&back).await;
         story.wait(Duration::from_secs(1) + late);
-        assert_expired(&story.get(&back).await);
+        assert_begun_anew(&story.get(&back).await);
         assert_eq!(story.provider.redeemed.load(Ordering::SeqCst), 0);
         assert!(!story.passes("https://apps.example/app").await);
     }
@@ -461,14 +462,38 @@ async fn a_sign_in_that_takes_longer_than_its_lifetime_is_over_at_every_leg() {
     assert!(story.passes("https://apps.example/app").await);
 }
 
+// B09, KC05, XP24: were the second one begun by itself too, a browser that loses its cookies would go round for ever.
+#[tokio::test]
+async fn what_was_begun_for_the_person_is_not_begun_for_them_again() {
+    for leg in 0..2 {
+        let mut story = Story::begin();
+        let to = location(&story.get("https://apps.example/oauth2/start?again=1&rd=%2Fapp").await);
+        let mut back = format!("https://apps.example/oauth2/callback?mccmnc=310007&state={}", value(&to, "state"));
+        if leg == 1 {
+            back = story.until_carrier(&back).await;
+        }
+        story.wait(Lifetimes::default().attempt);
+        let reply = story.get(&back).await;
+        assert_eq!(reply.status.as_u16(), 303);
+        let told = location(&reply);
+        assert!(told.as_str().contains("/oauth2/refused?code=login_expired&id="), "{told}");
+        let page = story.get(told.as_str()).await;
+        let body = String::from_utf8_lossy(&page.body);
+        assert_eq!(page.status.as_u16(), 400);
+        assert!(body.contains("Code: login_expired") && body.contains("href=\"/oauth2/start?rd=%2Fapp\""), "{body}");
+    }
+}
+
 // B09
 #[tokio::test]
-async fn a_sign_in_nobody_remembers_any_more_is_unknown() {
+async fn of_a_sign_in_that_nobody_remembers_any_more_the_page_is_lost_and_nothing_else() {
     let mut story = Story::begin();
     let back = story.until_discovery("apps.example").await;
-    story.wait(2 * Lifetimes::default().attempt);
-    let reply = story.get(&back).await;
-    assert!(String::from_utf8_lossy(&reply.body).contains("login_unknown"));
+    story.wait(25 * 60 * MINUTE);
+    // A browser drops the cookies by then.
+    story.jar.clear();
+    let to = location(&story.get(&back).await);
+    assert_eq!((to.path(), to.query()), ("/oauth2/start", Some("again=1")));
 }
 
 // RB13: were headers found by a number in a list beside the routes, the second configuration's route would be told
@@ -548,7 +573,7 @@ async fn a_ticket_that_is_a_minute_old_opens_nothing() {
         assert_eq!(ticket.host_str(), Some("second.example"));
         story.wait(age);
         let reply = story.get(ticket.as_str()).await;
-        assert_eq!(reply.status.as_u16(), if opens { 302 } else { 400 });
+        assert_eq!(reply.status.as_u16(), if opens { 302 } else { 303 });
         assert_eq!(story.passes("https://second.example/app").await, opens);
     }
 }

@@ -92,6 +92,8 @@ pub struct SignInSettings {
     pub skew: Duration,
     /// Sign-ins that may be under way at once. Default 100 000.
     pub max_attempts: usize,
+    /// Long pages to return to that may be kept at once. Default 2 000.
+    pub max_kept_pages: u64,
     /// Sign-ins that one client may begin in a minute; zero for no limit. Default 60.
     pub starts_per_minute: u32,
 }

@@ -24,6 +24,7 @@ use super::peer::{WEBSOCKET_IDLE, peer_of};
 use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
+use crate::snapshot::AuthSettings;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::{RequestView, wants_html};
@@ -74,8 +75,9 @@ impl Gateway {
             Some(watch) => watch.judged(|seen| address(header, Some(seen))),
             None => address(header, None),
         }?;
-        // Where the connection is not watched (HTTP/2), nobody has looked yet.
-        if address.target.as_str().len() > self.settings.limits.head.target {
+        // The watch takes what an address of ours may need; and where the connection is not watched (HTTP/2), nobody has
+        // looked yet.
+        if is_too_long(&address.target, context.snapshot.settings()) {
             return Err(Untranslatable { refusal: Refusal::TargetTooLong, reason: "target_too_long" });
         }
         let seen = Seen::of(&header.headers);
@@ -135,6 +137,11 @@ impl Gateway {
             None => Ok(()),
         }
     }
+}
+
+fn is_too_long(target: &NormalTarget, settings: &AuthSettings) -> bool {
+    let length = target.as_str().len();
+    length > settings.longest_target && (length > settings.longest_own_target() || !target.is_under(&settings.prefix))
 }
 
 fn is_body_broken(session: &Session) -> bool {

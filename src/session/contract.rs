@@ -360,7 +360,7 @@ contract! {
 #[tokio::test]
 async fn each_kind_has_its_own_bound_and_what_is_over_makes_room() {
     let directory = tempfile::tempdir().unwrap();
-    let limits = Limits { sessions: 3, attempts: 2 };
+    let limits = Limits { sessions: 3, attempts: 2, ..Limits::default() };
     let embedded = EmbeddedStore::open(&directory.path().join("sessions"), limits).unwrap();
     for store in [&MemoryStore::new(limits) as &dyn RecordStore, &embedded] {
         let put = async |kind, n, keep, now| store.put(kind, key(n), b"record", keep, now).await;
@@ -384,7 +384,7 @@ async fn each_kind_has_its_own_bound_and_what_is_over_makes_room() {
 #[tokio::test]
 async fn what_is_inserted_pushes_out_what_would_end_first_and_no_other_kind() {
     let directory = tempfile::tempdir().unwrap();
-    let limits = Limits { sessions: 3, attempts: 10 };
+    let limits = Limits { sessions: 3, attempts: 10, ..Limits::default() };
     let embedded = EmbeddedStore::open(&directory.path().join("sessions"), limits).unwrap();
     for store in [&MemoryStore::new(limits) as &dyn RecordStore, &embedded] {
         store.put(Kind::Session, key(0), b"record", MINUTE, noon()).await.unwrap();

@@ -19,6 +19,7 @@ pub struct MemoryStore {
     keys: Mutex<Table>,
     spent: Mutex<Table>,
     provider: Mutex<Table>,
+    pages: Mutex<Table>,
     sets: Mutex<HashMap<(Relation, StoreKey), Set>>,
 }
 
@@ -99,6 +100,7 @@ impl MemoryStore {
             sets: Mutex::default(),
             spent: Mutex::default(),
             provider: Mutex::default(),
+            pages: Mutex::default(),
         }
     }
 
@@ -115,6 +117,7 @@ impl MemoryStore {
             Kind::Keys => &self.keys,
             Kind::Spent => &self.spent,
             Kind::Provider => &self.provider,
+            Kind::Page => &self.pages,
         }
     }
 }

@@ -103,7 +103,7 @@ pub struct Lifetimes {
     pub idle: Duration,
     /// A session older than this is over, used or not. Default 12 hours.
     pub absolute: Duration,
-    /// A sign-in that is not finished within this time is over. Default 10 minutes.
+    /// A sign-in that is not finished within this time is over. Default 30 minutes, as long as providers' login pages live.
     pub attempt: Duration,
 }
 
@@ -112,7 +112,7 @@ impl Default for Lifetimes {
         Self {
             idle: Duration::from_secs(30 * 60),
             absolute: Duration::from_secs(12 * 60 * 60),
-            attempt: Duration::from_secs(10 * 60),
+            attempt: Duration::from_secs(30 * 60),
         }
     }
 }

@@ -26,11 +26,14 @@ pub enum Kind {
     Spent,
     /// What is kept of a person's session at their provider, beside the record of the session here.
     Provider,
+    /// A page that a person wanted to go to, too long to be kept anywhere else.
+    Page,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 6] = [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent, Kind::Provider];
+    pub const ALL: [Kind; 7] =
+        [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent, Kind::Provider, Kind::Page];
 
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Kind {
             Kind::Keys => "keys",
             Kind::Spent => "spent",
             Kind::Provider => "provider",
+            Kind::Page => "page",
         }
     }
 }
@@ -101,11 +105,14 @@ pub struct Limits {
     pub sessions: u64,
     /// Sign-ins under way. Default 100,000.
     pub attempts: u64,
+    /// Pages that people wanted to go to and that are too long to be kept elsewhere; each a little more than
+    /// `limits.uri_bytes` at most. Default 2,000.
+    pub pages: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sessions: 1_000_000, attempts: 100_000 }
+        Self { sessions: 1_000_000, attempts: 100_000, pages: 2_000 }
     }
 }
 
@@ -125,6 +132,7 @@ impl Limits {
             Kind::Ended | Kind::Provider => self.sessions,
             Kind::Keys => Self::KEYS,
             Kind::Spent => Self::SPENT,
+            Kind::Page => self.pages,
         }
     }
 }

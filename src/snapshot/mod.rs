@@ -14,7 +14,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use self::settings::{AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, Registrations};
+pub use self::settings::{
+    AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, Registrations, longest_own_target,
+};
 pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::Identity;
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
@@ -177,7 +179,7 @@ impl Snapshot {
         let port = settings.public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let hosts = routes.hosts().map(|host| format!("{}://{host}{port}", settings.public_url.scheme()));
         let own_origins: Vec<_> = std::iter::once(origin.clone()).chain(hosts).collect();
-        let return_policy = return_policy.for_hosts(own_origins, settings.longest_target.min(3 * 1024));
+        let return_policy = return_policy.for_hosts(own_origins, settings.longest_target);
         Ok(Self {
             generation: next_generation(),
             reserved: Reserved::build(plans.iter().map(AsRef::as_ref)),

@@ -144,3 +144,20 @@ impl ClientRegistration {
         if self.discovery_ui.is_some() { Vocabulary::Zenkey } else { Vocabulary::Plain }
     }
 }
+
+/// What an address of ours needs beside its prefix and the page that it carries, in bytes: `/refused`, and the names and
+/// values of its other parameters.
+const OWN_WORDS: usize = 120;
+
+/// Longest target under our own `prefix`, where any other may have `longest` bytes: an address of ours carries a whole page
+/// with it, and is not to be refused for the page's length.
+pub fn longest_own_target(prefix: &str, longest: usize) -> usize {
+    longest + prefix.len() + OWN_WORDS
+}
+
+impl AuthSettings {
+    /// Longest target under our own prefix that our listener takes, in bytes.
+    pub fn longest_own_target(&self) -> usize {
+        longest_own_target(&self.prefix, self.longest_target)
+    }
+}

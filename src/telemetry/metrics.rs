@@ -15,7 +15,8 @@ pub struct Metrics {
     pub requests: RequestCounters,
     /// `zengate_request_seconds`: from the request's header to the end of its answer.
     pub request_seconds: Histogram,
-    /// `zengate_sign_ins_total{outcome}`: `started`, `completed`, or the code of the refusal.
+    /// `zengate_sign_ins_total{outcome}`: `started`, `completed`, `late_answer`, `begun_anew`, or the code of the
+    /// refusal.
     pub sign_ins: IntCounterVec,
     /// `zengate_refusals_total{code}`: refusals by their documented code.
     pub refusals: IntCounterVec,
@@ -61,6 +62,9 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// `zengate_return_refused_total`: return addresses that were not ours to send anybody to.
     pub return_refused: IntCounter,
+    /// `zengate_return_pages_total{outcome}`: long pages to return to: `kept`, `found` again, or `lost`: pushed out by newer
+    /// ones, or too old.
+    pub return_pages: IntCounterVec,
     /// `zengate_log_lines_left_out_total`: lines about refusals that came too fast to be all written.
     pub log_lines_left_out: IntCounter,
     /// `zengate_limit_hits_total{limit}`: requests refused for their size or pace, by the limit that cut them.
@@ -218,6 +222,7 @@ impl Metrics {
             ),
             panics: counter("zengate_panics_total", "Requests that ended in a panic"),
             return_refused: counter("zengate_return_refused_total", "Return addresses that were refused"),
+            return_pages: counters("zengate_return_pages_total", "Long pages to return to", "outcome"),
             log_lines_left_out: counter(
                 "zengate_log_lines_left_out_total",
                 "Lines about refusals left out of the log because they came too fast",

@@ -102,12 +102,16 @@ pub fn framed_sign_in_page(start_href: &str, code: &'static str, request_id: &st
     reply
 }
 
-/// Asks a person to begin a sign-in; `start_href` is the local address that begins one.
-/// On a device of somebody else's the session ends with the browser's window.
-pub fn sign_in_page(start_href: &str, request_id: &str) -> Reply {
-    let text = "This app is for people who are signed in. You will come back here afterwards.";
+/// Asks a person to begin a sign-in; `start_href` is the local address that begins one, `shared_href` the one for a device of
+/// somebody else's, on which the session ends with the browser's window. `comes_back`: it returns to the page that they
+/// came from.
+pub fn sign_in_page(start_href: &str, shared_href: &str, comes_back: bool, request_id: &str) -> Reply {
+    let text = match comes_back {
+        true => "This app is for people who are signed in. You will come back to your page afterwards.",
+        false => "This app is for people who are signed in.",
+    };
     let other = "This is not my device: sign in until I close the browser";
-    let next = Next::Twofold { label: "Sign in", href: start_href, other, more: "device=shared" };
+    let next = Next::Twofold { label: "Sign in", href: start_href, other, other_href: shared_href };
     render(StatusCode::OK, "Please sign in", text, next, None, request_id)
 }
 
@@ -115,6 +119,12 @@ pub fn sign_in_page(start_href: &str, request_id: &str) -> Reply {
 pub fn chooser_page(choices: &[(&str, String)], request_id: &str) -> Reply {
     let text = "Choose where you have an account.";
     render(StatusCode::OK, "Sign in", text, Next::Choice(choices), None, request_id)
+}
+
+/// Tells a person who asks for a sign-in that they are signed in; `page_href` is where they wanted to go.
+pub fn already_signed_in_page(page_href: &str, request_id: &str) -> Reply {
+    let next = Next::Link { label: "Continue", href: page_href };
+    render(StatusCode::OK, "You are signed in", "There is nothing you need to do here.", next, None, request_id)
 }
 
 /// The twin of [`error_page`] for programs: `{"error":…,"request_id":…,"login_url":…}`. A `login_url` that is longer
@@ -161,12 +171,12 @@ enum Next<'a> {
         href: &'a str,
     },
     Nothing,
-    /// A link, and under it another one to the same place with more in its query.
+    /// A link, and under it another one.
     Twofold {
         label: &'static str,
         href: &'a str,
         other: &'static str,
-        more: &'static str,
+        other_href: &'a str,
     },
 }
 
@@ -177,10 +187,7 @@ impl Next<'_> {
             Self::Link { label, href } => link(href, label, ""),
             Self::Choice(choices) => choices.iter().map(|(name, href)| link(href, name, "")).collect(),
             Self::Nothing => String::new(),
-            Self::Twofold { label, href, other, more } => {
-                let mark = if href.contains('?') { '&' } else { '?' };
-                link(href, label, "") + &link(&format!("{href}{mark}{more}"), other, "")
-            }
+            Self::Twofold { label, href, other, other_href } => link(href, label, "") + &link(other_href, other, ""),
         }
     }
 }

@@ -109,9 +109,36 @@ pub enum Refusal {
     WeakSignIn,
 }
 
+/// What a sign-in can be refused with when its browser comes back.
+const OF_SIGN_IN: [Refusal; 18] = [
+    Refusal::AttemptExpired,
+    Refusal::AttemptUnknown,
+    Refusal::CallbackMalformed,
+    Refusal::CarrierMismatch,
+    Refusal::CarrierUnknownPerson,
+    Refusal::Declined,
+    Refusal::DeviceUnavailable,
+    Refusal::NetworkFailure,
+    Refusal::NotSignedIn,
+    Refusal::ProviderInvalid,
+    Refusal::ProviderRefused,
+    Refusal::ProviderTimeout,
+    Refusal::ProviderUnavailable(None),
+    Refusal::StoreNotWritable,
+    Refusal::StoreUnavailable,
+    Refusal::TimedOut,
+    Refusal::Unsupported,
+    Refusal::WeakSignIn,
+];
+
 impl Refusal {
+    /// The refusal of a sign-in that has this code; `None` for every other text.
+    pub(in crate::auth) fn of_sign_in(code: &str) -> Option<Self> {
+        OF_SIGN_IN.into_iter().find(|refusal| refusal.message().code == code)
+    }
+
     /// The reply: a page for a person who is looking at it, JSON for everything else. Starting again leads to `start`.
-    fn reply(self, view: &RequestView<'_>, start: &str) -> Reply {
+    pub(in crate::auth) fn reply(self, view: &RequestView<'_>, start: &str) -> Reply {
         let message = self.message();
         let mut reply = if view.wants_html() {
             let action = message.again.then_some(Action { label: "Start again", href: start });

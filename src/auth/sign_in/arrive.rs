@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use http::{HeaderValue, StatusCode};
 
 use super::attempt::HandOff;
-use super::binding::Binding;
+use super::attempts::remembered_for;
+use super::binding::{Binding, Bindings};
 use super::start::LOOP_SECONDS;
 use crate::auth::SignIn;
 use crate::auth::refusal::Refusal;
@@ -19,11 +20,13 @@ use crate::web::cookie::set_cookie;
 use crate::web::{Reply, RequestView};
 
 impl SignIn<'_> {
+    #[expect(clippy::too_many_arguments, reason = "what a sign-in ends with, each of another kind")]
     /// Opens the session and sends the person on. Without a stored record there is no cookie (M04).
     pub(super) async fn arrive(
         &self,
         view: &RequestView<'_>,
         (session, provider): (Session, Option<ProviderSession>),
+        bindings: &Bindings,
         binding: &Binding,
         return_to: &ReturnTo,
         hand_off: Option<&HandOff>,
@@ -55,9 +58,10 @@ impl SignIn<'_> {
             },
         };
         reply.add_cookie(cookie);
-        if let Some(cookie) = binding.clear_when_settled(now) {
-            reply.add_cookie(cookie);
-        }
+        // It opens nothing any more, but tells late answers of this browser from those of others.
+        reply.add_cookie(binding.settled().set_cookie(remembered_for(self.settings.lifetimes.attempt)));
+        let old = self.settings.lifetimes.attempt;
+        bindings.clear_settled(binding, old, now).for_each(|cookie| reply.add_cookie(cookie));
         let count = self.completed_lately(view, now).saturating_add(1);
         let name = self.settings.cookies.loop_guard();
         let keep = std::time::Duration::from_secs(LOOP_SECONDS);

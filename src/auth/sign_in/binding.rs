@@ -36,11 +36,14 @@ const STATE_CONTEXT: &[u8] = b"zengate state v1";
 pub(crate) struct State([u8; 32]);
 
 impl State {
-    /// Makes a state under `key`, which a browser's secret and a key of ours give.
-    pub(crate) fn mint(key: &SecretBytes, entropy: &dyn Entropy) -> Self {
+    /// Makes a state under `key`, which a browser's secret and a key of ours give. `again`: see [`State::is_again`].
+    pub(crate) fn mint(key: &SecretBytes, again: bool, entropy: &dyn Entropy) -> Self {
         let mut state = [0; 32];
         let (random, mac) = state.split_at_mut(16);
         entropy.fill(random);
+        if let Some(first) = random.first_mut() {
+            *first = *first & !1 | u8::from(again);
+        }
         mac.copy_from_slice(&Self::mac(key, random)[..16]);
         Self(state)
     }
@@ -64,6 +67,13 @@ impl State {
         constant_time_eq(&Self::mac(key, random)[..16], mac)
     }
 
+    /// Whether its sign-in was begun for the person because an earlier answer could not be used. The first bit of a state
+    /// says so, which everybody can read and set: it only keeps a browser that brings no cookie of ours from going round in
+    /// circles.
+    pub(crate) fn is_again(&self) -> bool {
+        self.0.first().is_some_and(|first| first & 1 == 1)
+    }
+
     /// Where the attempt lies in the store.
     pub(crate) fn store_key(&self) -> StoreKey {
         StoreKey(sha256(&[b"zengate attempt v1 ", self.0.as_slice()].concat()))
@@ -74,14 +84,19 @@ impl State {
         SecretBytes::new(hmac_sha256(secret.expose(), &[b"zengate attempt seal v1 ", self.0.as_slice()].concat()))
     }
 
-    /// The secret the return note is sealed with: whoever holds the state has it, the store does not.
-    pub(crate) fn note_secret(&self) -> SecretBytes {
-        SecretBytes::new(sha256(&[b"zengate return note v1 ", self.0.as_slice()].concat()))
-    }
-
     fn mac(key: &SecretBytes, random: &[u8]) -> [u8; 32] {
         hmac_sha256(key.expose(), &[STATE_CONTEXT, random].concat())
     }
+}
+
+/// What a sign-in cookie is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Sign-ins that are under way, and the next one.
+    Open,
+    /// A sign-in with it ended well. It still tells its states from those of others, so that a late answer finds its page;
+    /// the next sign-in gets a secret of its own.
+    Settled,
 }
 
 /// One sign-in cookie of a browser.
@@ -90,7 +105,7 @@ pub(crate) struct Binding {
     name: String,
     secret: SecretBytes,
     begun: u64,
-    shared: bool,
+    stage: Stage,
 }
 
 impl Binding {
@@ -99,11 +114,11 @@ impl Binding {
         &self.secret
     }
 
-    /// A new state for this browser.
-    pub(crate) fn mint(&self, sealer: &Sealer, entropy: &dyn Entropy) -> State {
+    /// A new state for this browser. `again`: see [`State::is_again`].
+    pub(crate) fn mint(&self, again: bool, sealer: &Sealer, entropy: &dyn Entropy) -> State {
         // There always is a first key.
         let key = self.state_keys(sealer).next().unwrap_or_else(|| self.secret.clone());
-        State::mint(&key, entropy)
+        State::mint(&key, again, entropy)
     }
 
     fn state_keys<'a>(&'a self, sealer: &'a Sealer) -> impl Iterator<Item = SecretBytes> + 'a {
@@ -112,21 +127,17 @@ impl Binding {
 
     /// The cookie that carries this binding for `keep`.
     pub(crate) fn set_cookie(&self, keep: Duration) -> HeaderValue {
-        let flag = if self.shared { 'n' } else { '1' };
+        let flag = match self.stage {
+            Stage::Open => '1',
+            Stage::Settled => 's',
+        };
         let value = format!("{flag}{:x}.{}", self.begun, self.secret.to_text().expose());
         set_cookie(&self.name, &value, Some(keep))
     }
 
-    /// Takes the cookie away once its sign-in is over; `None` while other tabs may still need it.
-    pub(crate) fn clear_when_alone(&self) -> Option<HeaderValue> {
-        (!self.shared).then(|| clear_cookie(&self.name))
-    }
-
-    /// Takes the cookie away after a sign-in that ended well; `None` also for one that began only now. A cookie younger
-    /// than [`TOGETHER`] is kept: another tab's sign-in may have just been given the same binding. In a browser that is
-    /// signed in the cookie opens nothing, and it ends by itself.
-    pub(crate) fn clear_when_settled(&self, now: SystemTime) -> Option<HeaderValue> {
-        (Timestamp::of(now).as_secs().saturating_sub(self.begun) >= TOGETHER).then(|| self.clear_when_alone()).flatten()
+    /// The same after a sign-in that ended well.
+    pub(crate) fn settled(&self) -> Self {
+        Self { stage: Stage::Settled, ..self.clone() }
     }
 
     /// Takes the cookie away.
@@ -136,13 +147,13 @@ impl Binding {
 
     fn parse(name: &str, value: &str) -> Option<Self> {
         let (head, secret) = value.split_once('.')?;
-        let shared = match head.chars().next()? {
-            '1' => false,
-            'n' => true,
+        let stage = match head.chars().next()? {
+            '1' => Stage::Open,
+            's' => Stage::Settled,
             _ => return None,
         };
         let begun = u64::from_str_radix(head.get(1..)?, 16).ok()?;
-        Some(Self { name: name.to_owned(), secret: SecretBytes::parse(secret)?, begun, shared })
+        Some(Self { name: name.to_owned(), secret: SecretBytes::parse(secret)?, begun, stage })
     }
 }
 
@@ -165,13 +176,30 @@ impl Bindings {
         self.0.len()
     }
 
+    /// Takes away what sign-ins left that are longer ago than they may take (`old`), but for `kept`: one is enough for late
+    /// answers. A younger one may still have an unfinished tab.
+    pub(crate) fn clear_settled(
+        &self,
+        kept: &Binding,
+        old: Duration,
+        now: SystemTime,
+    ) -> impl Iterator<Item = HeaderValue> {
+        let now = Timestamp::of(now);
+        let is_old = move |begun| now.since(Timestamp::from_secs(begun)) >= old;
+        let earlier = move |binding: &&Binding| {
+            binding.stage == Stage::Settled && binding.name != kept.name && is_old(binding.begun)
+        };
+        self.0.iter().filter(earlier).map(Binding::clear)
+    }
+
     /// The binding `state` was made for, by a gateway with a key of ours.
     pub(crate) fn for_state(&self, state: &State, sealer: &Sealer) -> Option<&Binding> {
         let ours = |binding: &&Binding| binding.state_keys(sealer).any(|key| state.belongs_to(&key));
         self.0.iter().find(ours)
     }
 
-    /// The binding a new sign-in uses, and the cookies that must go for it: the newest one again, or a new one.
+    /// The binding a new sign-in uses, and the cookies that must go for it: the newest one again, if no sign-in has ended
+    /// well with it, or a new one.
     pub(crate) fn begin(
         &self,
         names: &CookieNames,
@@ -179,13 +207,13 @@ impl Bindings {
         entropy: &dyn Entropy,
     ) -> (Binding, Vec<HeaderValue>) {
         let begun = Timestamp::of(now).as_secs();
-        let binding = match self.0.first() {
-            Some(newest) => Binding { begun, shared: true, ..newest.clone() },
+        let binding = match self.0.iter().find(|binding| binding.stage == Stage::Open) {
+            Some(newest) => Binding { begun, ..newest.clone() },
             None => Binding {
                 name: format!("{}{}", names.attempt_prefix, random_text::<6>(entropy)),
                 secret: SecretBytes::generate(entropy),
                 begun,
-                shared: false,
+                stage: Stage::Open,
             },
         };
         let old = |binding: &Binding| begun.saturating_sub(binding.begun) >= TOGETHER;
@@ -214,7 +242,7 @@ mod tests {
     #[test]
     fn a_state_belongs_to_the_browser_it_was_made_for_and_to_no_other() {
         let (ours, theirs) = (SecretBytes::generate(&SystemEntropy), SecretBytes::generate(&SystemEntropy));
-        let state = State::mint(&ours, &SystemEntropy);
+        let state = State::mint(&ours, false, &SystemEntropy);
         let read = State::parse(&state.text()).unwrap();
         assert!(read.belongs_to(&ours)); // B04's twin
         assert!(!read.belongs_to(&theirs)); // B04, B05
@@ -225,7 +253,7 @@ mod tests {
         // B01
         let secret = SecretBytes::generate(&SystemEntropy);
         let mut seen = std::collections::HashSet::new();
-        assert!((0..100_000).all(|_| seen.insert(State::mint(&secret, &SystemEntropy).text())));
+        assert!((0..100_000).all(|_| seen.insert(State::mint(&secret, false, &SystemEntropy).text())));
     }
 
     #[test]
@@ -235,7 +263,6 @@ mod tests {
         let mut now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let (mut binding, _) = Bindings::default().begin(&names, now, &SystemEntropy);
         let first = binding.clone();
-        assert!(first.clear_when_alone().is_some());
         for _ in 0..200 {
             now += Duration::from_secs(1);
             let (next, surplus) = Bindings::of(&jar(&[&binding]), &names).begin(&names, now, &SystemEntropy);
@@ -243,7 +270,6 @@ mod tests {
             binding = next;
         }
         assert_eq!(binding.name, first.name);
-        assert!(binding.clear_when_alone().is_none(), "another tab may still need it");
     }
 
     #[test]
@@ -275,12 +301,35 @@ mod tests {
         assert_eq!(sent(10).begin(&names, at(130), &SystemEntropy).1.len(), 5);
     }
 
+    // XS07: a late answer is told from somebody else's after the sign-in ended well, too.
     #[test]
-    fn the_cookie_of_a_sign_in_that_took_its_time_goes_with_it() {
+    fn a_binding_that_a_sign_in_ended_well_with_knows_its_states_and_begins_no_other() {
+        let (names, sealer) = (CookieNames::default(), Sealer::new(crate::session::seal::SealKeys::default()));
         let at = |second| SystemTime::UNIX_EPOCH + Duration::from_secs(second);
-        let (alone, _) = Bindings::default().begin(&CookieNames::default(), at(100), &SystemEntropy);
-        assert!(alone.clear_when_settled(at(129)).is_none(), "another tab may have begun at the same moment");
-        assert!(alone.clear_when_settled(at(130)).is_some());
-        assert!(alone.clear_when_alone().is_some(), "a refusal takes it away in any case");
+        let (binding, _) = Bindings::default().begin(&names, at(100), &SystemEntropy);
+        let state = binding.mint(false, &sealer, &SystemEntropy);
+        let settled = Bindings::of(&jar(&[&binding.settled()]), &names);
+        assert!(settled.for_state(&state, &sealer).is_some());
+        let (next, _) = settled.begin(&names, at(200), &SystemEntropy);
+        assert_ne!((&next.name, next.secret.expose()), (&binding.name, binding.secret.expose()));
+        // The twin: one that is open is used again.
+        let open = Bindings::of(&jar(&[&binding]), &names);
+        assert_eq!(open.begin(&names, at(200), &SystemEntropy).0.name, binding.name);
+        // Of those that are settled one is kept.
+        let both = Bindings::of(&jar(&[&binding.settled(), &next.settled()]), &names);
+        let cleared = |all: &Bindings, second| all.clear_settled(&next, Duration::from_secs(100), at(second)).count();
+        assert_eq!((cleared(&both, 199), cleared(&both, 200), cleared(&open, 500)), (0, 1, 0));
+    }
+
+    #[test]
+    fn a_state_says_whether_its_sign_in_was_begun_for_the_person() {
+        let key = SecretBytes::generate(&SystemEntropy);
+        for again in [false, true] {
+            for _ in 0..100 {
+                let state = State::mint(&key, again, &SystemEntropy);
+                assert_eq!(State::parse(&state.text()).unwrap().is_again(), again);
+                assert!(state.belongs_to(&key));
+            }
+        }
     }
 }

@@ -4,12 +4,13 @@
 //! anybody; then the attempt, taken out of the store; only then what the answer says. A refusal consumes the attempt.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use http::{HeaderValue, Method, StatusCode};
+use http::Method;
 use tracing::{info, warn};
 
-use super::attempt::{AuthorizationLeg, Leg, SignInAttempt, TakeError};
+use super::attempt::{AuthorizationLeg, Leg, SignInAttempt};
+use super::attempts::TakeError;
 use super::binding::{Binding, Bindings, State};
 use super::start::{LegRequest, OutgoingRedirect};
 use super::start_cookie::StartCookies;
@@ -22,11 +23,9 @@ use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, Response
 use crate::oidc::claims::{ClaimRules, Reading};
 use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken, explain};
 use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens};
-use crate::route::path::ReturnTo;
 use crate::secret::SecretString;
 use crate::session::Session;
 use crate::session::provider_session::{MAX_HINT, ProviderSession};
-use crate::session::sessions::{Lookup, Purpose};
 use crate::snapshot::ProviderSignOut;
 use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
@@ -70,12 +69,11 @@ impl SignIn<'_> {
                 return self.malformed(view, now).await;
             }
         };
-        let Some(state) = params.state.as_deref().and_then(State::parse) else {
-            return self.forged(Refusal::AttemptUnknown, view, now);
-        };
+        let Some(text) = &params.state else { return self.forged(Refusal::AttemptUnknown, view, now) };
+        let Some(state) = State::parse(text) else { return self.not_this_browsers(view, None, now).await };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
         let Some(binding) = bindings.for_state(&state, self.sealer) else {
-            return self.not_this_browsers(view, &state, now).await;
+            return self.not_this_browsers(view, Some(&state), now).await;
         };
         let attempt = match self.take_attempt(view, &state, binding, now).await {
             Ok(attempt) => attempt,
@@ -83,25 +81,23 @@ impl SignIn<'_> {
                 if matches!(error, TakeError::Gone) {
                     self.limits.forged.charge(view.client, now);
                 }
-                return self.not_taken(view, binding, &error);
+                return self.not_taken(view, &state, binding, &error, now).await;
             }
         };
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
-        let ends_with_browser = attempt.ends_with_browser;
-        // A sign-in for another of our hosts is started again over there.
-        let way_back = hand_off.is_none().then_some(&return_to);
+        let (by_provider, ends_with_browser) = (params.error.is_some(), attempt.ends_with_browser);
         match self.finish_leg(&LegRequest { view, binding: Some(binding) }, attempt, params, now).await {
             Ok(LegOutcome::Continue(redirect)) => self.redirect_out(redirect),
             Ok(LegOutcome::SignedIn(mut session, provider)) => {
                 if ends_with_browser {
                     session.end_with_browser();
                 }
-                let arrived =
-                    self.arrive(view, (*session, provider), binding, &return_to, hand_off.as_ref(), now).await;
-                arrived.unwrap_or_else(|refusal| self.refused(view, binding, refusal, way_back))
+                let opened = (*session, provider);
+                let arrived = self.arrive(view, opened, &bindings, binding, &return_to, hand_off.as_ref(), now).await;
+                arrived.unwrap_or_else(|refusal| self.refused(view, refusal, Some(&return_to)))
             }
-            Err(refusal) => self.refused(view, binding, refusal, way_back),
+            Err(refusal) => self.not_finished(view, &state, refusal, by_provider, &return_to, now).await,
         }
     }
 
@@ -141,69 +137,12 @@ impl SignIn<'_> {
             return self.forged(Refusal::CallbackMalformed, view, now);
         };
         match self.take_attempt(view, state, binding, now).await {
-            Err(error @ TakeError::Store(_)) => self.not_taken(view, binding, &error),
-            _ => self.refused(view, binding, Refusal::CallbackMalformed, None),
-        }
-    }
-
-    /// A state that this browser was not given. If a person who is signed in brings it, it is a late tab of theirs:
-    /// they are sent to the page that tab was opened for. In any other browser nothing happens, and the attempt stays
-    /// usable for its owner (B04).
-    async fn not_this_browsers(&self, view: &RequestView<'_>, state: &State, now: SystemTime) -> Reply {
-        // Before anything is asked about who brings it.
-        if let Err(wait) = self.limits.forged.check(view.client, now) {
-            return self.too_many_forged(wait, view);
-        }
-        if let Lookup::SignedIn(..) = self.answers.session_of(view, Purpose::Use, now).await
-            && let Some(return_to) = self.attempts().return_note(state, now).await
-            && let Ok(location) = HeaderValue::try_from(return_to.location())
-        {
-            info!(request_id = view.request_id, outcome = "late_tab", "A late tab goes to its own page");
-            return Reply::redirect(StatusCode::FOUND, location);
-        }
-        self.forged(Refusal::AttemptUnknown, view, now)
-    }
-
-    /// A callback that belongs to no sign-in of this browser, at the expense of whoever sent it.
-    fn forged(&self, refusal: Refusal, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        match self.limits.forged.take(view.client, now) {
-            Ok(()) => self.answers.refusal(refusal, view),
-            Err(wait) => self.too_many_forged(wait, view),
-        }
-    }
-
-    fn too_many_forged(&self, wait: Duration, view: &RequestView<'_>) -> Reply {
-        self.metrics.limit_hits.with_label_values(&["forged_callbacks"]).inc();
-        self.answers.refusal(Refusal::TooManySignIns(wait), view)
-    }
-
-    fn not_taken(&self, view: &RequestView<'_>, binding: &Binding, error: &TakeError) -> Reply {
-        let refusal = match error {
-            TakeError::Expired => Refusal::AttemptExpired,
-            TakeError::Gone => Refusal::AttemptUnknown,
-            TakeError::Store(error) => {
-                self.metrics.store_errors.inc();
-                warn!(request_id = view.request_id, reason = %error, "The session store did not answer a callback");
-                Refusal::StoreUnavailable
+            Err(error @ TakeError::Store(_)) => self.not_taken(view, state, binding, &error, now).await,
+            taken => {
+                let page = taken.ok().map(|attempt| attempt.return_to);
+                self.refused(view, Refusal::CallbackMalformed, page.as_ref())
             }
-        };
-        self.refused(view, binding, refusal, None)
-    }
-
-    /// A refused sign-in: its cookie goes, whatever session the browser already had stays.
-    fn refused(
-        &self,
-        view: &RequestView<'_>,
-        binding: &Binding,
-        refusal: Refusal,
-        way_back: Option<&ReturnTo>,
-    ) -> Reply {
-        self.metrics.sign_ins.with_label_values(&[refusal.message().code]).inc();
-        let mut reply = self.answers.refusal_to(refusal, view, way_back);
-        if let Some(cookie) = binding.clear_when_alone() {
-            reply.add_cookie(cookie);
         }
-        reply
     }
 
     async fn finish_leg(
@@ -222,9 +161,10 @@ impl SignIn<'_> {
             Leg::Discovery => chosen.finish_discovery(request, attempt, params, now).await.map(LegOutcome::Continue),
             Leg::Authorization(leg) => chosen.finish_authorization(request, attempt, *leg, params, now).await,
             Leg::HandOff => {
+                let binding = request.binding.ok_or(Refusal::AttemptUnknown)?;
                 let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
                 let state = params.state.unwrap_or_default();
-                let session = self.take_ticket(view, &ticket, &state, now).await?;
+                let session = self.take_ticket(view, &ticket, &state, binding, now).await?;
                 Ok(LegOutcome::SignedIn(Box::new(session), None))
             }
         }
@@ -274,6 +214,7 @@ impl SignIn<'_> {
         if let Some(mccmnc) = &params.mccmnc {
             self.same_carrier(view, &carrier, mccmnc, &attempt.correlation_id, now).await?;
         }
+        let description = params.error_description.clone();
         let response = params.into_response(&carrier.issuer, carrier.iss_parameter_supported).map_err(|fault| {
             info!(request_id = view.request_id, reason = %fault, "An authorization response was refused");
             match fault {
@@ -283,6 +224,13 @@ impl SignIn<'_> {
         })?;
         let code = match response {
             AuthorizationResponse::Code(code) => code,
+            // What a login page says that was open for too long (Keycloak).
+            AuthorizationResponse::Refused(error)
+                if error.as_str() == "temporarily_unavailable"
+                    && description.as_deref() == Some("authentication_expired") =>
+            {
+                return Err(Refusal::AttemptExpired);
+            }
             AuthorizationResponse::Refused(error) => {
                 let error = CarrierError::parse(error.as_str());
                 let redirect =

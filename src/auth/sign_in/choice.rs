@@ -5,7 +5,7 @@
 
 use super::attempt::SignInAttempt;
 use crate::auth::SignIn;
-use crate::auth::answers::query_value;
+use crate::auth::own_address::OwnQuery;
 use crate::auth::refusal::Refusal;
 use crate::route::Found;
 use crate::route::path::{NormalTarget, ReturnTo};
@@ -25,18 +25,19 @@ impl<'a> SignIn<'a> {
     pub(super) fn allowed(
         &self,
         view: &RequestView<'_>,
+        query: &OwnQuery<'_>,
         return_to: &ReturnTo,
         handing_off: bool,
     ) -> Result<Vec<&'a ClientRegistration>, Refusal> {
         let mut left: Vec<_> = self.settings.registrations.iter().collect();
-        if let Some(issuer) = query_value(view, "iss") {
+        if let Some(issuer) = query.value("iss") {
             left.retain(|registration| registration.trusts(&issuer));
         }
         if self.settings.registrations.are_many() {
-            if let Some(id) = query_value(view, PROVIDER) {
+            if let Some(id) = query.value(PROVIDER) {
                 left.retain(|registration| registration.id == id);
             }
-            if let Some(ids) = query_value(view, AMONG) {
+            if let Some(ids) = query.value(AMONG) {
                 left.retain(|registration| ids.split(',').any(|id| id == registration.id));
             }
             // Where the other host's person wants to go is that host's to say: it is in what it named.
@@ -61,16 +62,12 @@ impl<'a> SignIn<'a> {
     }
 
     /// The page on which a person chooses between `providers`. Each link is this very request, with the choice added.
-    pub(super) fn ask_which(&self, view: &RequestView<'_>, providers: &[&ClientRegistration]) -> Reply {
-        let query = view.target.query().unwrap_or_default().as_bytes();
-        let asked = url::form_urlencoded::parse(query).filter(|(name, _)| name != PROVIDER);
-        let asked = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).finish();
+    pub(super) fn ask_which(&self, query: &OwnQuery<'_>, providers: &[&ClientRegistration], request_id: &str) -> Reply {
         let choices = providers.iter().map(|registration| {
-            let separator = if asked.is_empty() { "" } else { "&" };
-            let href = format!("{}?{asked}{separator}{PROVIDER}={}", self.snapshot.start(), registration.id);
+            let href = format!("{}?{}", self.snapshot.start(), query.with(PROVIDER, &registration.id));
             (registration.name.as_str(), href)
         });
-        chooser_page(&choices.collect::<Vec<_>>(), view.request_id)
+        chooser_page(&choices.collect::<Vec<_>>(), request_id)
     }
 
     /// The provider that `attempt` is with, if its answer came where the answers of that provider come.

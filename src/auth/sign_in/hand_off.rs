@@ -2,26 +2,30 @@
 //! to the host the person came from.
 //!
 //! The asking host binds the wish to the browser with a state of its own, exactly like a sign-in. The answer is a
-//! ticket: 256 random bits that open one short-lived record, once, only for that host and that state. A ticket somebody
-//! else obtained is refused, because their state does not belong to this browser's cookie; without that, a link could
-//! sign a victim in as the attacker.
+//! ticket: 256 random bits that open one short-lived record, once, only for that host, that state and that browser. A ticket
+//! somebody else obtained is refused, because their state does not belong to this browser's cookie. States stand in
+//! addresses, and may leak; so the wish also carries a mark that only the holder of that cookie can make, and a ticket opens
+//! nothing in a browser that has not made its mark. Without the two, a link could sign a victim in as the attacker.
 
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::attempt::{HandOff, Leg, with_query};
-use super::binding::State;
+use super::attempt::{HandOff, Leg, SignInAttempt};
+use super::attempts::with_query;
+use super::binding::{Binding, State};
 use super::choice::AMONG;
-use super::start::{LegRequest, OutgoingRedirect, SHARED_DEVICE, is_on_shared_device};
+use super::start::{OutgoingRedirect, SHARED_DEVICE, is_on_shared_device};
 use crate::auth::SignIn;
-use crate::auth::answers::query_value;
+use crate::auth::own_address::OwnQuery;
 use crate::auth::refusal::Refusal;
 use crate::auth::session_cookie::id_of;
 use crate::route::path::ReturnTo;
-use crate::secret::constant_time_eq;
+use crate::secret::{constant_time_eq, hmac_sha256};
 use crate::session::sessions::Lookup;
 use crate::session::store::{Kind, StoreError};
 use crate::session::{Session, SessionId, StoreKey};
@@ -31,6 +35,12 @@ use crate::web::{Reply, RequestView};
 /// How long a ticket lives: the time of one redirect.
 const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 
+/// Length of what [`mark_of`] makes: 256 bits.
+const MARK_LENGTH: usize = 43;
+
+/// Longest page, in bytes, that goes along to the host that signs in.
+const LONGEST_PAGE: usize = 512;
+
 /// Most tickets of one refused callback that are taken out of the store.
 const MAX_REVOKED: usize = 2;
 
@@ -39,10 +49,21 @@ const MAX_REVOKED: usize = 2;
 struct Ticket {
     host: String,
     state: String,
+    /// [`HandOff::browser`].
+    browser: String,
     /// The session, sealed under the ticket itself as if the ticket were its id.
     session: Vec<u8>,
     /// The session it was made from, which ends with it.
     parent: [u8; 32],
+}
+
+/// What a ticket for `state` must show to be of use in `binding`'s browser.
+///
+/// RFC 9700, 4.7. If the state alone counted, whoever learned it (it stands in addresses, which are logged and kept in
+/// histories) could have a ticket of their own session made for it, and sign its browser in as themselves.
+fn mark_of(binding: &Binding, state: &str) -> String {
+    let of = [b"zengate hand-off v1 ", state.as_bytes()].concat();
+    URL_SAFE_NO_PAD.encode(hmac_sha256(binding.secret().expose(), &of))
 }
 
 impl SignIn<'_> {
@@ -52,35 +73,54 @@ impl SignIn<'_> {
         view: &RequestView<'_>,
         return_to: ReturnTo,
         providers: &[&ClientRegistration],
+        again: bool,
         now: SystemTime,
     ) -> Reply {
-        let mut attempt = self.new_attempt(view.host, return_to, None, now);
+        let mut attempt = SignInAttempt { again, ..self.new_attempt(view.host, return_to, None, now) };
         attempt.leg = Leg::HandOff;
-        let (cookies, state) = match self.remember(&LegRequest { view, binding: None }, &attempt, now).await {
+        let page = attempt.return_to.clone();
+        let (cookies, state, binding) = match self.remember_start(view, attempt, now).await {
             Ok(remembered) => remembered,
-            Err(refusal) => return self.answers.refusal(refusal, view),
+            Err(refusal) => return self.answers.refusal_to(refusal, view, Some(&page)),
         };
         let snapshot = self.snapshot;
         let start = format!("{}{}/start", snapshot.origin_of(snapshot.public_host()), self.settings.prefix);
+        let mark = mark_of(&binding, &state);
         let among = providers.iter().map(|registration| registration.id.as_str()).collect::<Vec<_>>().join(",");
-        let mut wish = vec![("hand_off", state.as_str()), ("host", view.host)];
+        let mut wish = vec![("hand_off", state.as_str()), ("host", view.host), ("browser", &mark)];
         if self.settings.registrations.are_many() {
             wish.push((AMONG, &among));
         }
-        wish.extend(is_on_shared_device(view).then_some(SHARED_DEVICE));
+        wish.extend(is_on_shared_device(&OwnQuery::of(view)).then_some(SHARED_DEVICE));
+        if again {
+            wish.push(("again", "1"));
+        }
+        // Only for what goes wrong over there: this host has the page.
+        let page = format!("{}{}", snapshot.origin_of(view.host), page.target());
+        if page.len() <= LONGEST_PAGE {
+            wish.push(("rd", &page));
+        }
         match with_query(&start, &wish) {
             Some(to) => self.redirect_out(OutgoingRedirect { to, cookies }),
             None => self.answers.refusal(Refusal::NotFound, view),
         }
     }
 
+    /// Where somebody goes whose sign-in for another of our hosts cannot go on here: to their page there.
+    pub(in crate::auth) fn on_its_host(&self, page: ReturnTo, hand_off: &HandOff) -> ReturnTo {
+        let origin = self.snapshot.origin_of(&hand_off.host);
+        if page.origin() == Some(origin.as_str()) {
+            return page;
+        }
+        ReturnTo::parse(&origin, self.snapshot.return_policy()).unwrap_or_else(|_| ReturnTo::home())
+    }
+
     /// The wish another of our hosts sent along, if it is well-formed and the host is ours.
-    pub(in crate::auth) fn asked_hand_off(&self, view: &RequestView<'_>) -> Option<HandOff> {
-        let state = query_value(view, "hand_off")?;
-        let host = query_value(view, "host")?;
+    pub(in crate::auth) fn asked_hand_off(&self, query: &OwnQuery<'_>) -> Option<HandOff> {
+        let (state, host, browser) = (query.value("hand_off")?, query.value("host")?, query.value("browser")?);
         let snapshot = self.snapshot;
         let known = host != snapshot.public_host() && snapshot.serves(&host) && State::parse(&state).is_some();
-        known.then_some(HandOff { host, state })
+        (known && browser.len() <= MARK_LENGTH).then_some(HandOff { host, state, browser })
     }
 
     /// Who is signed in here already is handed over at once.
@@ -117,6 +157,7 @@ impl SignIn<'_> {
         let ticket = Ticket {
             host: hand_off.host.clone(),
             state: hand_off.state.clone(),
+            browser: hand_off.browser.clone(),
             session: self.sealer.seal_session(&ticket_id, session, self.entropy),
             parent: id.store_key().0,
         };
@@ -134,12 +175,13 @@ impl SignIn<'_> {
         Ok(Reply::redirect(StatusCode::FOUND, location))
     }
 
-    /// Takes the session a ticket stands for; once, on the host and for the state it was made for.
+    /// Takes the session a ticket stands for; once, on the host, for the state and in the browser it was made for.
     pub(in crate::auth) async fn take_ticket(
         &self,
         view: &RequestView<'_>,
         ticket: &str,
         state: &str,
+        binding: &Binding,
         now: SystemTime,
     ) -> Result<Session, Refusal> {
         let ticket_id = self.ticket_of(ticket).ok_or(Refusal::AttemptUnknown)?;
@@ -149,7 +191,9 @@ impl SignIn<'_> {
         let secret = ticket_id.secret().expose();
         let body = self.sealer.open(Kind::Attempt, key, secret, &record).map_err(|_| Refusal::AttemptUnknown)?;
         let ticket: Ticket = serde_json::from_slice(&body).map_err(|_| Refusal::AttemptUnknown)?;
-        let ours = ticket.host == view.host && constant_time_eq(ticket.state.as_bytes(), state.as_bytes());
+        let ours = ticket.host == view.host
+            && constant_time_eq(ticket.state.as_bytes(), state.as_bytes())
+            && constant_time_eq(ticket.browser.as_bytes(), mark_of(binding, state).as_bytes());
         if !ours {
             warn!(request_id = view.request_id, reason = "ticket_mismatch", "A ticket was brought to the wrong place");
             return Err(Refusal::AttemptUnknown);

@@ -1,11 +1,14 @@
 //! Signing in: from the first redirect out of the house to a session, over one host or two.
 
 mod arrive;
+mod astray;
 pub(super) mod attempt;
+pub(super) mod attempts;
 mod attributes;
 pub(super) mod binding;
 mod callback;
 mod choice;
 mod hand_off;
+mod return_note;
 pub(super) mod start;
 mod start_cookie;

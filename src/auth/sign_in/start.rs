@@ -6,11 +6,13 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tracing::{info, warn};
 use url::Url;
 
-use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, remembered_for};
+use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt};
+use super::attempts::remembered_for;
 use super::binding::{Binding, Bindings};
+use super::return_note::is_long;
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
-use crate::auth::answers::query_value;
+use crate::auth::own_address::{OwnQuery, with_page};
 use crate::auth::refusal::Refusal;
 use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
@@ -44,8 +46,8 @@ pub(in crate::auth) struct LegRequest<'a> {
 pub(in crate::auth) const SHARED_DEVICE: (&str, &str) = ("device", "shared");
 
 /// Whether the person said that the device is not theirs.
-pub(in crate::auth) fn is_on_shared_device(view: &RequestView<'_>) -> bool {
-    query_value(view, SHARED_DEVICE.0).as_deref() == Some(SHARED_DEVICE.1)
+pub(in crate::auth) fn is_on_shared_device(query: &OwnQuery<'_>) -> bool {
+    query.value(SHARED_DEVICE.0).as_deref() == Some(SHARED_DEVICE.1)
 }
 
 impl SignIn<'_> {
@@ -62,27 +64,28 @@ impl SignIn<'_> {
             AsksFor::Frame => return self.answers.leave_the_frame(view),
             _ => return self.answers.refusal(Refusal::Unauthenticated, view),
         }
-        let wanted = query_value(view, "rd").or_else(|| query_value(view, "target_link_uri"));
+        let query = OwnQuery::of(view);
         // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
         if let Err(wait) = self.limits.starts.take(view.client, now) {
             self.metrics.limit_hits.with_label_values(&["starts_per_minute"]).inc();
-            let back = wanted.and_then(|wanted| ReturnTo::parse(&wanted, self.snapshot.return_policy()).ok());
-            return self.answers.refusal_to(Refusal::TooManySignIns(wait), view, back.as_ref());
+            let page = self.answers.return_to(query.wanted().as_deref(), view);
+            return self.answers.refusal_to(Refusal::TooManySignIns(wait), view, Some(&page));
         }
         // Once, for all that depends on it: a made-up cookie costs one question to the store (F04).
         let found = self.answers.session_of(view, Purpose::Ask, now).await;
-        let reply = self.begin(view, wanted.as_deref(), &found, now).await;
+        let reply = self.begin(view, &query, &found, now).await;
         self.answers.without_dead_cookie(reply, &found)
     }
 
-    async fn begin(&self, view: &RequestView<'_>, wanted: Option<&str>, found: &Lookup, now: SystemTime) -> Reply {
+    async fn begin(&self, view: &RequestView<'_>, query: &OwnQuery<'_>, found: &Lookup, now: SystemTime) -> Reply {
+        let mut return_to = self.answers.return_to(query.wanted().as_deref(), view);
         if self.is_looping(view, now) {
             warn!(
                 request_id = view.request_id,
                 code = "cookie_lost",
                 "A browser signs in again and again without our cookie"
             );
-            return self.answers.refusal(Refusal::CookieLost, view);
+            return self.answers.refusal_to(Refusal::CookieLost, view, Some(&return_to));
         }
         // Before anybody goes to their phone for a sign-in that could not be kept.
         if let Some(fault) = self.store.write_fault() {
@@ -91,39 +94,49 @@ impl SignIn<'_> {
                 fault = fault.as_str(),
                 "A sign-in was not begun: it could not be kept"
             );
-            return self.answers.refusal(Refusal::StoreNotWritable, view);
+            return self.answers.refusal_to(Refusal::StoreNotWritable, view, Some(&return_to));
         }
-        let return_to = self.answers.return_to(wanted, view);
-        let hand_off = if view.host == self.snapshot.public_host() { self.asked_hand_off(view) } else { None };
-        let providers = match self.allowed(view, &return_to, hand_off.is_some()) {
+        let hand_off = if view.host == self.snapshot.public_host() { self.asked_hand_off(query) } else { None };
+        let providers = match self.allowed(view, query, &return_to, hand_off.is_some()) {
             Ok(providers) => providers,
-            Err(refusal) => return self.answers.refusal(refusal, view),
+            Err(refusal) => return self.answers.refusal_to(refusal, view, Some(&return_to)),
         };
+        if is_long(&return_to) && Bindings::of(view.headers, &self.settings.cookies).count() == 0 {
+            if !query.is_set("seen") {
+                return self.ask_for_cookie(view, query, &return_to, now);
+            }
+            // It keeps no cookies: nothing is stored for it.
+            return_to = ReturnTo::home();
+        }
+        let again = query.is_set("again");
         if view.host != self.snapshot.public_host() {
-            return self.start_elsewhere(view, return_to, &providers, now).await;
+            return self.start_elsewhere(view, return_to, &providers, again, now).await;
         }
-        if let Some(hand_off) = &hand_off
-            && let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, now).await
-        {
-            return reply;
+        if let Some(hand_off) = &hand_off {
+            if let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, now).await {
+                return reply;
+            }
+            return_to = self.on_its_host(return_to, hand_off);
         }
-        let [registration] = providers[..] else { return self.ask_which(view, &providers) };
+        let [registration] = providers[..] else { return self.ask_which(query, &providers, view.request_id) };
         match self.at(registration) {
-            Some(chosen) => chosen.begin_with(view, return_to, hand_off, now).await,
-            None => self.answers.refusal(Refusal::UnknownIssuer, view),
+            Some(chosen) => {
+                let attempt = chosen.new_attempt(view.host, return_to, hand_off, now);
+                chosen
+                    .begin_with(
+                        view,
+                        SignInAttempt { again, ends_with_browser: is_on_shared_device(query), ..attempt },
+                        now,
+                    )
+                    .await
+            }
+            None => self.answers.refusal_to(Refusal::UnknownIssuer, view, Some(&return_to)),
         }
     }
 
     /// Begins a sign-in with the provider that was chosen.
-    async fn begin_with(
-        &self,
-        view: &RequestView<'_>,
-        return_to: ReturnTo,
-        hand_off: Option<HandOff>,
-        now: SystemTime,
-    ) -> Reply {
-        let mut attempt = self.new_attempt(view.host, return_to, hand_off, now);
-        attempt.ends_with_browser = is_on_shared_device(view);
+    async fn begin_with(&self, view: &RequestView<'_>, attempt: SignInAttempt, now: SystemTime) -> Reply {
+        let page = attempt.return_to.clone();
         let request = LegRequest { view, binding: None };
         let redirect = match &self.registration.discovery_ui {
             Some(_) => self.redirect_to_discovery(&request, attempt, None, now).await,
@@ -138,8 +151,29 @@ impl SignIn<'_> {
                 info!(request_id = view.request_id, outcome = "login_started", "A sign-in begins");
                 self.redirect_out(redirect)
             }
-            Err(refusal) => self.answers.refusal(refusal, view),
+            Err(refusal) => self.answers.refusal_to(refusal, view, Some(&page)),
         }
+    }
+
+    /// A page that is too long for a cookie is stored, but not for a browser that has never shown a cookie of ours:
+    /// otherwise whoever begins sign-ins without end would push out the pages of everybody else. So it is given one first,
+    /// and asked to come again; once, as it may keep none.
+    fn ask_for_cookie(
+        &self,
+        view: &RequestView<'_>,
+        query: &OwnQuery<'_>,
+        return_to: &ReturnTo,
+        now: SystemTime,
+    ) -> Reply {
+        let names = &self.settings.cookies;
+        let (binding, _) = Bindings::of(view.headers, names).begin(names, now, self.entropy);
+        let again = if query.is_set("again") { "&again=1" } else { "" };
+        let address = format!("{}?seen=1{again}", self.snapshot.start());
+        let address = with_page(&address, &return_to.location(), self.settings);
+        let Ok(location) = HeaderValue::try_from(address) else { return Reply::empty(StatusCode::BAD_REQUEST) };
+        let mut reply = Reply::redirect(StatusCode::FOUND, location);
+        reply.add_cookie(binding.set_cookie(remembered_for(self.settings.lifetimes.attempt)));
+        reply
     }
 
     pub(in crate::auth) fn new_attempt(
@@ -154,6 +188,8 @@ impl SignIn<'_> {
             provider: self.registration.id.clone(),
             host: host.to_owned(),
             return_to,
+            kept: None,
+            again: false,
             correlation_id: CorrelationId::generate(self.entropy).as_str().to_owned(),
             created_ms: Timestamp::of(now).as_millis(),
             recoveries: 0,
@@ -238,35 +274,41 @@ impl SignIn<'_> {
         now: SystemTime,
     ) -> Result<(Vec<HeaderValue>, String), Refusal> {
         let view = request.view;
-        let Some(binding) = request.binding else { return self.remember_start(view, attempt, now).await };
-        match self.attempts().put(attempt, binding, now, self.entropy).await {
+        let Some(binding) = request.binding else {
+            let (cookies, state, _) = self.remember_start(view, attempt.clone(), now).await?;
+            return Ok((cookies, state));
+        };
+        match self.attempts().put(attempt, binding, now).await {
             Ok(state) => Ok((Vec::new(), state.text())),
             Err(error) => Err(self.cannot_remember(view, &error)),
         }
     }
 
-    /// Gives a sign-in that begins to its browser, sealed. Nothing is stored; but a store that is away is found out now,
-    /// before a person is sent to their phone for nothing.
-    async fn remember_start(
+    /// Gives a sign-in that begins to its browser, sealed: cookies, state, and what ties the two. Nothing is stored but a
+    /// page that is too long; but a store that is away is found out now, before a person is sent to their phone for
+    /// nothing.
+    pub(in crate::auth) async fn remember_start(
         &self,
         view: &RequestView<'_>,
-        attempt: &SignInAttempt,
+        mut attempt: SignInAttempt,
         now: SystemTime,
-    ) -> Result<(Vec<HeaderValue>, String), Refusal> {
+    ) -> Result<(Vec<HeaderValue>, String, Binding), Refusal> {
         self.store.ping().await.map_err(|error| self.cannot_remember(view, &error))?;
         let names = &self.settings.cookies;
         let keep = remembered_for(self.settings.lifetimes.attempt);
         let bindings = Bindings::of(view.headers, names);
         let (binding, surplus) = bindings.begin(names, now, self.entropy);
         let starts = StartCookies::of(view.headers, names);
-        let (state, sealed) = self.attempts().seal_start(attempt, &binding, self.entropy);
+        let kept = self.attempts().keep_page(&mut attempt, &binding, now).await;
+        kept.map_err(|error| self.cannot_remember(view, &error))?;
+        let (state, sealed) = self.attempts().seal_start(&attempt, &binding);
         let mut cookies = vec![binding.set_cookie(keep)];
         cookies.extend(surplus);
         // Each tab of those that began together has a binding of its own, and so a start.
         let added = starts.add(&state, &sealed, names, keep, bindings.count(), now, self.entropy);
-        // Return addresses and endpoints are bounded, so that this never is too long.
+        // Pages and endpoints are bounded, so that this never is too long.
         cookies.extend(added.ok_or(Refusal::TargetTooLong)?);
-        Ok((cookies, state.text()))
+        Ok((cookies, state.text(), binding))
     }
 
     fn cannot_remember(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {

@@ -203,7 +203,7 @@ mod tests {
     const KEEP: Duration = Duration::from_secs(1200);
 
     fn state() -> State {
-        State::mint(&SecretBytes::generate(&SystemEntropy), &SystemEntropy)
+        State::mint(&SecretBytes::generate(&SystemEntropy), false, &SystemEntropy)
     }
 
     fn at(second: u64) -> SystemTime {

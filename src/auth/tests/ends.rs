@@ -62,7 +62,7 @@ async fn a_ticket_from_before_a_sign_out_opens_nothing_after_it() {
             story.ask(Method::POST, SIGN_OUT).await;
         }
         let reply = story.get(&ticket).await;
-        assert_eq!(reply.status.as_u16(), if signs_out { 400 } else { 302 });
+        assert_eq!(reply.status.as_u16(), if signs_out { 303 } else { 302 });
         assert_eq!(story.passes(SECOND).await, !signs_out);
     }
 }

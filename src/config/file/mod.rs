@@ -158,6 +158,11 @@ pub(crate) struct SignInFile {
     /// room. One that has only begun is not among them: it lies sealed in the browser.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) max_attempts: Option<u64>,
+    /// Pages of more than 2 KiB that people are to return to after a sign-in, kept for a day in memory or a file; beyond it
+    /// the oldest makes room, and its person ends on the start page. Each takes as much as its address, at most
+    /// `limits.uri_bytes`, and some hundred bytes. In Redis their time alone bounds them.
+    #[schemars(extend("default" = 2_000), range(min = 1, max = 10_000_000))]
+    pub(crate) max_kept_pages: Option<u64>,
     /// Sign-ins that one client may begin in a minute, and twice as many at once; beyond it 429; `0` for no limit. A
     /// client is an address (IPv6: a /64 network; all of a /56 together may begin four times as many, all of a /48
     /// sixteen times). Behind a proxy that is not in `trusted_proxies` everybody is one.
@@ -229,8 +234,9 @@ pub(crate) struct SessionsFile {
     /// path, need different ones: browsers send cookies to every port of a host.
     #[schemars(extend("default" = "gw"))]
     pub(crate) cookie_name: Option<Written<CookieName>>,
-    /// A sign-in that is not finished within this time is over.
-    #[schemars(extend("default" = "10m", "x-min" = "1m", "x-max" = "1h"))]
+    /// A sign-in that is not finished within this time is over; whoever comes back later begins another one for the same
+    /// page by themselves. Providers' login pages usually live as long.
+    #[schemars(extend("default" = "30m", "x-min" = "1m", "x-max" = "1h"))]
     pub(crate) attempt: Time,
     /// Keys that records are sealed with, beside the secret in each cookie: at least 32 random bytes each, as base64 or
     /// hexadecimal (`openssl rand -base64 32`). The first one seals, all of them open: put a new one in front. Without

@@ -120,6 +120,7 @@ impl Resolver<'_> {
                 return_origins: origins(sign_in?.return_origins.as_ref()),
                 skew: time(sign_in?.skew.as_ref()),
                 max_attempts: count(sign_in?.max_attempts),
+                max_kept_pages: sign_in?.max_kept_pages?,
                 starts_per_minute: sign_in?.starts_per_minute?,
             },
             front_channel_logout: file.sign_out.as_ref()?.front_channel?,

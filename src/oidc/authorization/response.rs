@@ -21,7 +21,7 @@ const KNOWN: [(&str, usize); 7] = [
     ("mccmnc", 6),
     ("state", 512),
 ];
-/// Known parameters that are never kept: their text is the carrier's, and the browser's to change (R03, B11).
+/// Known parameters that no page shows: their text is the carrier's, and the browser's to change (R03, B11).
 const DROPPED: [&str; 2] = ["error_description", "error_uri"];
 
 /// Why a callback's query is refused. No variant carries text from the wire.
@@ -55,6 +55,9 @@ pub struct CallbackParams {
     pub code: Option<SecretString>,
     /// `error`, at most 128 bytes; the peer's text until [`ErrorCode`] has read it.
     pub error: Option<String>,
+    /// The beginning of `error_description`, at most 200 printable ASCII characters, `?` for any other: for comparing and
+    /// for logs, never for a page.
+    pub error_description: Option<String>,
     /// `iss` (RFC 9207), at most 512 bytes.
     pub iss: Option<String>,
     /// `mccmnc`, six ASCII digits (dossier 6).
@@ -120,6 +123,7 @@ impl CallbackParams {
         }
         let mut values: [Option<String>; KNOWN.len()] = Default::default();
         let mut dropped = [false; DROPPED.len()];
+        let mut error_description = None;
         for piece in query.split('&') {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             let name = form_urlencoded::parse(name.as_bytes()).next().map(|(name, _)| name).unwrap_or_default();
@@ -127,6 +131,9 @@ impl CallbackParams {
                 && std::mem::replace(seen, true)
             {
                 return Err(CallbackFault::Repeated(known));
+            }
+            if name == "error_description" {
+                error_description = description(value);
             }
             let Some((place, (known, longest))) = values.iter_mut().zip(KNOWN).find(|(_, known)| known.0 == name)
             else {
@@ -147,6 +154,7 @@ impl CallbackParams {
             state,
             code: secret(code),
             error,
+            error_description,
             iss,
             mccmnc,
             login_hint_token: secret(login_hint_token),
@@ -178,6 +186,14 @@ impl CallbackParams {
             (None, None) => Err(ResponseFault::Nothing),
         }
     }
+}
+
+/// What may be logged of a description.
+fn description(encoded: &str) -> Option<String> {
+    let decoded = form_urlencoded::parse(encoded.as_bytes()).next()?.0.into_owned();
+    let printable = |sign: char| if matches!(sign, ' '..='~') { sign } else { '?' };
+    let text: String = decoded.chars().take(200).map(printable).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// Whether `text` is a mobile country and network code: six ASCII digits (dossier 3).

@@ -82,9 +82,13 @@ impl ReturnPolicy {
     #[must_use]
     pub fn for_hosts(mut self, own_origins: impl IntoIterator<Item = String>, longest: usize) -> Self {
         self.own_origins.extend(own_origins);
-        self.origins.extend(self.own_origins.iter().cloned());
         self.longest = longest.min(MAX_TARGET);
         self
+    }
+
+    /// Whether `origin` is that of a host of ours.
+    pub fn is_own(&self, origin: &str) -> bool {
+        self.own_origins.iter().any(|own| own == origin)
     }
 }
 
@@ -205,7 +209,11 @@ fn split_absolute<'a>(rd: &'a str, policy: &ReturnPolicy) -> Result<(Option<Stri
     }
     let url = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| ReturnFault::ForeignOrigin)?;
     let origin = url.origin().ascii_serialization();
-    if policy.origins.contains(&origin) { Ok((Some(origin), target)) } else { Err(ReturnFault::ForeignOrigin) }
+    if policy.is_own(&origin) || policy.origins.contains(&origin) {
+        Ok((Some(origin), target))
+    } else {
+        Err(ReturnFault::ForeignOrigin)
+    }
 }
 
 /// `""` and `?x` stand for `/` and `/?x` in an absolute URL.

@@ -24,6 +24,7 @@ pub(super) fn records_of(kind: Kind) -> Records {
         Kind::Keys => "keys",
         Kind::Spent => "spent",
         Kind::Provider => "provider",
+        Kind::Page => "pages",
     })
 }
 
@@ -35,6 +36,7 @@ pub(super) fn ends_of(kind: Kind) -> Ends {
         Kind::Keys => "key ends",
         Kind::Spent => "spent ends",
         Kind::Provider => "provider ends",
+        Kind::Page => "page ends",
     })
 }
 

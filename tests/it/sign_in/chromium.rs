@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::at_once;
+use super::{at_once, token_calls};
 use crate::support::chromium::{Chromium, Tab};
 use crate::support::rig::{Choices, Rig};
 
@@ -81,6 +81,74 @@ async fn two_tabs_end_on_their_own_pages() {
     assert_eq!((one.at().as_str(), two.at().as_str()), ("/app/one", "/app/two"));
     assert_content(&one);
     assert_content(&two);
+}
+
+// FD01, KC04: Back, and then what the provider does by itself or the person again.
+#[tokio::test(flavor = "multi_thread")]
+async fn back_after_a_sign_in_ends_on_the_page_again() {
+    let Some(chromium) = Chromium::start("Back after a sign-in") else { return };
+    let rig = rig().await;
+    let tab = chromium.tab();
+    tab.open(&rig.url("/app/x?y=1"));
+    tab.click("#agree");
+    assert_eq!((tab.at().as_str(), tab.status()), ("/app/x?y=1", 200));
+    let calls = token_calls(&rig);
+    tab.back();
+    tab.click("#agree");
+    assert_eq!((tab.at().as_str(), tab.status()), ("/app/x?y=1", 200), "agreed once more with the same request");
+    tab.back();
+    at_once(&rig, "maya");
+    tab.reload();
+    assert_eq!((tab.at().as_str(), tab.status()), ("/app/x?y=1", 200), "the provider knows them and asks nothing");
+    assert_eq!(token_calls(&rig), calls, "no code of a used request is redeemed");
+    assert_content(&tab);
+}
+
+// XS07: a double click, or a slow network and an impatient person: the same answer comes twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_answer_twice_ends_on_the_page_both_times() {
+    let Some(chromium) = Chromium::start("an answer that comes twice") else { return };
+    let rig = rig().await;
+    let tab = chromium.tab();
+    tab.open(&rig.url("/oauth2/sign_in?rd=%2Fapp%2Fx"));
+    tab.click_often("a", 2);
+    tab.until("document.querySelector('#agree') !== null");
+    tab.click("#agree");
+    tab.until_at("/app/x");
+    let answer = tab.requested().into_iter().rfind(|url| url.contains("/oauth2/callback")).unwrap();
+    let calls = token_calls(&rig);
+    for _ in 0..2 {
+        tab.open(&answer);
+        assert_eq!((tab.at().as_str(), tab.status()), ("/app/x", 200));
+    }
+    assert_eq!(token_calls(&rig), calls);
+    assert_content(&tab);
+    // FD18: whoever is signed in is told so, and goes on.
+    tab.open(&rig.url("/oauth2/sign_in?rd=%2Fapp%2Fy"));
+    assert!(tab.text().contains("You are signed in"), "{}", tab.text());
+    tab.click("a");
+    assert_eq!(tab.at(), "/app/y");
+}
+
+// FD03, FD02
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_can_be_reloaded_and_keeps_its_way_back() {
+    let Some(chromium) = Chromium::start("reloading a refusal") else { return };
+    let rig = rig().await;
+    let tab = chromium.tab();
+    let page = format!("/app/x?y=1&long={}", "z".repeat(600));
+    tab.open(&rig.url(&page));
+    tab.click("#deny");
+    let said = tab.text();
+    assert!(said.contains("You were not signed in") && tab.status() == 403, "{said}");
+    for _ in 0..2 {
+        tab.reload();
+        assert_eq!((tab.text(), tab.status()), (said.clone(), 403));
+    }
+    tab.click("a");
+    tab.click("#agree");
+    assert_eq!((tab.at(), tab.status()), (page, 200));
+    assert_content(&tab);
 }
 
 // What tells a session cookie from one that outlives the window: with the same profile, started again.

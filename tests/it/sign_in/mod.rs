@@ -117,6 +117,22 @@ fn assert_refused(page: &Page, status: u16, code: &str) {
     assert_own_page(page);
 }
 
+/// Asserts that `page` is what a browser gets whose answer could not be used: another sign-in, for the page `to` of this
+/// site, and no session.
+#[track_caller]
+fn assert_begun_anew(page: &Page, to: &str) {
+    let rd: String = url::form_urlencoded::byte_serialize(to.as_bytes()).collect();
+    let rd = if to == "/" { String::new() } else { format!("&rd={rd}") };
+    let expected = format!("/oauth2/start?again=1{rd}");
+    assert_eq!((page.status.as_u16(), page.raw_location()), (302, expected.as_str()), "{}", page.body);
+    assert!(!page.gives_session());
+}
+
+/// Cookies of sign-ins that have only begun.
+fn starts(browser: &Browser) -> usize {
+    browser.cookies("localhost").values().filter(|value| value.starts_with("s.") || value.starts_with("m.")).count()
+}
+
 /// A17: what every page of ours promises.
 #[track_caller]
 fn assert_own_page(page: &Page) {

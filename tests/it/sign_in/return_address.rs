@@ -2,7 +2,9 @@
 
 use reqwest::Method;
 
-use super::{assert_own_page, at_once, start_url, until, until_authorize, until_signed_in, value};
+use super::{
+    assert_begun_anew, assert_own_page, at_once, start_url, until, until_authorize, until_code, until_signed_in, value,
+};
 use crate::support::browser::{Browser, Page};
 use crate::support::raw;
 use crate::support::rig::{Choices, Rig};
@@ -199,28 +201,75 @@ async fn raw_bytes_in_a_return_address_make_no_header() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_very_long_page_still_lets_a_person_sign_in() {
-    // A10: as long as the listener takes (L04: beyond it, 414); and what people really do: open a long deep link.
+    // A10, XS12: as long as the listener takes (L04: beyond it, 414); and what people really do: open a long deep link.
     let rig = Rig::start().await;
     at_once(&rig, "maya");
-    let long = format!("/app?x={}", "a".repeat(8_100));
-    assert_eq!(until_signed_in(&Browser::new(), start_url(&rig, &[("rd", &long)])).await.raw_location(), "/");
-    for (query, ends_there) in [
-        ("a".repeat(2_900), true),
-        ("a".repeat(7_000), false),
-        ("%26".repeat(2_500), false),
-        ("&".repeat(3_000), false),
-    ] {
+    let long = format!("/app?x={}", "a".repeat(8_000));
+    assert_eq!(until_signed_in(&Browser::new(), start_url(&rig, &[("rd", &long)])).await.raw_location(), long);
+    let kept = |outcome: &str| rig.app().metrics().return_pages.with_label_values(&[outcome]).get();
+    let queries = [
+        "a".repeat(1_900),
+        "a".repeat(2_900),
+        "a".repeat(7_000),
+        "%26".repeat(2_500),
+        "&".repeat(3_000),
+        "(a:!t,b:'x')".repeat(210).replace('\'', "%27"),
+        // To the byte what the listener takes.
+        "a".repeat(8 * 1024 - "/app?".len()),
+        "&".repeat(8 * 1024 - "/app?".len()),
+    ];
+    for query in queries {
         let page = format!("/app?{query}");
-        let start = Browser::new().open(rig.url(&page)).await;
+        let browser = Browser::new();
+        let start = browser.open(rig.url(&page)).await;
         assert_eq!(start.status, 302);
-        assert!(
-            start.raw_location().len() < 8 * 1024,
-            "a browser could not follow {} bytes",
-            start.raw_location().len()
-        );
-        let arrived = until_signed_in(&Browser::new(), rig.url(&page)).await;
-        assert_eq!(arrived.raw_location(), if ends_there { page.as_str() } else { "/" });
+        assert!(start.raw_location().len() <= 8 * 1024 + 128, "{} bytes", start.raw_location().len());
+        let arrived = until_signed_in(&browser, start.location().unwrap()).await;
+        assert_eq!(arrived.raw_location(), page);
+        assert_eq!(browser.open(arrived.location().unwrap()).await.status, 200);
+        assert_eq!(rig.upstream.last().target(), page);
+        assert!(browser.cookie_header("localhost").len() < 4096);
     }
+    assert!(kept("kept") > 0 && kept("found") > 0 && kept("lost") == 0);
+    for beyond in [8 * 1024 + 1, 8 * 1024 + 100, 9 * 1024, 20 * 1024] {
+        let page = Browser::new().open(rig.url(&format!("/{}", "a".repeat(beyond - 1)))).await;
+        assert_eq!((page.status.as_u16(), page.body.contains("target_too_long")), (414, true), "{beyond}");
+    }
+    let beyond = format!("/oauth2/start?page=/{}", "a".repeat(8 * 1024 + 200));
+    assert_eq!(Browser::new().open(rig.url(&beyond)).await.status, 414);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_pages_are_stored_for_browsers_that_keep_our_cookie_and_the_oldest_makes_room() {
+    // XS12: whoever shows no cookie makes us store nothing, and ends on the start page.
+    let sign_in = "  starts_per_minute: 0\n  max_kept_pages: 2\n".to_owned();
+    let rig = Rig::with(Choices { sign_in, ..Choices::default() }).await;
+    at_once(&rig, "maya");
+    let kept = |outcome: &str| rig.app().metrics().return_pages.with_label_values(&[outcome]).get();
+    let page_of = |n: usize| format!("/app/{n}?{}", "x".repeat(5_000));
+    let without = [("accept", "text/html"), ("cookie", "")];
+    let mut page = Browser::new().send(Method::GET, rig.url(&page_of(0)), None, &without).await;
+    for _ in 0..3 {
+        let next = page.location().unwrap();
+        if next.host_str() != Some("localhost") || next.path() == "/ui/discovery-ui" {
+            break;
+        }
+        page = Browser::new().send(Method::GET, next, None, &without).await;
+    }
+    assert_eq!(page.location().unwrap().path(), "/ui/discovery-ui", "its sign-in goes on without the page");
+    assert_eq!(kept("kept"), 0);
+    let people: Vec<_> = (0..3).map(|_| Browser::new()).collect();
+    let mut callbacks = Vec::new();
+    for (n, browser) in people.iter().enumerate() {
+        callbacks.push(until_code(browser, rig.url(&page_of(n))).await);
+    }
+    assert_eq!(kept("kept"), 3);
+    let ends = ["/".to_owned(), page_of(1), page_of(2)];
+    for ((browser, callback), end) in people.iter().zip(&callbacks).zip(&ends) {
+        assert_eq!(browser.open(callback).await.raw_location(), *end);
+    }
+    // Nobody else's browser is told where they went.
+    assert_begun_anew(&Browser::new().open(&callbacks[2]).await, "/");
 }
 
 #[test]

@@ -115,9 +115,14 @@ impl Browser {
         copy
     }
 
-    /// A person opens `url`; no redirect is followed.
+    /// A person opens `url`; no redirect is followed, but for the one to the page that says why a sign-in was refused.
     pub async fn open(&self, url: impl AsRef<str>) -> Page {
-        self.send(Method::GET, url, None, &[("accept", "text/html,application/xhtml+xml")]).await
+        let accept = [("accept", "text/html,application/xhtml+xml")];
+        let page = self.send(Method::GET, url, None, &accept).await;
+        match page.location().filter(|to| page.status == 303 && to.path() == "/oauth2/refused") {
+            Some(to) => self.send(Method::GET, to, None, &accept).await,
+            None => page,
+        }
     }
 
     /// A person opens `url` and the browser follows redirects until there is a page.

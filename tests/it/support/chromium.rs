@@ -109,7 +109,8 @@ impl Chromium {
             .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--no-first-run", "--no-default-browser-check", "--disable-extensions"])
             .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-            .args(["--no-proxy-server", "--lang=en"])
+            // Pages of the history are loaded anew, as they are after a day or on a small phone.
+            .args(["--no-proxy-server", "--lang=en", "--disable-features=BackForwardCache"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdin(Stdio::piped())
@@ -286,6 +287,13 @@ impl Tab {
         let heard = self.line.heard.lock().unwrap();
         let pages = self.events(&heard, "Network.responseReceived").filter(|event| event["type"] == "Document");
         pages.last().and_then(|page| page["response"]["status"].as_u64()).expect("a page")
+    }
+
+    /// Addresses that the tab asked for so far, in order, redirects included.
+    pub fn requested(&self) -> Vec<String> {
+        let heard = self.line.heard.lock().unwrap();
+        let asked = self.events(&heard, "Network.requestWillBeSent");
+        asked.filter_map(|event| event["request"]["url"].as_str().map(str::to_owned)).collect()
     }
 
     /// Headers that go with every request of the tab from now on.

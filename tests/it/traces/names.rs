@@ -13,6 +13,7 @@ const RANDOM: &[(&str, &str)] = &[
     ("code_verifier=", "verifier"),
     ("login_hint_token=", "hint"),
     ("correlation_id=", "correlation"),
+    ("browser=", "browser mark"),
     ("hand_off=", "hand-over"),
     ("ticket=", "ticket"),
     ("__Host-gw=", "session"),

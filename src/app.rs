@@ -224,6 +224,7 @@ impl App {
             lifetimes: config.sessions.lifetimes.clone(),
             policy: cache_policy(&config.sessions),
             pending_revocations: config.sessions.pending_revocations,
+            recheck: config.sessions.recheck,
         });
         let state_directory = config.sessions.state_directory.clone();
         if let Some(directory) = &state_directory {
@@ -306,6 +307,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         cookies: CookieNames::of(&sessions.cookie_name),
         cookie_life: sessions.cookie,
         sign_out: config.sign_out,
+        recheck: config.sessions.recheck.is_some(),
         front_channel_logout: config.front_channel_logout,
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),

@@ -4,6 +4,7 @@
 //! the time is an argument, so a test can own a whole week.
 
 mod answers;
+mod ask_again;
 mod authorization;
 mod bearer;
 mod cookie_renewal;
@@ -91,6 +92,10 @@ impl Auth {
     pub fn new(parts: Parts) -> Self {
         let Parts { snapshot, sessions, providers, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
+        sessions.confirm_by(Arc::new(ask_again::AskAgain {
+            snapshot: Arc::clone(&snapshot),
+            providers: providers.clone(),
+        }));
         Self {
             tokens: Tokens::new(&settings.bearer, Arc::clone(providers.first()), Arc::clone(&metrics), &*entropy),
             limits: SignInLimits::new(&settings),

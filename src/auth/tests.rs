@@ -33,6 +33,7 @@ use std::time::{Duration, SystemTime};
 
 mod ends;
 mod provider_logout;
+mod recheck;
 mod sign_out;
 mod verdicts;
 
@@ -55,6 +56,8 @@ struct Fake {
     nonce: Mutex<String>,
     now: Mutex<Option<SystemTime>>,
     redeemed: AtomicUsize,
+    /// What it makes of refresh tokens, if it gives any.
+    refreshing: Mutex<Option<recheck::Refreshing>>,
     /// The name of its session, if it says so.
     sid: Mutex<Option<String>>,
     /// Where its sessions end, if it says so.
@@ -91,6 +94,21 @@ impl Provider for Fake {
         Ok(carrier())
     }
 
+    async fn refresh(
+        &self,
+        _: &Carrier,
+        token: &SecretString,
+        _: SystemTime,
+    ) -> Result<crate::oidc::refresh::RefreshResponse, ProviderError> {
+        let now = self.now.lock().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let sign = |subject: &str| {
+            let claims = json!({ "iss": CARRIER, "sub": subject, "aud": "ccid-a", "iat": now, "exp": now + 600 });
+            RSA.token(&json!({ "alg": "RS256", "kid": "k" }), &claims)
+        };
+        let mut refreshing = self.refreshing.lock();
+        refreshing.as_mut().ok_or(ProviderError::invalid("no refresh tokens"))?.answer(token, sign)
+    }
+
     async fn logout_keys(
         &self,
         _: &str,
@@ -113,7 +131,8 @@ impl Provider for Fake {
             "iat": now, "exp": now + 600, "sid": *self.sid.lock(),
         });
         let id_token = RSA.token(&json!({ "alg": "RS256", "kid": "k" }), &claims);
-        Ok(Tokens { id_token, access_token: Some(SecretString::new("a")) })
+        let refresh_token = self.refreshing.lock().as_ref().map(recheck::Refreshing::issued);
+        Ok(Tokens { id_token, access_token: Some(SecretString::new("a")), refresh_token })
     }
 
     async fn keys(&self, _: &Carrier, _: Option<&str>, _: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
@@ -275,6 +294,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         cookies: CookieNames::default(),
         cookie_life: crate::snapshot::CookieLife::Persistent,
         sign_out: crate::snapshot::ProviderSignOut::Ask,
+        recheck: false,
         front_channel_logout: false,
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
@@ -311,9 +331,27 @@ impl Story {
         pending_revocations: usize,
         policy: impl FnOnce(CachePolicy) -> CachePolicy,
     ) -> Self {
+        Self::made((store, Arc::default()), cache, pending_revocations, None, policy)
+    }
+
+    /// A gateway on `store` that asks `provider` again.
+    fn rechecking(
+        store: Arc<Switch>,
+        provider: Option<Arc<Fake>>,
+        recheck: Option<crate::session::provider_check::RecheckPolicy>,
+    ) -> Self {
+        Self::made((store, provider.unwrap_or_default()), CacheLimits::default(), 100, recheck, |policy| policy)
+    }
+
+    fn made(
+        (store, provider): (Arc<Switch>, Arc<Fake>),
+        cache: CacheLimits,
+        pending_revocations: usize,
+        recheck: Option<crate::session::provider_check::RecheckPolicy>,
+        policy: impl FnOnce(CachePolicy) -> CachePolicy,
+    ) -> Self {
         let lifetimes = Lifetimes::default();
         let metrics = Arc::new(Metrics::new());
-        let provider = Arc::new(Fake::default());
         let sessions = Sessions::new(sessions::Parts {
             store: Arc::clone(&store) as Arc<dyn RecordStore>,
             sealer: Sealer::new(SealKeys::default()),
@@ -323,6 +361,7 @@ impl Story {
             policy: policy(CachePolicy::for_lifetimes(&lifetimes)),
             lifetimes,
             pending_revocations,
+            recheck,
         });
         let auth = Arc::new(Auth::new(Parts {
             snapshot: Arc::new(snapshot(CONFIG)),

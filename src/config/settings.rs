@@ -15,6 +15,7 @@ use crate::route::RouteSettings;
 use crate::route::network::Network;
 use crate::secret::SecretString;
 use crate::session::Lifetimes;
+use crate::session::provider_check::RecheckPolicy;
 use crate::snapshot::{BearerSettings, CookieLife, ProviderSignOut};
 use crate::telemetry::log::LogSettings;
 
@@ -105,6 +106,8 @@ pub struct SessionSettings {
     pub store: StoreChoice,
     /// Whether the session cookie outlives the browser's window. Default: it does.
     pub cookie: CookieLife,
+    /// When the provider is asked again about a session. Default never.
+    pub recheck: Option<RecheckPolicy>,
     /// What the names of our cookies begin with, after `__Host-`. Default `gw`.
     pub cookie_name: String,
     /// Lifetimes; `idle` is never longer than `absolute`.

@@ -16,6 +16,7 @@ pub mod jwt;
 pub mod logout_token;
 pub mod metadata;
 mod read;
+pub mod refresh;
 pub mod token;
 
 #[cfg(test)]

@@ -102,14 +102,16 @@ pub enum TokenFault {
     TokenType,
 }
 
-/// Tokens as they came, unverified. `expires_in` (a number at some carriers, a string at others), `scope` and refresh
-/// tokens are not read: nothing of them outlives the sign-in.
+/// Tokens as they came, unverified. `expires_in` (a number at some carriers, a string at others), `scope` are
+/// not read.
 #[derive(Debug)]
 pub struct TokenResponse {
     /// For [`super::id_token::UnverifiedIdToken::parse`].
     pub id_token: SecretString,
     /// For userinfo; opaque, visible ASCII. Or why it is of no use: a fault only for whoever wants to use it.
     pub access_token: Result<SecretString, TokenFault>,
+    /// For asking again; kept only where the configuration wants that.
+    pub refresh_token: Option<SecretString>,
 }
 
 impl TokenResponse {
@@ -131,7 +133,8 @@ impl TokenResponse {
         };
         let access_token =
             if is_bearer { token("access_token").ok_or(TokenFault::AccessToken) } else { Err(TokenFault::TokenType) };
-        Ok(Self { id_token: token("id_token").ok_or(TokenFault::IdToken)?, access_token })
+        let refresh_token = super::refresh::refresh_token(&members);
+        Ok(Self { id_token: token("id_token").ok_or(TokenFault::IdToken)?, access_token, refresh_token })
     }
 }
 

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::oidc::client_auth::{Audience, Credentials};
 use crate::oidc::jwks::KeySet;
+use crate::oidc::refresh::{self, RefreshResponse};
 use crate::oidc::token::{self, Refusal, TokenErrorCode, TokenFault, TokenResponse};
 use crate::secret::{SecretString, SystemEntropy};
 
@@ -179,6 +180,19 @@ impl Federation {
         read_tokens(&answer)
     }
 
+    async fn refresh_once(
+        &self,
+        carrier: &Carrier,
+        refresh_token: &SecretString,
+        now: SystemTime,
+    ) -> Result<RefreshResponse, ProviderError> {
+        let shown = self.credentials(carrier, now)?;
+        let form = refresh::refresh_form(refresh_token, &shown.form);
+        let authorization = shown.authorization.as_ref();
+        let answer = self.client.post_form("refresh", &carrier.token_endpoint, authorization, &form).await?;
+        read_refresh(&answer)
+    }
+
     async fn ask_userinfo(
         &self,
         carrier: &Carrier,
@@ -283,6 +297,19 @@ impl Provider for Federation {
         outcome
     }
 
+    async fn refresh(
+        &self,
+        carrier: &Carrier,
+        refresh_token: &SecretString,
+        now: SystemTime,
+    ) -> Result<RefreshResponse, ProviderError> {
+        self.trust.check(carrier)?;
+        let outcome = self.guard(&carrier.issuer)?.run(self.refresh_once(carrier, refresh_token, now)).await;
+        self.stats.refreshes.count(&outcome);
+        self.record(carrier, &outcome);
+        outcome
+    }
+
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
         self.trust.check(carrier)?;
         self.keys.keys(&carrier.issuer, &carrier.jwks_uri, kid, Asker::SignIn, now).await
@@ -346,7 +373,9 @@ fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
     let invalid = |reason| answer.blame(ProviderError::invalid(reason));
     match answer.status {
         200 | 201 => match TokenResponse::parse(&answer.body) {
-            Ok(TokenResponse { id_token, access_token }) => Ok(Tokens { id_token, access_token: access_token.ok() }),
+            Ok(TokenResponse { id_token, access_token, refresh_token }) => {
+                Ok(Tokens { id_token, access_token: access_token.ok(), refresh_token })
+            }
             Err(TokenFault::Refused(code)) => Err(refused(answer, code)),
             Err(TokenFault::IdToken) => Err(invalid("token answer without usable ID token")
                 .advise("an ID token comes only if `scopes` holds `openid`")),
@@ -358,6 +387,24 @@ fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
         // RFC 6749 5.2: 401 is for failed client authentication and for nothing else, whatever word stands beside it.
         401 => Err(refused(answer, TokenErrorCode::InvalidClient)),
         400..=499 => Err(refused(answer, token::parse_error(&answer.body))),
+        500..=599 => Err(invalid("server error")),
+        _ => Err(invalid("unexpected status")),
+    }
+}
+
+/// What an answer to a refresh means: as [`read_tokens`], but for what may be missing.
+fn read_refresh(answer: &Answer) -> Result<RefreshResponse, ProviderError> {
+    let refused = |code: TokenErrorCode| answer.blame(ProviderError::refused(code.as_str()));
+    let invalid = |reason| answer.blame(ProviderError::invalid(reason));
+    match answer.status {
+        200 | 201 => match RefreshResponse::parse(&answer.body) {
+            Ok(tokens) => Ok(tokens),
+            Err(TokenFault::Refused(code)) => Err(refused(code)),
+            Err(_) => Err(invalid("refresh answer without usable tokens")),
+        },
+        429 | 503 => Err(answer.overloaded()),
+        401 => Err(refused(TokenErrorCode::InvalidClient)),
+        400..=499 => Err(refused(token::parse_error(&answer.body))),
         500..=599 => Err(invalid("server error")),
         _ => Err(invalid("unexpected status")),
     }

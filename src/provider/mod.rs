@@ -37,6 +37,7 @@ use url::Url;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
 use crate::oidc::jwks::KeySet;
+use crate::oidc::refresh::RefreshResponse;
 use crate::secret::SecretString;
 
 /// A trusted issuer and where its endpoints may be.
@@ -184,6 +185,8 @@ pub struct Tokens {
     pub id_token: SecretString,
     /// For userinfo; none if there is none that can be used: whoever wants to use it says so.
     pub access_token: Option<SecretString>,
+    /// For asking again; none if none came.
+    pub refresh_token: Option<SecretString>,
 }
 
 /// No key has this `kid`.
@@ -234,6 +237,16 @@ pub trait Provider: Send + Sync {
 
     /// Redeems a code at `carrier`'s token endpoint, once, without retry (RFC 6749 4.1.2: a code is single-use).
     async fn redeem(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError>;
+
+    /// Asks again about a person by a refresh token, once, without retry: a token may be good for one use (RFC 9700, 4.14.2).
+    async fn refresh(
+        &self,
+        _carrier: &Carrier,
+        _refresh_token: &SecretString,
+        _now: SystemTime,
+    ) -> Result<RefreshResponse, ProviderError> {
+        Err(ProviderError::invalid("no refresh tokens in this federation"))
+    }
 
     /// The key set of `carrier`. If it lacks `kid`, one refresh per cool-down is tried before the answer.
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError>;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Provider;
 
 /// The ways to providers, by the ids of the configuration; at least one.
+#[derive(Clone)]
 pub struct Providers {
     first: (String, Arc<dyn Provider>),
     further: Vec<(String, Arc<dyn Provider>)>,

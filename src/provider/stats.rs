@@ -49,6 +49,8 @@ pub struct ProviderStats {
     pub redemptions: Exchanges,
     /// Authorization requests that were pushed.
     pub pushes: Exchanges,
+    /// Refresh tokens sent to token endpoints.
+    pub refreshes: Exchanges,
     /// Questions to userinfo endpoints.
     pub userinfo: Exchanges,
     /// Configurations refused because issuer or endpoints are not trusted (D04, D05, D09, D15): worth an alert.
@@ -89,6 +91,8 @@ impl ProviderStats {
             (&["redemption", "failed"], self.redemptions.failed.get()),
             (&["push", "succeeded"], self.pushes.succeeded.get()),
             (&["push", "failed"], self.pushes.failed.get()),
+            (&["refresh", "succeeded"], self.refreshes.succeeded.get()),
+            (&["refresh", "failed"], self.refreshes.failed.get()),
             (&["userinfo", "succeeded"], self.userinfo.succeeded.get()),
             (&["userinfo", "failed"], self.userinfo.failed.get()),
         ]

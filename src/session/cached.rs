@@ -91,6 +91,8 @@ pub struct CachedSession<V> {
     touch_claimed_at: AtomicU64,
     /// When the cookie was last sent from here; 0 if that is not known.
     cookie_sent_at: AtomicU64,
+    /// When the provider was last asked about it from here.
+    recheck_claimed_at: AtomicU64,
 }
 
 /// Uses closer together than this are one use: requests of one session on many cores do not fight over a cache line.
@@ -112,6 +114,7 @@ impl<V: LastSeen> CachedSession<V> {
             // The cookie of a session that was opened this very moment is on its way. Of any other, only the gateway that
             // sent it knows when that was.
             cookie_sent_at: AtomicU64::new(if seen == asked { asked } else { 0 }),
+            recheck_claimed_at: AtomicU64::new(0),
         }
     }
 
@@ -121,6 +124,7 @@ impl<V: LastSeen> CachedSession<V> {
         hot.last_used.fetch_max(previous.last_used.load(Relaxed), Relaxed);
         hot.touch_claimed_at.fetch_max(previous.touch_claimed_at.load(Relaxed), Relaxed);
         hot.cookie_sent_at.fetch_max(previous.cookie_sent_at.load(Relaxed), Relaxed);
+        hot.recheck_claimed_at.fetch_max(previous.recheck_claimed_at.load(Relaxed), Relaxed);
         hot
     }
 }
@@ -186,6 +190,11 @@ impl<V> CachedSession<V> {
     pub fn claim_touch(&self, now: impl Into<Timestamp>, policy: &CachePolicy) -> bool {
         claim(&self.touch_claimed_at, now.into(), policy.touch)
     }
+    /// Whether the caller is the one to have the provider asked now: one caller within `every`.
+    pub fn claim_recheck(&self, now: SystemTime, every: Duration) -> bool {
+        claim(&self.recheck_claimed_at, now, every)
+    }
+
     /// Whether the cookie was last sent longer ago than `every`. Reads one atomic.
     pub fn is_cookie_due(&self, now: SystemTime, every: Duration) -> bool {
         is_due(self.cookie_sent_at.load(Relaxed), Timestamp::of(now).as_millis(), every)

@@ -13,7 +13,10 @@ pub mod key;
 pub mod live;
 pub mod memory;
 pub mod opening;
+pub mod provider_box;
+pub mod provider_check;
 pub mod provider_session;
+pub mod recheck;
 pub mod redis;
 pub mod revocation;
 pub mod seal;
@@ -126,6 +129,8 @@ pub struct Session {
     parent: Option<Box<StoreKey>>,
     host: Box<str>,
     ends_with_browser: bool,
+    /// When the provider last said who they are.
+    checked: Timestamp,
 }
 
 impl Session {
@@ -138,6 +143,7 @@ impl Session {
             parent: None,
             host: Box::default(),
             ends_with_browser: false,
+            checked: Timestamp::of(now),
         }
     }
 
@@ -151,7 +157,8 @@ impl Session {
         let (created, last_seen) = (Timestamp::of(created), Timestamp::of(last_seen));
         let parent = parent.map(Box::new);
         let identity = Identity::restore(parts);
-        Self { identity, created, last_seen, parent, host: Box::default(), ends_with_browser: false }
+        let host = Box::default();
+        Self { identity, created, last_seen, parent, host, ends_with_browser: false, checked: created }
     }
 
     /// When the sign-in ended well.
@@ -188,6 +195,27 @@ impl Session {
     /// carry it to another, where it was never given.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// When the provider last said who the person is: at their sign-in, or when it was asked again.
+    pub fn checked(&self) -> SystemTime {
+        self.checked.to_system_time().unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    /// The provider said at `now` who they are.
+    pub fn confirmed(&mut self, identity: Identity, now: SystemTime) {
+        self.identity = identity;
+        self.checked = Timestamp::of(now);
+    }
+
+    /// As [`Session::confirmed`], of the person it knows.
+    pub(crate) fn checked_at(&mut self, at: SystemTime) {
+        self.checked = Timestamp::of(at);
+    }
+
+    /// How long it may live from `now` on, if it is used.
+    pub fn left(&self, now: SystemTime, lifetimes: &Lifetimes) -> Duration {
+        lifetimes.absolute.saturating_sub(Timestamp::of(now).since(self.created))
     }
 
     /// The person said that the device is not theirs: their cookie goes with the browser's window, whatever is configured.

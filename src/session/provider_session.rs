@@ -3,16 +3,12 @@
 //! Requests of a signed-in person never open it: it is read when they sign out, and when the provider is asked whether they
 //! are still somebody there. A session without it is as small as if there were no such thing.
 
-use std::time::SystemTime;
-
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::SessionId;
 use super::seal::{SealError, Sealer};
-use super::sessions::Sessions;
-use super::store::{Kind, StoreError};
+use super::store::Kind;
 use crate::secret::{Entropy, SecretString};
 
 /// Longest ID token that is kept, in bytes. It comes back to the provider within an address, and longer addresses are
@@ -54,7 +50,7 @@ impl ProviderSession {
         sealer.seal(Kind::Provider, id.store_key(), id.secret().expose(), &plaintext, entropy)
     }
 
-    fn open(id: &SessionId, record: &[u8], sealer: &Sealer) -> Result<Self, SealError> {
+    pub(super) fn open(id: &SessionId, record: &[u8], sealer: &Sealer) -> Result<Self, SealError> {
         let plaintext = sealer.open(Kind::Provider, id.store_key(), id.secret().expose(), record)?;
         let kept: Kept = serde_json::from_slice(&plaintext).map_err(|_| SealError::Corrupt)?;
         Ok(Self {
@@ -62,30 +58,5 @@ impl ProviderSession {
             id_token: kept.id_token.map(SecretString::new),
             refresh_token: kept.refresh_token.map(SecretString::new),
         })
-    }
-}
-
-impl Sessions {
-    /// What is kept of the provider's session beside the session of `id`; `None` if nothing is. Its `sid` is not read back:
-    /// it names a set, and nothing else.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn provider_session(
-        &self,
-        id: &SessionId,
-        now: SystemTime,
-    ) -> Result<Option<ProviderSession>, StoreError> {
-        if !self.sealer.has_made(id) {
-            return Ok(None);
-        }
-        let Some(record) = self.store.get(Kind::Provider, id.store_key(), now).await? else { return Ok(None) };
-        match ProviderSession::open(id, &record, &self.sealer) {
-            Ok(kept) => Ok(Some(kept)),
-            Err(reason) => {
-                warn!(reason = %reason, "What was kept of a session at the provider could not be opened");
-                Ok(None)
-            }
-        }
     }
 }

@@ -174,6 +174,7 @@ impl Sealer {
             parent: session.parent().map(|key| key.0),
             host: session.host().to_owned(),
             ends_with_browser: session.ends_with_browser(),
+            checked: (session.checked != session.created).then(|| session.checked.as_millis()),
         };
         // Strings, integers and lists always serialise; if ever not, an empty plaintext opens as `Corrupt`.
         let plaintext = Zeroizing::new(serde_json::to_vec(&record).unwrap_or_default());
@@ -190,6 +191,9 @@ impl Sealer {
         let (created, last_seen) = (time(record.created)?, time(record.last_seen)?);
         let mut session = Session::restore(record.parts, created, last_seen, record.parent.map(StoreKey));
         session.opened_on(&record.host);
+        if let Some(checked) = record.checked {
+            session.checked_at(time(checked)?);
+        }
         if record.ends_with_browser {
             session.end_with_browser();
         }
@@ -275,6 +279,9 @@ struct SessionRecord {
     host: String,
     #[serde(rename = "browser", skip_serializing_if = "std::ops::Not::not")]
     ends_with_browser: bool,
+    /// Absent for one that was not confirmed since it was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -291,6 +298,8 @@ struct OpenedRecord {
     host: String,
     #[serde(default, rename = "browser")]
     ends_with_browser: bool,
+    #[serde(default)]
+    checked: Option<u64>,
 }
 
 #[cfg(test)]

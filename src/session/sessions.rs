@@ -4,7 +4,7 @@
 //! opened is in `opening.rs`, how it ends in `ending.rs`, and what becomes of an end that the store did not hear in
 //! `revocation.rs`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
@@ -13,6 +13,7 @@ use tracing::warn;
 use super::cache::SessionCache;
 use super::cached::{CachePolicy, CachedSession, Freshness};
 use super::live::LiveSession;
+use super::provider_check::{self, ProviderCheck, RecheckPolicy};
 use super::revocation::PendingRevocations;
 use super::seal::Sealer;
 use super::store::{Kind, RecordStore, StoreError};
@@ -68,6 +69,8 @@ pub struct Parts {
     pub policy: CachePolicy,
     /// Most sign-outs that may wait for a store that is away.
     pub pending_revocations: usize,
+    /// When the provider is asked again about a session; `None` for never.
+    pub recheck: Option<RecheckPolicy>,
 }
 
 /// See the module's page.
@@ -83,6 +86,10 @@ pub struct Sessions {
     /// Checks of copies on behalf of streams, one a session at a time.
     checks: Arc<SingleFlight<StoreKey, Result<bool, StoreError>>>,
     background: Arc<Semaphore>,
+    pub(super) recheck: Option<RecheckPolicy>,
+    pub(super) check: OnceLock<Arc<dyn ProviderCheck>>,
+    /// Questions to the provider, one a session at a time.
+    pub(super) rechecks: Arc<SingleFlight<StoreKey, provider_check::Outcome>>,
     /// Held by every task that must not be cut off half done.
     pub(super) under_way: Arc<()>,
 }
@@ -96,7 +103,7 @@ impl std::fmt::Debug for Sessions {
 impl Sessions {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, sealer, cache, entropy, metrics, lifetimes, policy, pending_revocations } = parts;
+        let Parts { store, sealer, cache, entropy, metrics, lifetimes, policy, pending_revocations, recheck } = parts;
         let pending = PendingRevocations::new(pending_revocations, Arc::clone(&metrics));
         Arc::new(Self {
             store,
@@ -109,6 +116,9 @@ impl Sessions {
             pending,
             checks: SingleFlight::new(),
             background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
+            recheck,
+            check: OnceLock::new(),
+            rechecks: SingleFlight::new(),
             under_way: Arc::new(()),
         })
     }
@@ -147,7 +157,13 @@ impl Sessions {
         let found = match self.at_hand(&id, key, purpose, now) {
             Ok(cached) => Lookup::SignedIn(cached, key),
             // In a box, like everything that is rare: each request carries the room for what it might have to wait for.
-            Err(copy) => Box::pin(self.load(id, copy, purpose, plans, now)).await,
+            Err(copy) => Box::pin(self.load(id.clone(), copy, purpose, plans, now)).await,
+        };
+        let found = match found {
+            Lookup::SignedIn(cached, _) if self.is_recheck_due(&cached, now) => {
+                Box::pin(self.rechecked(&id, cached, plans, now)).await
+            }
+            found => found,
         };
         match found {
             // A cookie that was carried to another of our hosts opens nothing there: each has sessions of its own.
@@ -283,6 +299,9 @@ impl Sessions {
         let cached = self.cache.get(&key).unwrap_or_else(|| Arc::clone(opened));
         let is_live = cached.value().session().is_live(now, cached.last_used(), &self.lifetimes);
         if self.cache.is_denied(&key, now) || self.has_lost_its_parent(&cached, now) || !is_live {
+            return false;
+        }
+        if self.is_unconfirmed(&cached, now) {
             return false;
         }
         let freshness = cached.freshness(now, &self.policy);

@@ -58,6 +58,8 @@ pub struct AuthSettings {
     pub cookie_life: CookieLife,
     /// Whether signing out ends the session at the provider too.
     pub sign_out: ProviderSignOut,
+    /// Whether the provider is asked again about sessions, for which refresh tokens are kept.
+    pub recheck: bool,
     /// Whether front-channel logouts are taken.
     pub front_channel_logout: bool,
     /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.

@@ -272,8 +272,9 @@ impl SignIn<'_> {
     async fn kept_of_provider(&self, token: &VerifiedIdToken, tokens: Tokens, now: SystemTime) -> ProviderSession {
         let ends_there = self.settings.sign_out != ProviderSignOut::Never
             && self.provider.end_session_endpoint(token.issuer(), now).await.is_some();
+        let refresh_token = tokens.refresh_token.filter(|_| self.settings.recheck);
         let hint = Some(tokens.id_token).filter(|hint| ends_there && hint.expose().len() <= MAX_HINT);
-        ProviderSession { sid: token.session_id().map(str::to_owned), id_token: hint, refresh_token: None }
+        ProviderSession { sid: token.session_id().map(str::to_owned), id_token: hint, refresh_token }
     }
 
     async fn verify(

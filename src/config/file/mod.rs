@@ -234,6 +234,15 @@ pub(crate) struct SessionsFile {
     /// path, need different ones: browsers send cookies to every port of a host.
     #[schemars(extend("default" = "gw"))]
     pub(crate) cookie_name: Option<Written<CookieName>>,
+    /// Ask the provider again about each session, so that whoever was disabled there is out within this time, and changed
+    /// claims are known: by its refresh token, if one came (most providers want the scope `offline_access` for that), sealed
+    /// beside the session; else by a new sign-in, which asks nothing of a person whom the provider still knows. Without it a
+    /// session lives for `absolute` whatever becomes of the person.
+    #[schemars(extend("x-min" = "1m", "x-max" = "365d"))]
+    pub(crate) recheck: Time,
+    /// While the provider cannot be asked, sessions go on for so much longer.
+    #[schemars(extend("default" = "15m", "x-max" = "1d"))]
+    pub(crate) recheck_grace: Time,
     /// A sign-in that is not finished within this time is over; whoever comes back later begins another one for the same
     /// page by themselves. Providers' login pages usually live as long.
     #[schemars(extend("default" = "30m", "x-min" = "1m", "x-max" = "1h"))]

@@ -108,6 +108,15 @@ impl Resolver<'_> {
             // Where sessions outlive a restart, keys do.
             provider.settings.key_memory = Some(path.with_extension("keys"));
         }
+        if sessions.as_ref().is_some_and(|sessions| sessions.recheck.is_none())
+            && provider.scopes.iter().any(|scope| scope == "offline_access")
+        {
+            self.warn(
+                "provider.oidc.scopes",
+                "asks for `offline_access`, and nothing uses the refresh token that comes for it, while some providers keep a \
+                 session open for it after the person has signed out; leave it out, or set sessions.recheck",
+            );
+        }
         let log = file.log.as_ref()?;
         Some(Config {
             public_url: file.public_url.as_ref()?.0.0.clone(),

@@ -11,6 +11,7 @@ use crate::config::settings::{SessionSettings, StoreChoice};
 use crate::secret::{SecretBytes, SecretString};
 use crate::session::Lifetimes;
 use crate::session::key::parse_key_text;
+use crate::session::provider_check::RecheckPolicy;
 use crate::session::redis::{RedisSettings, RedisStore};
 use crate::snapshot::CookieLife;
 
@@ -28,6 +29,10 @@ impl Resolver<'_> {
                 CookieWord::Persistent => CookieLife::Persistent,
                 CookieWord::Browser => CookieLife::Browser,
             },
+            recheck: file
+                .recheck
+                .as_ref()
+                .map(|every| RecheckPolicy { every: time(Some(every)), grace: time(file.recheck_grace.as_ref()) }),
             cookie_name: file.cookie_name.as_ref()?.0.0.clone(),
             lifetimes: Lifetimes {
                 idle: time(file.idle.as_ref()),

@@ -11,6 +11,7 @@ mod full_disk;
 mod hand_off;
 mod id_token;
 mod keys;
+mod leaving;
 mod outage;
 mod plain_issuer;
 mod providers;

@@ -192,7 +192,7 @@ impl<V> CachedSession<V> {
     }
     /// Whether the caller is the one to have the provider asked now: one caller within `every`.
     pub fn claim_recheck(&self, now: SystemTime, every: Duration) -> bool {
-        claim(&self.recheck_claimed_at, now, every)
+        claim(&self.recheck_claimed_at, Timestamp::of(now), every)
     }
 
     /// Whether the cookie was last sent longer ago than `every`. Reads one atomic.

@@ -86,7 +86,7 @@ async fn a_redis_that_takes_no_writes_says_why() {
         return;
     }
     for (options, wanted) in [
-        (&["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"][..], "the session store is full"),
+        (&["--maxmemory", "64kb", "--maxmemory-policy", "noeviction"][..], "the session store is full"),
         (&["--min-replicas-to-write", "1"][..], "has stopped taking writes"),
     ] {
         let server = RedisServer::start_on(free_port(), options);

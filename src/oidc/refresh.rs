@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn the_form_holds_the_token_and_nothing_else_of_ours() {
         assert_eq!(
-            refresh_form(&SecretString::new("a&b c")).expose(),
+            refresh_form(&SecretString::new("a&b c"), &[]).expose(),
             "grant_type=refresh_token&refresh_token=a%26b+c"
         );
     }

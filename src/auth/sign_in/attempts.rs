@@ -247,6 +247,9 @@ mod tests {
             mccmnc: Some("310007".to_owned()),
             mccmnc_confirmed: true,
             iss_parameter_supported: false,
+            auth_method: crate::oidc::client_auth::AuthMethod::default(),
+            pushed_endpoint: None,
+            requires_pushed_requests: false,
         }
     }
 

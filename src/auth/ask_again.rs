@@ -110,7 +110,7 @@ impl AskAgain {
         let asks = lacks && registration.userinfo && carrier.userinfo_endpoint.is_some();
         let further = match &tokens.access_token {
             Some(access) if asks => {
-                let info = provider.userinfo(&carrier, access, "").await?;
+                let info = provider.userinfo(&carrier, access, "", now).await?;
                 if !same(&info.subject) {
                     return Err(Unconfirmed::Refused("the answer is about somebody else".to_owned()));
                 }

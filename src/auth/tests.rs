@@ -153,7 +153,7 @@ impl Provider for Fake {
         Ok(Arc::new(test_tokens::key_set(&[RSA.jwk("k")])))
     }
 
-    async fn userinfo(&self, _: &Carrier, _: &SecretString, _: &str) -> Result<UserInfo, ProviderError> {
+    async fn userinfo(&self, _: &Carrier, _: &SecretString, _: &str, _: SystemTime) -> Result<UserInfo, ProviderError> {
         Err(ProviderError::timeout())
     }
 }

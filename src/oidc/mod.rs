@@ -18,6 +18,7 @@ pub mod metadata;
 mod read;
 pub mod refresh;
 pub mod token;
+pub mod userinfo_jwt;
 
 #[cfg(test)]
 pub(crate) mod fuzz;

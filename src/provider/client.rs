@@ -1,7 +1,7 @@
 //! The one HTTP client towards providers, and the only home of `reqwest`.
 //!
-//! It asks once and believes little: TLS with name check, no redirects, no cookies, no proxies from the environment, a
-//! deadline over the whole exchange, answers cut while they stream. What it hands up is a status, the two header
+//! It asks once and believes little: TLS with name check, no redirects, no cookies, no proxy but the
+//! configured one, a deadline over the whole exchange, answers cut while they stream. What it hands up is a status, the two header
 //! values we use, and a body of bounded size. What the answer calls its body (`Content-Type`) is not looked at: whoever
 //! reads the body parses it strictly, and static hosts call everything by odd names. Secrets travel in headers marked
 //! sensitive or in the body, never in a URL; of an address an error keeps scheme, host and path.
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use url::Url;
+use url::{Host, Origin, Url};
 use zeroize::Zeroizing;
 
 use super::address;
@@ -34,6 +34,9 @@ pub enum ClientError {
     /// The CA bundle cannot be read.
     #[error("the CA bundle for providers cannot be read: {0}")]
     CaUnreadable(std::io::Error),
+    /// The proxy cannot be used.
+    #[error("the proxy towards providers cannot be used")]
+    Proxy,
     /// TLS cannot be set up.
     #[error("TLS towards providers cannot be set up: {0}")]
     Tls(String),
@@ -44,6 +47,10 @@ pub enum ClientError {
 pub struct HttpClient {
     inner: reqwest::Client,
     allow_private: bool,
+    /// Names are resolved by a proxy, so ours are looked at before.
+    proxied: bool,
+    /// Origin that may be asked over plain http although it is not this machine.
+    plain_origin: Option<Origin>,
     total_timeout: Duration,
     max_answer: usize,
 }
@@ -103,8 +110,16 @@ impl HttpClient {
             }
             None => Vec::new(),
         };
+        let proxy = settings.proxy.as_ref().map(|proxy| {
+            // This machine is never asked for through another one.
+            let exempt = format!("localhost,.localhost,127.0.0.0/8,::1,{}", proxy.exempt);
+            let through = reqwest::Proxy::all(proxy.url.clone()).map_err(|_| ClientError::Proxy)?;
+            Ok(through.no_proxy(reqwest::NoProxy::from_string(&exempt)))
+        });
+        let proxy = proxy.transpose()?;
+        let proxy_host = settings.proxy.as_ref().and_then(|proxy| proxy.url.host_str().map(str::to_owned));
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder()
                 .user_agent(concat!("zengate/", env!("CARGO_PKG_VERSION")))
                 .tls_backend_rustls()
                 .redirect(reqwest::redirect::Policy::none())
@@ -115,7 +130,14 @@ impl HttpClient {
                 .connect_timeout(settings.connect_timeout)
                 .pool_idle_timeout(IDLE_CONNECTION)
                 .pool_max_idle_per_host(16)
-                .dns_resolver(GuardedResolver { allow_private: settings.allow_private_addresses })
+                .dns_resolver(GuardedResolver {
+                    allow_private: settings.allow_private_addresses,
+                    proxy_host: proxy_host.clone(),
+                });
+            match &proxy {
+                Some(proxy) => builder.proxy(proxy.clone()),
+                None => builder,
+            }
         };
         let inner = match builder().tls_certs_merge(extra.clone()).build() {
             Ok(client) => client,
@@ -132,6 +154,8 @@ impl HttpClient {
         Ok(Self {
             inner,
             allow_private: settings.allow_private_addresses,
+            proxied: settings.proxy.is_some(),
+            plain_origin: settings.backchannel_base_url.as_ref().map(Url::origin),
             total_timeout: settings.total_timeout,
             max_answer: settings.max_answer,
         })
@@ -180,6 +204,7 @@ impl HttpClient {
         let limit = limit.min(self.max_answer);
         let read = async {
             self.check(url)?;
+            self.check_name(url).await?;
             let response = request.header(ACCEPT, "application/json").send().await.map_err(|error| sort(&error))?;
             let status = response.status().as_u16();
             read(exchange, url, response, limit).await.map_err(|error| error.status(status))
@@ -196,12 +221,25 @@ impl HttpClient {
         })
     }
 
-    /// Rule: HTTPS, or plain HTTP to this very machine; no address that DNS would have been refused for. A literal
+    /// With a proxy the resolver never sees the name: a name that leads inside, as far as we can tell, is refused before. One
+    /// that only the proxy can resolve is the proxy's to judge.
+    async fn check_name(&self, url: &Url) -> Result<(), ProviderError> {
+        let (true, Some(Host::Domain(name))) = (self.proxied, url.host()) else { return Ok(()) };
+        let Ok(found) = tokio::net::lookup_host((name, 0)).await else { return Ok(()) };
+        for at in found {
+            if !address::is_permitted(at.ip(), self.allow_private) {
+                return Err(private_address(at.ip()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rule: HTTPS, or plain HTTP to this very machine or to where the operator said so; no address that DNS would have been refused for. A literal
     /// address never meets the resolver, so without this a discovery answer could name `169.254.169.254` outright.
     fn check(&self, url: &Url) -> Result<(), ProviderError> {
         match url.scheme() {
             "https" => {}
-            "http" if address::is_loopback_host(url) => {}
+            "http" if address::is_loopback_host(url) || self.plain_origin.as_ref() == Some(&url.origin()) => {}
             _ => return Err(ProviderError::untrusted("endpoint is not https").found(url.scheme())),
         }
         match address::literal(url) {
@@ -346,18 +384,21 @@ struct AddressRefused(IpAddr);
 /// What is checked here is what is connected to, so a second answer (DNS rebinding) cannot slip between.
 struct GuardedResolver {
     allow_private: bool,
+    /// The configured proxy may have any address.
+    proxy_host: Option<String>,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_private = self.allow_private;
+        let is_proxy = self.proxy_host.as_deref() == Some(name.as_str());
         Box::pin(async move {
             let found: Vec<SocketAddr> = if address::is_localhost_name(name.as_str()) {
                 [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(|ip| (ip, 0).into()).into()
             } else {
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect()
             };
-            if let Some(at) = found.iter().find(|at| !address::is_permitted(at.ip(), allow_private)) {
+            if let Some(at) = found.iter().find(|at| !is_proxy && !address::is_permitted(at.ip(), allow_private)) {
                 return Err(Box::new(AddressRefused(at.ip())) as Box<dyn StdError + Send + Sync>);
             }
             Ok(Box::new(found.into_iter()) as Addrs)

@@ -21,13 +21,15 @@ use super::stats::ProviderStats;
 use super::token_issuers::TokenIssuers;
 use super::trust::TrustList;
 use super::{
-    Carrier, CodeGrant, Discovery, FederationSettings, IssuerState, KeyMemory, Provider, ProviderError,
+    Carrier, CodeGrant, Discovery, FederationSettings, IssuerSettings, IssuerState, KeyMemory, Provider, ProviderError,
     ProviderSettings, Tokens, UserInfo,
 };
 use crate::oidc::client_auth::{Audience, Credentials};
 use crate::oidc::jwks::KeySet;
+use crate::oidc::jwt::JwtError;
 use crate::oidc::refresh::{self, RefreshResponse};
 use crate::oidc::token::{self, Refusal, TokenErrorCode, TokenFault, TokenResponse};
+use crate::oidc::userinfo_jwt::{self, SignedUserInfo, UserInfoJwtError};
 use crate::secret::{SecretString, SystemEntropy};
 
 /// How long a sign-out waits to learn where the provider ends its session.
@@ -198,13 +200,58 @@ impl Federation {
         carrier: &Carrier,
         access_token: &SecretString,
         correlation_id: &str,
+        now: SystemTime,
     ) -> Result<UserInfo, ProviderError> {
         let mut url = carrier.userinfo_endpoint.clone().ok_or(ProviderError::invalid("no userinfo endpoint"))?;
         if let Some(id) = self.correlation(correlation_id) {
             url.query_pairs_mut().append_pair("correlation_id", id);
         }
         let answer = self.client.get_bearer("userinfo", &url, access_token).await?;
+        if answer.status == 200 && userinfo_jwt::is_jwt(&answer.body) {
+            return self.open_userinfo(carrier, &answer, now).await;
+        }
         read_userinfo(&answer)
+    }
+
+    /// A signed answer is believed if the issuer signed it for us; its keys are those of its ID tokens.
+    async fn open_userinfo(
+        &self,
+        carrier: &Carrier,
+        answer: &Answer,
+        now: SystemTime,
+    ) -> Result<UserInfo, ProviderError> {
+        let refuse = |error: UserInfoJwtError| {
+            let advice = match error {
+                UserInfoJwtError::Jwt(JwtError::AlgorithmNotAllowed) => {
+                    "list its algorithm in `algorithms`, or have the provider send userinfo unsigned"
+                }
+                UserInfoJwtError::Jwt(JwtError::Encrypted) => "have the provider send userinfo that is not encrypted",
+                _ => "compare with the provider's key set and with our registration there",
+            };
+            let refusal = answer.blame(ProviderError::invalid("not a userinfo answer"));
+            refusal.found(&error.to_string()).advise(advice)
+        };
+        let read = SignedUserInfo::parse(&answer.body, self.settings.max_id_token).map_err(refuse)?;
+        let (issuer, client_id) = (carrier.issuer.as_str(), self.settings.client_id.as_str());
+        let algorithms = self.trusted(issuer).map_or(&[][..], |trusted| &trusted.algorithms);
+        let keys = self.keys(carrier, read.kid(), now).await?;
+        let mut claims = read.verify(&keys, algorithms, issuer, client_id);
+        if matches!(claims, Err(UserInfoJwtError::Jwt(JwtError::SignatureInvalid | JwtError::UnknownKey))) {
+            let newer = self.keys_after_rotation(carrier, now).await?;
+            claims = read.verify(&newer, algorithms, issuer, client_id);
+        }
+        let claims = serde_json::to_vec(&claims.map_err(refuse)?).unwrap_or_default();
+        UserInfo::parse(&claims)
+            .map_err(|fault| answer.blame(ProviderError::invalid("not a userinfo answer")).found(&fault.to_string()))
+    }
+
+    /// What the operator says of `issuer`.
+    fn trusted(&self, issuer: &str) -> Option<&IssuerSettings> {
+        let all = match &self.settings.federation {
+            FederationSettings::Zenkey { trusted, .. } => trusted.as_slice(),
+            FederationSettings::Oidc { issuer } => std::slice::from_ref(issuer),
+        };
+        all.iter().find(|trusted| trusted.issuer == issuer)
     }
 
     /// Counts what the outcome of an exchange tells the operator.
@@ -334,9 +381,10 @@ impl Provider for Federation {
         carrier: &Carrier,
         access_token: &SecretString,
         correlation_id: &str,
+        now: SystemTime,
     ) -> Result<UserInfo, ProviderError> {
         self.trust.check(carrier)?;
-        let asked = self.ask_userinfo(carrier, access_token, correlation_id);
+        let asked = self.ask_userinfo(carrier, access_token, correlation_id, now);
         let outcome = self.guard(&carrier.issuer)?.run(asked).await;
         self.stats.userinfo.count(&outcome);
         self.record(carrier, &outcome);

@@ -60,6 +60,7 @@ pub(super) struct Configurations {
     stats: Arc<ProviderStats>,
     federation: FederationSettings,
     section: String,
+    backchannel_base_url: Option<Url>,
     client_id: String,
     authentication: ClientAuthentication,
     longest_age: Duration,
@@ -96,6 +97,7 @@ impl Configurations {
             stats,
             federation: settings.federation.clone(),
             section: settings.section.clone(),
+            backchannel_base_url: settings.backchannel_base_url.clone(),
             client_id: settings.client_id.clone(),
             authentication: settings.authentication.clone(),
             longest_age: settings.metadata_max_age,
@@ -244,7 +246,9 @@ impl Configurations {
     /// OpenID Connect Discovery 4.3: otherwise one issuer could name keys and endpoints for another's people (D04).
     async fn own_metadata(&self, issuer: &str) -> Result<(ProviderMetadata, Option<Duration>), ProviderError> {
         let fetched = async {
-            let base = issuer.strip_suffix('/').unwrap_or(issuer);
+            let backchannel = self.backchannel_base_url.as_ref().filter(|_| self.is_plain_issuer(issuer));
+            let base = backchannel.map_or(issuer, Url::as_str);
+            let base = base.strip_suffix('/').unwrap_or(base);
             let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
                 .map_err(|_| ProviderError::untrusted("issuer is not a URL"))?;
             let answer = self.client.get("metadata", &url, usize::MAX).await?;
@@ -258,6 +262,10 @@ impl Configurations {
                 let error = answer.blame(ProviderError::invalid("metadata speaks for another issuer"));
                 return Err(error.instead(issuer, &metadata.issuer).advise(self.advice_on_issuer(issuer)));
             }
+            let metadata = match backchannel {
+                Some(base) => behind(metadata, base),
+                None => metadata,
+            };
             Ok((metadata, answer.max_age))
         }
         .await;
@@ -265,12 +273,15 @@ impl Configurations {
         fetched
     }
 
+    fn is_plain_issuer(&self, issuer: &str) -> bool {
+        matches!(&self.federation, FederationSettings::Oidc { issuer: own } if own.issuer == issuer)
+    }
+
     /// How we show this issuer who we are; says so if it does not list that.
     fn method_for(&self, issuer: &str, metadata: &ProviderMetadata) -> AuthMethod {
         let listed = &metadata.token_auth_methods;
         let method = self.authentication.method_for(listed);
-        let is_ours = matches!(&self.federation, FederationSettings::Oidc { issuer: own } if own.issuer == issuer);
-        if is_ours && !listed.is_empty() && !listed.iter().any(|name| name == method.as_str()) {
+        if self.is_plain_issuer(issuer) && !listed.is_empty() && !listed.iter().any(|name| name == method.as_str()) {
             let (section, method, listed) = (&self.section, method.as_str(), shown(&listed.join(" ")));
             tracing::warn!(
                 issuer,
@@ -296,6 +307,23 @@ impl Configurations {
             _ => "write the issuer in `bearer.issuers` exactly as it does itself".to_owned(),
         }
     }
+}
+
+/// `metadata` with the addresses that we ask ourselves moved from the issuer to `base`. Where browsers are sent stays, and so
+/// does what does not lie below the issuer.
+fn behind(mut metadata: ProviderMetadata, base: &Url) -> ProviderMetadata {
+    let issuer = metadata.issuer.strip_suffix('/').unwrap_or(&metadata.issuer).to_owned();
+    let base = base.as_str().strip_suffix('/').unwrap_or(base.as_str()).to_owned();
+    let moved = |url: Url| {
+        let rest = url.as_str().strip_prefix(issuer.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        rest.and_then(|rest| Url::parse(&format!("{base}{rest}")).ok()).unwrap_or(url)
+    };
+    metadata.token_endpoint = metadata.token_endpoint.map(moved);
+    metadata.jwks_uri = metadata.jwks_uri.map(|url| url.map(moved));
+    metadata.userinfo_endpoint = metadata.userinfo_endpoint.map(|url| url.map(moved));
+    metadata.pushed_authorization_request_endpoint =
+        metadata.pushed_authorization_request_endpoint.map(|url| url.map(moved));
+    metadata
 }
 
 /// Where the keys are, as the document says.

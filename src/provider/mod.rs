@@ -87,6 +87,15 @@ pub enum FederationSettings {
     },
 }
 
+/// A forward proxy between us and providers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboundProxy {
+    /// `http://host:port`; it is asked to connect (RFC 9110, 9.3.6), and TLS is spoken through it.
+    pub url: Url,
+    /// Hosts, domains and networks that are reached without it, as in `NO_PROXY`; this machine always is.
+    pub exempt: String,
+}
+
 /// Everything needed to talk to providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
@@ -104,6 +113,11 @@ pub struct ProviderSettings {
     pub authentication: ClientAuthentication,
     /// Whether attributes are wanted from userinfo.
     pub userinfo: bool,
+    /// Where we ask the plain issuer ourselves, if that is another address than browsers have for it: what stands in place of
+    /// the issuer at the beginning of its addresses. May be plain http: the operator said so.
+    pub backchannel_base_url: Option<Url>,
+    /// The forward proxy that leads to providers.
+    pub proxy: Option<OutboundProxy>,
     /// Time to connect. Default 3 s.
     pub connect_timeout: Duration,
     /// Time for a whole exchange. Default 5 s.
@@ -287,6 +301,7 @@ pub trait Provider: Send + Sync {
         carrier: &Carrier,
         access_token: &SecretString,
         correlation_id: &str,
+        now: SystemTime,
     ) -> Result<UserInfo, ProviderError>;
 }
 

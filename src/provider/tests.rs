@@ -5,6 +5,7 @@ mod client_auth;
 mod configurations;
 mod exchanges;
 mod keys;
+mod networks;
 mod peer;
 mod tls;
 
@@ -48,6 +49,8 @@ pub(super) fn settings(federation: FederationSettings) -> ProviderSettings {
         client_id: "client".to_owned(),
         authentication: ClientAuthentication::with_secret(SecretString::new("secret")),
         userinfo: true,
+        backchannel_base_url: None,
+        proxy: None,
         connect_timeout: Duration::from_secs(3),
         total_timeout: Duration::from_secs(20),
         max_answer: 1 << 20,

@@ -4,7 +4,7 @@
 //! the list, byte for byte, and every endpoint lies on a host that belongs to that issuer. Otherwise a bent answer could
 //! send codes and our client secret to a host of its choice (RFC 9700 4.4; security D05, D09, D15).
 
-use url::Url;
+use url::{Origin, Url};
 
 use super::address;
 use super::{Carrier, FederationSettings, IssuerSettings, ProviderError, ProviderSettings, TokenIssuerSettings};
@@ -27,6 +27,8 @@ struct Trusted {
     keys_only: bool,
     /// Where the configuration says so, for advice.
     key: String,
+    /// Origin of the addresses at which we ask it ourselves, if it is another one; over plain http if the operator said so.
+    backchannel: Option<Origin>,
 }
 
 /// A host, and the port if it is not the scheme's own.
@@ -47,7 +49,11 @@ impl TrustList {
                     .map(|(at, issuer)| Trusted::new(issuer, format!("{section}.zenkey.trusted_issuers[{at}]")))
                     .collect()
             }
-            FederationSettings::Oidc { issuer } => vec![Trusted::new(issuer, format!("{section}.oidc"))],
+            FederationSettings::Oidc { issuer } => {
+                let mut trusted = Trusted::new(issuer, format!("{section}.oidc"));
+                trusted.backchannel = settings.backchannel_base_url.as_ref().map(Url::origin);
+                vec![trusted]
+            }
         };
         Self { issuers, userinfo: settings.userinfo }
     }
@@ -167,11 +173,22 @@ impl Trusted {
             Some(AllowedHost { host: url.host_str()?.to_owned(), port: Some(url.port_or_known_default()?) })
         });
         let listed = allowed_hosts.iter().filter_map(|entry| AllowedHost::parse(entry));
-        Self { issuer: issuer.to_owned(), hosts: own.into_iter().chain(listed).collect(), keys_only: false, key }
+        Self {
+            issuer: issuer.to_owned(),
+            hosts: own.into_iter().chain(listed).collect(),
+            keys_only: false,
+            key,
+            backchannel: None,
+        }
     }
 
     fn check(&self, member: &'static str, endpoint: &Url) -> Result<(), ProviderError> {
         let fault = |rule| Err(ProviderError::untrusted(rule).at(member, endpoint));
+        // Where browsers are sent is never this address.
+        let is_ours = self.backchannel.is_some() && self.backchannel.as_ref() == Some(&endpoint.origin());
+        if is_ours && member != "authorization_endpoint" {
+            return Ok(());
+        }
         let secure =
             endpoint.scheme() == "https" || (endpoint.scheme() == "http" && address::is_loopback_host(endpoint));
         if !secure {

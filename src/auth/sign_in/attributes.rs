@@ -1,5 +1,7 @@
 //! Attributes: what userinfo adds to an ID token that was verified.
 
+use std::time::SystemTime;
+
 use tracing::warn;
 
 use crate::auth::SignIn;
@@ -17,17 +19,17 @@ impl SignIn<'_> {
         &self,
         view: &RequestView<'_>,
         carrier: &Carrier,
-        tokens: &Tokens,
-        token: &VerifiedIdToken,
+        (tokens, token): (&Tokens, &VerifiedIdToken),
         reading: Reading<'_>,
         correlation_id: &str,
+        now: SystemTime,
     ) -> Result<Claims, Refusal> {
         let lack = reading.named.lack(&token.claims(reading).values);
         if !self.registration.userinfo || carrier.userinfo_endpoint.is_none() || lack == Lack::Nothing {
             return Ok(Claims::default());
         }
         let answer = match &tokens.access_token {
-            Some(access_token) => self.provider.userinfo(carrier, access_token, correlation_id).await,
+            Some(access_token) => self.provider.userinfo(carrier, access_token, correlation_id, now).await,
             None => Err(ProviderError::invalid("token answer without usable access token")),
         };
         match answer {

@@ -252,7 +252,8 @@ impl SignIn<'_> {
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
         let rules = trusted.map_or(&unknown, |trusted| &trusted.claims);
         let reading = Reading { named: self.snapshot.named_claims(), rules };
-        let attributes = self.attributes(view, &carrier, &tokens, &token, reading, &attempt.correlation_id).await?;
+        let correlation_id = &attempt.correlation_id;
+        let attributes = self.attributes(view, &carrier, (&tokens, &token), reading, correlation_id, now).await?;
         let mccmnc = carrier.confirmed_mccmnc().map(str::to_owned);
         let (identity, mut left_out) = Identity::from_verified(&token, mccmnc, attributes, reading);
         if identity.lacks_unverified() {

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::{List, Size, Time};
 use crate::config::form::Written;
-use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
+use crate::config::form::address::{AllowedHost, BackchannelUrl, IssuerName, ProviderUrl, ProxyUrl};
 use crate::config::form::text::{
-    Acr, Algorithm, Audience, ClaimsRequest, ClientId, FilePath, Prompt, ProviderId, ProviderName, Resource, Scope,
-    UiLocale,
+    Acr, Algorithm, Audience, ClaimsRequest, ClientId, FilePath, Prompt, ProviderId, ProviderName, ProxyExemption,
+    Resource, Scope, UiLocale,
 };
 use crate::config::secret_ref::SecretRef;
 
@@ -26,6 +26,12 @@ pub(crate) struct ProviderFile {
     pub(crate) zenkey: Option<ZenkeyFile>,
     /// One OpenID Connect issuer.
     pub(crate) oidc: Option<OidcFile>,
+    /// Forward proxy that leads to providers; `direct` for none. Without it: `HTTPS_PROXY` of the environment, with the hosts
+    /// of `NO_PROXY` left out. This machine is always reached without it.
+    pub(crate) proxy: Option<Written<ProxyUrl>>,
+    /// Hosts, domains (`.corp.example`) and networks that are reached without the proxy of `proxy`.
+    #[schemars(extend("default" = []))]
+    pub(crate) no_proxy: Option<List<Written<ProxyExemption>>>,
     /// Time to connect to a provider.
     #[schemars(extend("default" = "3s", "x-min" = "100ms", "x-max" = "1m"))]
     pub(crate) connect_timeout: Time,
@@ -99,6 +105,11 @@ pub(crate) struct OidcFile {
     /// Client id.
     #[schemars(required)]
     pub(crate) client_id: Option<Written<ClientId>>,
+    /// Where the gateway asks the issuer itself, if that is not where browsers find it: what stands in place of `issuer` at
+    /// the beginning of the addresses of its metadata, token, key and userinfo endpoints, such as
+    /// `http://keycloak.auth.svc:8080/realms/main`. With `http://` whoever is on the way reads the client secret and can sign
+    /// in as anybody: only inside a network of your own.
+    pub(crate) backchannel_base_url: Option<Written<BackchannelUrl>>,
     /// Client secret. With neither a secret nor `client_keys` the gateway is a public client, which PKCE protects.
     pub(crate) client_secret: Option<SecretRef>,
     /// Files with private keys of ours (PEM, PKCS #8; `zengate keys` makes one), for `private_key_jwt`. The first one signs;

@@ -110,6 +110,47 @@ impl Form for ProviderUrl {
     }
 }
 
+/// An address at which the gateway asks a provider itself: https, or plain http where the operator says so by writing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BackchannelUrl(pub(crate) Url);
+
+impl Form for BackchannelUrl {
+    const NAME: &'static str = "backchannel-url";
+    const WHAT: &'static str = "an address such as `http://keycloak.auth.svc:8080/realms/main`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let url = web_address(text)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("has a query or a fragment; leave it out".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+/// A forward proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProxyUrl(pub(crate) Url);
+
+impl Form for ProxyUrl {
+    const NAME: &'static str = "proxy";
+    const WHAT: &'static str = "a proxy such as `http://proxy.corp.example:3128`, or `direct`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let url = web_address(if text == "direct" { "http://direct.invalid" } else { text })?;
+        if url.scheme() != "http" || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err("is not `http://`, a host and a port; TLS is spoken through the proxy, not with it".to_owned());
+        }
+        Ok(Self(url))
+    }
+}
+
+impl ProxyUrl {
+    /// The proxy; none for `direct`.
+    pub(crate) fn url(&self) -> Option<Url> {
+        Some(self.0.clone()).filter(|url| url.host_str() != Some("direct.invalid"))
+    }
+}
+
 text_form!(
     /// An issuer identifier, exactly as it stands in `iss`.
     IssuerName, "issuer", "an issuer such as `https://issuer.example.com`",

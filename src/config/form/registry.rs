@@ -18,15 +18,17 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 31] = [
+pub(crate) const FORMS: [Row; 34] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
     row::<address::AllowedHost>(),
+    row::<address::BackchannelUrl>(),
     row::<address::IssuerName>(),
     row::<address::Listen>(),
     row::<address::Origin>(),
     row::<address::ProviderUrl>(),
+    row::<address::ProxyUrl>(),
     row::<address::RouteHost>(),
     row::<address::TrustedNetwork>(),
     row::<address::UpstreamUrl>(),
@@ -45,6 +47,7 @@ pub(crate) const FORMS: [Row; 31] = [
     row::<text::Prompt>(),
     row::<text::ProviderId>(),
     row::<text::ProviderName>(),
+    row::<text::ProxyExemption>(),
     row::<text::Resource>(),
     row::<text::RoutePath>(),
     row::<text::Scope>(),

@@ -213,6 +213,17 @@ text_form!(
 );
 
 text_form!(
+    /// Hosts that are reached without a proxy.
+    ProxyExemption, "proxy-exemption", "a host, a domain such as `.corp.example`, or a network such as `10.0.0.0/8`",
+    check |text| {
+        if visible(text) && !text.contains(',') {
+            return Ok(text.to_owned());
+        }
+        Err("is not one host, domain or network; write each as an item of its own".to_owned())
+    }
+);
+
+text_form!(
     /// Path prefix of a route, in normal form.
     RoutePath, "route-path", "a path such as `/` or `/app`",
     check |text| normal_path(text).map(|()| text.to_owned())

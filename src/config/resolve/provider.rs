@@ -7,13 +7,14 @@ use url::Url;
 use super::{Resolver, bytes, time, values};
 use crate::config::fault::shown;
 use crate::config::file::{File, IssuerEntry, List, OidcFile, ProviderFile, ZenkeyFile};
-use crate::config::form::Written;
+use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
+use crate::config::form::{Form, Written};
 use crate::oidc::acr::Vocabulary;
 use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::ClientAuthentication;
-use crate::provider::{FederationSettings, IssuerSettings, ProviderSettings};
+use crate::provider::{FederationSettings, IssuerSettings, OutboundProxy, ProviderSettings};
 use crate::secret::SecretString;
 
 /// What a provider's section says, for its two consumers.
@@ -149,6 +150,8 @@ impl Resolver<'_> {
                 client_id: common.client_id,
                 authentication: common.authentication,
                 userinfo: common.userinfo,
+                backchannel_base_url: self.backchannel(&oidc_key, file.oidc.as_ref()),
+                proxy: self.proxy(section, file),
                 connect_timeout: time(file.connect_timeout.as_ref()).min(time(file.total_timeout.as_ref())),
                 total_timeout: time(file.total_timeout.as_ref()),
                 max_answer: bytes(file.max_answer.as_ref()),
@@ -165,6 +168,38 @@ impl Resolver<'_> {
             require_acr: common.require_acr,
             request: common.request,
         })
+    }
+
+    /// Another address for what we ask ourselves. What plain http risks is said at every check.
+    fn backchannel(&mut self, section: &str, file: Option<&OidcFile>) -> Option<Url> {
+        let url = file?.backchannel_base_url.as_ref()?.0.0.clone();
+        if url.scheme() == "http" {
+            let text = "is plain http: whoever is on the way reads the client secret and can sign in as anybody";
+            self.warn(&format!("{section}.backchannel_base_url"), text);
+        }
+        Some(url)
+    }
+
+    /// The forward proxy: the configured one, or that of the environment.
+    fn proxy(&mut self, section: &str, file: &ProviderFile) -> Option<OutboundProxy> {
+        if let Some(proxy) = &file.proxy {
+            let exempt = values(file.no_proxy.as_ref(), |host| host.0.0.clone()).join(",");
+            return proxy.0.url().map(|url| OutboundProxy { url, exempt });
+        }
+        let env = |names: [&str; 2]| {
+            names.into_iter().find_map(|name| self.surroundings.env(name)).filter(|text| !text.is_empty())
+        };
+        let text = env(["HTTPS_PROXY", "https_proxy"])?;
+        let exempt = env(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+        match <ProxyUrl as Form>::parse(text.trim_end_matches('/')) {
+            Ok(proxy) => proxy.url().map(|url| OutboundProxy { url, exempt }),
+            Err(_) => {
+                // The value is not shown: it may hold a password.
+                let text = "is missing, and HTTPS_PROXY of the environment is not used: it is no `http://host:port`";
+                self.warn(&format!("{section}.proxy"), text);
+                None
+            }
+        }
     }
 
     /// Whether it is readable is asked now: a bundle that is missing must not turn into "trust what there is".

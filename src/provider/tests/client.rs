@@ -83,6 +83,22 @@ async fn a_slow_drip_is_cut_by_the_deadline_of_the_whole_exchange() {
     }
 }
 
+// Attacks, class I: nothing counts interim answers, but the deadline of the whole exchange ends them, and others are served
+// meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interim_answers_without_end_are_ended_by_the_deadline_and_keep_nobody_else_waiting() {
+    let (peer, other) = (Peer::start().await, Peer::start().await);
+    let client = client(|settings| settings.total_timeout = Duration::from_millis(500));
+    peer.play(PATH, Play::Interim);
+    other.say(PATH, &json!({}));
+    let began = std::time::Instant::now();
+    let (endless, served) = tokio::join!(outcome(&client, &peer), outcome(&client, &other));
+    assert_eq!(endless, Err(ProviderError::timeout()));
+    assert_eq!(served.map(|(status, _)| status), Ok(200));
+    assert!(peer.written() > 100_000, "they did come without end");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn a_connection_that_breaks_is_an_outage() {
     let peer = Peer::start().await;

@@ -2,6 +2,7 @@
 
 use super::peer::{Play, answer, json_answer};
 use super::*;
+use crate::oidc::test_tokens::{OTHER_RSA, RSA};
 
 const TOKEN: &str = "/token";
 const USERINFO: &str = "/userinfo";
@@ -32,7 +33,7 @@ impl Rig {
 
     async fn userinfo(&self) -> Result<UserInfo, ProviderError> {
         let token = SecretString::new("at-canary");
-        self.federation.userinfo(&carrier(&self.a.base), &token, "corr-1234").await
+        self.federation.userinfo(&carrier(&self.a.base), &token, "corr-1234", at(0)).await
     }
 }
 
@@ -84,7 +85,7 @@ async fn a_plain_issuer_is_sent_no_correlation_id() {
     let rig = Rig::new().await;
     let federation = Federation::new(plain(&rig.a.base)).unwrap();
     redeem(&federation, &carrier(&rig.a.base)).await.unwrap();
-    federation.userinfo(&carrier(&rig.a.base), &SecretString::new("at"), "corr-1234").await.unwrap();
+    federation.userinfo(&carrier(&rig.a.base), &SecretString::new("at"), "corr-1234", at(0)).await.unwrap();
     assert!(rig.a.heard().iter().all(|heard| !heard.line.contains("corr") && !heard.body.contains("corr")));
 }
 
@@ -203,7 +204,7 @@ async fn no_code_and_no_token_goes_to_a_carrier_that_is_not_trusted_any_more() {
     for carrier in [carrier(&e.base), bent] {
         let redeemed = redeem(&rig.federation, &carrier).await;
         assert!(redeemed.is_err_and(|error| error.kind() == ErrorKind::Untrusted));
-        let asked = rig.federation.userinfo(&carrier, &SecretString::new("at"), "corr-1234").await;
+        let asked = rig.federation.userinfo(&carrier, &SecretString::new("at"), "corr-1234", at(0)).await;
         assert!(asked.is_err_and(|error| error.kind() == ErrorKind::Untrusted));
     }
     assert!(e.heard().is_empty() && rig.a.heard().is_empty() && rig.discovery.heard().is_empty());
@@ -220,9 +221,33 @@ async fn userinfo_is_asked_with_the_token_in_a_header_and_nowhere_else() {
     assert_eq!(heard.header("authorization"), Some("Bearer at-canary"));
 }
 
+// XM10, PM08
+#[tokio::test]
+async fn a_userinfo_answer_that_the_issuer_signed_for_us_is_read() {
+    let rig = Rig::new().await;
+    rig.a.say("/jwks", &json!({ "keys": [RSA.jwk("k")] }));
+    let header = json!({ "alg": "RS256", "kid": "k" });
+    let claims = json!({ "iss": rig.a.base, "aud": "client", "sub": "mccmnc-1", "email": "a@example.com" });
+    let say = |token: &SecretString| {
+        let body = token.expose().as_bytes();
+        rig.a.play(USERINFO, Play::Say(answer(200, &[("content-type", "application/jwt")], body)));
+    };
+    say(&RSA.token(&header, &claims));
+    let info = rig.userinfo().await.unwrap();
+    assert_eq!((info.subject.as_str(), &info.members["email"]), ("mccmnc-1", &json!("a@example.com")));
+    let mut other = claims.clone();
+    other["aud"] = json!("another client");
+    for forged in [OTHER_RSA.token(&header, &claims), RSA.token(&header, &other)] {
+        say(&forged);
+        let refused = rig.userinfo().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert!(!refused.to_string().contains("eyJ"), "{refused}");
+    }
+}
+
 // C28
 #[tokio::test]
-async fn a_signed_userinfo_answer_is_refused() {
+async fn an_unsigned_userinfo_token_is_refused() {
     let rig = Rig::new().await;
     let good = json!({ "sub": "mccmnc-1" }).to_string();
     for (kind, body) in [
@@ -256,11 +281,11 @@ async fn each_refusal_of_userinfo_has_its_meaning() {
     }
     let mut without = carrier(&rig.a.base);
     without.userinfo_endpoint = None;
-    let asked = rig.federation.userinfo(&without, &SecretString::new("at"), "corr-1234").await;
+    let asked = rig.federation.userinfo(&without, &SecretString::new("at"), "corr-1234", at(0)).await;
     assert_eq!(asked, Err(ProviderError::invalid("no userinfo endpoint")));
     // An access token that no header can carry is the carrier's fault and goes nowhere.
     let split = SecretString::new("a\r\nx: y");
-    let asked = rig.federation.userinfo(&carrier(&rig.a.base), &split, "corr-1234").await;
+    let asked = rig.federation.userinfo(&carrier(&rig.a.base), &split, "corr-1234", at(0)).await;
     assert!(asked.is_err_and(|error| error.kind() == ErrorKind::Invalid));
     assert_eq!(rig.a.count(USERINFO), 5);
 }

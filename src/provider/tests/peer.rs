@@ -23,6 +23,8 @@ pub(super) enum Play {
     Stall(Vec<u8>),
     /// A chunked body without end.
     Endless,
+    /// Interim answers (RFC 9110, 15.2) without end.
+    Interim,
     /// The connection is closed without a word.
     HangUp,
 }
@@ -153,6 +155,12 @@ async fn serve(
                 let _ = stream.write_all(head.as_bytes()).await;
                 while stream.write_all(chunk.as_bytes()).await.is_ok() {
                     written.fetch_add(0x1000, Ordering::Relaxed);
+                }
+            }
+            Play::Interim => {
+                let interim = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(100);
+                while stream.write_all(interim.as_bytes()).await.is_ok() {
+                    written.fetch_add(interim.len(), Ordering::Relaxed);
                 }
             }
             Play::HangUp => {}

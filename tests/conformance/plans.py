@@ -41,7 +41,7 @@ PLANS = {
     # With static registration this module loses a race inside the suite, so the runner registers the client.
     "3rd": Plan("Third-party-initiated login", "oidcc-client-test-3rd-party-init-login-test-plan", {**CODE, "client_registration": "dynamic_client"},
                 lambda gate: {"initiate_login_uri": f"{gate}/oauth2/start"}),
-    "refresh": Plan("Refresh tokens", "oidcc-client-refreshtoken-test-plan", CODE, rest={"sessions": {"recheck": "1s"}}),
+    "refresh": Plan("Refresh tokens", "oidcc-client-refreshtoken-test-plan", CODE, rest={"sessions": {"recheck": "1m"}}),
     "rpinit": Plan("RP-initiated logout", "oidcc-client-rp-initiated-logout-rp-basic", BASIC, lambda gate: logout(gate, "back"), rest=SIGN_OUT),
     "backchannel": Plan("Back-channel logout", "oidcc-client-back-channel-logout-rp-basic", BASIC, lambda gate: logout(gate, "back"), rest=SIGN_OUT),
     "frontchannel": Plan("Front-channel logout", "oidcc-client-front-channel-logout-rp-basic", BASIC, lambda gate: logout(gate, "front"), rest=SIGN_OUT),

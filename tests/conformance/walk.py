@@ -47,9 +47,10 @@ class Walk:
             self.sign_out()
             self.afterwards()
         elif "refresh-token" in module:
-            for _ in range(4):     # not followed: another sign-in would ask for userinfo, which the suite takes for the refresh's
-                time.sleep(1)
+            time.sleep(62)         # the shortest time after which the gateway asks the provider again is a minute
+            for _ in range(3):     # not followed: another sign-in would ask for userinfo, which the suite takes for the refresh's
                 self.browser.request("GET", self.gate + "/wiki/again")
+                time.sleep(1)
         return self.signed_in()
 
     def sign_out(self):

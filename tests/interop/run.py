@@ -14,6 +14,7 @@ import shutil
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -65,12 +66,12 @@ def try_provider(kind, names, binary, app, cache, base):
         began = time.monotonic()
         provider.install()
         provider.start()
-        print(f"== {provider.name}: {provider.package}, up after {time.monotonic() - began:.0f} s at {provider.issuer}", flush=True)
+        print(f"{kind.name}: {provider.package}, up after {time.monotonic() - began:.0f} s at {provider.issuer}", flush=True)
     except Exception as error:
         provider.stop()
         with open(directory / "trouble.txt", "w") as file:
             traceback.print_exc(file=file)
-        print(f"== {kind.name}: did not start: {error}", flush=True)
+        print(f"{kind.name}: did not start: {error}", flush=True)
         return {"start": ("TROUBLE", str(error))}
     try:
         for feature in all_features.FEATURES:
@@ -80,7 +81,7 @@ def try_provider(kind, names, binary, app, cache, base):
             where.mkdir(parents=True, exist_ok=True)
             word, note = try_feature(feature, provider, binary, app, where)
             rows[feature.__name__] = (word, note)
-            print(f"   {word:8} {feature.__name__:20} {note[:400]}", flush=True)
+            print(f"{kind.name:22} {word:8} {feature.__name__:20} {' '.join(note.split())[:400]}", flush=True)
     finally:
         provider.stop()
     return rows
@@ -94,6 +95,7 @@ def main():
     arguments.add_argument("--features", default="", help="only these, by name, with commas between")
     arguments.add_argument("--gateway", default=os.environ.get("ZENGATE", str(ROOT / "target/debug/zengate")))
     arguments.add_argument("--out", default=str(ROOT / "target/interop.md"), help="where the table goes")
+    arguments.add_argument("--jobs", type=int, default=2, help="how many providers at once")
     arguments.add_argument("--list", action="store_true", help="providers and features, and nothing else")
     asked = arguments.parse_args()
     if asked.list:
@@ -108,13 +110,12 @@ def main():
     names = set(filter(None, asked.features.split(",")))
     app, cache = App(), Cache()
     base = cache.path / "run"
-    board = {}
     for name in wanted:
-        kind = known[name]
-        kind.name = kind.name or name
-        board[name] = (kind.package, try_provider(kind, names, asked.gateway, app, cache, base))
-        with open(base / "board.json", "w") as file:
-            json.dump(board, file, indent=1)
+        known[name].name = known[name].name or name
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        rows = dict(zip(wanted, pool.map(lambda name: try_provider(known[name], names, asked.gateway, app, cache, base), wanted)))
+    board = {name: (known[name].package, rows[name]) for name in wanted}
+    (base / "board.json").write_text(json.dumps(board, indent=1))
     text = table.render(board, all_features.FEATURES, asked.gateway)
     Path(asked.out).write_text(text)
     print(text)

@@ -1,7 +1,9 @@
 //! The recipes of `docs/providers/`: each block is a whole configuration, and the gateway accepts it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use zengate::config::Config;
 
@@ -30,7 +32,16 @@ fn blocks(page: &str) -> Vec<&str> {
 fn secrets() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("secrets")).unwrap();
-    fs::write(folder.path().join("secrets/client"), "a-secret-of-more-than-thirty-two-signs\n").unwrap();
+    let secret = |name: &str, text: &str| {
+        let path = folder.path().join("secrets").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    secret("client", "a-secret-of-more-than-thirty-two-signs\n");
+    secret("sessions", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=\n");
+    let key = folder.path().join("secrets/client.pem");
+    let keys = ["keys", "--algorithm", "RS256", "--out", key.to_str().unwrap()];
+    assert!(Command::new(env!("CARGO_BIN_EXE_zengate")).args(keys).output().unwrap().status.success());
     folder
 }
 
@@ -38,14 +49,15 @@ fn secrets() -> tempfile::TempDir {
 fn every_block_of_a_recipe_is_a_configuration_that_check_accepts() {
     let secrets = secrets();
     let pages = pages();
-    assert!(pages.len() >= 13, "{}", pages.len());
+    assert!(pages.len() >= 16, "{}", pages.len());
     for (name, page) in &pages {
         let blocks = blocks(page);
         assert!(!blocks.is_empty(), "{name} has no block");
         for block in blocks {
             let file = secrets.path().join("zengate.yaml");
             fs::write(&file, block).unwrap();
-            Config::load(&file).unwrap_or_else(|faults| panic!("{name}: {faults}\n{block}"));
+            let (_, warnings) = Config::load(&file).unwrap_or_else(|faults| panic!("{name}: {faults}\n{block}"));
+            assert!(warnings.is_empty(), "{name}: {warnings:?}");
         }
     }
 }

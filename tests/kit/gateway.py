@@ -1,4 +1,5 @@
 """The gateway under test: its configuration, its process, and what it says."""
+import base64
 import json
 import os
 import re
@@ -43,6 +44,10 @@ class Gateway:
         if isinstance(secret, str):
             self.write("client_secret", secret + "\n")
             oidc["client_secret"] = {"file": "client_secret"}
+        else:                                             # nothing to seal sessions with but a key of its own
+            key = base64.b64encode(os.urandom(32)).decode()
+            self.write("session_key", key + "\n")
+            rest["sessions"] = {"keys": [{"file": "session_key"}], **rest.get("sessions", {})}
         headers = {"preset": ["x-auth-request", "remote-user"], "map": {"X-Issuer": "iss", "X-Subject": "sub", "X-Name": "name"}}
         protected = {"host": self.host, "access": "session", "upstream": f"http://{self.app.address}", "identity_headers": headers}
         protected.update(route or {})

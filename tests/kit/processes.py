@@ -50,6 +50,15 @@ def run(command, log=None, timeout=900, **more):
     return done.stdout
 
 
+_RUNNING = set()
+
+
+def stop_all():
+    """Ends every process that was started here and still runs."""
+    for process in list(_RUNNING):
+        process.stop(0)
+
+
 class Process:
     """One process and its children (a process group of its own), with its output in a file."""
 
@@ -59,7 +68,7 @@ class Process:
             self.child = subprocess.Popen([str(part) for part in command], stdout=out, stderr=out, cwd=cwd,
                                           stdin=stdin or subprocess.DEVNULL, start_new_session=True,
                                           pass_fds=pass_fds, env={**os.environ, **(env or {})})
-        atexit.register(self.stop, 0)
+        _RUNNING.add(self)
 
     def listening(self, port, seconds=60):
         """Waits until it listens on a port; `Failed`, with its last words, if it ends or takes too long."""
@@ -91,12 +100,16 @@ class Process:
         if self.child.returncode is None or not patience:
             self.signal(signal.SIGKILL)
             self.child.wait()
-        atexit.unregister(self.stop)
+        _RUNNING.discard(self)
+
+
+atexit.register(stop_all)
 
 
 def end_on_signals():
-    """Makes SIGTERM and SIGHUP end this program as Ctrl-C does, so that what it started is ended too."""
+    """Makes signals end this program and what it started, whatever its threads are doing."""
     def leave(number, _):
-        raise SystemExit(128 + number)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+        stop_all()
+        os._exit(128 + number)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, leave)

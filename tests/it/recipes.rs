@@ -38,7 +38,7 @@ fn secrets() -> tempfile::TempDir {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     };
     secret("client", "a-secret-of-more-than-thirty-two-signs\n");
-    secret("sessions", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=\n");
+    secret("sessions", "n6qXQjmmVqfzVhBVBoOrea6htPO7RCmuKlMeEtONMdU=\n");
     let key = folder.path().join("secrets/client.pem");
     let keys = ["keys", "--algorithm", "RS256", "--out", key.to_str().unwrap()];
     assert!(Command::new(env!("CARGO_BIN_EXE_zengate")).args(keys).output().unwrap().status.success());

@@ -48,7 +48,7 @@ def private_key_jwt(scene):
     metadata = {"token_endpoint_auth_method": "private_key_jwt", "jwks": keys,
                 "token_endpoint_auth_signing_alg": "ES256"}
     oidc = {"token_endpoint_auth_method": "private_key_jwt", "client_secret": None,
-            "client_keys": [file]}
+            "client_keys": [file], **scene.provider.assertion}
     scene.signed_in(scene.started(metadata, oidc))
 
 

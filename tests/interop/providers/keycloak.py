@@ -65,6 +65,7 @@ class Keycloak(Provider):
         client = {
             "clientId": f"gate-{name}", "enabled": True, "redirectUris": metadata["redirect_uris"], "consentRequired": True,
             "standardFlowEnabled": True, "directAccessGrantsEnabled": False, "publicClient": False,
+            "fullScopeAllowed": True,                       # or roles of the realm are left out
             "attributes": {"id.token.signed.response.alg": metadata["id_token_signed_response_alg"],
                            "pkce.code.challenge.method": "S256"},
             "protocolMappers": [mapper("groups", "oidc-group-membership-mapper",

@@ -17,6 +17,7 @@ class Hydra(Provider):
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
     groups = ("groups", "staff", None)
     offline_scopes = ["offline_access"]
+    assertion = {"assertion_audience": "token_endpoint"}
     pages = None
 
     def __init__(self, cache, directory):

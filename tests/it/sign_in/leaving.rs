@@ -16,7 +16,8 @@ async fn signing_out_of_both_ends_on_the_page_that_was_asked_for() {
     let Some(chromium) = Chromium::start("signing out of both") else { return };
     // Sessions end on a host of the provider's that is not its issuer, under a path that is ours on our own host.
     let provider = Upstream::start().await;
-    provider.serve("/oauth2/logout", ENDED);
+    let (length, html) = (ENDED.len(), "Content-Type: text/html");
+    provider.answer(&format!("HTTP/1.1 200 OK\r\n{html}\r\nContent-Length: {length}\r\n\r\n{ENDED}"));
     let plain = Some(format!("{KEYS}    allowed_hosts: ['{}']\n", provider.address));
     let mut rig = Rig::with(Choices { plain, ..Choices::default() }).await;
     let end = format!("http://{}/oauth2/logout", provider.address);

@@ -319,7 +319,7 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
     let settings = &provider.settings;
     let (discovery_ui, issuers): (_, Vec<IssuerSettings>) = match &settings.federation {
         FederationSettings::Zenkey { discovery_ui, trusted, .. } => (Some(discovery_ui.clone()), trusted.clone()),
-        FederationSettings::Oidc { issuer } => (None, vec![issuer.clone()]),
+        FederationSettings::Oidc { issuer } | FederationSettings::OAuth2 { issuer, .. } => (None, vec![issuer.clone()]),
     };
     ClientRegistration {
         id: provider.id.clone(),

@@ -1,10 +1,12 @@
 //! Who a person is, as far as an issuer vouched for it.
 //!
-//! An [`Identity`] has exactly three birth places: a verified ID token at the end of a sign-in
-//! ([`Identity::from_verified`]), a verified access token that came with a request ([`Identity::from_access_token`])
+//! An [`Identity`] has exactly four birth places: a verified ID token at the end of a sign-in
+//! ([`Identity::from_verified`]), an account that a provider's API described at the end of one
+//! ([`Identity::from_api_account`]), a verified access token that came with a request ([`Identity::from_access_token`])
 //! and a session record opened by the store (`Identity::restore`). Nothing else that a browser or an upstream says can
 //! make one.
 
+mod api_account;
 mod contact;
 pub mod headers;
 mod packed;
@@ -15,6 +17,7 @@ use bytes::Bytes;
 
 pub use crate::oidc::claims::ClaimValue;
 use crate::oidc::claims::{Claims, LeftOut, Reading, Why};
+pub use api_account::ApiAccount;
 pub use packed::{ClaimRef, Texts};
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +72,7 @@ fn still_left_out(noted: impl Iterator<Item = LeftOut>, claims: &BTreeMap<String
     left_out
 }
 
-/// A verified person. Private inside; see the module's page for its three birth places.
+/// A verified person. Private inside; see the module's page for its four birth places.
 ///
 /// Kept packed (`packed.rs`); cloning shares it.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,7 +112,24 @@ impl Identity {
         (identity, left_out)
     }
 
-    /// Birth place two: an access token that came with this very request. It names whoever the issuer named in it, a
+    /// Birth place two: the end of a sign-in with a provider that issues no ID tokens. Its API was asked with the access
+    /// token that our code was redeemed for. It has no authentication context and no time of authentication, and so never
+    /// meets a demand for either.
+    pub fn from_api_account(account: &ApiAccount) -> Self {
+        Self::restore(IdentityParts {
+            issuer: account.issuer().to_owned(),
+            subject: account.subject().to_owned(),
+            mccmnc: None,
+            acr: None,
+            amr: Vec::new(),
+            auth_time: None,
+            claims: account.claims().clone(),
+            accept_unverified: false,
+            absent_is_verified: false,
+        })
+    }
+
+    /// Birth place three: an access token that came with this very request. It names whoever the issuer named in it, a
     /// person or a program, for as long as the token lives; nothing of it is stored. Beside the identity: what the
     /// configuration names and is not in it, or not whole.
     pub fn from_access_token(
@@ -131,9 +151,9 @@ impl Identity {
         (identity, told.left_out)
     }
 
-    /// Birth place three: a session record that the store sealed and has just opened again.
+    /// Birth place four: a session record that the store sealed and has just opened again.
     ///
-    /// All three end here, so an address that its issuer calls unverified is left out of every identity: no header, no
+    /// All end here, so an address that its issuer calls unverified is left out of every identity: no header, no
     /// rule and no answer of ours can see it, whatever reads claims one day.
     pub(crate) fn restore(mut parts: IdentityParts) -> Self {
         if !parts.accept_unverified {

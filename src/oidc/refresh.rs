@@ -4,8 +4,7 @@
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::json;
-use super::token::{TokenErrorCode, TokenFault};
+use super::token::{TokenFault, members_of, token};
 use crate::secret::SecretString;
 
 /// Longest refresh token that is kept, in bytes.
@@ -43,15 +42,8 @@ pub struct RefreshResponse {
 impl RefreshResponse {
     /// Reads the body of a successful answer. The caller has capped its size.
     pub fn parse(body: &[u8]) -> Result<Self, TokenFault> {
-        let members = json::object(body).ok_or(TokenFault::NotAnObject)?;
-        if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
-            return Err(TokenFault::Refused(TokenErrorCode::read(error.as_str().unwrap_or_default())));
-        }
-        let token = |name: &str| {
-            let text = members.get(name).and_then(Value::as_str);
-            text.filter(|token| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())).map(SecretString::new)
-        };
-        let (id_token, access_token) = (token("id_token"), token("access_token"));
+        let members = members_of(body)?;
+        let (id_token, access_token) = (token(&members, "id_token"), token(&members, "access_token"));
         // An answer that gives nothing proves nothing.
         if id_token.is_none() && access_token.is_none() {
             return Err(TokenFault::AccessToken);
@@ -63,6 +55,7 @@ impl RefreshResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oidc::token::TokenErrorCode;
 
     #[test]
     fn an_answer_is_read_as_far_as_it_goes() {

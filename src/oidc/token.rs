@@ -1,6 +1,6 @@
 //! The token request and its answer (RFC 6749 4.1.3 and 5; OpenID Connect Core 3.1.3).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::json;
@@ -114,27 +114,45 @@ pub struct TokenResponse {
     pub refresh_token: Option<SecretString>,
 }
 
+/// Reads the body of a successful answer of a provider that issues no ID tokens. The caller has capped its size.
+pub fn parse_access_token(body: &[u8]) -> Result<SecretString, TokenFault> {
+    access_token(&members_of(body)?)
+}
+
+/// The members of a successful answer; GitHub and its like write a refusal into one as well.
+pub(super) fn members_of(body: &[u8]) -> Result<Map<String, Value>, TokenFault> {
+    let members = json::object(body).ok_or(TokenFault::NotAnObject)?;
+    match members.get("error").filter(|error| !error.is_null()) {
+        Some(error) => Err(TokenFault::Refused(TokenErrorCode::read(error.as_str().unwrap_or_default()))),
+        None => Ok(members),
+    }
+}
+
+/// A token in the members of an answer: one word of visible ASCII.
+pub(super) fn token(members: &Map<String, Value>, name: &str) -> Option<SecretString> {
+    let text = members.get(name).and_then(Value::as_str);
+    text.filter(|token| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())).map(SecretString::new)
+}
+
+fn access_token(members: &Map<String, Value>) -> Result<SecretString, TokenFault> {
+    // RFC 6749, 5.1 demands a type. Where none is said Bearer is meant, the only kind that OpenID Connect knows (Core
+    // 3.1.3.3); a kind that is said and is not ours is never used as if it were.
+    let is_bearer = match members.get("token_type") {
+        None | Some(Value::Null) => true,
+        kind => kind.and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")),
+    };
+    if is_bearer { token(members, "access_token").ok_or(TokenFault::AccessToken) } else { Err(TokenFault::TokenType) }
+}
+
 impl TokenResponse {
     /// Reads the body of a successful answer. The caller has capped its size.
     pub fn parse(body: &[u8]) -> Result<Self, TokenFault> {
-        let members = json::object(body).ok_or(TokenFault::NotAnObject)?;
-        if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
-            return Err(TokenFault::Refused(TokenErrorCode::read(error.as_str().unwrap_or_default())));
-        }
-        let token = |name: &str| {
-            let text = members.get(name).and_then(Value::as_str);
-            text.filter(|token| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())).map(SecretString::new)
-        };
-        // RFC 6749, 5.1 demands a type. Where none is said Bearer is meant, the only kind that OpenID Connect knows (Core
-        // 3.1.3.3); a kind that is said and is not ours is never used as if it were.
-        let is_bearer = match members.get("token_type") {
-            None | Some(Value::Null) => true,
-            kind => kind.and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")),
-        };
-        let access_token =
-            if is_bearer { token("access_token").ok_or(TokenFault::AccessToken) } else { Err(TokenFault::TokenType) };
-        let refresh_token = super::refresh::refresh_token(&members);
-        Ok(Self { id_token: token("id_token").ok_or(TokenFault::IdToken)?, access_token, refresh_token })
+        let members = members_of(body)?;
+        Ok(Self {
+            id_token: token(&members, "id_token").ok_or(TokenFault::IdToken)?,
+            access_token: access_token(&members),
+            refresh_token: super::refresh::refresh_token(&members),
+        })
     }
 }
 

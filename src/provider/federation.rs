@@ -3,6 +3,8 @@
 //! Each promise of the trait is kept by one part: configurations by [`Configurations`], keys by [`KeyStore`], the
 //! exchanges with one issuer by [`CircuitBreaker`] and [`Bulkhead`]. What is left here is what a request must carry and what each answer means.
 
+mod account;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
@@ -24,6 +26,7 @@ use super::{
     Carrier, CodeGrant, Discovery, FederationSettings, IssuerSettings, IssuerState, KeyMemory, Provider, ProviderError,
     ProviderSettings, Tokens, UserInfo,
 };
+use crate::identity::ApiAccount;
 use crate::oidc::client_auth::{Audience, Credentials};
 use crate::oidc::jwks::KeySet;
 use crate::oidc::jwt::JwtError;
@@ -288,8 +291,12 @@ impl Provider for Federation {
     }
 
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError> {
-        let FederationSettings::Oidc { issuer } = &self.settings.federation else {
-            return Err(ProviderError::invalid("no fixed issuer in this federation"));
+        let issuer = match &self.settings.federation {
+            FederationSettings::Oidc { issuer } => issuer,
+            FederationSettings::OAuth2 { api, .. } => return Ok(api.carrier()),
+            FederationSettings::Zenkey { .. } => {
+                return Err(ProviderError::invalid("no fixed issuer in this federation"));
+            }
         };
         match self.configurations.find(Source::Issuer(issuer.issuer.clone()), now).await? {
             Discovery::Carrier(carrier) => Ok(*carrier),
@@ -355,6 +362,11 @@ impl Provider for Federation {
         self.stats.refreshes.count(&outcome);
         self.record(carrier, &outcome);
         outcome
+    }
+
+    async fn account(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Option<Result<ApiAccount, ProviderError>> {
+        let FederationSettings::OAuth2 { api, .. } = &self.settings.federation else { return None };
+        Some(self.account_of(api, carrier, grant).await)
     }
 
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
@@ -431,12 +443,19 @@ fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
                 Err(invalid("token answer is not a JSON object"))
             }
         },
-        429 | 503 => Err(answer.overloaded()),
+        _ => Err(failed_redemption(answer)),
+    }
+}
+
+/// An answer of a token endpoint that holds no tokens.
+fn failed_redemption(answer: &Answer) -> ProviderError {
+    match answer.status {
+        429 | 503 => answer.overloaded(),
         // RFC 6749 5.2: 401 is for failed client authentication and for nothing else, whatever word stands beside it.
-        401 => Err(refused(answer, TokenErrorCode::InvalidClient)),
-        400..=499 => Err(refused(answer, token::parse_error(&answer.body))),
-        500..=599 => Err(invalid("server error")),
-        _ => Err(invalid("unexpected status")),
+        401 => refused(answer, TokenErrorCode::InvalidClient),
+        400..=499 => refused(answer, token::parse_error(&answer.body)),
+        500..=599 => answer.blame(ProviderError::invalid("server error")),
+        _ => answer.blame(ProviderError::invalid("unexpected status")),
     }
 }
 

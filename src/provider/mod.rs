@@ -9,6 +9,7 @@ mod federation;
 mod key_memory;
 mod key_store;
 mod metadata;
+mod oauth2;
 mod registry;
 mod stats;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use error::{ErrorKind, ProviderError};
 pub use federation::Federation;
 pub use key_memory::{KeyMemory, KeyMemoryError};
 pub use key_store::KeyStore;
+pub use oauth2::AccountApi;
 pub use registry::Providers;
 pub use stats::{Counter, Exchanges, ProviderStats};
 
@@ -34,6 +36,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::identity::ApiAccount;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
 use crate::oidc::jwks::KeySet;
@@ -84,6 +87,13 @@ pub enum FederationSettings {
     Oidc {
         /// The issuer.
         issuer: IssuerSettings,
+    },
+    /// One OAuth 2.0 provider without ID tokens, whose API says who somebody is.
+    OAuth2 {
+        /// What stands for the issuer in its people's identities.
+        issuer: IssuerSettings,
+        /// Its addresses, and what its API's fields mean.
+        api: Box<AccountApi>,
     },
 }
 
@@ -260,6 +270,12 @@ pub trait Provider: Send + Sync {
         _now: SystemTime,
     ) -> Result<RefreshResponse, ProviderError> {
         Err(ProviderError::invalid("no refresh tokens in this federation"))
+    }
+
+    /// Redeems a code where the provider issues no ID tokens, once, and asks its API whose the access token is. `None`, and
+    /// nothing asked, where ID tokens say that.
+    async fn account(&self, _carrier: &Carrier, _grant: &CodeGrant<'_>) -> Option<Result<ApiAccount, ProviderError>> {
+        None
     }
 
     /// The key set of `carrier`. If it lacks `kid`, one refresh per cool-down is tried before the answer.

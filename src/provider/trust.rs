@@ -54,6 +54,7 @@ impl TrustList {
                 trusted.backchannel = settings.backchannel_base_url.as_ref().map(Url::origin);
                 vec![trusted]
             }
+            FederationSettings::OAuth2 { issuer, .. } => vec![Trusted::new(issuer, format!("{section}.oauth2"))],
         };
         Self { issuers, userinfo: settings.userinfo }
     }

@@ -245,6 +245,9 @@ impl SignIn<'_> {
             correlation_id: &attempt.correlation_id,
             now,
         };
+        if let Some(account) = self.provider.account(&carrier, &grant).await {
+            return self.signed_in_by_api(view, account, now);
+        }
         let tokens = self.provider.redeem(&carrier, &grant).await;
         let tokens = tokens.map_err(|error| self.provider_refusal(view, &error))?;
         let token = self.verify(view, &carrier, &tokens, &nonce, now).await?;

@@ -1,5 +1,6 @@
 //! Signing in: from the first redirect out of the house to a session, over one host or two.
 
+mod account;
 mod arrive;
 mod astray;
 pub(super) mod attempt;

@@ -21,7 +21,8 @@ use super::secret_ref::SecretRef;
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use provider::{
-    AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, OidcFile, ProviderFile, PushedWord, ZenkeyFile,
+    AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, OAuth2File, OidcFile, ProfileWord, ProviderFile,
+    PushedWord, ZenkeyFile,
 };
 pub(crate) use routes::{
     AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile, TooLongWord,
@@ -111,7 +112,7 @@ pub(crate) struct File {
     /// trust everybody are refused.
     #[schemars(extend("default" = []))]
     pub(crate) trusted_proxies: Option<List<Written<TrustedNetwork>>>,
-    /// Who vouches for people: `zenkey` or `oidc`, one of the two.
+    /// Who vouches for people: `zenkey`, `oidc` or `oauth2`, one of the three.
     pub(crate) provider: Option<ProviderFile>,
     /// Several who vouch for people, in place of `provider`: each a block as `provider` is, with an `id`. Who is to sign
     /// in chooses on a page, unless the route names one. Each has a redirect URI of its own: `{prefix}/callback/{id}`.

@@ -26,6 +26,8 @@ pub(crate) struct ProviderFile {
     pub(crate) zenkey: Option<ZenkeyFile>,
     /// One OpenID Connect issuer.
     pub(crate) oidc: Option<OidcFile>,
+    /// One OAuth 2.0 provider without ID tokens, whose API says who somebody is.
+    pub(crate) oauth2: Option<OAuth2File>,
     /// Forward proxy that leads to providers; `direct` for none. Without it: `HTTPS_PROXY` of the environment, with the hosts
     /// of `NO_PROXY` left out. This machine is always reached without it.
     pub(crate) proxy: Option<Written<ProxyUrl>>,
@@ -93,6 +95,38 @@ pub(crate) struct ZenkeyFile {
     pub(crate) require_acr: Option<bool>,
     /// Ask for attributes (e-mail, name, …). Without it: yes, if `scopes` holds more than `openid`.
     pub(crate) userinfo: Option<bool>,
+}
+
+/// One OAuth 2.0 provider without ID tokens. An identity from it has no authentication context: routes with `require.acr`
+/// stay closed to its people.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OAuth2File {
+    /// Whose API it is.
+    #[schemars(required)]
+    pub(crate) profile: Option<ProfileWord>,
+    /// Client id.
+    #[schemars(required)]
+    pub(crate) client_id: Option<Written<ClientId>>,
+    /// Client secret.
+    #[schemars(required)]
+    pub(crate) client_secret: Option<SecretRef>,
+    /// Scopes that are asked for. Fewer bring fewer claims: the address needs `user:email`, groups `read:org`.
+    #[schemars(extend("default" = ["read:user", "user:email", "read:org"], "minItems" = 1))]
+    pub(crate) scopes: Option<List<Written<Scope>>>,
+    /// Where people sign in, and what stands for the issuer in their identities.
+    #[schemars(extend("default" = "https://github.com"))]
+    pub(crate) web_url: Option<Written<ProviderUrl>>,
+    /// Where its API is: of GitHub Enterprise Server `https://HOST/api/v3`.
+    #[schemars(extend("default" = "https://api.github.com"))]
+    pub(crate) api_url: Option<Written<ProviderUrl>>,
+}
+
+/// An API that is known: GitHub, and GitHub Enterprise Server.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ProfileWord {
+    Github,
 }
 
 /// One OpenID Connect issuer.

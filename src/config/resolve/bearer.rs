@@ -126,6 +126,7 @@ fn signs_id_tokens_as_access_tokens(federation: &FederationSettings, issuer: &st
     let does = |settings: &IssuerSettings| settings.issuer == issuer && settings.accept_at_jwt_typ;
     match federation {
         FederationSettings::Oidc { issuer } => does(issuer),
+        FederationSettings::OAuth2 { .. } => false,
         FederationSettings::Zenkey { trusted, .. } => trusted.iter().any(does),
     }
 }

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Resolver, bytes, time, values};
 use crate::config::fault::shown;
-use crate::config::file::{File, IssuerEntry, List, OidcFile, ProviderFile, ZenkeyFile};
+use crate::config::file::{File, IssuerEntry, List, OAuth2File, OidcFile, ProfileWord, ProviderFile, ZenkeyFile};
 use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
 use crate::config::form::{Form, Written};
@@ -14,7 +14,7 @@ use crate::oidc::acr::Vocabulary;
 use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::ClientAuthentication;
-use crate::provider::{FederationSettings, IssuerSettings, OutboundProxy, ProviderSettings};
+use crate::provider::{AccountApi, FederationSettings, IssuerSettings, OutboundProxy, ProviderSettings};
 use crate::secret::SecretString;
 
 /// What a provider's section says, for its two consumers.
@@ -32,7 +32,9 @@ impl Provider {
     /// Issuers that people sign in with.
     pub(super) fn issuers(&self) -> &[IssuerSettings] {
         match &self.settings.federation {
-            FederationSettings::Oidc { issuer } => std::slice::from_ref(issuer),
+            FederationSettings::Oidc { issuer } | FederationSettings::OAuth2 { issuer, .. } => {
+                std::slice::from_ref(issuer)
+            }
             FederationSettings::Zenkey { trusted, .. } => trusted,
         }
     }
@@ -40,7 +42,7 @@ impl Provider {
     /// What the words for authentication contexts mean at these.
     pub(super) fn acr_vocabulary(&self) -> Vocabulary {
         match &self.settings.federation {
-            FederationSettings::Oidc { .. } => Vocabulary::Plain,
+            FederationSettings::Oidc { .. } | FederationSettings::OAuth2 { .. } => Vocabulary::Plain,
             FederationSettings::Zenkey { .. } => Vocabulary::Zenkey,
         }
     }
@@ -63,7 +65,7 @@ impl Resolver<'_> {
     pub(super) fn providers(&mut self, file: &File) -> Vec<Provider> {
         match (self.is_given("provider"), self.is_given("providers")) {
             (false, false) => {
-                self.fault("provider", "is missing; expected a block with `zenkey` or `oidc`");
+                self.fault("provider", "is missing; expected a block with `zenkey`, `oidc` or `oauth2`");
                 Vec::new()
             }
             (true, true) => {
@@ -126,19 +128,22 @@ impl Resolver<'_> {
         let stale = (stale.as_str(), file.jwks_max_stale.as_ref());
         self.at_most((&refresh, file.jwks_refresh.as_ref()), stale);
         let ca_file = file.ca_file.as_ref().map(|path| self.ca_file(section, &path.0.0));
-        let (zenkey_key, oidc_key) = (format!("{section}.zenkey"), format!("{section}.oidc"));
-        match (self.is_given(&zenkey_key), self.is_given(&oidc_key)) {
-            (true, true) => {
-                self.fault(section, "has both zenkey and oidc; write one of them, or make two entries of `providers`");
+        let [zenkey_key, oidc_key, oauth2_key] = ["zenkey", "oidc", "oauth2"].map(|kind| format!("{section}.{kind}"));
+        match [&zenkey_key, &oidc_key, &oauth2_key].into_iter().filter(|key| self.is_given(key)).count() {
+            0 => self.fault(section, "has none of zenkey, oidc and oauth2; write one of them"),
+            1 => {}
+            _ => {
+                let text =
+                    "has more than one of zenkey, oidc and oauth2; write one, or make each an entry of `providers`";
+                self.fault(section, text);
             }
-            (false, false) => self.fault(section, "has neither zenkey nor oidc; write one of them"),
-            _ => {}
         }
         self.issuer_addresses(section, file);
         let zenkey = file.zenkey.as_ref().and_then(|zenkey| self.zenkey(&zenkey_key, zenkey));
         let oidc = file.oidc.as_ref().and_then(|oidc| self.oidc(&oidc_key, oidc));
         let id = file.id.as_ref().map(|id| id.0.0.clone()).unwrap_or_default();
-        let common = zenkey.or(oidc)?;
+        let oauth2 = file.oauth2.as_ref().and_then(|oauth2| self.oauth2(&oauth2_key, oauth2));
+        let common = zenkey.or(oidc).or(oauth2)?;
         Some(Provider {
             name: file.name.as_ref().map_or_else(|| id.clone(), |name| name.0.0.clone()),
             id,
@@ -295,6 +300,34 @@ impl Resolver<'_> {
             scopes,
             acr_values,
             require_acr: file.require_acr?,
+        })
+    }
+
+    fn oauth2(&mut self, section: &str, file: &OAuth2File) -> Option<Common> {
+        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
+        let (web, api) = (&file.web_url.as_ref()?.0.0, &file.api_url.as_ref()?.0.0);
+        let api = match file.profile? {
+            ProfileWord::Github => AccountApi::github(web, api)?,
+        };
+        Some(Common {
+            federation: FederationSettings::OAuth2 {
+                issuer: IssuerSettings {
+                    issuer: api.issuer.clone(),
+                    allowed_hosts: Vec::new(),
+                    algorithms: Vec::new(),
+                    accept_at_jwt_typ: false,
+                    claims: ClaimRules::default(),
+                    trusted_audiences: Vec::new(),
+                },
+                api: Box::new(api),
+            },
+            client_id: file.client_id.as_ref()?.0.0.clone(),
+            authentication: ClientAuthentication::with_secret(secret?),
+            request: RequestSettings::default(),
+            userinfo: false,
+            scopes: values(file.scopes.as_ref(), |scope| scope.0.0.clone()),
+            acr_values: Vec::new(),
+            require_acr: false,
         })
     }
 

@@ -57,7 +57,7 @@ fn unknown_wrong_and_missing_keys_are_refused_at_every_depth() {
     );
     let both =
         "provider:\n  oidc: { issuer: https://i.test, client_id: x, client_secret: { env: OIDC_CLIENT_SECRET } }\n";
-    one_fault("provider: has both zenkey and oidc", &with("provider:\n", both), SHORTEST);
+    one_fault("provider: has more than one of zenkey, oidc and oauth2", &with("provider:\n", both), SHORTEST);
     let faults = bad("[]\n");
     assert!(faults[0].contains("is a list; expected a mapping"), "{faults:#?}");
     assert!(bad("")[0].contains("is empty"));

@@ -12,6 +12,7 @@ mod hand_off;
 mod id_token;
 mod keys;
 mod leaving;
+mod oauth2;
 mod outage;
 mod plain_issuer;
 mod providers;

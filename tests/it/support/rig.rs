@@ -39,6 +39,8 @@ pub struct Choices {
     pub plain: Option<String>,
     /// Aurora as the provider `staff` and Tangent as `partners`, in place of `provider`.
     pub two_providers: bool,
+    /// The whole of `provider`, in place of a simulated one; two spaces in front of each line.
+    pub oauth2: Option<String>,
     /// The ports of the relays in front of the simulated parts, if there are any.
     pub relays: Option<Ports>,
 }
@@ -55,6 +57,7 @@ impl Default for Choices {
             top: String::new(),
             plain: None,
             two_providers: false,
+            oauth2: None,
             relays: None,
         }
     }
@@ -106,7 +109,7 @@ impl Rig {
 
     /// The configuration text this rig runs on.
     pub fn config_text(&self) -> String {
-        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain, two_providers, relays: _ } =
+        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain, two_providers, oauth2, relays: _ } =
             &self.choices;
         let upstream = self.upstream.address;
         let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
@@ -134,7 +137,7 @@ impl Rig {
             ),
         };
         let provider = match two_providers {
-            false => format!("provider:\n{provider}"),
+            false => format!("provider:\n{}", oauth2.as_ref().unwrap_or(&provider)),
             true => {
                 let one = |id: &str, name: &str, carrier: &str| {
                     let issuer = self.simulator.carrier(carrier).unwrap().issuer();

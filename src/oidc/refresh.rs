@@ -1,14 +1,10 @@
 //! The refresh request and its answer (RFC 6749, 6; OpenID Connect Core 12): how a provider is asked again about a person
 //! who signed in before.
 
-use serde_json::Value;
 use url::form_urlencoded;
 
-use super::token::{TokenFault, members_of, token};
+use super::token::{TokenFault, members_of, refresh_token, token};
 use crate::secret::SecretString;
-
-/// Longest refresh token that is kept, in bytes.
-const MAX_REFRESH_TOKEN: usize = 16 * 1024;
 
 /// The body of a refresh request, `application/x-www-form-urlencoded`. No scope: what was granted is meant.
 /// `further` is what shows the provider who we are, where that goes into the body.
@@ -17,15 +13,6 @@ pub fn refresh_form(refresh_token: &SecretString, further: &[(&str, SecretString
     form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", refresh_token.expose());
     form.extend_pairs(further.iter().map(|(name, value)| (name, value.expose())));
     SecretString::new(form.finish())
-}
-
-/// A refresh token in the members of a token endpoint's answer, if there is one that can be sent back.
-pub(super) fn refresh_token(members: &serde_json::Map<String, Value>) -> Option<SecretString> {
-    let text = members.get("refresh_token").and_then(Value::as_str);
-    let usable = |text: &&str| {
-        !text.is_empty() && text.len() <= MAX_REFRESH_TOKEN && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-    };
-    text.filter(usable).map(SecretString::new)
 }
 
 /// Tokens of a refresh answer as they came, unverified. Each may be missing: then what was there before holds.

@@ -114,6 +114,9 @@ pub struct TokenResponse {
     pub refresh_token: Option<SecretString>,
 }
 
+/// Longest refresh token that is kept, in bytes.
+const MAX_REFRESH_TOKEN: usize = 16 * 1024;
+
 /// Reads the body of a successful answer of a provider that issues no ID tokens. The caller has capped its size.
 pub fn parse_access_token(body: &[u8]) -> Result<SecretString, TokenFault> {
     access_token(&members_of(body)?)
@@ -144,6 +147,15 @@ fn access_token(members: &Map<String, Value>) -> Result<SecretString, TokenFault
     if is_bearer { token(members, "access_token").ok_or(TokenFault::AccessToken) } else { Err(TokenFault::TokenType) }
 }
 
+/// A refresh token in the members of a token endpoint's answer, if there is one that can be sent back.
+pub(super) fn refresh_token(members: &Map<String, Value>) -> Option<SecretString> {
+    let text = members.get("refresh_token").and_then(Value::as_str);
+    let usable = |text: &&str| {
+        !text.is_empty() && text.len() <= MAX_REFRESH_TOKEN && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+    };
+    text.filter(usable).map(SecretString::new)
+}
+
 impl TokenResponse {
     /// Reads the body of a successful answer. The caller has capped its size.
     pub fn parse(body: &[u8]) -> Result<Self, TokenFault> {
@@ -151,7 +163,7 @@ impl TokenResponse {
         Ok(Self {
             id_token: token(&members, "id_token").ok_or(TokenFault::IdToken)?,
             access_token: access_token(&members),
-            refresh_token: super::refresh::refresh_token(&members),
+            refresh_token: refresh_token(&members),
         })
     }
 }

@@ -252,7 +252,9 @@ impl Federation {
     fn trusted(&self, issuer: &str) -> Option<&IssuerSettings> {
         let all = match &self.settings.federation {
             FederationSettings::Zenkey { trusted, .. } => trusted.as_slice(),
-            FederationSettings::Oidc { issuer } => std::slice::from_ref(issuer),
+            FederationSettings::Oidc { issuer } | FederationSettings::OAuth2 { issuer, .. } => {
+                std::slice::from_ref(issuer)
+            }
         };
         all.iter().find(|trusted| trusted.issuer == issuer)
     }

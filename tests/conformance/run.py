@@ -109,6 +109,8 @@ class Runner:
         gate = Gateway(self.binary, self.home / "gateways" / f"{self.alias}_{module}", self.app, self.origin, self.port)
         oidc = {"issuer": f"{self.suite.url}/test/a/{self.alias}/", "client_id": CLIENT_ID, "client_secret": SECRET,
                 "scopes": ["openid", "profile", "email", "phone", "address"], "userinfo": True, **plan.oidc}
+        if module.endswith("client-secret-basic"):        # this module is about one method, whatever the plan's is
+            oidc.update(token_endpoint_auth_method="client_secret_basic", client_secret=SECRET)
         if oidc.get("token_endpoint_auth_method") == "private_key_jwt":
             oidc["client_keys"] = [self.key]
         if "es256" in module:

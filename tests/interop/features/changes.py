@@ -2,7 +2,7 @@
 import time
 
 from kit.app import told
-from kit.processes import until
+from kit.processes import Failed, until
 from provider import Provider, Unsupported
 from scene import DEEP
 
@@ -65,7 +65,12 @@ def recheck(scene):
         def out():
             browser.go(gateway.url("/after"))
             return not told(browser)
-        until(out, 12, "disabled, and still in", every=1)
+        try:
+            until(out, 12, "disabled, and still in", every=1)
+        except Failed as why:
+            if not gateway.await_said("could not be asked", 1):
+                raise Unsupported("the provider goes on giving tokens to somebody whom it disabled") from None
+            raise Failed(f"{why}; log: {gateway.said()}") from None
     finally:
         scene.provider.enable_person()
 

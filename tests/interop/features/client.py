@@ -31,6 +31,8 @@ def wrong_secret(scene):
     if told(browser):
         raise Unsupported("this provider does not check the secret")
     check(browser.status == 502, scene.seen(gateway, browser))
+    if gateway.await_said("the provider says `unauthorized_client`", 1) and "401" not in gateway.said(9):
+        raise Unsupported("the provider does not say that it was the secret: " + gateway.said(1)[:120])
     check(gateway.await_said("client id and secret|client_secret"), "the log does not point at the secret: " + gateway.said(9))
 
 
@@ -79,6 +81,8 @@ def prompt(scene):
     if told(browser):
         raise Unsupported("the provider does not look at it")
     scene.provider.person(browser, lambda url: url.startswith(gateway.origin + "/"))
+    if not browser.url.startswith(gateway.origin):
+        raise Unsupported("asked again, the person does not leave the provider's own pages")
     scene.at_app(gateway, browser)
 
 

@@ -35,7 +35,10 @@ def two_tabs(scene):
         raise Unsupported("nobody is asked anything")
     second = scene.browser()
     second.cookies = first.cookies
-    scene.signed_in(gateway, second, "/second")
+    scene.sign_in(gateway, second, "/second")
+    if scene.at_app(gateway, second, None) and second.url == gateway.url("/first"):
+        raise Unsupported("the provider goes on with the first tab's request in the second tab")
+    scene.at_app(gateway, second, "/second")
     scene.provider.person(first, lambda url: url.startswith(gateway.origin + "/"))
     if not first.url.startswith(gateway.origin):
         raise Unsupported(f"the provider keeps the first tab ({first.status}): " + scene.seen(gateway, first)[:160])
@@ -74,7 +77,7 @@ def chromium(scene):
         if not form:
             break
         window.press(form, form.buttons[0])
-    blocked = [words for words in window.complaints() if "Content Security Policy" in words or "blocked" in words]
+    blocked = [words for words in window.complaints() if gateway.origin in words and ("Content Security Policy" in words or "blocked" in words)]
     check(not blocked, "the console says: " + blocked[0][:200] if blocked else "")
     check(window.url.startswith(gateway.origin), f"sign-out ended at {window.url}")
     return "" if came_back else "after Back the provider keeps the person at its own page"

@@ -13,6 +13,7 @@ class Canaille(Provider):
     package = f"Canaille {VERSION} (PyPI; Authlib)"
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
     groups = ("groups", "staff", "groups")
+    assertion = {"assertion_audience": "token_endpoint"}
 
     def install(self):
         self.bin = self.cache.pip(self.name, [f"canaille[front,oidc,server,sqlite]=={VERSION}"])

@@ -16,6 +16,7 @@ class Glewlwyd(Provider):
     name = "glewlwyd"
     package = "Glewlwyd 2.7.5 (Debian)"
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
+    assertion = {"assertion_audience": "token_endpoint"}
     ready = False
 
     def __init__(self, cache, directory):

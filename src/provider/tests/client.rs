@@ -137,7 +137,12 @@ async fn no_private_address_is_spoken_to_unless_the_operator_allows_it() {
     for host in ["127.0.0.1", "localhost", "carrier.localhost", "127.1", "0x7f000001"] {
         let url = format!("http://{host}:{}{PATH}", peer.port);
         let refused = get(&guarded, &url).await.err();
+        let words = refused.as_ref().map(ProviderError::to_string).unwrap_or_default();
         assert_eq!(refused, Some(ProviderError::untrusted("address is private or reserved")), "{host}");
+        // KC17
+        for part in ["exchange metadata at http://", "; found `", "`provider.allow_private_addresses: true`"] {
+            assert!(words.contains(part), "{words}");
+        }
     }
     for url in ["https://10.0.0.1/", "https://169.254.169.254/", "https://[::ffff:127.0.0.1]/", "https://[fd00::1]/"] {
         let refused = get(&guarded, url).await.err();

@@ -142,20 +142,21 @@ async fn a_slash_too_many_in_the_issuer_is_said_with_both_spellings() {
     assert_says(&event, &["speaks for another issuer", "exchange metadata at", &spellings, "`provider.oidc.issuer`"]);
 }
 
-// KC17
-#[tokio::test(flavor = "multi_thread")]
-async fn a_private_address_is_named_with_the_key_that_allows_it() {
-    let strict = |_: &Rig, text: String| text.replace("  allow_private_addresses: true\n", "");
-    let (rig, process, _home) = gateway(|_| {}, strict).await;
-    let (status, event) = try_in(&rig, &process).await;
-    assert_eq!(status, 502);
-    let parts = [
-        "private or reserved",
-        "exchange metadata at http://",
-        "found `127.0.0.1`",
-        "`provider.allow_private_addresses",
-    ];
-    assert_says(&event, &parts);
+// KC17: an address in the file is said before anything starts; a name that leads inside, when it is asked (N08 holds that).
+#[test]
+fn a_private_address_is_named_with_the_key_that_allows_it() {
+    let home = Home::new();
+    let text = "public_url: https://apps.example
+provider: { oidc: { issuer: 'http://127.0.0.1:9', client_id: a, client_secret: s } }
+sessions: { store: memory }
+routes: [{ host: apps.example, path: /, access: session, upstream: 'http://127.0.0.1:1' }]
+";
+    let path = home.write("zengate.yaml", text);
+    let refused = Process::run(&["check", "--config", path.to_str().unwrap()]);
+    assert_eq!(refused.code, Some(1));
+    for part in ["provider.oidc.issuer", "http://127.0.0.1:9", "`allow_private_addresses: true`"] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
 }
 
 // XS06, PF09

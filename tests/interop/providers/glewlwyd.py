@@ -115,7 +115,7 @@ database = {{ type = "sqlite3"; path = "{database}"; }};
         if method.startswith("client_secret"):
             client.update(password=secret, client_secret=secret)
         if metadata.get("jwks"):
-            client["jwks"] = json.dumps(metadata["jwks"])
+            client["jwks"] = metadata["jwks"]
         for key in ("backchannel_logout_uri", "backchannel_logout_session_required"):
             if metadata.get(key):
                 client[key] = metadata[key]

@@ -322,6 +322,7 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         FederationSettings::Oidc { issuer } | FederationSettings::OAuth2 { issuer, .. } => (None, vec![issuer.clone()]),
     };
     ClientRegistration {
+        issues_id_tokens: !matches!(settings.federation, FederationSettings::OAuth2 { .. }),
         id: provider.id.clone(),
         name: provider.name.clone(),
         section: settings.section.clone(),

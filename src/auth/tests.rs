@@ -262,6 +262,7 @@ impl RecordStore for Switch {
 pub(super) fn snapshot(text: &str) -> Snapshot {
     let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     let registration = ClientRegistration {
+        issues_id_tokens: true,
         id: String::new(),
         name: String::new(),
         section: "provider".to_owned(),

@@ -105,8 +105,10 @@ pub struct AuthorizationRequest<'a> {
     pub client_id: &'a str,
     /// The registered redirect URI, byte for byte.
     pub redirect_uri: &'a str,
-    /// Scopes; `openid` is put in front if it is not among them.
+    /// Scopes.
     pub scopes: &'a [String],
+    /// Whether an ID token is wanted: `openid` is then put in front if it is not among the scopes.
+    pub wants_id_token: bool,
     /// State of this leg.
     pub state: &'a str,
     /// Nonce that the ID token must carry.
@@ -178,7 +180,8 @@ impl AuthorizationRequest<'_> {
     }
 
     fn scope(&self) -> String {
-        let openid = (!self.scopes.iter().any(|scope| scope == "openid")).then_some("openid");
+        let lacks = self.wants_id_token && !self.scopes.iter().any(|scope| scope == "openid");
+        let openid = lacks.then_some("openid");
         openid.into_iter().chain(self.scopes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
     }
 }

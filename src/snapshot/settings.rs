@@ -114,6 +114,8 @@ impl Registrations {
 /// Our registration as a client with one provider: who we are there, and what we ask for.
 #[derive(Debug, Clone)]
 pub struct ClientRegistration {
+    /// Whether the provider issues ID tokens: everyone who speaks OpenID Connect does.
+    pub issues_id_tokens: bool,
     /// Its id in `providers`; empty for the one of `provider`.
     pub id: String,
     /// What people know it by, on the page on which they choose.

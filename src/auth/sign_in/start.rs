@@ -243,6 +243,7 @@ impl SignIn<'_> {
             client_id: &self.registration.client_id,
             redirect_uri: &self.snapshot.redirect_uri(self.registration),
             scopes: &self.registration.scopes,
+            wants_id_token: self.registration.issues_id_tokens,
             state: &state,
             nonce: &nonce,
             code_challenge: &verifier.challenge(),

@@ -38,7 +38,9 @@ use crate::session::redis::{RedisSettings, RedisStore, RedisUrlFault};
 use crate::session::seal::{SealKeys, Sealer};
 use crate::session::sessions::{self, Sessions};
 use crate::session::store::{Limits, RecordStore};
-use crate::snapshot::{AuthSettings, ClientRegistration, Registrations, Snapshot, SnapshotFault, longest_own_target};
+use crate::snapshot::{
+    AuthSettings, ClientRegistration, Registrations, ResponseMode, Snapshot, SnapshotFault, longest_own_target,
+};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
 use crate::upstream::{NameService, SystemNames};
@@ -302,6 +304,10 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         ),
         lifetimes: sessions.lifetimes.clone(),
         longest_target: config.limits.uri_bytes,
+        form_bytes: config.sign_in.form_bytes,
+        display_claims: config.sign_in.display_claims.clone(),
+        contact: config.sign_in.contact.clone(),
+        other_account_prompt: config.sign_in.other_account_prompt,
         // Whoever signed in may be sent to the origins the operator listed, and to nothing else.
         return_origins: config.sign_in.return_origins.clone(),
         cookies: CookieNames::of(&sessions.cookie_name),
@@ -333,6 +339,7 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         discovery_ui,
         issuers,
         max_id_token: settings.max_id_token,
+        response_mode: if provider.form_post { ResponseMode::FormPost } else { ResponseMode::Query },
         userinfo: settings.userinfo,
         request: provider.request.clone(),
     }

@@ -82,7 +82,7 @@ impl Answers<'_> {
     /// its own, where it can be reloaded.
     pub(super) fn refusal_elsewhere(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
         let code = refusal.message().code;
-        if !view.is_navigation() || Refusal::of_sign_in(code).is_none() {
+        if !(view.is_navigation() || view.is_form_navigation()) || Refusal::of_sign_in(code).is_none() {
             return self.refusal_to(refusal, view, to);
         }
         self.exit.note(Refused::of(refusal, view));

@@ -11,7 +11,7 @@ use super::refusal::{Denied, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::ReturnTo;
 use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::web::cookie::{CookieNames, clear_cookie, find_cookie};
-use crate::web::page::{Action, ErrorPage, error_json, error_page, framed_sign_in_page};
+use crate::web::page::{Action, ErrorPage, error_json, error_page, framed_sign_in_page, not_allowed_page};
 use crate::web::{AsksFor, Reply, RequestView, single_value};
 
 /// Answers a request that the judge did not let pass.
@@ -20,6 +20,9 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
     let start = snapshot.start();
     let reply = match &denial.cause {
         Cause::Person(denied) => exit.refuse(refused(denied, route, view), Recipient::Anyone { view, start }),
+        Cause::Unmet { denied, who } => {
+            more_demanded(exit, refused(denied, route, view), who.as_deref(), view, snapshot)
+        }
         Cause::Program(denied) => {
             let mut reply = exit.refuse(refused(denied, route, view), Recipient::Program);
             let scopes = route.map_or(&[][..], |route| &route.token.scopes);
@@ -92,6 +95,42 @@ fn sign_in_first(
         reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     reply
+}
+
+/// Tells a person who is signed in what they can do who may not open a page: be looked at again, for what the provider says
+/// of them may have changed; come with another account; ask somebody.
+fn more_demanded(
+    exit: &RefusalExit,
+    refused: Refused<'_>,
+    who: Option<&str>,
+    view: &RequestView<'_>,
+    snapshot: &Snapshot,
+) -> Reply {
+    let (start, settings) = (snapshot.start(), snapshot.settings());
+    if !view.wants_html() {
+        return exit.refuse(refused, Recipient::Anyone { view, start });
+    }
+    exit.note(refused);
+    let page = match *view.method {
+        Method::GET | Method::HEAD => view.target.as_str().to_owned(),
+        _ => page_of_form(view, snapshot),
+    };
+    let message = refused.refusal.message();
+    let again = with_page(start, &page, settings);
+    let other = with_page(&format!("{start}?account=other"), &page, settings);
+    not_allowed_page(
+        ErrorPage {
+            status: message.status,
+            title: message.title,
+            text: message.text,
+            code: message.code,
+            request_id: view.request_id,
+            action: Some(Action { label: "Check again", href: &again }),
+        },
+        who,
+        Action { label: "Use another account", href: &other },
+        settings.contact.as_deref(),
+    )
 }
 
 /// The page of ours that a form was sent from, by the browser's word; else the start page.

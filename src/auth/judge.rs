@@ -57,6 +57,13 @@ pub(super) enum Cause {
     },
     /// A person, or a request that no route takes, is refused.
     Person(Denied),
+    /// A person who is signed in has less than the route demands.
+    Unmet {
+        /// The refusal.
+        denied: Denied,
+        /// As whom they are signed in, if they are to be told.
+        who: Option<String>,
+    },
     /// A program that brought an access token, or should have, is refused.
     Program(Denied),
 }
@@ -176,7 +183,10 @@ async fn by_session(
                     Some(header) => Err(Cause::Person(does_not_fit(header))),
                 }
             }
-            Err(unmet) => Err(Cause::Person(Denied::because(Refusal::PolicyUnmet, unmet))),
+            Err(unmet) => {
+                let who = snapshot.settings().display_name(live.value().session().identity());
+                Err(Cause::Unmet { denied: Denied::because(Refusal::PolicyUnmet, unmet), who })
+            }
         },
         Lookup::Absent => Err(Cause::SignInFirst { dead_cookie: false, or_token: false }),
         Lookup::Dead => Err(Cause::SignInFirst { dead_cookie: true, or_token: false }),

@@ -162,6 +162,7 @@ impl Auth {
         }
         match Endpoint::of(view.target, &snapshot.settings().prefix) {
             Some(Endpoint::BackchannelLogout) => Some(provider_logout::MAX_BODY),
+            Some(Endpoint::Callback | Endpoint::Start) => Some(snapshot.settings().form_bytes),
             _ => None,
         }
     }
@@ -174,7 +175,13 @@ impl Auth {
         body: &[u8],
         now: SystemTime,
     ) -> Reply {
-        Box::pin(self.sign_in(snapshot).backchannel_logout(view, body, now)).await
+        let own = self.sign_in(snapshot);
+        match Endpoint::of(view.target, &snapshot.settings().prefix) {
+            Some(endpoint @ (Endpoint::Callback | Endpoint::Start)) => {
+                Box::pin(own.endpoint(endpoint, &RequestView { form: body, ..*view }, now)).await
+            }
+            _ => Box::pin(own.backchannel_logout(view, body, now)).await,
+        }
     }
 
     /// Whether the answer to a request with `permit` is to bring the session cookie again, so that a browser keeps it for as

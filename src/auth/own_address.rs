@@ -25,6 +25,11 @@ impl<'a> OwnQuery<'a> {
         Self::parse(view.target.query().unwrap_or_default())
     }
 
+    /// The fields of a form that was posted to one of our addresses; one that is no text has none.
+    pub(super) fn of_form(view: &RequestView<'a>) -> Self {
+        Self { form: std::str::from_utf8(view.form).unwrap_or_default(), page: None }
+    }
+
     fn parse(query: &'a str) -> Self {
         if let Some(page) = query.strip_prefix(VERBATIM) {
             return Self { form: "", page: Some(page) };

@@ -206,7 +206,7 @@ impl Answers<'_> {
     /// A page that sends no referrer, as ours and many apps' do, has its forms sent with `Origin: null`; there
     /// `Sec-Fetch-Site`, which no page can set, says where they came from. A form in a sandboxed frame of another site
     /// sends `null` as well, with `cross-site`.
-    fn is_same_origin(&self, view: &RequestView<'_>) -> bool {
+    pub(super) fn is_same_origin(&self, view: &RequestView<'_>) -> bool {
         let value = |name: &str| single_value(view.headers, name);
         let (Ok(site), Ok(origin)) = (value("sec-fetch-site"), value("origin")) else { return false };
         match (site, origin) {

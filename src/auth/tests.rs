@@ -24,7 +24,7 @@ use crate::session::seal::SealKeys;
 use crate::session::sessions;
 use crate::session::store::{Kind, Limits, Relation, StoreError};
 use crate::session::{Lifetimes, SessionId, StoreKey};
-use crate::snapshot::Registrations;
+use crate::snapshot::{Registrations, ResponseMode};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::cookie::CookieNames;
 use crate::web::{Reply, RequestView};
@@ -281,6 +281,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         }],
         userinfo: false,
         request: Default::default(),
+        response_mode: ResponseMode::Query,
         max_id_token: 256 * 1024,
     };
     let settings = AuthSettings {
@@ -291,6 +292,10 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         registrations: Registrations::new(registration, Vec::new()),
         lifetimes: Lifetimes::default(),
         longest_target: 8192,
+        form_bytes: 64 * 1024,
+        display_claims: vec!["email".to_owned()],
+        contact: None,
+        other_account_prompt: "select_account",
         return_origins: Vec::new(),
         cookies: CookieNames::default(),
         cookie_life: crate::snapshot::CookieLife::Persistent,
@@ -392,7 +397,15 @@ impl Story {
         headers.insert(COOKIE, cookies.join("; ").parse().unwrap());
         let target = NormalTarget::parse(url[url::Position::BeforePath..].as_bytes()).unwrap();
         let client = std::net::IpAddr::from([127, 0, 0, 1]);
-        let view = RequestView { method: &method, host, target: &target, headers: &headers, client, request_id: "r" };
+        let view = RequestView {
+            method: &method,
+            host,
+            target: &target,
+            headers: &headers,
+            client,
+            request_id: "r",
+            form: b"",
+        };
         *self.provider.now.lock() = Some(self.now);
         let snapshot = self.snapshot.clone().unwrap_or_else(|| self.auth.snapshot());
         let decision = self.auth.decide(&snapshot, &view, self.now).await;

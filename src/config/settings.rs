@@ -81,6 +81,8 @@ pub struct SignInProvider {
     pub require_acr: bool,
     /// What stands in every authorization request beside the above.
     pub request: RequestSettings,
+    /// Whether it is asked to answer by a form (`response_mode=form_post`).
+    pub form_post: bool,
 }
 
 /// How sign-ins run.
@@ -93,9 +95,17 @@ pub struct SignInSettings {
     pub skew: Duration,
     /// Sign-ins that may be under way at once. Default 100 000.
     pub max_attempts: usize,
+    /// Claims that say to a person who they are signed in as.
+    pub display_claims: Vec<String>,
+    /// Whom somebody is to ask who may not open a page.
+    pub contact: Option<String>,
+    /// `prompt` for somebody who wants to use another account.
+    pub other_account_prompt: &'static str,
+    /// Largest form that is read at an address of ours, in bytes. Default 64 KiB.
+    pub form_bytes: usize,
     /// Long pages to return to that may be kept at once. Default 2 000.
     pub max_kept_pages: u64,
-    /// Sign-ins that one client may begin in a minute; zero for no limit. Default 60.
+    /// Sign-ins that one client may begin in a minute; zero for no limit. Default 1 200.
     pub starts_per_minute: u32,
 }
 

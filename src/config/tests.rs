@@ -145,7 +145,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     assert_eq!(config.provider.acr_values, ["a1"]);
     assert!(config.provider.require_acr);
     assert_eq!((config.sign_in.skew, config.sign_in.max_attempts), (Duration::from_secs(60), 100_000));
-    assert_eq!(config.sign_in.starts_per_minute, 60);
+    assert_eq!(config.sign_in.starts_per_minute, 1_200);
     let provider = &config.provider.settings;
     assert_eq!(
         provider.federation,

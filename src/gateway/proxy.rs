@@ -179,6 +179,7 @@ fn view<'a>(session: &'a Session, context: &'a Context, target: &'a NormalTarget
         headers: &header.headers,
         client: context.client,
         request_id: context.request_id.as_str(),
+        form: b"",
     }
 }
 

@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::{Url, form_urlencoded};
 
-pub(crate) use response::is_mccmnc;
 pub use response::{AuthorizationResponse, CallbackFault, CallbackParams, ErrorCode, ResponseFault};
+pub(crate) use response::{KNOWN_NAMES, is_mccmnc};
 pub use settings::{RequestSettings, UiLocales, is_language_tag};
 
 use crate::secret::{Entropy, SecretString, random_text, sha256};
@@ -126,6 +126,8 @@ pub struct AuthorizationRequest<'a> {
     pub login_hint: Option<&'a str>,
     /// `login`, `select_account` and the like, where this very sign-in needs it; goes before the operator's.
     pub prompt: Option<&'a str>,
+    /// `form_post`; nothing for the usual way, in the address.
+    pub response_mode: Option<&'a str>,
     /// What the operator wants in every request.
     pub settings: &'a RequestSettings,
     /// Languages, as [`UiLocales::value`] has them.
@@ -154,7 +156,7 @@ impl AuthorizationRequest<'_> {
     fn parameters(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
         let settings = self.settings;
         let max_age = settings.max_age.map(|age| age.as_secs().to_string()).unwrap_or_default();
-        let ours: [(&str, Cow<'_, str>); 16] = [
+        let ours: [(&str, Cow<'_, str>); 17] = [
             ("response_type", "code".into()),
             ("client_id", self.client_id.into()),
             ("redirect_uri", self.redirect_uri.into()),
@@ -168,6 +170,7 @@ impl AuthorizationRequest<'_> {
             ("login_hint_token", self.login_hint_token.unwrap_or_default().into()),
             ("prompt", self.prompt.or(settings.prompt.as_deref()).unwrap_or_default().into()),
             ("login_hint", self.login_hint.unwrap_or_default().into()),
+            ("response_mode", self.response_mode.unwrap_or_default().into()),
             ("max_age", max_age.into()),
             ("ui_locales", self.ui_locales.into()),
             ("claims", settings.claims.as_deref().unwrap_or_default().into()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::BearerSettings;
+use crate::identity::{ClaimValue, Identity};
 use crate::oidc::acr::Vocabulary;
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::IssuerSettings;
@@ -50,6 +51,14 @@ pub struct AuthSettings {
     pub lifetimes: Lifetimes,
     /// Longest target that our listener takes, in bytes: no browser is sent to a longer one of ours.
     pub longest_target: usize,
+    /// Largest form that is read at an address of ours, in bytes. Default 64 KiB.
+    pub form_bytes: usize,
+    /// Claims that say to a person who they are signed in as; the first that they have. Empty: they are not told.
+    pub display_claims: Vec<String>,
+    /// Whom somebody is to ask who may not open a page; `None`: whoever runs the site.
+    pub contact: Option<String>,
+    /// `prompt` for somebody who wants to use another account.
+    pub other_account_prompt: &'static str,
     /// Origins other than our own that people may be sent to after signing in or out.
     pub return_origins: Vec<String>,
     /// Names of our cookies.
@@ -62,7 +71,7 @@ pub struct AuthSettings {
     pub recheck: bool,
     /// Whether front-channel logouts are taken.
     pub front_channel_logout: bool,
-    /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 60.
+    /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 1 200.
     pub starts_per_minute: u32,
     /// Whose access tokens are accepted.
     pub bearer: BearerSettings,
@@ -136,6 +145,8 @@ pub struct ClientRegistration {
     pub issuers: Vec<IssuerSettings>,
     /// Longest ID token that is looked at, in bytes. Default 256 KiB.
     pub max_id_token: usize,
+    /// How the provider answers an authorization request.
+    pub response_mode: ResponseMode,
     /// Whether attributes are fetched from userinfo.
     pub userinfo: bool,
     /// What stands in every authorization request beside the above.
@@ -149,6 +160,17 @@ impl ClientRegistration {
     }
 }
 
+/// How a provider answers an authorization request (OAuth 2.0 Multiple Response Type Encoding Practices, 2.1; Form Post
+/// Response Mode).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResponseMode {
+    /// In the address that the browser is sent back to.
+    #[default]
+    Query,
+    /// In a form that the browser posts.
+    FormPost,
+}
+
 /// What an address of ours needs beside its prefix and the page that it carries, in bytes: `/refused`, and the names and
 /// values of its other parameters.
 const OWN_WORDS: usize = 120;
@@ -160,6 +182,16 @@ pub fn longest_own_target(prefix: &str, longest: usize) -> usize {
 }
 
 impl AuthSettings {
+    /// As whom a person is signed in, as the operator wants it told; `None` if there is nothing to tell.
+    pub fn display_name(&self, identity: &Identity) -> Option<String> {
+        let claims = &identity.parts().claims;
+        let text = |name: &String| match claims.get(name)? {
+            ClaimValue::Text(text) => Some(text.to_string()),
+            _ => None,
+        };
+        self.display_claims.iter().find_map(text).filter(|name| !name.is_empty())
+    }
+
     /// Longest target under our own prefix that our listener takes, in bytes.
     pub fn longest_own_target(&self) -> usize {
         longest_own_target(&self.prefix, self.longest_target)

@@ -38,6 +38,8 @@ pub struct RequestView<'a> {
     pub client: IpAddr,
     /// Id of this request: in our log lines, on our error pages, in `X-Request-Id` upstream.
     pub request_id: &'a str,
+    /// The form that was posted to one of our own addresses that takes one; empty for everything else.
+    pub form: &'a [u8],
 }
 
 impl RequestView<'_> {
@@ -65,6 +67,12 @@ impl RequestView<'_> {
     /// Whether it asks for a page of its own, so that a redirect leads somewhere.
     pub fn is_navigation(&self) -> bool {
         self.asks_for() == AsksFor::Page
+    }
+
+    /// Whether a person's browser posts a form, so that a redirect leads somewhere.
+    pub fn is_form_navigation(&self) -> bool {
+        let mode = single_value(self.headers, "sec-fetch-mode");
+        self.method == Method::POST && matches!(mode, Ok(None | Some("navigate"))) && self.wants_html()
     }
 
     fn is_script(&self) -> bool {
@@ -191,7 +199,7 @@ mod tests {
         let target = NormalTarget::parse(b"/").unwrap();
         let (headers, client) = (fields(pairs), IpAddr::from([127, 0, 0, 1]));
         let (method, host, request_id) = (&Method::GET, "app.test", "");
-        RequestView { method, host, target: &target, headers: &headers, client, request_id }.asks_for()
+        RequestView { method, host, target: &target, headers: &headers, client, request_id, form: b"" }.asks_for()
     }
 
     fn is_navigation(pairs: &[(&str, &[u8])]) -> bool {

@@ -1,9 +1,12 @@
 //! The few pages of our own, in plain words, and their JSON twin for programs.
 //!
 //! A page says what happened, whose fault it is, what to do next, and two things to quote: a code and the request's
-//! id. Nothing that a client or a carrier sent stands on it, there is no script, and without the address that a link of it
+//! id. Nothing that a client or a carrier sent stands on it but for a person's own name, escaped; there is no script but one
+//! line that posts an answer again (`page/repost.rs`); and without the address that a link of it
 //! leads to it is at most 1 KiB.
 
+mod account;
+mod repost;
 pub mod sign_out;
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode, header};
 
+pub use self::account::not_allowed_page;
+pub use self::repost::repost_page;
 use super::Reply;
 use crate::secret::sha256;
 

@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
+use super::astray::onward_status;
 use super::attempt::HandOff;
 use super::attempts::remembered_for;
 use super::binding::{Binding, Bindings};
@@ -46,7 +47,7 @@ impl SignIn<'_> {
         let mut reply = match hand_off {
             None => {
                 let location = HeaderValue::try_from(onward).map_err(|_| Refusal::CallbackMalformed)?;
-                Reply::redirect(StatusCode::FOUND, location)
+                Reply::redirect(onward_status(view), location)
             }
             Some(hand_off) => match self.hand_off(view, hand_off, &session, &id, now).await {
                 Ok(reply) => reply,

@@ -18,6 +18,11 @@ use crate::route::path::ReturnTo;
 use crate::session::sessions::{Lookup, Purpose};
 use crate::web::{Reply, RequestView};
 
+/// How a browser is sent on from a callback.
+pub(super) fn onward_status(view: &RequestView<'_>) -> StatusCode {
+    if view.method == Method::POST { StatusCode::SEE_OTHER } else { StatusCode::FOUND }
+}
+
 impl SignIn<'_> {
     /// A state that this browser was not given, or none that we wrote (`None`). The attempt stays usable for its owner
     /// (B04).
@@ -110,14 +115,14 @@ impl SignIn<'_> {
         info!(request_id = view.request_id, outcome = "late_answer", "A late answer goes to its own page");
         self.metrics.sign_ins.with_label_values(&["late_answer"]).inc();
         match HeaderValue::try_from(page.location()) {
-            Ok(location) => Reply::redirect(StatusCode::FOUND, location),
+            Ok(location) => Reply::redirect(onward_status(view), location),
             Err(_) => Reply::empty(StatusCode::BAD_REQUEST),
         }
     }
 
     /// Begins another sign-in for `page`, unless this one was begun that way itself.
     fn anew(&self, view: &RequestView<'_>, again: bool, page: &ReturnTo, refusal: Refusal) -> Reply {
-        if again || !view.is_navigation() || view.method != Method::GET {
+        if again || !(view.is_navigation() && view.method == Method::GET || view.is_form_navigation()) {
             return self.refused(view, refusal, Some(page));
         }
         let code = refusal.message().code;
@@ -129,7 +134,7 @@ impl SignIn<'_> {
         );
         self.metrics.sign_ins.with_label_values(&["begun_anew"]).inc();
         match HeaderValue::try_from(self.answers.start_again(page)) {
-            Ok(location) => Reply::redirect(StatusCode::FOUND, location),
+            Ok(location) => Reply::redirect(onward_status(view), location),
             Err(_) => self.refused(view, refusal, None),
         }
     }

@@ -35,6 +35,9 @@ pub(crate) struct SignInAttempt {
     /// with it does not begin another one.
     #[serde(skip)]
     pub again: bool,
+    /// What its first request asks for; later ones, if there are any, ask for nothing of it.
+    #[serde(skip)]
+    pub wishes: Wishes,
     /// The same on all calls of this sign-in (dossier 8), 8–16 letters, digits and hyphens.
     pub correlation_id: String,
     /// When it began, milliseconds since 1970.
@@ -46,6 +49,15 @@ pub(crate) struct SignInAttempt {
     /// The person said that the device is not theirs: the session cookie goes with the browser's window.
     #[serde(default)]
     pub ends_with_browser: bool,
+}
+
+/// What a person, or a link of others, wants of a sign-in that begins.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wishes {
+    /// Who is to sign in, as far as a link of others knows (OpenID Connect Core 1.0, 3.1.2.1 and 4).
+    pub login_hint: Option<String>,
+    /// To be asked with which account.
+    pub other_account: bool,
 }
 
 /// What the next callback must be the answer to.
@@ -70,6 +82,10 @@ pub(crate) struct AuthorizationLeg {
     /// PKCE verifier, redeemed with the code.
     #[serde(with = "secret_text")]
     pub code_verifier: SecretString,
+    /// Whether a code must come in a form. One that comes another way is not redeemed: whoever can bend the way of an answer
+    /// must not have a code stand in addresses that are logged.
+    #[serde(default)]
+    pub form_post: bool,
 }
 
 /// A request of one of our hosts to have a person signed in there as well.
@@ -138,7 +154,7 @@ enum StartLeg {
 }
 
 /// Issuer; authorization, token, userinfo and key endpoints; whether `iss` is promised; nonce; verifier; how we show who
-/// we are.
+/// we are; whether a code comes in a form.
 #[derive(Serialize, Deserialize)]
 struct StartCarrier(
     String,
@@ -150,6 +166,7 @@ struct StartCarrier(
     String,
     #[serde(with = "secret_text")] SecretString,
     #[serde(default)] AuthMethod,
+    #[serde(default)] bool,
 );
 
 impl StartRecord {
@@ -170,6 +187,7 @@ impl StartRecord {
                     leg.nonce.clone(),
                     leg.code_verifier.clone(),
                     carrier.auth_method,
+                    leg.form_post,
                 )))
             }
         };
@@ -186,8 +204,18 @@ impl StartRecord {
             StartLeg::Discovery => Leg::Discovery,
             StartLeg::HandOff => Leg::HandOff,
             StartLeg::Authorization(carrier) => {
-                let StartCarrier(issuer, authorization, token, userinfo, keys, promised, nonce, code_verifier, method) =
-                    *carrier;
+                let StartCarrier(
+                    issuer,
+                    authorization,
+                    token,
+                    userinfo,
+                    keys,
+                    promised,
+                    nonce,
+                    code_verifier,
+                    method,
+                    form_post,
+                ) = *carrier;
                 let long = |text: &str| Url::parse(&lengthened(text, &issuer)).ok();
                 let carrier = Carrier {
                     authorization_endpoint: long(&authorization)?,
@@ -207,7 +235,7 @@ impl StartRecord {
                     requires_pushed_requests: false,
                     issuer,
                 };
-                Leg::Authorization(Box::new(AuthorizationLeg { carrier, nonce, code_verifier }))
+                Leg::Authorization(Box::new(AuthorizationLeg { carrier, nonce, code_verifier, form_post }))
             }
         };
         let hand_off = hand_off.map(|(host, state, browser)| HandOff { host, state, browser });
@@ -218,6 +246,7 @@ impl StartRecord {
             return_to: ReturnTo::home(),
             kept: None,
             again: false,
+            wishes: Wishes::default(),
             correlation_id,
             created_ms,
             recoveries: 0,

@@ -260,10 +260,12 @@ mod tests {
         let attempt = SignInAttempt {
             kept: None,
             again: false,
+            wishes: crate::auth::sign_in::attempt::Wishes::default(),
             leg: Leg::Authorization(Box::new(AuthorizationLeg {
                 carrier: carrier(),
                 nonce: random_text::<32>(&SystemEntropy),
                 code_verifier: SecretString::new(random_text::<32>(&SystemEntropy)),
+                form_post: false,
             })),
             provider: "carriers".to_owned(),
             host: "apps.example.com".to_owned(),

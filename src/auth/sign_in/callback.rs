@@ -43,13 +43,29 @@ pub(in crate::auth) enum LegOutcome {
 /// How often carrier discovery may be started anew within one sign-in (dossier 19: the budget of the SDKs).
 const MAX_RECOVERIES: u8 = 1;
 
+/// The one `state` of an answer, read as leniently as any form is.
+fn one_state(answer: Option<&str>) -> Option<String> {
+    let mut states =
+        url::form_urlencoded::parse(answer.unwrap_or_default().as_bytes()).filter(|(name, _)| name == "state");
+    let state = states.next()?.1.into_owned();
+    states.next().is_none().then_some(state)
+}
+
 impl SignIn<'_> {
     /// `callback`: both legs land here. A ticket is good for one of them, whatever came of it.
     pub(in crate::auth) async fn callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        let mut reply = self.answer_callback(view, now).await;
+        let answer = if view.method == Method::POST {
+            match self.posted_answer(view) {
+                Ok(answer) => Some(answer),
+                Err(reply) => return *reply,
+            }
+        } else {
+            view.target.query()
+        };
+        let mut reply = self.answer_callback(view, answer, now).await;
         self.revoke_ticket(view).await;
         // A start is over with the first answer to it, unless the store could not say so.
-        if let Some(state) = query_value(view, "state").as_deref().and_then(State::parse)
+        if let Some(state) = one_state(answer).as_deref().and_then(State::parse)
             && self.limits.spent.get(&state.store_key()).is_some()
         {
             let starts = StartCookies::of(view.headers, &self.settings.cookies);
@@ -58,15 +74,16 @@ impl SignIn<'_> {
         reply
     }
 
-    async fn answer_callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        if view.method != Method::GET {
+    /// Answers with what the browser brought: the query of the address, or the form.
+    async fn answer_callback(&self, view: &RequestView<'_>, answer: Option<&str>, now: SystemTime) -> Reply {
+        if view.method != Method::GET && view.method != Method::POST {
             return self.answers.refusal(Refusal::MethodNotAllowed, view);
         }
-        let params = match CallbackParams::parse(view.target.query()) {
+        let params = match CallbackParams::parse(answer) {
             Ok(params) => params,
             Err(fault) => {
                 info!(request_id = view.request_id, reason = %fault, "A callback was malformed");
-                return self.malformed(view, now).await;
+                return self.malformed(view, answer, now).await;
             }
         };
         let Some(text) = &params.state else { return self.forged(Refusal::AttemptUnknown, view, now) };
@@ -123,10 +140,8 @@ impl SignIn<'_> {
 
     /// A callback that cannot be read. If its one state is this browser's, the sign-in is over all the same: whoever
     /// can bend an answer must not get a second try with the same state.
-    async fn malformed(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
-        let query = view.target.query().unwrap_or_default().as_bytes();
-        let mut states = url::form_urlencoded::parse(query).filter(|(name, _)| name == "state");
-        let (Some((_, state)), None) = (states.next(), states.next()) else {
+    async fn malformed(&self, view: &RequestView<'_>, answer: Option<&str>, now: SystemTime) -> Reply {
+        let Some(state) = one_state(answer) else {
             return self.forged(Refusal::CallbackMalformed, view, now);
         };
         let bindings = Bindings::of(view.headers, &self.settings.cookies);
@@ -210,7 +225,11 @@ impl SignIn<'_> {
         now: SystemTime,
     ) -> Result<LegOutcome, Refusal> {
         let view = request.view;
-        let AuthorizationLeg { carrier, nonce, code_verifier } = leg;
+        let AuthorizationLeg { carrier, nonce, code_verifier, form_post } = leg;
+        if params.code.is_some() && form_post != (view.method == Method::POST) {
+            info!(request_id = view.request_id, "A code came in another way than was asked for");
+            return Err(Refusal::CallbackMalformed);
+        }
         if let Some(mccmnc) = &params.mccmnc {
             self.same_carrier(view, &carrier, mccmnc, &attempt.correlation_id, now).await?;
         }

@@ -9,6 +9,7 @@ mod attributes;
 pub(super) mod binding;
 mod callback;
 mod choice;
+mod form_post;
 mod hand_off;
 mod return_note;
 pub(super) mod start;

@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tracing::{info, warn};
 use url::Url;
 
-use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt};
+use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, Wishes};
 use super::attempts::remembered_for;
 use super::binding::{Binding, Bindings};
 use super::return_note::is_long;
@@ -21,6 +21,7 @@ use crate::route::path::ReturnTo;
 use crate::secret::random_text;
 use crate::session::sessions::{Lookup, Purpose};
 use crate::session::store::StoreError;
+use crate::snapshot::ResponseMode;
 use crate::web::cookie::find_cookie;
 use crate::web::{AsksFor, Reply, RequestView, single_value};
 use crate::zenkey;
@@ -29,6 +30,20 @@ use crate::zenkey;
 const LOOP_LIMIT: u64 = 3;
 /// The time in which sign-ins count towards a loop.
 pub(in crate::auth) const LOOP_SECONDS: u64 = 60;
+
+/// Who is to sign in, as far as a link of others knows.
+const LOGIN_HINT: &str = "login_hint";
+/// Longest such hint, and longest name of an issuer, in bytes.
+const MAX_HINT: usize = 256;
+
+/// What the address that begins a sign-in asks for beside a page.
+fn wishes_of(query: &OwnQuery<'_>) -> Wishes {
+    let fits = |hint: &String| (1..=MAX_HINT).contains(&hint.len()) && !hint.contains(char::is_control);
+    Wishes {
+        login_hint: query.value(LOGIN_HINT).filter(fits),
+        other_account: query.value("account").as_deref() == Some("other"),
+    }
+}
 
 /// A redirect to a provider, with the cookies to set.
 pub(in crate::auth) struct OutgoingRedirect {
@@ -54,6 +69,9 @@ impl SignIn<'_> {
     /// `start?rd=`: begins a sign-in and returns to `rd`. Also the entry for links of others (OpenID Connect Core 4):
     /// `target_link_uri` is judged like `rd`, `iss` must be one of ours, everything else they may carry is ignored.
     pub(in crate::auth) async fn start(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        if view.is_form_navigation() {
+            return self.start_by_form(view);
+        }
         if view.method != Method::GET {
             return self.answers.refusal(Refusal::MethodNotAllowed, view);
         }
@@ -75,6 +93,24 @@ impl SignIn<'_> {
         let found = self.answers.session_of(view, Purpose::Ask, now).await;
         let reply = self.begin(view, &query, &found, now).await;
         self.answers.without_dead_cookie(reply, &found)
+    }
+
+    /// A link of others may also be a form of theirs (OpenID Connect Core 1.0, 4). Cookies do not come with what another site
+    /// posts, so the browser is sent to the same address with what counts of the form.
+    fn start_by_form(&self, view: &RequestView<'_>) -> Reply {
+        let form = OwnQuery::of_form(view);
+        let mut address = url::form_urlencoded::Serializer::new(format!("{}?", self.snapshot.start()));
+        for name in ["iss", LOGIN_HINT] {
+            if let Some(value) = form.value(name).filter(|value| value.len() <= MAX_HINT) {
+                address.append_pair(name, &value);
+            }
+        }
+        let address = address.finish();
+        let page = form.wanted().unwrap_or_else(|| "/".to_owned());
+        match HeaderValue::try_from(with_page(&address, &page, self.settings)) {
+            Ok(location) => Reply::redirect(StatusCode::SEE_OTHER, location),
+            Err(_) => self.answers.refusal(Refusal::RequestMalformed, view),
+        }
     }
 
     async fn begin(&self, view: &RequestView<'_>, query: &OwnQuery<'_>, found: &Lookup, now: SystemTime) -> Reply {
@@ -125,7 +161,12 @@ impl SignIn<'_> {
                 chosen
                     .begin_with(
                         view,
-                        SignInAttempt { again, ends_with_browser: is_on_shared_device(query), ..attempt },
+                        SignInAttempt {
+                            again,
+                            ends_with_browser: is_on_shared_device(query),
+                            wishes: wishes_of(query),
+                            ..attempt
+                        },
                         now,
                     )
                     .await
@@ -190,6 +231,7 @@ impl SignIn<'_> {
             return_to,
             kept: None,
             again: false,
+            wishes: Wishes::default(),
             correlation_id: CorrelationId::generate(self.entropy).as_str().to_owned(),
             created_ms: Timestamp::of(now).as_millis(),
             recoveries: 0,
@@ -210,7 +252,7 @@ impl SignIn<'_> {
         attempt.leg = Leg::Discovery;
         let ui = ui.as_ref().or(self.registration.discovery_ui.as_ref()).ok_or(Refusal::CallbackMalformed)?;
         let (cookies, state) = self.remember(request, &attempt, now).await?;
-        let anew = attempt.recoveries > 0;
+        let anew = attempt.recoveries > 0 || attempt.wishes.other_account;
         let redirect_uri = self.snapshot.redirect_uri(self.registration);
         let to = zenkey::discovery::ui_url(ui, &self.registration.client_id, &redirect_uri, &state, anew);
         Ok(OutgoingRedirect { to, cookies })
@@ -229,10 +271,14 @@ impl SignIn<'_> {
         let verifier = CodeVerifier::generate(self.entropy);
         let nonce = random_text::<32>(self.entropy);
         let asked = carrier.clone();
+        let form_post = self.registration.response_mode == ResponseMode::FormPost;
+        let hint = attempt.wishes.login_hint.take();
+        let other_account = attempt.wishes.other_account;
         attempt.leg = Leg::Authorization(Box::new(AuthorizationLeg {
             carrier,
             nonce: nonce.clone(),
             code_verifier: verifier.secret().clone(),
+            form_post,
         }));
         let (cookies, state) = self.remember(request, &attempt, now).await?;
         let zenkey = self.registration.discovery_ui.is_some();
@@ -250,8 +296,9 @@ impl SignIn<'_> {
             acr_values: &self.registration.acr_values,
             correlation_id: zenkey.then_some(attempt.correlation_id.as_str()),
             login_hint_token,
-            login_hint: None,
-            prompt: None,
+            login_hint: hint.as_deref().filter(|_| !zenkey),
+            prompt: other_account.then_some(self.settings.other_account_prompt),
+            response_mode: form_post.then_some("form_post"),
             settings,
             ui_locales: &settings.ui_locales.value(languages),
         };

@@ -33,6 +33,7 @@ async fn posts(story: &Story, form: &str) -> Reply {
         headers: &headers,
         client: std::net::IpAddr::from([192, 0, 2, 1]),
         request_id: "r",
+        form: b"",
     };
     let snapshot = story.snapshot.clone().unwrap_or_else(|| story.auth.snapshot());
     assert!(story.auth.longest_body(&snapshot, &view).is_some_and(|longest| longest >= form.len()));

@@ -85,6 +85,7 @@ fn said(verdict: &Verdict) -> String {
         Verdict::Preflight(_) => "preflight".to_owned(),
         Verdict::Refused(denial) => match &denial.cause {
             Cause::Person(denied) => format!("person {:?}", denied.refusal),
+            Cause::Unmet { denied, .. } => format!("person {:?}", denied.refusal),
             Cause::Program(denied) => format!("program {:?}", denied.refusal),
             Cause::SignInFirst { dead_cookie, or_token } => {
                 let (or_token, dead) =
@@ -168,6 +169,7 @@ async fn every_route_judges_every_kind_of_credentials_as_the_table_says() {
                             headers: &headers,
                             client: std::net::IpAddr::from([127, 0, 0, 1]),
                             request_id: "r",
+                            form: b"",
                         };
                         let verdict =
                             judge(&snapshot, &view, &story.auth.sessions, &story.auth.tokens, story.now).await;

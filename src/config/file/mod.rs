@@ -15,14 +15,14 @@ use serde::de::Deserializer;
 
 use super::form::Written;
 use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
-use super::form::text::{CookieName, FilePath, OwnPrefix, StorePrefix};
+use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use provider::{
     AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, OAuth2File, OidcFile, ProfileWord, ProviderFile,
-    PushedWord, ZenkeyFile,
+    PushedWord, ResponseModeWord, ZenkeyFile,
 };
 pub(crate) use routes::{
     AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile, TooLongWord,
@@ -159,6 +159,20 @@ pub(crate) struct SignInFile {
     /// room. One that has only begun is not among them: it lies sealed in the browser.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) max_attempts: Option<u64>,
+    /// Claims that tell a person on our pages who they are signed in as: the first that they have. An empty list tells
+    /// nothing.
+    #[schemars(extend("default" = ["email", "preferred_username", "name"]))]
+    pub(crate) display_claims: Option<List<Written<ClaimName>>>,
+    /// Whom somebody is to ask who is signed in and may not open a page, as it is to be read there: an address, a name. At
+    /// most 100 bytes.
+    pub(crate) contact: Option<String>,
+    /// What the provider is asked for (`prompt`) when somebody wants to use another account.
+    #[schemars(extend("default" = "select_account"))]
+    pub(crate) other_account: Option<OtherAccountWord>,
+    /// Largest form that is read at one of our own addresses, such as a provider's answer with `response_mode: form_post`;
+    /// beyond it 413.
+    #[schemars(extend("default" = "64KiB", "x-min" = "1KiB", "x-max" = "1MiB"))]
+    pub(crate) form_bytes: Size,
     /// Pages of more than 2 KiB that people are to return to after a sign-in, kept for a day in memory or a file; beyond it
     /// the oldest makes room, and its person ends on the start page. Each takes as much as its address, at most
     /// `limits.uri_bytes`, and some hundred bytes. In Redis their time alone bounds them.
@@ -166,8 +180,9 @@ pub(crate) struct SignInFile {
     pub(crate) max_kept_pages: Option<u64>,
     /// Sign-ins that one client may begin in a minute, and twice as many at once; beyond it 429; `0` for no limit. A
     /// client is an address (IPv6: a /64 network; all of a /56 together may begin four times as many, all of a /48
-    /// sixteen times). Behind a proxy that is not in `trusted_proxies` everybody is one.
-    #[schemars(extend("default" = 60), range(min = 0, max = 1_000_000))]
+    /// sixteen times). Nothing is stored for a sign-in that begins, so this is against floods only: an office, a school or a
+    /// range of a carrier may share one address. Behind a proxy that is not in `trusted_proxies` everybody is one.
+    #[schemars(extend("default" = 1_200), range(min = 0, max = 1_000_000))]
     pub(crate) starts_per_minute: Option<u32>,
 }
 
@@ -203,6 +218,14 @@ pub(crate) enum SignOutWord {
 pub(crate) enum CookieWord {
     Persistent,
     Browser,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum OtherAccountWord {
+    Login,
+    SelectAccount,
 }
 
 /// Where sessions are kept, and for how long.

@@ -215,6 +215,9 @@ pub(crate) struct OidcFile {
     /// Refuse a sign-in that ends with none of `acr_values`.
     #[schemars(extend("default" = true))]
     pub(crate) require_acr: Option<bool>,
+    /// How the issuer sends its answer: in the address that the browser comes back to, or in a form that it posts.
+    #[schemars(extend("default" = "query"))]
+    pub(crate) response_mode: Option<ResponseModeWord>,
     /// Ask for attributes (e-mail, name, …). Without it: yes, if `scopes` holds more than `openid`.
     pub(crate) userinfo: Option<bool>,
 }
@@ -253,6 +256,14 @@ pub(crate) enum AssertionAudienceWord {
 pub(crate) enum PushedWord {
     Auto,
     Always,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum ResponseModeWord {
+    Query,
+    FormPost,
 }
 
 /// A trusted issuer: its name, or more about it.

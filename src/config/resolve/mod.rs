@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::Surroundings;
 use super::fault::{Faults, Place, Remark, Warning};
-use super::file::{File, FormatWord, LevelWord, LimitsFile, List, SignOutWord};
+use super::file::{File, FormatWord, LevelWord, LimitsFile, List, OtherAccountWord, SignOutWord};
 use super::form::Written;
 use super::form::address::Origin as WebOrigin;
 use super::human::{HumanDuration, HumanSize};
@@ -129,6 +129,13 @@ impl Resolver<'_> {
                 return_origins: origins(sign_in?.return_origins.as_ref()),
                 skew: time(sign_in?.skew.as_ref()),
                 max_attempts: count(sign_in?.max_attempts),
+                display_claims: values(sign_in?.display_claims.as_ref(), |claim| claim.0.0.clone()),
+                contact: sign_in?.contact.clone(),
+                other_account_prompt: match sign_in?.other_account? {
+                    OtherAccountWord::Login => "login",
+                    OtherAccountWord::SelectAccount => "select_account",
+                },
+                form_bytes: bytes(sign_in?.form_bytes.as_ref()),
                 max_kept_pages: sign_in?.max_kept_pages?,
                 starts_per_minute: sign_in?.starts_per_minute?,
             },
@@ -318,9 +325,9 @@ impl Resolver<'_> {
 
 impl From<provider::Provider> for SignInProvider {
     fn from(provider: provider::Provider) -> Self {
-        let provider::Provider { id, name, settings, scopes, acr_values, require_acr, request } = provider;
+        let provider::Provider { id, name, settings, scopes, acr_values, require_acr, request, form_post } = provider;
         let require_acr = require_acr && !acr_values.is_empty();
-        Self { id, name, settings, scopes, acr_values, require_acr, request }
+        Self { id, name, settings, scopes, acr_values, require_acr, request, form_post }
     }
 }
 

@@ -6,7 +6,9 @@ use url::Url;
 
 use super::{Resolver, bytes, time, values};
 use crate::config::fault::shown;
-use crate::config::file::{File, IssuerEntry, List, OAuth2File, OidcFile, ProfileWord, ProviderFile, ZenkeyFile};
+use crate::config::file::{
+    File, IssuerEntry, List, OAuth2File, OidcFile, ProfileWord, ProviderFile, ResponseModeWord, ZenkeyFile,
+};
 use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
 use crate::config::form::{Form, Written};
@@ -26,6 +28,7 @@ pub(super) struct Provider {
     pub(super) acr_values: Vec<String>,
     pub(super) require_acr: bool,
     pub(super) request: RequestSettings,
+    pub(super) form_post: bool,
 }
 
 impl Provider {
@@ -58,6 +61,7 @@ struct Common {
     scopes: Vec<String>,
     acr_values: Vec<String>,
     require_acr: bool,
+    form_post: bool,
 }
 
 impl Resolver<'_> {
@@ -172,6 +176,7 @@ impl Resolver<'_> {
             acr_values: common.acr_values,
             require_acr: common.require_acr,
             request: common.request,
+            form_post: common.form_post,
         })
     }
 
@@ -271,6 +276,7 @@ impl Resolver<'_> {
             scopes,
             acr_values,
             require_acr: file.require_acr?,
+            form_post: false,
         })
     }
 
@@ -300,6 +306,7 @@ impl Resolver<'_> {
             scopes,
             acr_values,
             require_acr: file.require_acr?,
+            form_post: matches!(file.response_mode?, ResponseModeWord::FormPost),
         })
     }
 
@@ -328,6 +335,7 @@ impl Resolver<'_> {
             scopes: values(file.scopes.as_ref(), |scope| scope.0.0.clone()),
             acr_values: Vec::new(),
             require_acr: false,
+            form_post: false,
         })
     }
 

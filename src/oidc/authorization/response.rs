@@ -21,6 +21,9 @@ const KNOWN: [(&str, usize); 7] = [
     ("mccmnc", 6),
     ("state", 512),
 ];
+/// Names of what an answer may hold and we read, for whoever passes an answer on.
+pub(crate) const KNOWN_NAMES: [&str; 5] = ["code", "error", "error_description", "iss", "state"];
+
 /// Known parameters that no page shows: their text is the carrier's, and the browser's to change (R03, B11).
 const DROPPED: [&str; 2] = ["error_description", "error_uri"];
 

@@ -40,6 +40,7 @@ impl Asked {
             login_hint_token: self.login_hint_token,
             login_hint: None,
             prompt: None,
+            response_mode: None,
             settings: &settings,
             ui_locales: "",
         };
@@ -201,6 +202,7 @@ fn a_pushed_request_leaves_nothing_but_its_name_in_the_address() {
         login_hint_token: None,
         login_hint: Some("ann@corp.test"),
         prompt: Some("login"),
+        response_mode: None,
         settings: &settings,
         ui_locales: "de",
     };

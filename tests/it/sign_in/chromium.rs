@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::{at_once, token_calls};
+use crate::support::browser::{Browser, Page};
 use crate::support::chromium::{Chromium, Tab};
 use crate::support::rig::{Choices, Rig};
 
@@ -148,6 +149,29 @@ async fn a_refusal_can_be_reloaded_and_keeps_its_way_back() {
     tab.click("a");
     tab.click("#agree");
     assert_eq!((tab.at(), tab.status()), (page, 200));
+    assert_content(&tab);
+}
+
+// XM14: a form of the provider's, our own page, and its script, in the order in which a browser takes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_by_form_is_posted_again_without_a_click_and_ends_on_the_page() {
+    let Some(chromium) = Chromium::start("an answer by form") else { return };
+    let plain = Some("    scopes: [openid]\n    response_mode: form_post\n".to_owned());
+    let rig = Rig::with(Choices { plain, ..Choices::default() }).await;
+    let tab = chromium.tab();
+    tab.open(&rig.url("/app/x"));
+    let body = tab.evaluate("document.documentElement.outerHTML").as_str().unwrap().to_owned();
+    let (status, headers) = (reqwest::StatusCode::OK, reqwest::header::HeaderMap::new());
+    let consent = Page { status, headers, body, url: tab.url().parse().unwrap() };
+    let callback = rig.agree(&Browser::new(), &consent).await.location().unwrap();
+    let fields = callback.query_pairs().map(|(name, value)| format!("<input name=\"{name}\" value=\"{value}\">"));
+    let action = rig.url("/oauth2/callback");
+    let form = format!("<form method=post action=\"{action}\">{}<button>x</button></form>", fields.collect::<String>());
+    rig.upstream.serve("/answer", &form);
+    tab.open(&format!("http://{}/answer", rig.upstream.address));
+    tab.click("button");
+    tab.until_at("/app/x");
+    assert_eq!(tab.status(), 200);
     assert_content(&tab);
 }
 

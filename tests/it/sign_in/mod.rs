@@ -1,5 +1,6 @@
 //! Signing in, staying and leaving, as a browser sees it. A file a promise; the ids are those of the case list.
 
+mod asked;
 mod attempts;
 mod carriers;
 mod chromium;

@@ -54,6 +54,9 @@ fn one_state(answer: Option<&str>) -> Option<String> {
 impl SignIn<'_> {
     /// `callback`: both legs land here. A ticket is good for one of them, whatever came of it.
     pub(in crate::auth) async fn callback(&self, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        if !self.is_a_callback(view) {
+            return self.answers.refusal(Refusal::NotFound, view);
+        }
         let answer = if view.method == Method::POST {
             match self.posted_answer(view) {
                 Ok(answer) => Some(answer),

@@ -70,15 +70,28 @@ impl<'a> SignIn<'a> {
         chooser_page(&choices.collect::<Vec<_>>(), request_id)
     }
 
+    /// Whether the address of `view` is one to which answers come: our own, or one of several providers'.
+    pub(super) fn is_a_callback(&self, view: &RequestView<'_>) -> bool {
+        let registrations = &self.settings.registrations;
+        match self.below_callback(view) {
+            None => true,
+            Some(id) => !id.is_empty() && registrations.get(id).is_some(),
+        }
+    }
+
+    /// What follows `callback/` in the address of `view`.
+    fn below_callback<'v>(&self, view: &RequestView<'v>) -> Option<&'v str> {
+        view.target.path().strip_prefix(self.settings.prefix.as_str())?.strip_prefix("/callback/")
+    }
+
     /// The provider that `attempt` is with, if its answer came where the answers of that provider come.
     ///
     /// Rule: each of several providers has a redirect URI of its own, and an answer at another one is refused before
     /// anything is redeemed. A hostile provider could otherwise be given another provider's code (mix-up, RFC 9700 4.4).
     pub(super) fn chosen_for(&self, view: &RequestView<'_>, attempt: &SignInAttempt) -> Result<SignIn<'a>, Refusal> {
         let registration = self.settings.registrations.get(&attempt.provider).ok_or(Refusal::AttemptUnknown)?;
-        let callback = format!("{}/callback", self.settings.prefix);
-        let own = view.target.path().strip_prefix(&callback).map(|rest| rest.trim_start_matches('/'));
-        if !attempt.is_hand_off() && own != Some(registration.id.as_str()) {
+        let own = self.below_callback(view).unwrap_or_default();
+        if !attempt.is_hand_off() && own != registration.id {
             return Err(Refusal::CarrierMismatch);
         }
         self.at(registration).ok_or(Refusal::AttemptUnknown)

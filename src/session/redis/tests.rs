@@ -193,7 +193,12 @@ async fn a_gateway_starts_while_redis_is_away_and_finds_it_when_it_comes() {
         assert_eq!(words(store.ping().await), "Redis cannot be reached at the configured address");
     }
     let _server = RedisServer::start_on(port, &[]);
-    store.ping().await.expect("the first call");
+    // Attempts to reach it come with short pauses between them.
+    let deadline = std::time::Instant::now() + Duration::from_secs(2);
+    while let Err(error) = store.ping().await {
+        assert!(std::time::Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     put(&store).await.unwrap();
 }
 

@@ -56,7 +56,7 @@ async fn a_code_goes_to_the_carrier_that_was_asked_and_to_no_other() {
     at_once(&rig, "ines");
     let foreign = value(&until_code(&Browser::new(), rig.url("/app")).await, "code").unwrap();
     let page = victim.open(with(&callback, "code", Some(&foreign))).await;
-    assert_refused(&page, 502, "provider_invalid");
+    assert_refused(&page, 502, "provider_refused");
     assert_eq!((aurora.count("token"), tangent.count("token")), (1, 0), "asked once, and nobody else afterwards");
     let sent = aurora.last("token").unwrap();
     assert_eq!(only(&sent, "code").unwrap(), foreign);
@@ -307,10 +307,10 @@ async fn a_token_endpoint_in_trouble_is_asked_once_and_the_person_is_told_what_h
     let aurora = rig.simulator.carrier("aurora").unwrap();
     let error = |code: &str| Some(format!(r#"{{"error":"{code}","error_description":"canary"}}"#));
     for (status, body, page_status, code) in [
-        (400, error("invalid_grant"), 502, "provider_invalid"),
-        (400, error("request_denied"), 502, "provider_invalid"),
-        (401, error("invalid_client"), 502, "provider_invalid"),
-        (401, None, 502, "provider_invalid"),
+        (400, error("invalid_grant"), 502, "provider_refused"),
+        (400, error("request_denied"), 502, "provider_refused"),
+        (401, error("invalid_client"), 502, "provider_refused"),
+        (401, None, 502, "provider_refused"),
         (302, None, 502, "provider_invalid"),
         (500, None, 502, "provider_invalid"),
         (429, None, 503, "provider_unavailable"),

@@ -104,7 +104,13 @@ async fn sign_ins_that_have_only_begun_cost_no_store_anything_and_shut_nobody_ou
         let sign_in = "  starts_per_minute: 0\n  max_attempts: 1\n".to_owned();
         let rig = Rig::with(Choices { sessions: sessions.clone(), sign_in, ..Choices::default() }).await;
         at_once(&rig, "maya");
-        let keys = || redis.as_ref().filter(|_| sessions.contains("redis")).map(|redis| redis.keys("").len());
+        let keys = || {
+            redis.as_ref().filter(|_| sessions.contains("redis")).map(|redis| {
+                // The gateway itself looks whether its store can be written to.
+                let is_probe = |key: &Vec<u8>| key.windows(7).any(|part| part == b":probe:");
+                redis.keys("").iter().filter(|key| !is_probe(key)).count()
+            })
+        };
         let before = keys();
         let person = Browser::new();
         let ui = person.open(rig.url("/oauth2/start?rd=/app/mine")).await;

@@ -279,7 +279,7 @@ fn return_origins_are_literals() {
         ["https://*.app.test", "https://app.test/.*", "^https://app\\.test$", "https://(a|b).test", "app.test"]
     {
         let text = format!(
-            "public_url: http://localhost:1\nprovider:\n  oidc: {{ issuer: 'http://127.0.0.1:1', client_id: a, client_secret: b }}\n\
+            "public_url: http://localhost:1\nprovider:\n  oidc: {{ issuer: 'https://issuer.test', client_id: a, client_secret: b }}\n\
              sessions: {{ store: memory }}\nsign_in:\n  return_origins: ['{pattern}']\n\
              routes:\n  - {{ host: localhost, access: session, upstream: 'http://127.0.0.1:1' }}\n"
         );

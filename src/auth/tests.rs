@@ -31,6 +31,7 @@ use crate::web::{Reply, RequestView};
 
 use std::time::{Duration, SystemTime};
 
+mod cancelled;
 mod ends;
 mod provider_logout;
 mod recheck;

@@ -32,6 +32,7 @@ def comprehensive(method, **oidc):
 
 
 SIGN_OUT = {"sign_out": {"provider": "always"}}
+FRAME = {"sign_out": {"provider": "always", "front_channel": True}}
 
 PLANS = {
     "basic": Plan("Basic certification", "oidcc-client-basic-certification-test-plan", STATIC),
@@ -44,8 +45,8 @@ PLANS = {
     "refresh": Plan("Refresh tokens", "oidcc-client-refreshtoken-test-plan", CODE, rest={"sessions": {"recheck": "1m"}}),
     "rpinit": Plan("RP-initiated logout", "oidcc-client-rp-initiated-logout-rp-basic", BASIC, lambda gate: logout(gate, "back"), rest=SIGN_OUT),
     "backchannel": Plan("Back-channel logout", "oidcc-client-back-channel-logout-rp-basic", BASIC, lambda gate: logout(gate, "back"), rest=SIGN_OUT),
-    "frontchannel": Plan("Front-channel logout", "oidcc-client-front-channel-logout-rp-basic", BASIC, lambda gate: logout(gate, "front"), rest=SIGN_OUT),
-    "logout": Plan("Logout, all modules", "oidcc-client-logout-test-plan", CODE, lambda gate: logout(gate, "back", "front"), rest=SIGN_OUT),
+    "frontchannel": Plan("Front-channel logout", "oidcc-client-front-channel-logout-rp-basic", BASIC, lambda gate: logout(gate, "front"), rest=FRAME),
+    "logout": Plan("Logout, all modules", "oidcc-client-logout-test-plan", CODE, lambda gate: logout(gate, "back", "front"), rest=FRAME),
     "all": Plan("Comprehensive, `client_secret_basic`", "oidcc-client-test-plan", CODE),
     "all_post": comprehensive("client_secret_post"),
     "all_secret_jwt": comprehensive("client_secret_jwt"),

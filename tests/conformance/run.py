@@ -150,6 +150,7 @@ def main():
     arguments.add_argument("--home", default=str(ROOT / "target/conformance-run"), help="where logs and what is built for it go")
     arguments.add_argument("--only", default="", help="only modules whose names hold one of these, with commas between")
     arguments.add_argument("--write", help="write the board into this page")
+    arguments.add_argument("--add", action="store_true", help="keep what an earlier run found for other plans")
     arguments.add_argument("--control", action="store_true", help="also run the relying party that checks nothing")
     asked = arguments.parse_args()
     if not asked.suite:
@@ -160,6 +161,8 @@ def main():
     began, results, checked = time.monotonic(), {}, None
     home = Path(asked.home).resolve()
     suite = Suite(asked.suite, home, {secure: port})
+    if asked.add and (home / "board.json").exists():
+        results = json.loads((home / "board.json").read_text())
     try:
         suite.start()
         print(f"the suite ({suite.version}) is up after {time.monotonic() - began:.0f} s", flush=True)
@@ -175,6 +178,7 @@ def main():
             checked = control.run(suite, f"https://localhost:{secure}")
     finally:
         suite.stop()
+    results = {name: results[name] for name in PLANS if name in results}
     text = board.render(results, checked, suite.version, asked.gateway)
     print(text)
     if asked.write:

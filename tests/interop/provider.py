@@ -24,6 +24,7 @@ class Provider:
     claims = {"email": PERSON["email"]}             # what the app must be told of the person
     algorithms = ["RS256"]
     groups = None                                   # (claim, a value that the person has, scope or None)
+    asks = True                                     # whether it asks for a password at all
     assertion = {}                                  # keys that private_key_jwt needs here beside `client_keys`
     nested = None                                   # the same, for a claim inside another
     many_groups = None                              # the same, the last of five hundred values of 64 letters

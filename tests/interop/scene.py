@@ -1,5 +1,6 @@
 """One feature at one provider: a gateway of its own, a browser, and what came of it."""
 import re
+import shutil
 import urllib.parse
 
 from kit.app import told
@@ -32,6 +33,8 @@ class Scene:
         port = free_port() if self.provider.https else None
         gateway = Gateway(self.binary, where, self.app, port and f"https://gate.example.test:{port}")
         if port:
+            if self.ca_file:                             # one authority for all gateways of a scene
+                shutil.copytree(self.ca_file.parent, where / "tls", ignore=shutil.ignore_patterns("nginx*"))
             self.fronts.append(tls.front(where / "tls", {port: gateway.port}))
             self.ca_file = where / "tls" / "ca.pem"
         self.gateways.append(gateway)

@@ -19,8 +19,8 @@ HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 class Hop:
     """One request and the head of its answer."""
 
-    def __init__(self, method, url, status, location):
-        self.method, self.url, self.status, self.location = method, url, status, location
+    def __init__(self, method, url, status, location, body=None):
+        self.method, self.url, self.status, self.location, self.body = method, url, status, location, body
 
     def __repr__(self):
         return f"{self.method} {self.url.split('?')[0]} {self.status}"
@@ -85,7 +85,7 @@ class Browser:
                 self._keep(u, value)
         self.headers = {name.lower(): value for name, value in answer.getheaders()}
         location = self.headers.get("location")
-        self.hops.append(Hop(method, url, answer.status, location))
+        self.hops.append(Hop(method, url, answer.status, location, body))
         self.url, self.status, self.text = url, answer.status, data.decode("utf-8", "replace")
         return self
 

@@ -1,4 +1,6 @@
 """The way back: Back, a used callback, tabs, an answer by a form, a real browser."""
+import urllib.parse
+
 from kit.app import told
 from provider import Unsupported
 from scene import DEEP, authorization_request, callback_of
@@ -51,9 +53,14 @@ def form_post(scene):
     if "form_post" not in scene.provider.discover().get("response_modes_supported", []):
         raise Unsupported("not offered")
     gateway = scene.started(oidc={"response_mode": "form_post"})
-    browser, _ = scene.signed_in(gateway)
+    browser = scene.sign_in(gateway)
     posted = [hop for hop in browser.hops if hop.method == "POST" and hop.url.startswith(gateway.redirect_uri)]
     check(posted, "the answer came by another way: " + browser.trail(9))
+    said = urllib.parse.parse_qs(posted[0].body).get("iss")
+    if said and said != [scene.provider.issuer]:
+        check(browser.status == 400, scene.seen(gateway, browser))
+        raise Unsupported(f"its form names the issuer `{said[0]}`, which is refused, rightly")
+    scene.at_app(gateway, browser)
 
 
 

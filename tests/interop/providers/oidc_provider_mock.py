@@ -24,6 +24,8 @@ class OidcProviderMock(Provider):
         for key in ("jwks", "audience", "userinfo_signed_response_alg", "client_secret"):
             if metadata.get(key):
                 raise Unsupported(f"registration knows no {key}")
+        if metadata["token_endpoint_auth_method"] == "none":
+            raise Unsupported("it registers public clients and then asks them for a secret")
         return self.register_dynamically(metadata)
 
     def login(self, browser, page, form):

@@ -11,6 +11,7 @@ class Oauth2MockServer(Provider):
     package = "oauth2-mock-server 8.2.3 (npm)"
     claims = {"email": PERSON["email"], "name": PERSON["name"]}
     groups = ("groups", "staff", None)
+    asks = False
 
     def install(self):
         self.home = self.cache.npm(self.name, Path(__file__).resolve().parent)

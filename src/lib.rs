@@ -16,7 +16,7 @@
 //! | 7 | [`auth`] | the story: may this request pass, how a person signs in, how they leave |
 //! | 6 | [`snapshot`] | one configuration, compiled: each route with all that it needs at run time |
 //! | 5 | [`session`] [`upstream`] | what we remember, sealed; where requests go |
-//! | 4 | [`provider`] [`identity`] [`zenkey`] [`policy`] | whom we ask, whom we name, what carriers add, what a route demands |
+//! | 4 | [`provider`] [`identity`] [`carrier`] [`policy`] | whom we ask, whom we name, what carriers add, what a route demands |
 //! | 3 | [`oidc`] | the law: pure, no I/O, no clock |
 //! | 2 | [`route`] [`web`] | vocabulary: hosts, paths, replies, cookies, pages |
 //! | 1 | [`telemetry`] [`ground`] | what the operator sees; what every room stands on: time, limits, client networks |
@@ -32,6 +32,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod carrier;
 pub mod cli;
 pub mod config;
 pub mod gateway;
@@ -47,4 +48,3 @@ pub mod snapshot;
 pub mod telemetry;
 pub mod upstream;
 pub mod web;
-pub mod zenkey;

@@ -14,13 +14,13 @@ use super::client::HttpClient;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
 use super::{Carrier, Discovery, ErrorKind, FederationSettings, ProviderError, ProviderSettings};
+use crate::carrier::discovery::{DiscoveryAnswer, discovery_url};
 use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
 use crate::ground::ttl_cache::TtlCache;
 use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
 use crate::oidc::metadata::ProviderMetadata;
 use crate::telemetry::foreign_text::shown;
-use crate::zenkey::discovery::{DiscoveryAnswer, discovery_url};
 
 /// A configuration is kept at least this long, whatever its headers say (E12).
 const SHORTEST_AGE: Duration = Duration::from_secs(60);

@@ -346,4 +346,4 @@ pub struct CodeGrant<'a> {
 }
 
 /// Attributes from a userinfo endpoint, not yet compared with an ID token.
-pub use crate::zenkey::userinfo::Answer as UserInfo;
+pub use crate::carrier::userinfo::Answer as UserInfo;

@@ -7,7 +7,7 @@ use std::path::Path;
 use http::StatusCode;
 use serde_json::Value;
 use zengate::auth::Refusal;
-use zengate::zenkey::error::CarrierError;
+use zengate::carrier::error::CarrierError;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

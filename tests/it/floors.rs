@@ -16,7 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("ground", 1),
     ("oidc", 2),
     ("identity", 3),
-    ("zenkey", 3),
+    ("carrier", 3),
     ("policy", 4),
     ("provider", 4),
     ("session", 4),

@@ -18,6 +18,7 @@ use crate::auth::SignIn;
 use crate::auth::answers::query_value;
 use crate::auth::left_out::say_left_out;
 use crate::auth::refusal::Refusal;
+use crate::carrier::error::{CarrierError, Reaction};
 use crate::identity::{Identity, headers};
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
 use crate::oidc::claims::{ClaimRules, Reading};
@@ -30,7 +31,6 @@ use crate::snapshot::ProviderSignOut;
 use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 use crate::web::{Reply, RequestView};
-use crate::zenkey::error::{CarrierError, Reaction};
 
 /// How one leg ended.
 pub(in crate::auth) enum LegOutcome {

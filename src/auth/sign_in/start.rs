@@ -14,6 +14,7 @@ use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
 use crate::auth::own_address::{OwnQuery, with_page};
 use crate::auth::refusal::Refusal;
+use crate::carrier;
 use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
 use crate::provider::{Carrier, ErrorKind, ProviderError};
@@ -24,7 +25,6 @@ use crate::session::store::StoreError;
 use crate::snapshot::ResponseMode;
 use crate::web::cookie::find_cookie;
 use crate::web::{AsksFor, Reply, RequestView, single_value};
-use crate::zenkey;
 
 /// So many completed sign-ins within [`LOOP_SECONDS`], and still no session cookie: the browser drops it.
 const LOOP_LIMIT: u64 = 3;
@@ -254,7 +254,7 @@ impl SignIn<'_> {
         let (cookies, state) = self.remember(request, &attempt, now).await?;
         let anew = attempt.recoveries > 0 || attempt.wishes.other_account;
         let redirect_uri = self.snapshot.redirect_uri(self.registration);
-        let to = zenkey::discovery::ui_url(ui, &self.registration.client_id, &redirect_uri, &state, anew);
+        let to = carrier::discovery::ui_url(ui, &self.registration.client_id, &redirect_uri, &state, anew);
         Ok(OutgoingRedirect { to, cookies })
     }
 

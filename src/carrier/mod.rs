@@ -1,4 +1,4 @@
-//! What ZenKey adds to OpenID Connect: finding the carrier, its error codes, its shape of userinfo.
+//! What federations of mobile carriers add to OpenID Connect: finding the carrier, its error codes, its shape of userinfo.
 //!
 //! This room prepares the ordinary flow and never relaxes its rules: every verdict on a token is `oidc`'s.
 

@@ -25,9 +25,7 @@ use crate::gateway::{
     TrustedProxies,
 };
 use crate::oidc::client_auth::ClientKey;
-use crate::provider::{
-    ClientError, Federation, FederationSettings, IssuerSettings, KeyMemory, Provider, ProviderStats, Providers,
-};
+use crate::provider::{ClientError, Federation, Finding, KeyMemory, Provider, ProviderStats, Providers};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::cached::CachePolicy;
@@ -323,12 +321,9 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
 
 fn registration(provider: &SignInProvider) -> ClientRegistration {
     let settings = &provider.settings;
-    let (discovery_ui, issuers): (_, Vec<IssuerSettings>) = match &settings.federation {
-        FederationSettings::Zenkey { discovery_ui, trusted, .. } => (Some(discovery_ui.clone()), trusted.clone()),
-        FederationSettings::Oidc { issuer } | FederationSettings::OAuth2 { issuer, .. } => (None, vec![issuer.clone()]),
-    };
+    let federation = &settings.federation;
     ClientRegistration {
-        issues_id_tokens: !matches!(settings.federation, FederationSettings::OAuth2 { .. }),
+        profile: federation.profile,
         id: provider.id.clone(),
         name: provider.name.clone(),
         section: settings.section.clone(),
@@ -336,8 +331,11 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         scopes: provider.scopes.clone(),
         acr_values: provider.acr_values.clone(),
         require_acr: provider.require_acr,
-        discovery_ui,
-        issuers,
+        discovery_ui: match &federation.finding {
+            Finding::Fixed => None,
+            Finding::Discovery { ui, .. } => Some(ui.clone()),
+        },
+        issuers: federation.members.clone(),
         max_id_token: settings.max_id_token,
         response_mode: if provider.form_post { ResponseMode::FormPost } else { ResponseMode::Query },
         userinfo: settings.userinfo,

@@ -11,6 +11,7 @@ use serde_json::json;
 use url::Url;
 
 use super::*;
+use crate::carrier::profile;
 use crate::config::Config;
 use crate::oidc::jwks::KeySet;
 use crate::oidc::test_tokens::{self, RSA};
@@ -263,7 +264,7 @@ impl RecordStore for Switch {
 pub(super) fn snapshot(text: &str) -> Snapshot {
     let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
     let registration = ClientRegistration {
-        issues_id_tokens: true,
+        profile: &profile::ZENKEY,
         id: String::new(),
         name: String::new(),
         section: "provider".to_owned(),
@@ -273,6 +274,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         require_acr: true,
         discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),
         issuers: vec![IssuerSettings {
+            key: "provider.zenkey.trusted_issuers[0]".to_owned(),
             issuer: CARRIER.to_owned(),
             allowed_hosts: Vec::new(),
             algorithms: vec!["RS256".to_owned()],

@@ -4,4 +4,5 @@
 
 pub mod discovery;
 pub mod error;
+pub mod profile;
 pub mod userinfo;

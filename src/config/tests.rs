@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
+use crate::carrier::profile;
 use crate::identity::headers::{Encoding, HeaderRule, Preset};
-use crate::provider::{FederationSettings, IssuerSettings};
+use crate::provider::{FederationSettings, Finding, IssuerSettings};
 use crate::route::path::ReturnPolicy;
 use crate::route::{Access, RouteTable};
 use crate::session::Lifetimes;
@@ -149,10 +150,14 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     let provider = &config.provider.settings;
     assert_eq!(
         provider.federation,
-        FederationSettings::Zenkey {
-            discovery_issuer: "https://discoveryissuer.myzenkey.com".parse().unwrap(),
-            discovery_ui: "https://discoveryui.myzenkey.com/ui/discovery-ui".parse().unwrap(),
-            trusted: vec![IssuerSettings {
+        FederationSettings {
+            profile: &profile::ZENKEY,
+            finding: Finding::Discovery {
+                issuer: "https://discoveryissuer.myzenkey.com".parse().unwrap(),
+                ui: "https://discoveryui.myzenkey.com/ui/discovery-ui".parse().unwrap(),
+            },
+            members: vec![IssuerSettings {
+                key: "provider.zenkey.trusted_issuers[0]".to_owned(),
                 issuer: "https://oidc.idp.xlogin.att.com".to_owned(),
                 allowed_hosts: vec![],
                 algorithms: vec!["RS256".to_owned()],
@@ -160,6 +165,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
                 claims: Default::default(),
                 trusted_audiences: vec![],
             }],
+            api: None,
         }
     );
     assert_eq!(provider.authentication.secret.as_ref().unwrap().expose(), "canary-client-secret");

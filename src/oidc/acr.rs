@@ -1,55 +1,101 @@
 //! Authentication contexts: what was reached, and whether it is as much as was asked.
+//!
+//! Issuers are free in their words, so what a word means is data: a [`Words`] for each kind of issuer, written down where
+//! that kind is described.
 
 /// What an issuer's words for authentication contexts mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Vocabulary {
-    /// Each word means itself and nothing else: issuers are free in their choice, and NIST's `aal2` is a common one.
-    #[default]
-    Plain,
-    /// ZenKey's: `aalN` is an old spelling of `aN`, `loaN` is withdrawn (dossier 20, row 10), and of `a1` to `a3` the
-    /// higher one is more.
-    Zenkey,
+#[derive(Debug)]
+pub struct Words {
+    /// Its name, which no other has.
+    pub name: &'static str,
+    /// Old spellings, of a word that is followed by one digit: what stands before the digit, and what is said instead; `None`
+    /// if the word was withdrawn and means nothing any more.
+    pub old_spellings: &'static [(&'static str, Option<&'static str>)],
+    /// Words of which a later one is more than an earlier one.
+    pub order: &'static [&'static str],
+    /// Words that should be asked for.
+    pub in_use: &'static [&'static str],
 }
+
+/// [`Words`], by which they are told apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Vocabulary(&'static Words);
+
+/// Each word means itself and nothing else: NIST's `aal2` is a common one, and not ours to read.
+static PLAIN: Words = Words { name: "plain", old_spellings: &[], order: &[], in_use: &[] };
 
 impl Vocabulary {
+    /// Each word means itself and nothing else.
+    pub const PLAIN: Self = Self(&PLAIN);
+
+    /// The meaning that `words` says.
+    pub const fn new(words: &'static Words) -> Self {
+        Self(words)
+    }
+
+    /// Its name, which no other has.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Words that should be asked for; empty where nobody knows.
+    pub fn in_use(self) -> &'static [&'static str] {
+        self.0.in_use
+    }
+
+    /// What is said instead of an old spelling: `Some(None)` for a withdrawn word, `None` for what is no old spelling.
+    pub fn replaced(self, acr: &str) -> Option<Option<String>> {
+        let is_digit = |rest: &str| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit());
+        self.0.old_spellings.iter().find_map(|(before, instead)| {
+            let digit = acr.strip_prefix(before).filter(|rest| is_digit(rest))?;
+            Some(instead.map(|instead| format!("{instead}{digit}")))
+        })
+    }
+
     /// The word that an acr is known by here; `None` for one that is withdrawn, and for what is no plain word.
     pub fn normal(self, acr: &str) -> Option<String> {
-        let digit = |rest: &str| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit());
-        if self == Self::Zenkey {
-            match (acr.strip_prefix("aal"), acr.strip_prefix("loa")) {
-                (Some(level), _) if digit(level) => return Some(format!("a{level}")),
-                (_, Some(level)) if digit(level) => return None,
-                _ => {}
-            }
-        }
-        (!acr.is_empty() && acr.len() <= 256 && !acr.chars().any(char::is_control)).then(|| acr.to_owned())
+        let is_plain = || !acr.is_empty() && acr.len() <= 256 && !acr.chars().any(char::is_control);
+        self.replaced(acr).unwrap_or_else(|| is_plain().then(|| acr.to_owned()))
     }
 
-    /// Whether `reached` is at least `asked`: the same word, or a higher ZenKey level. A person who confirms with a PIN
-    /// (`a3`) where a tap (`a1`) was asked has done more, not something else (dossier 8). Between other words there is no
-    /// order: they are the same or they are not.
+    /// Whether `reached` is at least `asked`: the same word, or a later one in the order of these words. A person who confirms
+    /// with a PIN where a tap was asked has done more, not something else (dossier 8). Between other words there is no order:
+    /// they are the same or they are not.
     pub fn is_met(self, reached: &str, asked: &str) -> bool {
-        let higher = || matches!((level(reached), level(asked)), (Some(reached), Some(asked)) if reached > asked);
-        reached == asked || (self == Self::Zenkey && higher())
+        let place = |word: &str| self.0.order.iter().position(|known| *known == word);
+        reached == asked || matches!((place(reached), place(asked)), (Some(reached), Some(asked)) if reached > asked)
     }
 }
 
-/// The N of ZenKey's `aN`.
-fn level(acr: &str) -> Option<u8> {
-    match acr.as_bytes() {
-        [b'a', digit @ b'1'..=b'3'] => Some(digit - b'0'),
-        _ => None,
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self::PLAIN
     }
 }
+
+impl PartialEq for Vocabulary {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Vocabulary {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    static LEVELS: Words = Words {
+        name: "levels",
+        old_spellings: &[("aal", Some("a")), ("loa", None)],
+        order: &["a1", "a2", "a3"],
+        in_use: &["a1", "a3"],
+    };
+
     #[test]
     fn more_than_was_asked_is_enough_and_less_is_not() {
         // C25
-        let is_met = |reached, asked| Vocabulary::Zenkey.is_met(reached, asked);
+        let is_met = |reached, asked| Vocabulary::new(&LEVELS).is_met(reached, asked);
         assert!(is_met("a3", "a3") && is_met("a3", "a1") && is_met("urn:x", "urn:x"));
         for (reached, asked) in
             [("a1", "a3"), ("urn:y", "urn:x"), ("a33", "a1"), ("a4", "a3"), ("b3", "a1"), ("", "a1")]
@@ -62,17 +108,19 @@ mod tests {
     #[test]
     fn a_plain_issuers_words_mean_themselves() {
         for word in ["aal2", "loa2", "loa3", "a1", "urn:mace:incommon:iap:silver", "1"] {
-            assert_eq!(Vocabulary::Plain.normal(word).as_deref(), Some(word));
+            assert_eq!(Vocabulary::PLAIN.normal(word).as_deref(), Some(word));
         }
-        assert!(!Vocabulary::Plain.is_met("a3", "a1"), "no order among words that are not ZenKey's");
-        assert!(!Vocabulary::Plain.is_met("aal2", "a2") && Vocabulary::Plain.is_met("aal2", "aal2"));
-        // The twin: a carrier's.
-        assert_eq!(Vocabulary::Zenkey.normal("aal2").as_deref(), Some("a2"));
-        assert_eq!(Vocabulary::Zenkey.normal("loa2"), None);
-        assert_eq!(Vocabulary::Zenkey.normal("loa22").as_deref(), Some("loa22"));
+        assert!(!Vocabulary::PLAIN.is_met("a3", "a1"), "no order among words that nobody put in order");
+        assert!(!Vocabulary::PLAIN.is_met("aal2", "a2") && Vocabulary::PLAIN.is_met("aal2", "aal2"));
+        // The twin: words that are in order, and have old spellings.
+        let levels = Vocabulary::new(&LEVELS);
+        assert_eq!(levels.normal("aal2").as_deref(), Some("a2"));
+        assert_eq!(levels.normal("loa2"), None);
+        assert_eq!(levels.normal("loa22").as_deref(), Some("loa22"));
         for bad in ["", "a\n", &"x".repeat(257)] {
-            assert_eq!(Vocabulary::Plain.normal(bad), None);
-            assert_eq!(Vocabulary::Zenkey.normal(bad), None);
+            assert_eq!(Vocabulary::PLAIN.normal(bad), None);
+            assert_eq!(levels.normal(bad), None);
         }
+        assert_ne!(levels, Vocabulary::PLAIN);
     }
 }

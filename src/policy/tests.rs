@@ -48,7 +48,7 @@ fn a_route_that_demands_nothing_takes_anyone() {
 #[test]
 fn a_weaker_authentication_context_is_not_enough() {
     // C25
-    let words = Vocabulary::Zenkey;
+    let words = crate::carrier::profile::ZENKEY.acr_words;
     let strong = Requirement { acr: vec!["a3".to_owned()], acr_vocabulary: words, ..Requirement::default() };
     for acr in [None, Some("a1"), Some(""), Some("A3"), Some("a3 "), Some("a1 a3"), Some("a33"), Some("aal3")] {
         let parts = IdentityParts { acr: acr.map(str::to_owned), ..parts() };

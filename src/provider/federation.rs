@@ -23,8 +23,8 @@ use super::stats::ProviderStats;
 use super::token_issuers::TokenIssuers;
 use super::trust::TrustList;
 use super::{
-    Carrier, CodeGrant, Discovery, FederationSettings, IssuerSettings, IssuerState, KeyMemory, Provider, ProviderError,
-    ProviderSettings, Tokens, UserInfo,
+    Carrier, CodeGrant, Discovery, IssuerSettings, IssuerState, KeyMemory, Provider, ProviderError, ProviderSettings,
+    Tokens, UserInfo,
 };
 use crate::identity::ApiAccount;
 use crate::oidc::client_auth::{Audience, Credentials};
@@ -116,7 +116,7 @@ impl Federation {
     /// Fetches the configuration and the keys of a plain issuer, if they are not at hand, ahead of a sign-in. With ZenKey the carrier
     /// is not known before somebody comes, and there is nothing to do.
     pub async fn warm(&self, now: SystemTime) -> Result<(), ProviderError> {
-        if let FederationSettings::Oidc { .. } = self.settings.federation {
+        if self.fixed_with_keys().is_some() {
             let carrier = self.issuer(now).await?;
             self.keys(&carrier, None, now).await?;
         }
@@ -135,7 +135,7 @@ impl Federation {
 
     /// A carrier asks for the same correlation id on each call (dossier 8); a plain issuer does not know the parameter.
     fn correlation<'a>(&self, id: &'a str) -> Option<&'a str> {
-        matches!(self.settings.federation, FederationSettings::Zenkey { .. }).then_some(id)
+        self.settings.federation.profile.correlates.then_some(id)
     }
 
     fn guard(&self, issuer: &str) -> Result<&IssuerGuard, ProviderError> {
@@ -250,13 +250,13 @@ impl Federation {
 
     /// What the operator says of `issuer`.
     fn trusted(&self, issuer: &str) -> Option<&IssuerSettings> {
-        let all = match &self.settings.federation {
-            FederationSettings::Zenkey { trusted, .. } => trusted.as_slice(),
-            FederationSettings::Oidc { issuer } | FederationSettings::OAuth2 { issuer, .. } => {
-                std::slice::from_ref(issuer)
-            }
-        };
-        all.iter().find(|trusted| trusted.issuer == issuer)
+        self.settings.federation.member(issuer)
+    }
+
+    /// The one issuer, if there is one and it signs tokens.
+    fn fixed_with_keys(&self) -> Option<&IssuerSettings> {
+        let federation = &self.settings.federation;
+        federation.fixed().filter(|_| federation.profile.issues_id_tokens)
     }
 
     /// Counts what the outcome of an exchange tells the operator.
@@ -293,13 +293,11 @@ impl Provider for Federation {
     }
 
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError> {
-        let issuer = match &self.settings.federation {
-            FederationSettings::Oidc { issuer } => issuer,
-            FederationSettings::OAuth2 { api, .. } => return Ok(api.carrier()),
-            FederationSettings::Zenkey { .. } => {
-                return Err(ProviderError::invalid("no fixed issuer in this federation"));
-            }
-        };
+        let federation = &self.settings.federation;
+        if let Some(api) = &federation.api {
+            return Ok(api.carrier());
+        }
+        let issuer = federation.fixed().ok_or(ProviderError::invalid("no fixed issuer in this federation"))?;
         match self.configurations.find(Source::Issuer(issuer.issuer.clone()), now).await? {
             Discovery::Carrier(carrier) => Ok(*carrier),
             Discovery::AskUser(_) => Err(ProviderError::invalid("no discovery in this federation")),
@@ -321,17 +319,14 @@ impl Provider for Federation {
     }
 
     async fn check(&self, now: SystemTime) -> Result<Option<IssuerState>, ProviderError> {
-        let FederationSettings::Oidc { issuer } = &self.settings.federation else { return Ok(None) };
+        let Some(issuer) = self.fixed_with_keys() else { return Ok(None) };
         self.warm(now).await?;
         let keys_age = self.keys.age(&issuer.issuer, now).unwrap_or_default();
         Ok(Some(IssuerState { issuer: issuer.issuer.clone(), keys_age }))
     }
 
     async fn end_session_endpoint(&self, issuer: &str, now: SystemTime) -> Option<Url> {
-        let FederationSettings::Oidc { issuer: own } = &self.settings.federation else { return None };
-        if own.issuer != issuer {
-            return None;
-        }
+        self.fixed_with_keys().filter(|own| own.issuer == issuer)?;
         // Mostly it is at hand. If not, nobody waits long for a sign-out.
         let carrier = tokio::time::timeout(SIGN_OUT_PATIENCE, self.issuer(now)).await;
         carrier.ok()?.ok()?.end_session_endpoint
@@ -367,7 +362,7 @@ impl Provider for Federation {
     }
 
     async fn account(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Option<Result<ApiAccount, ProviderError>> {
-        let FederationSettings::OAuth2 { api, .. } = &self.settings.federation else { return None };
+        let api = self.settings.federation.api.as_deref()?;
         Some(self.account_of(api, carrier, grant).await)
     }
 

@@ -13,7 +13,7 @@ use super::bulkhead::{Bulkhead, PLACES};
 use super::client::HttpClient;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
-use super::{Carrier, Discovery, ErrorKind, FederationSettings, ProviderError, ProviderSettings};
+use super::{Carrier, Discovery, ErrorKind, FederationSettings, Finding, ProviderError, ProviderSettings};
 use crate::carrier::discovery::{DiscoveryAnswer, discovery_url};
 use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
@@ -211,15 +211,15 @@ impl Configurations {
         mccmnc: &str,
         correlation_id: &str,
     ) -> Result<(Discovery, Option<Duration>), ProviderError> {
-        let FederationSettings::Zenkey { discovery_issuer, discovery_ui, .. } = &self.federation else {
+        let Finding::Discovery { issuer, ui } = &self.federation.finding else {
             return Err(ProviderError::invalid("no discovery in this federation"));
         };
-        let url = discovery_url(discovery_issuer, &self.client_id, mccmnc, Some(correlation_id));
+        let url = discovery_url(issuer, &self.client_id, mccmnc, Some(correlation_id));
         let answer = self.client.get("discovery", &url, usize::MAX).await?;
         if answer.status == 429 || answer.status >= 500 {
             answer.expect_ok()?;
         }
-        let metadata = match DiscoveryAnswer::parse(answer.status, &answer.body, discovery_ui, mccmnc) {
+        let metadata = match DiscoveryAnswer::parse(answer.status, &answer.body, ui, mccmnc) {
             Ok(DiscoveryAnswer::Configuration(metadata)) => *metadata,
             Ok(DiscoveryAnswer::AskUser(url)) => return Ok((Discovery::AskUser(url), None)),
             Err(fault) => {
@@ -229,15 +229,16 @@ impl Configurations {
         // The list comes first: an issuer that nobody listed is not even asked for its keys (N08).
         if !self.trust.is_listed(&metadata.issuer) {
             let error = answer.blame(ProviderError::untrusted("issuer is not on the list")).found(&metadata.issuer);
-            return Err(error.advise("`provider.zenkey.trusted_issuers` is the list"));
+            let (section, kind) = (&self.section, self.federation.profile.name);
+            return Err(error.advise(format!("`{section}.{kind}.trusted_issuers` is the list")));
         }
         let jwks_uri = match key_address(&metadata) {
             // One carrier's answer has a blank here (dossier 2.2); its own document knows.
             Err(_) if metadata.jwks_uri == Ok(None) => key_address(&self.own_metadata(&metadata.issuer).await?.0)?,
             found => found?,
         };
-        // Carriers' lists are wrong or missing (dossier 2.1); the one way that all of them take is Basic.
-        let carrier = self.trust.carrier(metadata, jwks_uri, Some(mccmnc), self.authentication.method_for(&[]))?;
+        let method = self.method_for(&metadata.issuer.clone(), &metadata);
+        let carrier = self.trust.carrier(metadata, jwks_uri, Some(mccmnc), method)?;
         Ok((Discovery::Carrier(Box::new(carrier)), answer.max_age))
     }
 
@@ -246,7 +247,7 @@ impl Configurations {
     /// OpenID Connect Discovery 4.3: otherwise one issuer could name keys and endpoints for another's people (D04).
     async fn own_metadata(&self, issuer: &str) -> Result<(ProviderMetadata, Option<Duration>), ProviderError> {
         let fetched = async {
-            let backchannel = self.backchannel_base_url.as_ref().filter(|_| self.is_plain_issuer(issuer));
+            let backchannel = self.backchannel_base_url.as_ref();
             let base = backchannel.map_or(issuer, Url::as_str);
             let base = base.strip_suffix('/').unwrap_or(base);
             let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
@@ -273,22 +274,21 @@ impl Configurations {
         fetched
     }
 
-    fn is_plain_issuer(&self, issuer: &str) -> bool {
-        matches!(&self.federation, FederationSettings::Oidc { issuer: own } if own.issuer == issuer)
-    }
-
-    /// How we show this issuer who we are; says so if it does not list that.
+    /// How we show this issuer who we are; says so if it does not list that. What a kind of provider lists wrongly is not asked:
+    /// the one way that all of them take is Basic.
     fn method_for(&self, issuer: &str, metadata: &ProviderMetadata) -> AuthMethod {
-        let listed = &metadata.token_auth_methods;
+        let listed =
+            if self.federation.profile.lists_auth_methods { metadata.token_auth_methods.as_slice() } else { &[] };
         let method = self.authentication.method_for(listed);
-        if self.is_plain_issuer(issuer) && !listed.is_empty() && !listed.iter().any(|name| name == method.as_str()) {
-            let (section, method, listed) = (&self.section, method.as_str(), shown(&listed.join(" ")));
+        if !listed.is_empty() && !listed.iter().any(|name| name == method.as_str()) {
+            let key = self.federation.member(issuer).map_or(self.section.as_str(), |member| &member.key);
+            let (method, listed) = (method.as_str(), shown(&listed.join(" ")));
             tracing::warn!(
                 issuer,
                 method,
                 listed,
-                "`{issuer}` does not list the way in which we show who we are: `{section}.oidc.token_endpoint_auth_method` \
-                 chooses another, nobody may be able to sign in"
+                "`{issuer}` does not list the way in which we show who we are: `{key}.token_endpoint_auth_method` chooses \
+                 another, nobody may be able to sign in"
             );
         }
         method
@@ -296,15 +296,14 @@ impl Configurations {
 
     /// Which key holds the issuer that was expected.
     fn advice_on_issuer(&self, issuer: &str) -> String {
-        let section = &self.section;
-        match &self.federation {
-            FederationSettings::Oidc { issuer: own } if own.issuer == issuer => {
-                format!("write `{section}.oidc.issuer` exactly as the provider does, slash at the end included")
+        let (section, federation) = (&self.section, &self.federation);
+        let kind = federation.profile.name;
+        match federation.member(issuer) {
+            Some(member) if federation.finding == Finding::Fixed => {
+                format!("write `{}.issuer` exactly as the provider does, slash at the end included", member.key)
             }
-            FederationSettings::Zenkey { trusted, .. } if trusted.iter().any(|own| own.issuer == issuer) => {
-                format!("write the issuer in `{section}.zenkey.trusted_issuers` exactly as the carrier does")
-            }
-            _ => "write the issuer in `bearer.issuers` exactly as it does itself".to_owned(),
+            Some(_) => format!("write the issuer in `{section}.{kind}.trusted_issuers` exactly as the carrier does"),
+            None => "write the issuer in `bearer.issuers` exactly as it does itself".to_owned(),
         }
     }
 }

@@ -36,6 +36,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::carrier::profile::Profile;
 use crate::identity::ApiAccount;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
@@ -46,6 +47,8 @@ use crate::secret::SecretString;
 /// A trusted issuer and where its endpoints may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerSettings {
+    /// Where the configuration speaks of it, such as `provider.oidc`; for advice to the operator.
+    pub key: String,
     /// Exact issuer string, as it stands in `iss` (no wildcard, no trailing-slash forgiveness).
     pub issuer: String,
     /// Hosts (`host` or `host:port`) that its endpoints may have, exact; the issuer's own is always allowed.
@@ -71,29 +74,42 @@ pub struct TokenIssuerSettings {
     pub allowed_hosts: Vec<String>,
 }
 
-/// Which kind of federation we stand in front of.
+/// Who signs people in, of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FederationSettings {
-    /// ZenKey: a discovery UI finds the carrier, a discovery issuer tells its configuration.
-    Zenkey {
-        /// Discovery issuer base; `/.well-known/openid_configuration` (underscore) is appended.
-        discovery_issuer: Url,
-        /// Page that finds the carrier.
-        discovery_ui: Url,
-        /// The carriers that may be the answer.
-        trusted: Vec<IssuerSettings>,
-    },
-    /// One fixed issuer: the one-carrier case.
-    Oidc {
-        /// The issuer.
-        issuer: IssuerSettings,
-    },
-    /// One OAuth 2.0 provider without ID tokens, whose API says who somebody is.
-    OAuth2 {
-        /// What stands for the issuer in its people's identities.
-        issuer: IssuerSettings,
-        /// Its addresses, and what its API's fields mean.
-        api: Box<AccountApi>,
+pub struct FederationSettings {
+    /// What these do in ways of their own.
+    pub profile: &'static Profile,
+    /// How it is found out which of them a person has.
+    pub finding: Finding,
+    /// Who may vouch for somebody; at least one.
+    pub members: Vec<IssuerSettings>,
+    /// Where ID tokens do not say who somebody is: the API that does, of the one member.
+    pub api: Option<Box<AccountApi>>,
+}
+
+impl FederationSettings {
+    /// The one issuer at which everybody signs in, if there is one.
+    pub fn fixed(&self) -> Option<&IssuerSettings> {
+        self.members.first().filter(|_| self.finding == Finding::Fixed)
+    }
+
+    /// The member with this issuer.
+    pub fn member(&self, issuer: &str) -> Option<&IssuerSettings> {
+        self.members.iter().find(|member| member.issuer == issuer)
+    }
+}
+
+/// How it is found out which member a person has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// There is one.
+    Fixed,
+    /// A page of the federation finds out the person's network, and a service of it tells which member that is (dossier 5, 6).
+    Discovery {
+        /// Base of the service; `/.well-known/openid_configuration` (underscore) is appended.
+        issuer: Url,
+        /// The page.
+        ui: Url,
     },
 }
 

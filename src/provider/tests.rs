@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
+use crate::carrier::profile;
 use peer::Peer;
 
 const MCCMNC: &str = "310380";
@@ -30,6 +31,7 @@ fn at(seconds: u64) -> SystemTime {
 
 fn issuer(base: &str) -> IssuerSettings {
     IssuerSettings {
+        key: "provider.oidc".to_owned(),
         issuer: base.to_owned(),
         allowed_hosts: vec![],
         algorithms: vec!["RS256".to_owned()],
@@ -37,6 +39,11 @@ fn issuer(base: &str) -> IssuerSettings {
         claims: Default::default(),
         trusted_audiences: vec![],
     }
+}
+
+/// One OpenID Connect issuer.
+pub(super) fn one_issuer(issuer: IssuerSettings) -> FederationSettings {
+    FederationSettings { profile: &profile::OIDC, finding: Finding::Fixed, members: vec![issuer], api: None }
 }
 
 pub(super) fn settings(federation: FederationSettings) -> ProviderSettings {
@@ -65,15 +72,19 @@ pub(super) fn settings(federation: FederationSettings) -> ProviderSettings {
 }
 
 fn plain(base: &str) -> ProviderSettings {
-    settings(FederationSettings::Oidc { issuer: issuer(base) })
+    settings(one_issuer(issuer(base)))
 }
 
 /// ZenKey with `discovery` as discovery issuer and UI, and the carriers at `bases`.
 fn zenkey(discovery: &Peer, bases: &[&str]) -> ProviderSettings {
-    settings(FederationSettings::Zenkey {
-        discovery_issuer: Url::parse(&discovery.base).unwrap(),
-        discovery_ui: Url::parse(&format!("{}/ui", discovery.base)).unwrap(),
-        trusted: bases.iter().map(|base| issuer(base)).collect(),
+    settings(FederationSettings {
+        profile: &profile::ZENKEY,
+        finding: Finding::Discovery {
+            issuer: Url::parse(&discovery.base).unwrap(),
+            ui: Url::parse(&format!("{}/ui", discovery.base)).unwrap(),
+        },
+        members: bases.iter().map(|base| issuer(base)).collect(),
+        api: None,
     })
 }
 

@@ -7,7 +7,7 @@
 use url::{Origin, Url};
 
 use super::address;
-use super::{Carrier, FederationSettings, IssuerSettings, ProviderError, ProviderSettings, TokenIssuerSettings};
+use super::{Carrier, IssuerSettings, ProviderError, ProviderSettings, TokenIssuerSettings};
 use crate::oidc::client_auth::AuthMethod;
 use crate::oidc::metadata::{MetadataError, ProviderMetadata};
 
@@ -41,21 +41,9 @@ struct AllowedHost {
 impl TrustList {
     /// The issuers at which people sign in. Where their userinfo is matters only if it is asked.
     pub(super) fn new(settings: &ProviderSettings) -> Self {
-        let section = &settings.section;
-        let issuers = match &settings.federation {
-            FederationSettings::Zenkey { trusted, .. } => {
-                let trusted = trusted.iter().enumerate();
-                trusted
-                    .map(|(at, issuer)| Trusted::new(issuer, format!("{section}.zenkey.trusted_issuers[{at}]")))
-                    .collect()
-            }
-            FederationSettings::Oidc { issuer } => {
-                let mut trusted = Trusted::new(issuer, format!("{section}.oidc"));
-                trusted.backchannel = settings.backchannel_base_url.as_ref().map(Url::origin);
-                vec![trusted]
-            }
-            FederationSettings::OAuth2 { issuer, .. } => vec![Trusted::new(issuer, format!("{section}.oauth2"))],
-        };
+        let backchannel = settings.backchannel_base_url.as_ref().map(Url::origin);
+        let trusted = |issuer| Trusted { backchannel: backchannel.clone(), ..Trusted::new(issuer) };
+        let issuers = settings.federation.members.iter().map(trusted).collect();
         Self { issuers, userinfo: settings.userinfo }
     }
 
@@ -165,8 +153,8 @@ fn bad_metadata(error: MetadataError) -> ProviderError {
 }
 
 impl Trusted {
-    fn new(settings: &IssuerSettings, key: String) -> Self {
-        Self::of(&settings.issuer, &settings.allowed_hosts, key)
+    fn new(settings: &IssuerSettings) -> Self {
+        Self::of(&settings.issuer, &settings.allowed_hosts, settings.key.clone())
     }
 
     fn of(issuer: &str, allowed_hosts: &[String], key: String) -> Self {
@@ -231,6 +219,7 @@ mod tests {
 
     fn list(issuer: &str, hosts: &[&str]) -> TrustList {
         let issuer = IssuerSettings {
+            key: "provider.oidc".to_owned(),
             issuer: issuer.to_owned(),
             allowed_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
             algorithms: vec![],
@@ -238,7 +227,7 @@ mod tests {
             claims: Default::default(),
             trusted_audiences: vec![],
         };
-        TrustList::new(&crate::provider::tests::settings(FederationSettings::Oidc { issuer }))
+        TrustList::new(&crate::provider::tests::settings(crate::provider::tests::one_issuer(issuer)))
     }
 
     fn carrier(issuer: &str) -> Carrier {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::BearerSettings;
+use crate::carrier::profile::Profile;
 use crate::identity::{ClaimValue, Identity};
 use crate::oidc::acr::Vocabulary;
 use crate::oidc::authorization::RequestSettings;
@@ -123,8 +124,8 @@ impl Registrations {
 /// Our registration as a client with one provider: who we are there, and what we ask for.
 #[derive(Debug, Clone)]
 pub struct ClientRegistration {
-    /// Whether the provider issues ID tokens: everyone who speaks OpenID Connect does.
-    pub issues_id_tokens: bool,
+    /// What the provider does in ways of its kind.
+    pub profile: &'static Profile,
     /// Its id in `providers`; empty for the one of `provider`.
     pub id: String,
     /// What people know it by, on the page on which they choose.
@@ -139,7 +140,7 @@ pub struct ClientRegistration {
     pub acr_values: Vec<String>,
     /// Whether a sign-in that reached none of `acr_values` is refused.
     pub require_acr: bool,
-    /// The carrier discovery UI; `None` for one fixed issuer.
+    /// The page that finds out a person's carrier; `None` for one fixed issuer.
     pub discovery_ui: Option<Url>,
     /// Trusted issuers.
     pub issuers: Vec<IssuerSettings>,
@@ -156,7 +157,7 @@ pub struct ClientRegistration {
 impl ClientRegistration {
     /// What the words for authentication contexts mean at its issuers.
     pub fn acr_vocabulary(&self) -> Vocabulary {
-        if self.discovery_ui.is_some() { Vocabulary::Zenkey } else { Vocabulary::Plain }
+        self.profile.acr_words
     }
 }
 

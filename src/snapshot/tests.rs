@@ -119,7 +119,7 @@ fn token_rules_that_differ_have_different_digests() {
         bent(&|one| one.claims.absent_is_verified = true),
         bent(&|one| drop(one.claims.split.insert("groups".into(), ",".into()))),
         bent(&|one| drop(one.claims.split.insert("groups".into(), " ".into()))),
-        bent(&|one| one.acr_vocabulary = crate::oidc::acr::Vocabulary::Zenkey),
+        bent(&|one| one.acr_vocabulary = crate::carrier::profile::ZENKEY.acr_words),
     ];
     let distinct: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());

@@ -117,9 +117,6 @@ impl TokenIssuer {
         text(if *absent_is_verified { "absent is verified" } else { "absent is absent" });
         text(&split.len().to_string());
         split.iter().flat_map(|(name, separator)| [name, separator]).for_each(|part| text(part));
-        text(match acr_vocabulary {
-            Vocabulary::Plain => "plain",
-            Vocabulary::Zenkey => "zenkey",
-        });
+        text(acr_vocabulary.name());
     }
 }

@@ -172,6 +172,32 @@ fn the_simulator_shares_no_code_with_the_product() {
     }
 }
 
+// CR-E01
+#[test]
+fn no_code_asks_which_kind_of_provider_it_has_before_it() {
+    // The configuration says which kind a provider is, and the command of the simulator starts one. The rest asks a field of
+    // the profile: a kind that is asked for by name is a rule that its next relative silently lacks.
+    let may = ["src/carrier/profile.rs", "src/config/", "src/cli/"];
+    // Names of headers that apps are told by are no question about a provider.
+    let headers = ["src/identity/headers.rs", "src/identity/headers/"];
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        if is_test(&path) || may.iter().chain(&headers).any(|home| path.starts_with(home)) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            let line = line.split("//").next().unwrap_or_default();
+            let asks =
+                ["ZENKEY", "OIDC", "OAUTH2", "Zenkey", "\"zenkey\"", "\"oidc\"", "\"oauth2\"", "profile.name =="];
+            if asks.iter().any(|word| line.contains(word)) {
+                found.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn what_a_stranger_must_not_guess_is_compared_in_constant_time() {
     // R12: where a secret is compared with what came over a wire, and nowhere by `==`.

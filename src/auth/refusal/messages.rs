@@ -74,7 +74,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "user_not_found",
                 "Your carrier does not know you yet",
-                "The carrier found no ZenKey account for this phone. Set it up in your carrier's app, or choose another phone.",
+                "The carrier found no account for this phone. Set it up in your carrier's app, or choose another phone.",
                 true,
             ),
             Self::ClientTooSlow => message(
@@ -313,7 +313,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "user_unsupported",
                 "Your phone is not set up for this",
-                "Install your carrier's ZenKey app, set it up, then try again.",
+                "Install your carrier's app, set it up, then try again.",
                 true,
             ),
             Self::UpstreamTimeout => message(

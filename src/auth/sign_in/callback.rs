@@ -23,7 +23,7 @@ use crate::identity::{Identity, headers};
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
 use crate::oidc::claims::{ClaimRules, Reading};
 use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken, explain};
-use crate::provider::{Carrier, CodeGrant, Discovery, IssuerSettings, ProviderError, Tokens};
+use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens};
 use crate::secret::SecretString;
 use crate::session::Session;
 use crate::session::provider_session::{MAX_HINT, ProviderSession};
@@ -328,9 +328,8 @@ impl SignIn<'_> {
             access_token: tokens.access_token.as_ref(),
             trusted_audiences: &trusted.trusted_audiences,
         };
-        let key = self.issuer_key(trusted);
         let invalid = |error: IdTokenError| {
-            let reason = explain(error, &tokens.id_token, &expect, &key, now);
+            let reason = explain(error, &tokens.id_token, &expect, &trusted.key, now);
             warn!(request_id = view.request_id, reason, issuer = %carrier.issuer, "An ID token was refused");
             if error == IdTokenError::AcrNotMet { Refusal::WeakSignIn } else { Refusal::ProviderInvalid }
         };
@@ -350,15 +349,6 @@ impl SignIn<'_> {
             }
             verified => verified.map_err(invalid),
         }
-    }
-
-    /// Where the configuration speaks of `issuer`, for advice to the operator.
-    fn issuer_key(&self, issuer: &IssuerSettings) -> String {
-        if self.registration.discovery_ui.is_none() {
-            return format!("{}.oidc", self.registration.section);
-        }
-        let place = self.registration.issuers.iter().position(|listed| listed == issuer).unwrap_or_default();
-        format!("{}.zenkey.trusted_issuers[{place}]", self.registration.section)
     }
 
     /// A carrier code in the second callback changes nothing; it must merely lead to the same issuer (D06).

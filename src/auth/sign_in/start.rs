@@ -15,6 +15,7 @@ use crate::auth::SignIn;
 use crate::auth::own_address::{OwnQuery, with_page};
 use crate::auth::refusal::Refusal;
 use crate::carrier;
+use crate::carrier::profile::Hint;
 use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
 use crate::provider::{Carrier, ErrorKind, ProviderError};
@@ -281,7 +282,7 @@ impl SignIn<'_> {
             form_post,
         }));
         let (cookies, state) = self.remember(request, &attempt, now).await?;
-        let zenkey = self.registration.discovery_ui.is_some();
+        let profile = self.registration.profile;
         let settings = &self.registration.request;
         let languages = single_value(request.view.headers, header::ACCEPT_LANGUAGE).ok().flatten();
         let authorization = AuthorizationRequest {
@@ -289,14 +290,14 @@ impl SignIn<'_> {
             client_id: &self.registration.client_id,
             redirect_uri: &self.snapshot.redirect_uri(self.registration),
             scopes: &self.registration.scopes,
-            wants_id_token: self.registration.issues_id_tokens,
+            wants_id_token: profile.issues_id_tokens,
             state: &state,
             nonce: &nonce,
             code_challenge: &verifier.challenge(),
             acr_values: &self.registration.acr_values,
-            correlation_id: zenkey.then_some(attempt.correlation_id.as_str()),
+            correlation_id: profile.correlates.then_some(attempt.correlation_id.as_str()),
             login_hint_token,
-            login_hint: hint.as_deref().filter(|_| !zenkey),
+            login_hint: hint.as_deref().filter(|_| profile.hint == Hint::Text),
             prompt: other_account.then_some(self.settings.other_account_prompt),
             response_mode: form_post.then_some("form_post"),
             settings,

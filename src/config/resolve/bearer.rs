@@ -8,7 +8,7 @@ use super::{Resolver, count, values};
 use crate::config::fault::shown;
 use crate::config::file::{BearerFile, BearerIssuerFile, List, RouteFile};
 use crate::oidc::acr::Vocabulary;
-use crate::provider::{FederationSettings, IssuerSettings, TokenIssuerSettings};
+use crate::provider::{FederationSettings, TokenIssuerSettings};
 use crate::route::{Access, TokenDemand};
 use crate::snapshot::{BearerIssuer, BearerSettings};
 
@@ -70,7 +70,7 @@ impl Resolver<'_> {
             acr_vocabulary: providers
                 .iter()
                 .find(|provider| provider.issuers().iter().any(|ours| ours.issuer == *issuer))
-                .map_or(Vocabulary::Plain, Provider::acr_vocabulary),
+                .map_or(Vocabulary::PLAIN, Provider::acr_vocabulary),
         }));
         bearer.key_issuers.push(TokenIssuerSettings {
             issuer: issuer.clone(),
@@ -123,10 +123,5 @@ impl Resolver<'_> {
 
 /// Whether ID tokens of `issuer` may call themselves `at+jwt`, as one recorded sample does.
 fn signs_id_tokens_as_access_tokens(federation: &FederationSettings, issuer: &str) -> bool {
-    let does = |settings: &IssuerSettings| settings.issuer == issuer && settings.accept_at_jwt_typ;
-    match federation {
-        FederationSettings::Oidc { issuer } => does(issuer),
-        FederationSettings::OAuth2 { .. } => false,
-        FederationSettings::Zenkey { trusted, .. } => trusted.iter().any(does),
-    }
+    federation.member(issuer).is_some_and(|member| member.accept_at_jwt_typ)
 }

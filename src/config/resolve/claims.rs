@@ -83,17 +83,25 @@ impl Resolver<'_> {
         }
     }
 
-    /// Authentication contexts at `key`. Among ZenKey's words there are old spellings, which tokens are read by and which a
+    /// Authentication contexts at `key`. Among carriers' words there are old spellings, which tokens are read by and which a
     /// configuration should not begin to use; elsewhere the same words are the issuer's own (PF08).
     pub(super) fn acr_words(&mut self, key: &str, list: Option<&List<Written<Acr>>>, words: Vocabulary) -> Vec<String> {
         let mut found = Vec::new();
         for (index, acr) in list.into_iter().flat_map(List::items) {
             let text = &acr.0.0;
-            let old = text.strip_prefix("aal").or_else(|| text.strip_prefix("loa"));
-            let is_level = |level: &&str| level.len() == 1 && level.bytes().all(|byte| byte.is_ascii_digit());
-            if let (Vocabulary::Zenkey, Some(level)) = (words, old.filter(is_level)) {
-                let known = format!("`aal{level}` in tokens is understood as that");
-                let text = format!("{} is the old spelling; write `a{level}` ({known})", shown(text));
+            if let Some(instead) = words.replaced(text) {
+                let text = match instead {
+                    Some(instead) => format!(
+                        "{} is the old spelling; write `{instead}` ({} in tokens is understood as that)",
+                        shown(text),
+                        shown(text)
+                    ),
+                    None => format!(
+                        "{} was withdrawn and means nothing any more; write one of `{}`",
+                        shown(text),
+                        words.in_use().join("`, `")
+                    ),
+                };
                 self.fault(&format!("{key}[{index}]"), text);
             }
             found.push(text.clone());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::{Resolver, bytes, time, values};
+use crate::carrier::profile;
 use crate::config::fault::shown;
 use crate::config::file::{
     File, IssuerEntry, List, OAuth2File, OidcFile, ProfileWord, ProviderFile, ResponseModeWord, ZenkeyFile,
@@ -16,7 +17,7 @@ use crate::oidc::acr::Vocabulary;
 use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::ClientAuthentication;
-use crate::provider::{AccountApi, FederationSettings, IssuerSettings, OutboundProxy, ProviderSettings};
+use crate::provider::{AccountApi, FederationSettings, Finding, IssuerSettings, OutboundProxy, ProviderSettings};
 use crate::secret::SecretString;
 
 /// What a provider's section says, for its two consumers.
@@ -34,20 +35,12 @@ pub(super) struct Provider {
 impl Provider {
     /// Issuers that people sign in with.
     pub(super) fn issuers(&self) -> &[IssuerSettings] {
-        match &self.settings.federation {
-            FederationSettings::Oidc { issuer } | FederationSettings::OAuth2 { issuer, .. } => {
-                std::slice::from_ref(issuer)
-            }
-            FederationSettings::Zenkey { trusted, .. } => trusted,
-        }
+        &self.settings.federation.members
     }
 
     /// What the words for authentication contexts mean at these.
     pub(super) fn acr_vocabulary(&self) -> Vocabulary {
-        match &self.settings.federation {
-            FederationSettings::Oidc { .. } | FederationSettings::OAuth2 { .. } => Vocabulary::Plain,
-            FederationSettings::Zenkey { .. } => Vocabulary::Zenkey,
-        }
+        self.settings.federation.profile.acr_words
     }
 }
 
@@ -236,6 +229,7 @@ impl Resolver<'_> {
             let mut key = format!("{section}.trusted_issuers[{index}]");
             let settings = match entry {
                 IssuerEntry::Name(name) => IssuerSettings {
+                    key: key.clone(),
                     issuer: name.0.0.clone(),
                     allowed_hosts: Vec::new(),
                     algorithms: vec!["RS256".to_owned()],
@@ -247,8 +241,10 @@ impl Resolver<'_> {
                     let Some(issuer) = &full.issuer else { continue };
                     let (absent, split) = (full.email_verified_absent, full.split_claims.as_ref());
                     let claims = self.claim_rules(&key, full.accept_unverified_contacts, absent, split);
+                    let block = key.clone();
                     key.push_str(".issuer");
                     IssuerSettings {
+                        key: block,
                         issuer: issuer.0.0.clone(),
                         allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
@@ -262,12 +258,17 @@ impl Resolver<'_> {
             keys.push(key);
         }
         self.distinct_issuers(&trusted, &keys);
-        let acr_values = self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), Vocabulary::Zenkey);
+        let acr_values =
+            self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), profile::ZENKEY.acr_words);
         Some(Common {
-            federation: FederationSettings::Zenkey {
-                discovery_issuer: file.discovery_issuer.as_ref()?.0.0.clone(),
-                discovery_ui: file.discovery_ui.as_ref()?.0.0.clone(),
-                trusted,
+            federation: FederationSettings {
+                profile: &profile::ZENKEY,
+                finding: Finding::Discovery {
+                    issuer: file.discovery_issuer.as_ref()?.0.0.clone(),
+                    ui: file.discovery_ui.as_ref()?.0.0.clone(),
+                },
+                members: trusted,
+                api: None,
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),
             authentication: ClientAuthentication::with_secret(secret?),
@@ -287,17 +288,22 @@ impl Resolver<'_> {
         let scopes = self.scopes(&format!("{section}.scopes"), file.scopes.as_ref());
         let (absent, split) = (file.email_verified_absent, file.split_claims.as_ref());
         let claims = self.claim_rules(section, file.accept_unverified_contacts, absent, split);
-        let acr_values = self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), Vocabulary::Plain);
+        let acr_values =
+            self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), profile::OIDC.acr_words);
         Some(Common {
-            federation: FederationSettings::Oidc {
-                issuer: IssuerSettings {
+            federation: FederationSettings {
+                profile: &profile::OIDC,
+                finding: Finding::Fixed,
+                members: vec![IssuerSettings {
+                    key: section.to_owned(),
                     issuer: file.issuer.as_ref()?.0.0.clone(),
                     allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                     algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                     accept_at_jwt_typ: file.accept_at_jwt_typ?,
                     claims,
                     trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
-                },
+                }],
+                api: None,
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),
             authentication,
@@ -317,16 +323,19 @@ impl Resolver<'_> {
             ProfileWord::Github => AccountApi::github(web, api)?,
         };
         Some(Common {
-            federation: FederationSettings::OAuth2 {
-                issuer: IssuerSettings {
+            federation: FederationSettings {
+                profile: &profile::OAUTH2,
+                finding: Finding::Fixed,
+                members: vec![IssuerSettings {
+                    key: section.to_owned(),
                     issuer: api.issuer.clone(),
                     allowed_hosts: Vec::new(),
                     algorithms: Vec::new(),
                     accept_at_jwt_typ: false,
                     claims: ClaimRules::default(),
                     trusted_audiences: Vec::new(),
-                },
-                api: Box::new(api),
+                }],
+                api: Some(Box::new(api)),
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),
             authentication: ClientAuthentication::with_secret(secret?),

@@ -15,9 +15,7 @@ use crate::config::validate::join;
 use crate::identity::headers::{
     Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, Preset, TooLong,
 };
-use crate::oidc::acr::Vocabulary;
 use crate::policy::Requirement;
-use crate::provider::FederationSettings;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
 use crate::snapshot::BearerSettings;
 use crate::upstream::{is_this_machine, reaches};
@@ -146,13 +144,10 @@ impl Resolver<'_> {
         common: &Common<'_>,
     ) -> Requirement {
         let Some(file) = file else { return Requirement::default() };
-        // Where a plain issuer signs people in too, no word is more than another: it may mean anything by them.
-        let are_carriers = |provider: &Provider| provider.acr_vocabulary() == Vocabulary::Zenkey;
-        let acr_vocabulary = match common.providers {
-            [] => Vocabulary::Plain,
-            all if all.iter().all(are_carriers) => Vocabulary::Zenkey,
-            _ => Vocabulary::Plain,
-        };
+        // Where people come from providers with different words, no word is more than another: each may mean anything by it.
+        let mut vocabularies = common.providers.iter().map(Provider::acr_vocabulary);
+        let acr_vocabulary = vocabularies.next().filter(|first| vocabularies.all(|other| other == *first));
+        let acr_vocabulary = acr_vocabulary.unwrap_or_default();
         let acr = self.acr_words(&format!("{key}.require.acr"), file.acr.as_ref(), acr_vocabulary);
         // What a sign-in asks for says nothing about tokens.
         let providers = if access.is_some_and(Access::takes_sessions) { common.providers } else { &[] };
@@ -188,7 +183,7 @@ impl Resolver<'_> {
         common: &Common<'_>,
     ) -> IdentityHeaderSettings {
         let key = format!("{key}.identity_headers");
-        let carriers = |provider: &Provider| matches!(provider.settings.federation, FederationSettings::Zenkey { .. });
+        let carriers = |provider: &Provider| provider.settings.federation.profile.names_network;
         let default = match access {
             None | Some(Access::Anonymous) => Vec::new(),
             Some(_) if common.providers.is_empty() => Vec::new(),

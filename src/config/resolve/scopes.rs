@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use super::Resolver;
 use super::provider::Provider;
 use crate::identity::headers::HeaderPlan;
-use crate::provider::FederationSettings;
 use crate::route::RouteSettings;
 
 /// Scopes and the claims that they ask for (OpenID Connect Core 5.4). Of other claims, `groups` above all, each provider
@@ -43,7 +42,7 @@ fn scope_of(claim: &str) -> Option<&'static str> {
 
 /// The scope for `claim` that `provider` does not ask for. With carriers each names its own scopes.
 fn unasked(provider: &Provider, claim: &str) -> Option<&'static str> {
-    let standard = matches!(provider.settings.federation, FederationSettings::Oidc { .. });
+    let standard = provider.settings.federation.profile.has_standard_scopes;
     scope_of(claim).filter(|scope| standard && !provider.scopes.iter().any(|asked| asked == scope))
 }
 

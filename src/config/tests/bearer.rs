@@ -33,7 +33,7 @@ fn a_route_for_tokens_has_strict_defaults() {
         algorithms: vec!["RS256".into()],
         accept_untyped: false,
         claims: Default::default(),
-        acr_vocabulary: crate::oidc::acr::Vocabulary::Plain,
+        acr_vocabulary: crate::oidc::acr::Vocabulary::PLAIN,
     };
     assert_eq!(config.bearer.issuers, [std::sync::Arc::new(issuer)]);
     assert_eq!((config.bearer.cache_entries, config.bearer.failures_per_minute), (100_000, 60));

@@ -69,7 +69,7 @@ impl Honest {
             trusted_audiences: &self.trusted_audiences,
             algorithms: &self.algorithms,
             accept_untyped: self.accept_untyped,
-            acr_vocabulary: Vocabulary::Zenkey,
+            acr_vocabulary: crate::carrier::profile::ZENKEY.acr_words,
             skew: Duration::from_secs(60),
         }
     }

@@ -79,7 +79,7 @@ impl Honest {
             nonce: self.nonce,
             algorithms: &self.algorithms,
             acr_values: &self.acr_values,
-            acr_vocabulary: Vocabulary::Zenkey,
+            acr_vocabulary: crate::carrier::profile::ZENKEY.acr_words,
             require_acr: self.require_acr,
             skew: Duration::from_secs(60),
             max_age: self.max_age,

@@ -104,9 +104,7 @@ async fn a_carrier_with_one_endpoint_on_a_foreign_host_is_refused() {
         assert_eq!(rig.discover(0).await, outside, "{member}");
     }
     let mut settings = zenkey(&rig.discovery, &[&rig.a.base]);
-    if let FederationSettings::Zenkey { trusted, .. } = &mut settings.federation {
-        trusted[0].allowed_hosts.push(format!("127.0.0.1:{}", rig.e.port));
-    }
+    settings.federation.members[0].allowed_hosts.push(format!("127.0.0.1:{}", rig.e.port));
     let wider = Federation::new(settings).unwrap();
     assert!(wider.discover(MCCMNC, "corr-1234", at(0)).await.is_ok());
 }

@@ -17,6 +17,7 @@ use self::background::{sweep, watch_readiness};
 use self::key_file::KeyFile;
 use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
+use crate::account::links::Links;
 use crate::auth::{Auth, Parts};
 use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
@@ -135,6 +136,7 @@ fn max_attempts(config: &Config) -> u64 {
 
 fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
     let limits = Limits { attempts: max_attempts(config), pages: config.sign_in.max_kept_pages, ..Limits::default() };
+    let limits = Limits { links: config.accounts.as_ref().map_or(0, |accounts| accounts.max_links), ..limits };
     Ok(match &config.sessions.store {
         StoreChoice::Memory => Arc::new(MemoryStore::new(limits)),
         StoreChoice::Embedded { path } => {
@@ -215,6 +217,11 @@ impl App {
         let upstreams = Arc::clone(snapshot.upstreams());
         let own = [("listen", sockets.address()), ("admin_listen", sockets.admin_address())];
         let cache_limits = CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() };
+        let links = config.accounts.as_ref().map(|accounts| {
+            let sealer = Sealer::new(compiled.seal_keys.clone());
+            let links = Links::new(Arc::clone(&store), sealer, accounts.links.clone(), Arc::clone(&entropy));
+            (Arc::new(links), accounts.changes_per_minute)
+        });
         let sessions = Sessions::new(sessions::Parts {
             store: Arc::clone(&store),
             sealer: Sealer::new(compiled.seal_keys),
@@ -232,6 +239,7 @@ impl App {
         }
         let auth = Arc::new(Auth::new(Parts {
             snapshot,
+            links,
             sessions: Arc::clone(&sessions),
             providers,
             entropy: Arc::clone(&entropy),
@@ -382,6 +390,7 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
             answer_rate: AnswerRate { bytes_per_second: limits.answer_min_rate, window: limits.answer_rate_window },
         },
         admin: config.admin.clone(),
+        import_bytes: config.accounts.as_ref().map_or(0, |accounts| accounts.import_bytes),
         memory: limits.memory,
         max_cookie_bytes: limits.cookie_bytes,
         client_read_timeout: limits.read_timeout,

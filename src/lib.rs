@@ -15,7 +15,7 @@
 //! | 8 | [`gateway`] | sockets and HTTP; the proxy framework lives here and nowhere else |
 //! | 7 | [`auth`] | the story: may this request pass, how a person signs in, how they leave |
 //! | 6 | [`snapshot`] | one configuration, compiled: each route with all that it needs at run time |
-//! | 5 | [`session`] [`upstream`] | what we remember, sealed; where requests go |
+//! | 5 | [`session`] [`account`] [`upstream`] | what we remember, sealed; to which account a person belongs; where requests go |
 //! | 4 | [`provider`] [`identity`] [`carrier`] [`policy`] | whom we ask, whom we name, what carriers add, what a route demands |
 //! | 3 | [`oidc`] | the law: pure, no I/O, no clock |
 //! | 2 | [`route`] [`web`] | vocabulary: hosts, paths, replies, cookies, pages |
@@ -30,6 +30,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make files and wait with deadlines"))]
 
+pub mod account;
 pub mod app;
 pub mod auth;
 pub mod carrier;

@@ -115,7 +115,7 @@ fn weigh(sessions: usize, headers: usize) {
         for seed in seed::sessions(0..count, "https://carrier.example.com", seed::localhost).expect("sessions") {
             let id = SessionId::parse(&seed.cookie).expect("an id");
             let session = sealer.open_session(&id, &seed.record).expect("a session");
-            cache.insert(seed.key, LiveSession::new(session, &seed.record, &plans), SystemTime::now());
+            cache.insert(seed.key, LiveSession::new(session, None, &seed.record, &plans), SystemTime::now());
         }
     };
     // What sessions are made with is there before anything is counted.

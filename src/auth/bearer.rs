@@ -178,7 +178,7 @@ impl Tokens {
         }
         lost.extend(left_out(snapshot.plans(), &caller));
         say_left_out(&self.metrics, &lost, &issuer.issuer, view.request_id);
-        let (identity, headers) = render_all(snapshot.plans(), &caller);
+        let (identity, headers) = render_all(snapshot.plans(), &caller, None);
         let live = Arc::new(LiveToken {
             headers,
             identity,

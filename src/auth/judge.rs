@@ -14,7 +14,7 @@ use super::bearer::{LiveToken, Tokens};
 use super::cors;
 use super::left_out::does_not_fit;
 use super::refusal::{Denied, Refusal};
-use super::session_cookie::session_of;
+use super::session_cookie::{session_anew, session_of};
 use crate::identity::headers::HeaderSet;
 use crate::route::{Access, Found};
 use crate::session::StoreKey;
@@ -170,12 +170,22 @@ async fn by_session(
     sessions: &Arc<Sessions>,
     now: SystemTime,
 ) -> Result<Holder, Cause> {
-    match session_of(snapshot, sessions, view, Purpose::Use, now).await {
+    let mut found = session_of(snapshot, sessions, view, Purpose::Use, now).await;
+    if route.linked_account && matches!(&found, Lookup::SignedIn(live, _) if live.value().account().is_none()) {
+        // They may have been linked this very moment, at another gateway; in a box, since nobody else comes here.
+        found = Box::pin(session_anew(snapshot, sessions, view, now)).await;
+    }
+    match found {
         // Somebody of another provider is nobody here: the way in is to sign in with one of the route's.
         Lookup::SignedIn(live, _) if !route.admits(live.value().session().identity()) => {
             Err(Cause::SignInFirst { dead_cookie: false, or_token: false })
         }
         Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {
+            Ok(()) if route.linked_account && live.value().account().is_none() => {
+                let who = snapshot.settings().display_name(live.value().session().identity());
+                let reason = "the person is linked to no account of the app";
+                Err(Cause::Unmet { denied: Denied::because(Refusal::UnlinkedUser, reason), who })
+            }
             Ok(()) => {
                 let headers = live.value().headers(route.headers());
                 match headers.refused() {

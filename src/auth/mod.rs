@@ -13,6 +13,7 @@ mod denial;
 mod endpoints;
 mod judge;
 mod left_out;
+mod linking;
 mod own_address;
 mod provider_logout;
 mod readiness;
@@ -29,6 +30,7 @@ use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderValue, Method};
 
 pub use judge::Permit;
+pub use linking::{ChangedBy, Imported, Linking};
 pub use readiness::SignInReadiness;
 pub use refusal::{Message, Recipient, Refusal, RefusalExit, Refused};
 pub use sign_in::binding::MAX_LIVE;
@@ -39,6 +41,7 @@ use self::denial::deny;
 use self::endpoints::Endpoint;
 use self::judge::{Holder, Verdict, judge};
 use self::sign_in::attempts;
+use crate::account::links::Links;
 use crate::ground::limit::RateLimiter;
 use crate::ground::ttl_cache::TtlCache;
 use crate::provider::{Provider, Providers};
@@ -60,6 +63,7 @@ pub struct Auth {
     exit: RefusalExit,
     metrics: Arc<Metrics>,
     providers: Providers,
+    linking: Option<Linking>,
     limits: SignInLimits,
     last_readiness: readiness::LastSeen,
 }
@@ -72,6 +76,9 @@ pub struct Parts {
     pub providers: Providers,
     /// Sessions.
     pub sessions: Arc<Sessions>,
+    /// Links of people to accounts of the app, and how many of them one client may change in a minute (zero: no limit);
+    /// `None` where there are no accounts.
+    pub links: Option<(Arc<Links>, u32)>,
     /// Where randomness comes from.
     pub entropy: Arc<dyn Entropy>,
     /// Metrics.
@@ -90,7 +97,7 @@ pub enum Decision {
 impl Auth {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { snapshot, sessions, providers, entropy, metrics } = parts;
+        let Parts { snapshot, sessions, links, providers, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
         sessions.confirm_by(Arc::new(ask_again::AskAgain {
             snapshot: Arc::clone(&snapshot),
@@ -98,6 +105,10 @@ impl Auth {
         }));
         Self {
             tokens: Tokens::new(&settings.bearer, Arc::clone(providers.first()), Arc::clone(&metrics), &*entropy),
+            linking: links.map(|(links, changes)| {
+                sessions.linked_by(Arc::clone(&links) as _);
+                Linking::new(links, Arc::clone(&sessions), Arc::clone(&metrics), changes)
+            }),
             limits: SignInLimits::new(&settings),
             last_readiness: readiness::LastSeen::default(),
             exit: RefusalExit::new(Arc::clone(&metrics)),
@@ -111,6 +122,11 @@ impl Auth {
     /// The configuration that is in force. A request loads it once and goes by it to its end.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
+    }
+
+    /// Links of people to accounts of the app; `None` where there are no accounts.
+    pub fn linking(&self) -> Option<&Linking> {
+        self.linking.as_ref()
     }
 
     /// The one exit of every refusal.

@@ -25,6 +25,19 @@ pub(super) async fn session_of(
     sessions.look_up(id, view.host, purpose, snapshot.plans(), now).await
 }
 
+/// The same, from the store, whatever is at hand.
+pub(super) async fn session_anew(
+    snapshot: &Snapshot,
+    sessions: &Arc<Sessions>,
+    view: &RequestView<'_>,
+    now: SystemTime,
+) -> Lookup {
+    match id_of(view, &snapshot.settings().cookies) {
+        Some(id) => sessions.look_up_anew(id, view.host, snapshot.plans(), now).await,
+        None => Lookup::Absent,
+    }
+}
+
 /// The id in the request's cookie, if it could be one of ours.
 pub(super) fn id_of(view: &RequestView<'_>, names: &CookieNames) -> Option<SessionId> {
     find_cookie_bytes(view.headers, &names.session).and_then(SessionId::parse)

@@ -373,6 +373,7 @@ impl Story {
             recheck,
         });
         let auth = Arc::new(Auth::new(Parts {
+            links: None,
             snapshot: Arc::new(snapshot(CONFIG)),
             sessions,
             providers: Providers::one(Arc::clone(&provider) as Arc<dyn Provider>),

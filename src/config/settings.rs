@@ -8,6 +8,7 @@ use url::Url;
 
 use super::fault::{Place, Remark};
 use super::secret_ref::SecretSource;
+use crate::account::links::LinkSettings;
 use crate::gateway::AdminSettings;
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::ProviderSettings;
@@ -48,6 +49,8 @@ pub struct Config {
     pub front_channel_logout: bool,
     /// Where sessions are kept.
     pub sessions: SessionSettings,
+    /// To which account of the app people belong; `None`: to none.
+    pub accounts: Option<AccountSettings>,
     /// What one client may use up.
     pub limits: LimitSettings,
     /// Peers whose forwarded headers are believed. Never `0.0.0.0/0` or the like.
@@ -107,6 +110,19 @@ pub struct SignInSettings {
     pub max_kept_pages: u64,
     /// Sign-ins that one client may begin in a minute; zero for no limit. Default 1 200.
     pub starts_per_minute: u32,
+}
+
+/// To which account of the app people belong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// How links are kept.
+    pub links: LinkSettings,
+    /// Most links in a store of our own. Default 1,000,000.
+    pub max_links: u64,
+    /// Changes that one client of the private listener may make in a minute; zero for no limit. Default 600.
+    pub changes_per_minute: u32,
+    /// Largest table that is imported, in bytes. Default 16 MiB.
+    pub import_bytes: usize,
 }
 
 /// Where sessions are kept.

@@ -48,6 +48,8 @@ pub struct GatewaySettings {
     pub limits: ListenerLimits,
     /// The private listener.
     pub admin: AdminSettings,
+    /// Largest table of links that is imported, in bytes.
+    pub import_bytes: usize,
     /// Memory that the process may use, in bytes; `None`: what its container says.
     pub memory: Option<u64>,
     /// Largest `Cookie`, in bytes. Default 16 KiB.

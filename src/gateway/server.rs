@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use pingora::apps::HttpServerOptions;
-use pingora::apps::http_app::HttpServer;
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -114,7 +113,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     };
     let (public_replacement, private_replacement) = (replacement(Side::Public), replacement(Side::Private));
 
-    let admin_settings = settings.admin.clone();
+    let (admin_settings, import_bytes) = (settings.admin.clone(), settings.import_bytes);
     let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let gateway = Gateway {
         exit: auth.exit().clone(),
@@ -135,7 +134,14 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let public = Listener::new(public, proxy, Arc::clone(&connections), public_replacement, reserve)?;
     let limits = admin_settings.limits();
     let private_connections = Connections::new(Side::Private, limits, trusted, Arc::clone(&metrics));
-    let admin = HttpServer::new_app(Admin { settings: admin_settings, auth, metrics, draining: Arc::clone(&draining) });
+    let admin = Admin {
+        settings: admin_settings,
+        import_bytes,
+        importing: Arc::new(Semaphore::new(1)),
+        auth,
+        metrics,
+        draining: Arc::clone(&draining),
+    };
     let reserve = Reserve::to_serve(admin::RESERVED_FILES);
     let private = Listener::new(private, admin, private_connections, private_replacement, reserve)?;
 

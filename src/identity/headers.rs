@@ -14,7 +14,7 @@ mod reserved;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{HeaderFault, HeaderPlan};
+pub use plan::{HeaderFault, HeaderPlan, LINKED_ACCOUNT};
 pub use render::{HeaderSet, RenderedHeaders, left_out, render_all};
 pub use reserved::{FORWARDING, Forwarding, Reserved};
 
@@ -23,9 +23,10 @@ pub use reserved::{FORWARDING, Forwarding, Reserved};
 pub enum Preset {
     /// `X-ZenKey-Sub`, `-Issuer`, `-Mccmnc`, `-Acr`, `-Amr`, `-Auth-Time` and one header per consented attribute:
     /// `-Name`, `-Given-Name`, `-Family-Name`, `-Email`, `-Phone`, `-Postal-Code`, `-Birthdate`, `-Address` (as
-    /// formatted by the carrier).
+    /// formatted by the carrier); `-Account` for somebody who is linked to an account of the app.
     Zenkey,
-    /// oauth2-proxy's answer headers: `X-Auth-Request-User` (the subject), `-Email`, `-Groups`, `-Preferred-Username`.
+    /// oauth2-proxy's answer headers: `X-Auth-Request-User` (the subject), `-Email`, `-Groups`, `-Preferred-Username`; and
+    /// `-Account` of ours, as above.
     XAuthRequest,
     /// oauth2-proxy's proxy-mode headers: `X-Forwarded-User` (the subject), `-Email`, `-Groups`,
     /// `-Preferred-Username`.
@@ -59,7 +60,7 @@ pub struct HeaderRule {
     /// Header name.
     pub name: String,
     /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time`, which are only ever taken from the verified parts of an
-    /// identity, or the name of a claim.
+    /// identity, [`LINKED_ACCOUNT`], which no issuer says, or the name of a claim.
     pub claim: String,
     /// Encoding of the value.
     pub encoding: Encoding,

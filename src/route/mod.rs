@@ -90,6 +90,8 @@ pub struct RouteSettings {
     pub providers: Vec<String>,
     /// What an identity must have beyond being known.
     pub require: Requirement,
+    /// Whether a person must be linked to an account of the app. Default no.
+    pub linked_account: bool,
     /// What an access token must have; without meaning where none is taken.
     pub token: TokenDemand,
     /// Origins whose scripts may read our own answers on this route, as browsers serialise them.

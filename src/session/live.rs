@@ -12,6 +12,7 @@ use crate::secret::sha256;
 #[derive(Debug, Clone)]
 pub struct LiveSession {
     session: Session,
+    account: Option<Box<str>>,
     headers: RenderedHeaders,
     record: Fingerprint,
 }
@@ -24,11 +25,17 @@ fn fingerprint(record: &[u8]) -> Fingerprint {
 }
 
 impl LiveSession {
-    /// Renders the headers of every plan for `session`, once. `record` is what it was read from, or sealed into.
-    pub fn new<P: Borrow<HeaderPlan>>(mut session: Session, record: &[u8], plans: &[P]) -> Self {
-        let (identity, headers) = render_all(plans, session.identity());
+    /// Renders the headers of every plan for `session`, once. `account` is the one that its person belongs to; `record` is
+    /// what it was read from, or sealed into.
+    pub fn new<P: Borrow<HeaderPlan>>(
+        mut session: Session,
+        account: Option<Box<str>>,
+        record: &[u8],
+        plans: &[P],
+    ) -> Self {
+        let (identity, headers) = render_all(plans, session.identity(), account.as_deref());
         session.share(identity);
-        Self { session, headers, record: fingerprint(record) }
+        Self { session, account, headers, record: fingerprint(record) }
     }
 
     /// Whether `record` is, byte for byte, the one this session was read from: then there is nothing in it to be read
@@ -43,10 +50,15 @@ impl LiveSession {
         &self.session
     }
 
+    /// The app's name of the account that the person belongs to, as it was when the store was last asked.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
     /// The headers that `plan` writes. They are rendered here only for a session that was loaded under an earlier
     /// configuration.
     pub fn headers(&self, plan: &HeaderPlan) -> HeaderSet {
-        self.headers.of(plan).cloned().unwrap_or_else(|| plan.render(self.session.identity()))
+        self.headers.of(plan).cloned().unwrap_or_else(|| plan.render_with(self.session.identity(), self.account()))
     }
 }
 

@@ -20,6 +20,7 @@ pub struct MemoryStore {
     spent: Mutex<Table>,
     provider: Mutex<Table>,
     pages: Mutex<Table>,
+    links: Mutex<Table>,
     sets: Mutex<HashMap<(Relation, StoreKey), Set>>,
 }
 
@@ -101,6 +102,7 @@ impl MemoryStore {
             spent: Mutex::default(),
             provider: Mutex::default(),
             pages: Mutex::default(),
+            links: Mutex::default(),
         }
     }
 
@@ -118,6 +120,7 @@ impl MemoryStore {
             Kind::Spent => &self.spent,
             Kind::Provider => &self.provider,
             Kind::Page => &self.pages,
+            Kind::Link => &self.links,
         }
     }
 }
@@ -203,7 +206,14 @@ impl RecordStore for MemoryStore {
         if !keep.is_zero() {
             table.remove(&key);
             if table.is_full(self.limits.of(kind)) {
-                table.make_room(now);
+                if kind.makes_room() {
+                    table.make_room(now);
+                } else {
+                    table.sweep(now);
+                    if table.is_full(self.limits.of(kind)) {
+                        return Err(StoreError::Full);
+                    }
+                }
             }
             table.insert(key, record, now.checked_add(keep));
         }

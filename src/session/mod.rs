@@ -3,6 +3,7 @@
 //! A record in a store is worth nothing without the cookie: its key is a hash of the secret the cookie holds, and its
 //! content is sealed under a key derived from that secret (see `seal.rs`). Carrier tokens are never part of a session.
 
+pub mod account_of;
 pub mod cache;
 pub mod cached;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod contract;
 pub mod embedded;
 pub mod ending;
 pub mod key;
+pub mod linked;
 pub mod live;
 pub mod memory;
 pub mod opening;

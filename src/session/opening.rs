@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use futures_util::future::join_all;
 
-use super::live::LiveSession;
 use super::provider_session::ProviderSession;
 use super::sessions::Sessions;
 use super::store::{Kind, Relation, StoreError};
@@ -107,7 +106,10 @@ impl Sessions {
         if let Some(old) = old.filter(|old| self.sealer.has_made(old)) {
             self.end_family(old.store_key(), now).await;
         }
-        self.cache.insert(key, LiveSession::new(session, &record, plans), now);
+        // If the store does not say now to which account they belong, their first request asks again.
+        if let Ok(live) = self.live(session, &record, plans, now).await {
+            self.cache.insert(key, live, now);
+        }
         Ok(id)
     }
 

@@ -166,7 +166,8 @@ impl Sessions {
             match self.stored(key, now).await {
                 Ok(Some(record)) => match self.sealer.open_session(id, &record) {
                     Ok(newer) if newer.checked() > session.checked() => {
-                        self.cache.insert(key, LiveSession::new(newer, &record, plans), now);
+                        let Ok(live) = self.live(newer, &record, plans, now).await else { return Outcome::Unknown };
+                        self.cache.insert(key, live, now);
                         return Outcome::Confirmed;
                     }
                     Ok(_) => {}
@@ -200,17 +201,19 @@ impl Sessions {
         let mut failed: Option<StoreError> = None;
         for _ in 0..WRITES {
             let written = async {
-                Ok::<_, StoreError>(
-                    self.store.replace(Kind::Provider, key, &sealed, whole, now).await?
-                        && self.store.replace(Kind::Session, key, &record, keep, now).await?,
-                )
+                let is_there = self.store.replace(Kind::Provider, key, &sealed, whole, now).await?
+                    && self.store.replace(Kind::Session, key, &record, keep, now).await?;
+                if !is_there {
+                    return Ok::<_, StoreError>(None);
+                }
+                self.live(session.clone(), &record, plans, now).await.map(Some)
             };
             match written.await {
-                Ok(true) => {
-                    let kept_here = self.cache.insert(key, LiveSession::new(session, &record, plans), now);
+                Ok(Some(live)) => {
+                    let kept_here = self.cache.insert(key, live, now);
                     return if kept_here.is_some() { Outcome::Confirmed } else { Outcome::Ended };
                 }
-                Ok(false) => {
+                Ok(None) => {
                     self.cache.remove(&key);
                     return Outcome::Ended;
                 }

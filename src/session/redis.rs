@@ -57,7 +57,7 @@ impl RedisSettings {
 }
 
 /// The longest time to live that is asked for: Redis refuses times beyond what its clock can say.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Adds a member with the later of its two ends, drops what is over, gives back and drops what is too many, and lets the set
 /// live as long as its last member. KEYS: the set. ARGV: member, its time to live, most members.

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
+use super::account_of::AccountOf;
 use super::cache::SessionCache;
 use super::cached::{CachePolicy, CachedSession, Freshness};
 use super::live::LiveSession;
@@ -88,6 +89,7 @@ pub struct Sessions {
     background: Arc<Semaphore>,
     pub(super) recheck: Option<RecheckPolicy>,
     pub(super) check: OnceLock<Arc<dyn ProviderCheck>>,
+    pub(super) links: OnceLock<Arc<dyn AccountOf>>,
     /// Questions to the provider, one a session at a time.
     pub(super) rechecks: Arc<SingleFlight<StoreKey, provider_check::Outcome>>,
     /// Held by every task that must not be cut off half done.
@@ -118,6 +120,7 @@ impl Sessions {
             background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
             recheck,
             check: OnceLock::new(),
+            links: OnceLock::new(),
             rechecks: SingleFlight::new(),
             under_way: Arc::new(()),
         })
@@ -165,6 +168,11 @@ impl Sessions {
             }
             found => found,
         };
+        self.on_host(found, host, now)
+    }
+
+    /// What was found, if it is anything on `host`.
+    pub(super) fn on_host(&self, found: Lookup, host: &str, now: SystemTime) -> Lookup {
         match found {
             // A cookie that was carried to another of our hosts opens nothing there: each has sessions of its own.
             Lookup::SignedIn(cached, _) if cached.value().session().host() != host => Lookup::Dead,
@@ -213,7 +221,7 @@ impl Sessions {
         {
             let (sessions, cached) = (Arc::clone(self), Arc::clone(&cached));
             tokio::spawn(async move {
-                let answer = sessions.is_stored(key, now).await;
+                let answer = sessions.still_is(&cached, key, now).await;
                 sessions.learn(&cached, key, answer, now);
                 drop(permit);
             });
@@ -223,7 +231,7 @@ impl Sessions {
 
     /// The slow way: the session is not in memory, or its copy is too old to be served unasked. `copy` is what may
     /// still be served if the store does not answer.
-    async fn load(
+    pub(super) async fn load(
         self: &Arc<Self>,
         id: SessionId,
         copy: Option<Arc<CachedSession<LiveSession>>>,
@@ -239,13 +247,14 @@ impl Sessions {
         let key = id.store_key();
         let (sessions, asked, known, plans) = (Arc::clone(self), id.clone(), copy.clone(), Arc::clone(plans));
         let fetch = || async move {
-            let Some(record) = sessions.stored(key, now).await? else { return Ok(None) };
+            let (record, same_account) = sessions.stored_beside(known.as_deref(), key, now).await?;
+            let Some(record) = record else { return Ok(None) };
             // Between two pages of a person mostly nothing has changed: what was opened and rendered is good still.
-            if let Some(known) = known.filter(|known| known.value().is_from(&record)) {
+            if let Some(known) = known.filter(|known| same_account && known.value().is_from(&record)) {
                 return Ok(Some(known.value().clone()));
             }
             match sessions.sealer.open_session(&asked, &record) {
-                Ok(session) => Ok(Some(LiveSession::new(session, &record, &plans))),
+                Ok(session) => Ok(Some(sessions.live(session, &record, &plans, now).await?)),
                 Err(reason) => {
                     warn!(reason = %reason, code = "session_corrupt", "A session record could not be opened");
                     Ok(None)
@@ -309,7 +318,8 @@ impl Sessions {
             return true;
         }
         let sessions = Arc::clone(self);
-        let ask = || async move { sessions.is_stored(key, now).await };
+        let copy = Arc::clone(&cached);
+        let ask = || async move { sessions.still_is(&copy, key, now).await };
         let lost = Err(StoreError::Unavailable("the check was lost".to_owned()));
         let (check, _) = self.checks.join(&key, || None, ask, lost);
         let answer = check.await;
@@ -337,10 +347,6 @@ impl Sessions {
         Ok(record)
     }
 
-    async fn is_stored(&self, key: StoreKey, now: SystemTime) -> Result<bool, StoreError> {
-        Ok(self.stored(key, now).await?.is_some())
-    }
-
     fn background_permit(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
         Arc::clone(&self.background).try_acquire_owned().ok()
     }
@@ -355,7 +361,11 @@ impl Sessions {
             let record = sessions.sealer.seal_session(&id, &seen, &*sessions.entropy);
             let keep = seen.keep_for(now, &sessions.lifetimes);
             let key = id.store_key();
-            let answer = sessions.store.replace(Kind::Session, key, &record, keep, now).await;
+            let (is_there, same_account) = tokio::join!(
+                sessions.store.replace(Kind::Session, key, &record, keep, now),
+                sessions.has_its_account(&cached, now)
+            );
+            let answer = is_there.and_then(|is_there| Ok(is_there && same_account?));
             sessions.learn(&cached, key, answer, now);
             drop(permit);
         });

@@ -28,12 +28,14 @@ pub enum Kind {
     Provider,
     /// A page that a person wanted to go to, too long to be kept anywhere else.
     Page,
+    /// To which account of the app a person belongs. It outlives every session.
+    Link,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 7] =
-        [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent, Kind::Provider, Kind::Page];
+    pub const ALL: [Kind; 8] =
+        [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent, Kind::Provider, Kind::Page, Kind::Link];
 
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
@@ -45,7 +47,14 @@ impl Kind {
             Kind::Spent => "spent",
             Kind::Provider => "provider",
             Kind::Page => "page",
+            Kind::Link => "link",
         }
+    }
+
+    /// Whether a record that is inserted into a full table pushes out the one that would end first. A link is nobody's to
+    /// lose: a full table takes no more of them.
+    pub fn makes_room(self) -> bool {
+        !matches!(self, Kind::Link)
     }
 }
 
@@ -60,11 +69,22 @@ pub enum Relation {
     Person,
     /// Sessions that were opened in the session at the provider (`sid`) whose pseudonymous key names the set.
     ProviderSession,
+    /// Links of people to the account of the app whose pseudonymous key names the set.
+    Account,
+    /// All links, in many sets of like size, so that they can be listed.
+    Links,
 }
 
 impl Relation {
     /// Every relation there is.
-    pub const ALL: [Relation; 4] = [Relation::Children, Relation::Parents, Relation::Person, Relation::ProviderSession];
+    pub const ALL: [Relation; 6] = [
+        Relation::Children,
+        Relation::Parents,
+        Relation::Person,
+        Relation::ProviderSession,
+        Relation::Account,
+        Relation::Links,
+    ];
 
     /// Most members of one set. One more pushes out the member that would end first.
     pub const MOST: usize = 1_000;
@@ -76,6 +96,8 @@ impl Relation {
             Relation::Parents => "parents",
             Relation::Person => "person",
             Relation::ProviderSession => "provider_session",
+            Relation::Account => "account",
+            Relation::Links => "links",
         }
     }
 }
@@ -108,11 +130,13 @@ pub struct Limits {
     /// Pages that people wanted to go to and that are too long to be kept elsewhere; each a little more than
     /// `limits.uri_bytes` at most. Default 2,000.
     pub pages: u64,
+    /// Links of people to accounts. Default 1,000,000.
+    pub links: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sessions: 1_000_000, attempts: 100_000, pages: 2_000 }
+        Self { sessions: 1_000_000, attempts: 100_000, pages: 2_000, links: 1_000_000 }
     }
 }
 
@@ -133,6 +157,7 @@ impl Limits {
             Kind::Keys => Self::KEYS,
             Kind::Spent => Self::SPENT,
             Kind::Page => self.pages,
+            Kind::Link => self.links,
         }
     }
 }
@@ -177,7 +202,8 @@ pub trait RecordStore: Send + Sync {
     /// and is told so. A `keep` of zero leaves no record.
     ///
     /// Where a kind's bound is reached, the record that would end first makes room. Whoever begins sign-ins without end
-    /// shuts nobody out by it: what they push off the list is the oldest of it, mostly their own.
+    /// shuts nobody out by it: what they push off the list is the oldest of it, mostly their own. Of kinds whose records are
+    /// nobody's to lose ([`Kind::makes_room`]) a full store takes no more.
     async fn insert(
         &self,
         kind: Kind,

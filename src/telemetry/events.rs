@@ -16,6 +16,21 @@ pub enum SecurityEvent<'a> {
         /// Number of the configuration that is now in force.
         generation: u64,
     },
+    /// To which account of the app a person belongs has changed.
+    Link {
+        /// How.
+        change: LinkChange,
+        /// The issuer of the person.
+        issuer: &'a str,
+        /// Pseudonym of the person.
+        subject: &'a str,
+        /// The app's name of the account.
+        account: &'a str,
+        /// Name of the token that it was done with.
+        by: &'a str,
+        /// From where.
+        client: IpAddr,
+    },
     /// A request or a sign-in was refused.
     Refusal {
         /// Id of the request.
@@ -55,12 +70,38 @@ pub enum SecurityEvent<'a> {
     },
 }
 
+/// How a link changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkChange {
+    /// The person had none.
+    Linked,
+    /// They belonged to another account before.
+    Moved,
+    /// They have none any more.
+    Unlinked,
+}
+
+impl LinkChange {
+    /// The word in the log and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Linked => "linked",
+            Self::Moved => "moved",
+            Self::Unlinked => "unlinked",
+        }
+    }
+}
+
 impl SecurityEvent<'_> {
     /// Writes the line.
     pub fn emit(self) {
         match self {
             Self::Administration { action, generation } => {
                 info!(event = "administration", action, generation, "A configuration is in force");
+            }
+            Self::Link { change, issuer, subject, account, by, client } => {
+                let outcome = change.as_str();
+                info!(event = "link", outcome, issuer, subject, account, by, client = %client, "The link of a person changed");
             }
             Self::Refusal { request_id, client, route, code, status, reason } => {
                 info!(event = "refusal", request_id, client = %client, route, code, status, reason, "Refused");

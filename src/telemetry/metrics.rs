@@ -36,6 +36,8 @@ pub struct Metrics {
     pub sign_in_ready: IntGaugeVec,
     /// `zengate_logout_tokens_total{outcome}`: `ended`, `refused`, `replayed`, `limited`, `unavailable`.
     pub logout_tokens: IntCounterVec,
+    /// `zengate_link_changes_total{outcome}`: `linked`, `moved`, `unlinked`, `refused`, `unavailable`.
+    pub link_changes: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
     pub store_errors: IntCounter,
     /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
@@ -183,6 +185,11 @@ impl Metrics {
                 "reason",
             ),
             logout_tokens: counters("zengate_logout_tokens_total", "Back-channel logouts by how they ended", "outcome"),
+            link_changes: counters(
+                "zengate_link_changes_total",
+                "Links of people to accounts of the app that were changed",
+                "outcome",
+            ),
             revocations_pending: gauge(
                 "zengate_revocations_pending",
                 "Ends of sessions that the session store has not heard of yet",

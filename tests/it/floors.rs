@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("policy", 4),
     ("provider", 4),
     ("session", 4),
+    ("account", 5),
     ("route", 5),
     ("web", 6),
     ("upstream", 6),
@@ -36,6 +37,7 @@ const FLOORS: &[(&str, u8)] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("aws_lc_rs", &["src/secret.rs", "src/secret/"]),
     ("clap", &["src/cli/"]),
+    ("csv", &["src/account/table"]),
     ("jsonwebtoken", &["src/oidc/jwks", "src/oidc/jwt"]),
     ("moka", &["src/ground/ttl_cache"]),
     ("pingora", &["src/gateway/"]),

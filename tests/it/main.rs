@@ -4,6 +4,7 @@
 // The lints except `#[test]` functions by themselves; these are for what stands around them.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used, unreachable_pub)]
 
+mod accounts;
 mod bearer;
 mod deploy;
 mod documents;

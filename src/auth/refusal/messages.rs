@@ -309,6 +309,13 @@ impl Refusal {
                 "The link that brought you here asks for a sign-in service that this site does not use.",
                 true,
             ),
+            Self::UnlinkedUser => message(
+                S::FORBIDDEN,
+                "unlinked_user",
+                "You have no account here yet",
+                "You are signed in, but this site does not know yet which account is yours. Whoever runs it can link it to your sign-in.",
+                false,
+            ),
             Self::Unsupported => message(
                 S::FORBIDDEN,
                 "user_unsupported",

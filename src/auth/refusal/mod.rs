@@ -93,6 +93,8 @@ pub enum Refusal {
     TooManyFailures(Duration),
     /// There is no session, and whoever asks cannot be sent to sign in.
     Unauthenticated,
+    /// A person who is linked to no account of the app wants a page that is for those who are.
+    UnlinkedUser,
     /// The issuer named by the link that began the sign-in is not one of ours.
     UnknownIssuer,
     /// A host that no route names.

@@ -25,6 +25,9 @@ pub(crate) struct AdminFile {
     /// Time in which all headers of a request must have come.
     #[schemars(extend("default" = "5s", "x-min" = "1s", "x-max" = "5m"))]
     pub(crate) header_deadline: Time,
+    /// Time in which the body of a request must have come.
+    #[schemars(extend("default" = "1m", "x-min" = "1s", "x-max" = "1h"))]
+    pub(crate) body_deadline: Time,
 }
 
 /// A token for the private listener.
@@ -37,7 +40,8 @@ pub(crate) struct AdminTokenFile {
     /// The token, of at least 32 characters (`openssl rand -base64 32`), to be sent as `Authorization: Bearer …`.
     #[schemars(required)]
     pub(crate) token: Option<SecretRef>,
-    /// What it allows: `read` (how the gateway does), or `operate` (to change something too).
+    /// What it allows: `read` (how the gateway does), `accounts` (to read and change links of people to accounts, and nothing
+    /// else), or `operate` (all of it).
     #[schemars(required)]
     pub(crate) scope: Option<ScopeWord>,
 }
@@ -47,5 +51,6 @@ pub(crate) struct AdminTokenFile {
 #[schemars(inline)]
 pub(crate) enum ScopeWord {
     Read,
+    Accounts,
     Operate,
 }

@@ -4,6 +4,7 @@
 //! Every field is an `Option`: what must be there is said to the schema (`required`) and judged by the walker, so that
 //! one missing key does not hide the faults of all others.
 
+mod accounts;
 mod admin;
 mod bearer;
 mod provider;
@@ -18,6 +19,7 @@ use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
 use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
+pub(crate) use accounts::AccountsFile;
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use provider::{
@@ -102,6 +104,8 @@ pub(crate) struct File {
     pub(crate) admin_listen: Option<Written<AdminAddress>>,
     /// Who may do what on the private listener.
     pub(crate) admin: Option<AdminFile>,
+    /// To which account of the app people belong: links from who they are at their issuer to the app's own account name.
+    pub(crate) accounts: Option<AccountsFile>,
     /// Worker threads. Without it: one for each processor.
     #[schemars(range(min = 1, max = 1024))]
     pub(crate) threads: Option<u32>,

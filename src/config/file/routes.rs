@@ -115,7 +115,8 @@ pub(crate) enum HeaderEntry {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeaderFile {
-    /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time`, the name of another claim, or the way to one inside others, with
+    /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time`, `linked_account` (the account of the app that the person is linked
+    /// to, see `accounts`), the name of another claim, or the way to one inside others, with
     /// dots: `realm_access.roles`, `groups.name` (a claim of that very name comes first). `azp` and `client_id` are the
     /// client of an access token.
     #[schemars(required)]
@@ -172,6 +173,9 @@ pub(crate) struct RequireFile {
     /// Scopes that an access token must have, all of them. Sessions have no scopes and are not asked for any.
     #[schemars(extend("minItems" = 1))]
     pub(crate) scopes: Option<List<Written<Scope>>>,
+    /// An account of the app that the person is linked to (`accounts`); the others get 403 `unlinked_user`. With `access:
+    /// session` only: links are those of people who sign in. Without it nobody needs one.
+    pub(crate) linked_account: Option<bool>,
 }
 
 /// How long the upstream may take.

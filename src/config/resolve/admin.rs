@@ -29,6 +29,7 @@ impl Resolver<'_> {
             }
             let scope = match scope {
                 ScopeWord::Read => Scope::Read,
+                ScopeWord::Accounts => Scope::Accounts,
                 ScopeWord::Operate => Scope::Operate,
             };
             let token = AdminToken::new(name.clone(), scope, &found.secret);
@@ -42,6 +43,7 @@ impl Resolver<'_> {
             tokens,
             connections: file.connections.unwrap_or(0) as usize,
             header_deadline: time(file.header_deadline.as_ref()),
+            body_deadline: time(file.body_deadline.as_ref()),
         }
     }
 }

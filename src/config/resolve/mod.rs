@@ -1,5 +1,6 @@
 //! What is sound by itself, judged as a whole: keys against each other, secrets fetched.
 
+mod accounts;
 mod admin;
 mod bearer;
 mod claims;
@@ -96,6 +97,7 @@ impl Resolver<'_> {
         let allow_private = providers.first().is_some_and(|first| first.settings.allow_private_addresses);
         self.token_issuer_addresses(file.bearer.as_ref(), allow_private);
         let bearer = self.bearer(file.bearer.as_ref(), &providers);
+        let accounts = self.accounts(file, sessions.as_ref().map(|sessions| &sessions.store));
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
         self.unasked_claims(&routes, &providers);
@@ -149,6 +151,7 @@ impl Resolver<'_> {
             further_providers: providers.collect(),
             bearer: bearer.settings,
             sessions: sessions?,
+            accounts,
             limits: limits?,
             trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),
             log: LogSettings {

@@ -13,7 +13,7 @@ use crate::config::file::{
 use crate::config::form::address::UpstreamUrl;
 use crate::config::validate::join;
 use crate::identity::headers::{
-    Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, Preset, TooLong,
+    Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, LINKED_ACCOUNT, Preset, TooLong,
 };
 use crate::policy::Requirement;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
@@ -98,6 +98,7 @@ impl Resolver<'_> {
             self.fault(&format!("{key}.require"), text);
         }
         let require = self.require(key, file.require.as_ref(), access, common);
+        let linked_account = self.linked_account(key, file, access);
         let token = self.token_demand(key, file, access, common.bearer);
         let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
         let upstream = file.upstream.as_ref().and_then(|upstream| self.upstream(key, &upstream.0, file, common));
@@ -108,6 +109,7 @@ impl Resolver<'_> {
             path: path.clone(),
             access: access?,
             require,
+            linked_account,
             token,
             cors_origins: file
                 .cors_origins
@@ -121,6 +123,39 @@ impl Resolver<'_> {
             providers: self.route_providers(key, file, common),
             websocket: file.websocket?,
         })
+    }
+
+    /// Whether the route wants a linked account, where links are those of the people who come.
+    fn linked_account(&mut self, key: &str, file: &RouteFile, access: Option<Access>) -> bool {
+        let has_accounts = self.is_given("accounts");
+        let headers = file.identity_headers.as_ref().and_then(|headers| headers.map.as_ref());
+        for (name, entry) in headers.into_iter().flatten() {
+            let claim = match entry {
+                HeaderEntry::Claim(claim) => Some(claim),
+                HeaderEntry::Full(full) => full.claim.as_ref(),
+            };
+            if claim.is_some_and(|claim| claim.0.0 == LINKED_ACCOUNT) && !has_accounts {
+                let text = "carries an account that nobody is linked to; write `accounts: {}` to have links";
+                self.fault(&join(&format!("{key}.identity_headers.map"), name), text);
+            }
+        }
+        let key = format!("{key}.require");
+        let Some(require) = &file.require else { return false };
+        if require.claims.as_ref().is_some_and(|claims| claims.contains_key(LINKED_ACCOUNT)) {
+            self.fault(
+                &format!("{key}.claims"),
+                "no issuer says `linked_account`; write `require: { linked_account: true }`",
+            );
+        }
+        let wanted = require.linked_account.unwrap_or(false);
+        let key = format!("{key}.linked_account");
+        if wanted && !has_accounts {
+            self.fault(&key, "demands an account that nobody is linked to; write `accounts: {}` to have links");
+        }
+        if wanted && access.is_some_and(Access::takes_tokens) {
+            self.fault(&key, "is for `access: session`: links are those of people who sign in, and no token has one");
+        }
+        wanted
     }
 
     /// The providers that a route names, each of which must be there.

@@ -5,12 +5,21 @@ use http::{HeaderMap, HeaderValue, header};
 use crate::secret::{SecretString, constant_time_eq, sha256};
 
 /// What a token of the private listener allows. What watches the gateway needs none: health and metrics are open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// To read how the gateway does and what it was told to do.
     Read,
-    /// To change something too.
+    /// To read and change to which account of the app people belong, and nothing else: for the app itself.
+    Accounts,
+    /// All of it.
     Operate,
+}
+
+impl Scope {
+    /// Whether a token of this scope may have what is given for `wanted`.
+    fn allows(self, wanted: Self) -> bool {
+        self == wanted || self == Self::Operate
+    }
 }
 
 /// One token and what it allows. What is kept is its digest: whoever reads our memory later cannot use it.
@@ -61,7 +70,7 @@ pub(super) fn judge<'a>(tokens: &'a [AdminToken], headers: &HeaderMap, wanted: S
         }
     }
     match known {
-        Some(token) if token.scope >= wanted => Entry::Granted(token),
+        Some(token) if token.scope.allows(wanted) => Entry::Granted(token),
         Some(token) => Entry::Forbidden(token),
         None => Entry::Unknown,
     }
@@ -84,7 +93,7 @@ mod tests {
     }
 
     fn ask(field: &str, wanted: Scope) -> &'static str {
-        let tokens = [token("reader", Scope::Read), token("operator", Scope::Operate)];
+        let tokens = [token("reader", Scope::Read), token("app", Scope::Accounts), token("operator", Scope::Operate)];
         let mut headers = HeaderMap::new();
         for field in field.split('|').filter(|field| !field.is_empty()) {
             headers.append(header::AUTHORIZATION, field.parse().unwrap());
@@ -100,6 +109,7 @@ mod tests {
     fn a_token_allows_its_scope_and_what_is_below_it() {
         for (field, read, operate) in [
             ("Bearer token-of-reader", "granted", "forbidden"),
+            ("Bearer token-of-app", "forbidden", "forbidden"),
             ("bearer token-of-operator", "granted", "granted"),
             ("", "unknown", "unknown"),
             ("Bearer", "unknown", "unknown"),
@@ -113,6 +123,9 @@ mod tests {
             ("Bearer token-of-reader|Bearer token-of-reader", "unknown", "unknown"),
         ] {
             assert_eq!((ask(field, Scope::Read), ask(field, Scope::Operate)), (read, operate), "{field:?}");
+        }
+        for (name, accounts) in [("reader", "forbidden"), ("app", "granted"), ("operator", "granted")] {
+            assert_eq!(ask(&format!("Bearer token-of-{name}"), Scope::Accounts), accounts, "{name}");
         }
     }
 

@@ -19,6 +19,30 @@ pub(super) enum Page {
     Metrics,
     /// What runs, with which configuration, and whether its store answers.
     Status,
+    /// Links of people to accounts: one person's, or an account's.
+    Links,
+    /// All links, as a table.
+    LinkTable,
+}
+
+impl Page {
+    /// Ways in which it can be asked for, beside `GET` and `HEAD`.
+    fn changes(self) -> &'static [Method] {
+        match self {
+            Self::Links => &[Method::PUT, Method::DELETE],
+            Self::LinkTable => &[Method::POST],
+            Self::Live | Self::Ready | Self::Metrics | Self::Status => &[],
+        }
+    }
+
+    /// All ways, for `Allow`.
+    pub(super) fn allowed(self) -> &'static str {
+        match self {
+            Self::Links => "GET, HEAD, PUT, DELETE",
+            Self::LinkTable => "GET, POST",
+            Self::Live | Self::Ready | Self::Metrics | Self::Status => "GET, HEAD",
+        }
+    }
 }
 
 /// Who may have it.
@@ -39,6 +63,8 @@ const ROUTES: &[(&str, Access, Page)] = &[
     ("/ready", Access::Open, Page::Ready),
     ("/metrics", Access::Open, Page::Metrics),
     ("/status", Access::Scoped(Scope::Read), Page::Status),
+    ("/links", Access::Scoped(Scope::Accounts), Page::Links),
+    ("/links.csv", Access::Scoped(Scope::Accounts), Page::LinkTable),
 ];
 
 /// Why nothing is given.
@@ -48,8 +74,8 @@ pub(super) enum Refused {
     Misdirected,
     /// There is no such thing.
     NotFound,
-    /// Nothing here is asked for in that way.
-    Method,
+    /// It is not asked for in that way.
+    Method(Page),
     /// Who asks is not known.
     Unauthorised,
     /// Who asks may not have it.
@@ -57,12 +83,20 @@ pub(super) enum Refused {
 }
 
 impl Refused {
+    /// The ways in which it can be asked for, for somebody who asked in another.
+    pub(super) fn allowed(self) -> Option<&'static str> {
+        match self {
+            Self::Method(page) => Some(page.allowed()),
+            _ => None,
+        }
+    }
+
     /// Status and sentence.
     pub(super) fn words(self) -> (StatusCode, &'static str) {
         match self {
             Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "this host is not served here (admin.hosts)\n"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not found\n"),
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n"),
+            Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n"),
             Self::Unauthorised => (StatusCode::UNAUTHORIZED, "a token is needed (admin.tokens)\n"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "the token does not allow this\n"),
         }
@@ -72,7 +106,7 @@ impl Refused {
         match self {
             Self::Misdirected => "misdirected",
             Self::NotFound => "not_found",
-            Self::Method => "method",
+            Self::Method(_) => "method",
             Self::Unauthorised => "unauthorised",
             Self::Forbidden => "forbidden",
         }
@@ -88,7 +122,11 @@ pub(super) struct Asked<'a> {
 }
 
 /// What `asked` gets; counted and, where somebody was refused or let in by a token, told.
-pub(super) fn route(settings: &AdminSettings, metrics: &Metrics, asked: &Asked<'_>) -> Result<Page, Refused> {
+pub(super) fn route<'a>(
+    settings: &'a AdminSettings,
+    metrics: &Metrics,
+    asked: &Asked<'_>,
+) -> Result<(Page, Option<&'a str>), Refused> {
     let found = find(settings, asked);
     let outcome = match &found {
         Ok((_, None)) => "open",
@@ -101,7 +139,7 @@ pub(super) fn route(settings: &AdminSettings, metrics: &Metrics, asked: &Asked<'
             if let Some(token) = token {
                 info!(token = token, path = asked.path, "Administration: a token was used");
             }
-            Ok(page)
+            Ok((page, token))
         }
         Err(refused) => {
             if matches!(refused, Refused::Unauthorised | Refused::Forbidden | Refused::Misdirected) {
@@ -127,8 +165,8 @@ fn find<'a>(settings: &'a AdminSettings, asked: &Asked<'_>) -> Result<(Page, Opt
             Entry::Forbidden(_) => return Err(Refused::Forbidden),
         },
     };
-    if asked.method != Method::GET && asked.method != Method::HEAD {
-        return Err(Refused::Method);
+    if asked.method != Method::GET && asked.method != Method::HEAD && !page.changes().contains(asked.method) {
+        return Err(Refused::Method(*page));
     }
     Ok((*page, token))
 }
@@ -161,7 +199,11 @@ mod tests {
         let token = |name: &str, scope| AdminToken::new(name.to_owned(), scope, &SecretString::new(name.to_owned()));
         AdminSettings {
             hosts: vec!["zengate.monitoring.svc".to_owned()],
-            tokens: vec![token("reader", Scope::Read), token("operator", Scope::Operate)],
+            tokens: vec![
+                token("reader", Scope::Read),
+                token("app", Scope::Accounts),
+                token("operator", Scope::Operate),
+            ],
             ..AdminSettings::default()
         }
     }
@@ -173,7 +215,7 @@ mod tests {
         }
         let method = method.parse().unwrap();
         let asked = Asked { method: &method, version: Version::HTTP_11, path, headers: &headers };
-        route(&settings(), &Metrics::new(), &asked)
+        route(&settings(), &Metrics::new(), &asked).map(|(page, _)| page)
     }
 
     #[test]
@@ -193,9 +235,22 @@ mod tests {
         }
         let with = |token| ask("GET", "/status", &[host, ("authorization", token)]);
         assert_eq!((with("Bearer reader"), with("Bearer operator")), (Ok(Page::Status), Ok(Page::Status)));
-        assert_eq!(ask("POST", "/status", &[host, ("authorization", "Bearer reader")]), Err(Refused::Method));
+        assert_eq!(
+            ask("POST", "/status", &[host, ("authorization", "Bearer reader")]),
+            Err(Refused::Method(Page::Status))
+        );
         assert_eq!(ask("POST", "/status", &[host]), Err(Refused::Unauthorised));
         assert_eq!(ask("GET", "/other", &[host]), Err(Refused::NotFound));
+        // The app's own token opens what is the app's, and nothing else.
+        for (method, path, reader, app) in [
+            ("GET", "/status", Ok(Page::Status), Err(Refused::Forbidden)),
+            ("PUT", "/links", Err(Refused::Forbidden), Ok(Page::Links)),
+            ("GET", "/links.csv", Err(Refused::Forbidden), Ok(Page::LinkTable)),
+            ("POST", "/links", Err(Refused::Forbidden), Err(Refused::Method(Page::Links))),
+        ] {
+            let by = |token| ask(method, path, &[host, ("authorization", token)]);
+            assert_eq!((by("Bearer reader"), by("Bearer app")), (reader, app), "{method} {path}");
+        }
     }
 
     // FT13: DNS rebinding

@@ -104,6 +104,9 @@ const FORBIDDEN: &[&str] = &[
     "x_requested_with",
 ];
 
+/// The word for the app's account that a person is linked to, where a claim's name could stand. No issuer says it.
+pub const LINKED_ACCOUNT: &str = "linked_account";
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
@@ -113,6 +116,8 @@ pub(super) enum Source {
     /// A claim that may be a list: one text is written as a list of one.
     Claim(String),
     Issuer,
+    /// The app's account that the person is linked to.
+    LinkedAccount,
     Mccmnc,
     Subject,
     /// A claim that is one text by definition.
@@ -128,6 +133,7 @@ impl Source {
             "amr" => Self::Amr,
             "auth_time" => Self::AuthTime,
             "iss" => Self::Issuer,
+            LINKED_ACCOUNT => Self::LinkedAccount,
             "mccmnc" => Self::Mccmnc,
             "sub" => Self::Subject,
             single if is_single(single) => Self::Text(single.to_owned()),
@@ -142,6 +148,7 @@ impl Source {
             Self::Amr => "amr",
             Self::AuthTime => "auth_time",
             Self::Issuer => "iss",
+            Self::LinkedAccount => LINKED_ACCOUNT,
             Self::Mccmnc => "mccmnc",
             Self::Subject => "sub",
             Self::Claim(name) | Self::Text(name) => name,
@@ -218,7 +225,8 @@ impl HeaderPlan {
 
     /// The claims that it writes, by name.
     pub fn claim_names(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().map(|rule| rule.source.name())
+        let said = self.rules.iter().filter(|rule| rule.source != Source::LinkedAccount);
+        said.map(|rule| rule.source.name())
     }
 
     /// Each header that takes its value from a claim, with the claim.

@@ -1,6 +1,6 @@
 //! The families of headers that apps already know.
 
-use super::Preset;
+use super::{LINKED_ACCOUNT, Preset};
 
 impl Preset {
     /// Every preset there is.
@@ -24,12 +24,14 @@ impl Preset {
                 ("x-zenkey-postal-code", "postal_code"),
                 ("x-zenkey-birthdate", "birthdate"),
                 ("x-zenkey-address", "address"),
+                ("x-zenkey-account", LINKED_ACCOUNT),
             ],
             Self::XAuthRequest => &[
                 ("x-auth-request-user", "sub"),
                 ("x-auth-request-email", "email"),
                 ("x-auth-request-groups", "groups"),
                 ("x-auth-request-preferred-username", "preferred_username"),
+                ("x-auth-request-account", LINKED_ACCOUNT),
             ],
             Self::XForwarded => &[
                 ("x-forwarded-user", "sub"),

@@ -30,9 +30,10 @@ enum Found<'a> {
 }
 
 impl Source {
-    fn find<'a>(&self, identity: &Head<'a>) -> Option<Found<'a>> {
+    fn find<'a>(&self, identity: &Head<'a>, account: Option<&'a str>) -> Option<Found<'a>> {
         let text = |text: &'a str| Found::Text(Cow::Borrowed(text));
         match self {
+            Self::LinkedAccount => account.map(text),
             Self::Acr => identity.acr.map(text),
             Self::Amr => Some(Found::List(identity.amr.clone())),
             Self::AuthTime => identity.auth_time.map(|seconds| Found::Text(seconds.to_string().into())),
@@ -86,14 +87,19 @@ impl RenderedHeaders {
     }
 }
 
-/// Renders the headers of every plan for one identity, and gives the identity back as it lies beside them.
-pub fn render_all<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> (Identity, RenderedHeaders) {
+/// Renders the headers of every plan for one identity, and gives the identity back as it lies beside them. `account` is the
+/// app's account that the person is linked to.
+pub fn render_all<P: Borrow<HeaderPlan>>(
+    plans: &[P],
+    identity: &Identity,
+    account: Option<&str>,
+) -> (Identity, RenderedHeaders) {
     let plans: Vec<&HeaderPlan> = plans.iter().map(Borrow::borrow).collect();
     let head = identity.head();
     let mut memory = Memory { identity: identity.packed(), written: identity.packed().to_vec(), values: Vec::new() };
     let mut ends = Vec::with_capacity(plans.len());
     for plan in &plans {
-        render(plan, &head, &mut memory, &mut |_, _| {});
+        render(plan, &head, account, &mut memory, &mut |_, _| {});
         ends.push(memory.written.len());
     }
     let written = memory.written;
@@ -132,12 +138,18 @@ impl Memory<'_> {
 }
 
 /// Appends values and entries of one plan; `note` is told what does not stand in a header, or not whole.
-fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>, note: &mut dyn FnMut(&str, Why)) {
+fn render(
+    plan: &HeaderPlan,
+    identity: &Head<'_>,
+    account: Option<&str>,
+    memory: &mut Memory<'_>,
+    note: &mut dyn FnMut(&str, Why),
+) {
     let mut entries = Vec::with_capacity(plan.rules.len());
     let (mut size, mut omitted, mut refused) = (0, 0_u16, 0_u16);
     let mut text = Vec::new();
     for (place, (rule, name)) in plan.rules.iter().zip(plan.names.iter()).enumerate() {
-        let Some(value) = rule.source.find(identity) else { continue };
+        let Some(value) = rule.source.find(identity, account) else { continue };
         let of = match &value {
             Found::Text(Cow::Borrowed(of)) | Found::Element(of) => Some(*of),
             Found::Text(Cow::Owned(_)) | Found::List(_) => None,
@@ -159,7 +171,9 @@ fn render(plan: &HeaderPlan, identity: &Head<'_>, memory: &mut Memory<'_>, note:
             note(rule.source.name(), if is_cut { Why::Truncated } else { why });
             if !is_cut {
                 omitted = omitted.saturating_add(1);
-                if is_long && rule.too_long == TooLong::Refuse && refused == 0 {
+                // Without its header somebody who belongs to an account would look as if they did not.
+                let must_stand = rule.too_long == TooLong::Refuse || rule.source == Source::LinkedAccount;
+                if is_long && must_stand && refused == 0 {
                     refused = u16::try_from(place + 1).unwrap_or(u16::MAX);
                 }
                 continue;
@@ -188,7 +202,8 @@ pub fn left_out<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> Vec<
     let mut all: Vec<LeftOut> = Vec::new();
     for plan in plans {
         let mut memory = Memory { identity: &[], written: Vec::new(), values: Vec::new() };
-        render(plan.borrow(), &head, &mut memory, &mut |claim, why| {
+        // To which account they belong is not known yet.
+        render(plan.borrow(), &head, None, &mut memory, &mut |claim, why| {
             let note = LeftOut { claim: claim.to_owned(), why };
             if !all.contains(&note) {
                 all.push(note);
@@ -201,13 +216,18 @@ pub fn left_out<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> Vec<
 impl HeaderPlan {
     /// Writes the values for one identity. Done once per session; a request only clones the result.
     pub fn render(&self, identity: &Identity) -> HeaderSet {
-        HeaderSet::render(self, identity)
+        self.render_with(identity, None)
+    }
+
+    /// The same for a person who is linked to `account`.
+    pub fn render_with(&self, identity: &Identity, account: Option<&str>) -> HeaderSet {
+        HeaderSet::render(self, identity, account)
     }
 }
 
 impl HeaderSet {
-    pub(super) fn render(plan: &HeaderPlan, identity: &Identity) -> Self {
-        let (_, sets) = render_all(std::slice::from_ref(plan), identity);
+    pub(super) fn render(plan: &HeaderPlan, identity: &Identity, account: Option<&str>) -> Self {
+        let (_, sets) = render_all(std::slice::from_ref(plan), identity, account);
         sets.0.into_iter().next().unwrap_or_default()
     }
 

@@ -11,6 +11,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         path: path.to_owned(),
         access,
         providers: Vec::new(),
+        linked_account: false,
         require: Default::default(),
         token: Default::default(),
         cors_origins: vec![],

@@ -15,6 +15,8 @@ fn name(relation: Relation, of: StoreKey) -> [u8; 33] {
         Relation::Person => 2,
         Relation::Parents => 3,
         Relation::ProviderSession => 4,
+        Relation::Account => 5,
+        Relation::Links => 6,
     });
     rest.copy_from_slice(&of.0);
     name

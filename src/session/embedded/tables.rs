@@ -25,6 +25,7 @@ pub(super) fn records_of(kind: Kind) -> Records {
         Kind::Spent => "spent",
         Kind::Provider => "provider",
         Kind::Page => "pages",
+        Kind::Link => "links",
     })
 }
 
@@ -37,6 +38,7 @@ pub(super) fn ends_of(kind: Kind) -> Ends {
         Kind::Spent => "spent ends",
         Kind::Provider => "provider ends",
         Kind::Page => "page ends",
+        Kind::Link => "link ends",
     })
 }
 

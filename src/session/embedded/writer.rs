@@ -146,6 +146,7 @@ struct RecordTables<'t> {
     records: Table<'t, &'static [u8; 32], &'static [u8]>,
     ends: Table<'t, &'static [u8; 40], ()>,
     limit: u64,
+    makes_room: bool,
     changed: bool,
 }
 
@@ -155,6 +156,7 @@ impl<'t> RecordTables<'t> {
             records: transaction.open_table(records_of(kind))?,
             ends: transaction.open_table(ends_of(kind))?,
             limit: limits.of(kind),
+            makes_room: kind.makes_room(),
             changed: false,
         })
     }
@@ -169,7 +171,7 @@ impl<'t> RecordTables<'t> {
                 }
                 // More than one only after the bound was lowered.
                 for _ in 0..BITE {
-                    if self.records.len()? < self.limit {
+                    if !self.makes_room || self.records.len()? < self.limit {
                         break;
                     }
                     if self.sweep(*now)? == 0 {

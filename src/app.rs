@@ -18,6 +18,7 @@ use self::key_file::KeyFile;
 use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
 use crate::account::links::Links;
+use crate::assertion::keeper::AssertionKeys;
 use crate::auth::{Auth, Parts};
 use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
@@ -222,6 +223,7 @@ impl App {
             let links = Links::new(Arc::clone(&store), sealer, accounts.links.clone(), Arc::clone(&entropy));
             (Arc::new(links), accounts.changes_per_minute)
         });
+        let assertion_sealer = Sealer::new(compiled.seal_keys.clone());
         let sessions = Sessions::new(sessions::Parts {
             store: Arc::clone(&store),
             sealer: Sealer::new(compiled.seal_keys),
@@ -233,6 +235,7 @@ impl App {
             pending_revocations: config.sessions.pending_revocations,
             recheck: config.sessions.recheck,
         });
+        let assertion_keys = assertion_keys(&config, &store, &entropy, assertion_sealer);
         let state_directory = config.sessions.state_directory.clone();
         if let Some(directory) = &state_directory {
             sessions.take_up_unheard(directory, SystemTime::now());
@@ -240,6 +243,7 @@ impl App {
         let auth = Arc::new(Auth::new(Parts {
             snapshot,
             links,
+            assertion_keys: assertion_keys.clone(),
             sessions: Arc::clone(&sessions),
             providers,
             entropy: Arc::clone(&entropy),
@@ -265,6 +269,9 @@ impl App {
             let (upstreams, names, metrics) = (Arc::clone(&upstreams), Arc::clone(&names), Arc::clone(&resolving));
             async move { upstreams.keep(&*names, &own, every, &metrics).await }
         });
+        if let Some(keys) = assertion_keys {
+            background.keep("assertion_keys", move || Arc::clone(&keys).keep(SystemTime::now));
+        }
         background.keep("readiness", move || watch_readiness(Arc::clone(&watched)));
         Ok(Self { gateway, sessions, state_directory, background, metrics })
     }
@@ -324,6 +331,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),
         client_key_set: client_key_set(config),
+        registration: config.accounts.as_ref().and_then(|accounts| accounts.registration.clone()),
     }
 }
 
@@ -349,6 +357,22 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         userinfo: settings.userinfo,
         request: provider.request.clone(),
     }
+}
+
+/// Keys that sign what the app is told, if anything is.
+fn assertion_keys(
+    config: &Config,
+    store: &Arc<dyn RecordStore>,
+    entropy: &Arc<dyn Entropy>,
+    sealer: Sealer,
+) -> Option<Arc<AssertionKeys>> {
+    config.accounts.as_ref()?.registration.as_ref()?;
+    let keys = &config.assertions.keys;
+    Some(Arc::new(if keys.is_empty() {
+        AssertionKeys::of_store(Arc::clone(store), sealer, config.assertions.rotate, Arc::clone(entropy))
+    } else {
+        AssertionKeys::of_files(keys.clone())
+    }))
 }
 
 /// What a provider reads to know our signatures: the public halves of our keys.

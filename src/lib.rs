@@ -15,7 +15,7 @@
 //! | 8 | [`gateway`] | sockets and HTTP; the proxy framework lives here and nowhere else |
 //! | 7 | [`auth`] | the story: may this request pass, how a person signs in, how they leave |
 //! | 6 | [`snapshot`] | one configuration, compiled: each route with all that it needs at run time |
-//! | 5 | [`session`] [`account`] [`upstream`] | what we remember, sealed; to which account a person belongs; where requests go |
+//! | 5 | [`session`] [`account`] [`assertion`] [`upstream`] | what we remember, sealed; to which account a person belongs, and what we vouch for; where requests go |
 //! | 4 | [`provider`] [`identity`] [`carrier`] [`policy`] | whom we ask, whom we name, what carriers add, what a route demands |
 //! | 3 | [`oidc`] | the law: pure, no I/O, no clock |
 //! | 2 | [`route`] [`web`] | vocabulary: hosts, paths, replies, cookies, pages |
@@ -32,6 +32,7 @@
 
 pub mod account;
 pub mod app;
+pub mod assertion;
 pub mod auth;
 pub mod carrier;
 pub mod cli;

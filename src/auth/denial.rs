@@ -14,6 +14,9 @@ use crate::web::cookie::{CookieNames, clear_cookie, find_cookie};
 use crate::web::page::{Action, ErrorPage, error_json, error_page, framed_sign_in_page, not_allowed_page};
 use crate::web::{AsksFor, Reply, RequestView, single_value};
 
+/// Why somebody is refused who is linked to no account, for the log.
+pub(super) const UNLINKED: &str = "the person is linked to no account of the app";
+
 /// Answers a request that the judge did not let pass.
 pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, snapshot: &Snapshot) -> Reply {
     let route = denial.route.as_deref();
@@ -22,6 +25,11 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
         Cause::Person(denied) => exit.refuse(refused(denied, route, view), Recipient::Anyone { view, start }),
         Cause::Unmet { denied, who } => {
             more_demanded(exit, refused(denied, route, view), who.as_deref(), view, snapshot)
+        }
+        Cause::Unlinked(live) => {
+            let denied = Denied::because(Refusal::UnlinkedUser, UNLINKED);
+            let who = snapshot.settings().display_name(live.value().session().identity());
+            more_demanded(exit, refused(&denied, route, view), who.as_deref(), view, snapshot)
         }
         Cause::Program(denied) => {
             let mut reply = exit.refuse(refused(denied, route, view), Recipient::Program);
@@ -46,7 +54,7 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
     }
 }
 
-fn refused<'a>(denied: &'a Denied, route: Option<&'a CompiledRoute>, view: &RequestView<'a>) -> Refused<'a> {
+pub(super) fn refused<'a>(denied: &'a Denied, route: Option<&'a CompiledRoute>, view: &RequestView<'a>) -> Refused<'a> {
     let route = route.map(|route| route.name.as_str());
     Refused { route, reason: denied.reason.as_deref(), ..Refused::of(denied.refusal, view) }
 }
@@ -134,7 +142,7 @@ fn more_demanded(
 }
 
 /// The page of ours that a form was sent from, by the browser's word; else the start page.
-fn page_of_form(view: &RequestView<'_>, snapshot: &Snapshot) -> String {
+pub(super) fn page_of_form(view: &RequestView<'_>, snapshot: &Snapshot) -> String {
     let from = single_value(view.headers, REFERER).ok().flatten();
     let page = from.and_then(|from| ReturnTo::parse(from, snapshot.return_policy()).ok());
     let page = page.map(|page| page.seen_from(&snapshot.origin_of(view.host)));

@@ -19,6 +19,7 @@ use crate::web::{Reply, RequestView};
 /// An address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
+    AssertionKeys,
     BackchannelLogout,
     Callback,
     FrontchannelLogout,
@@ -43,6 +44,7 @@ impl Endpoint {
         }
         let rest = target.path().strip_prefix(prefix).unwrap_or_default();
         Some(match rest.strip_prefix('/').unwrap_or_default() {
+            "assertion-keys.json" => Self::AssertionKeys,
             "backchannel_logout" => Self::BackchannelLogout,
             "callback" => Self::Callback,
             "frontchannel_logout" => Self::FrontchannelLogout,
@@ -80,6 +82,10 @@ impl SignIn<'_> {
             }
             Endpoint::FrontchannelLogout => self.frontchannel_logout(view, now).await,
             Endpoint::SignedOut => self.signed_out(view, now),
+            Endpoint::AssertionKeys => match self.assertion_keys {
+                Some(keys) => key_set(&keys.published()),
+                None => answers.refusal(Refusal::NotFound, view),
+            },
             Endpoint::Keys => match &self.settings.client_key_set {
                 Some(keys) => key_set(keys),
                 None => answers.refusal(Refusal::NotFound, view),
@@ -103,7 +109,8 @@ impl SignIn<'_> {
     }
 }
 
-/// Our public keys, for anybody (RFC 7517): providers fetch them to check that it is us.
+/// Public keys of ours, for anybody (RFC 7517): of one kind, by which providers check that it is us, or of the other, by which
+/// the app checks what we tell it.
 fn key_set(keys: &str) -> Reply {
     let mut reply = Reply::json(StatusCode::OK, keys.to_owned());
     reply.set(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));

@@ -64,6 +64,8 @@ pub(super) enum Cause {
         /// As whom they are signed in, if they are to be told.
         who: Option<String>,
     },
+    /// A person who is signed in is linked to no account of the app, which the route demands.
+    Unlinked(Arc<CachedSession<LiveSession>>),
     /// A program that brought an access token, or should have, is refused.
     Program(Denied),
 }
@@ -181,11 +183,7 @@ async fn by_session(
             Err(Cause::SignInFirst { dead_cookie: false, or_token: false })
         }
         Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {
-            Ok(()) if route.linked_account && live.value().account().is_none() => {
-                let who = snapshot.settings().display_name(live.value().session().identity());
-                let reason = "the person is linked to no account of the app";
-                Err(Cause::Unmet { denied: Denied::because(Refusal::UnlinkedUser, reason), who })
-            }
+            Ok(()) if route.linked_account && live.value().account().is_none() => Err(Cause::Unlinked(live)),
             Ok(()) => {
                 let headers = live.value().headers(route.headers());
                 match headers.refused() {

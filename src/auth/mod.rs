@@ -18,6 +18,7 @@ mod own_address;
 mod provider_logout;
 mod readiness;
 mod refusal;
+mod registration;
 mod session_cookie;
 mod sign_in;
 mod sign_out;
@@ -40,8 +41,10 @@ use self::bearer::Tokens;
 use self::denial::deny;
 use self::endpoints::Endpoint;
 use self::judge::{Holder, Verdict, judge};
+use self::registration::Registration;
 use self::sign_in::attempts;
 use crate::account::links::Links;
+use crate::assertion::keeper::AssertionKeys;
 use crate::ground::limit::RateLimiter;
 use crate::ground::ttl_cache::TtlCache;
 use crate::provider::{Provider, Providers};
@@ -64,6 +67,7 @@ pub struct Auth {
     metrics: Arc<Metrics>,
     providers: Providers,
     linking: Option<Linking>,
+    registration: Option<Registration>,
     limits: SignInLimits,
     last_readiness: readiness::LastSeen,
 }
@@ -79,6 +83,8 @@ pub struct Parts {
     /// Links of people to accounts of the app, and how many of them one client may change in a minute (zero: no limit);
     /// `None` where there are no accounts.
     pub links: Option<(Arc<Links>, u32)>,
+    /// Keys that sign for the app; `None` where nothing is signed for it.
+    pub assertion_keys: Option<Arc<AssertionKeys>>,
     /// Where randomness comes from.
     pub entropy: Arc<dyn Entropy>,
     /// Metrics.
@@ -97,7 +103,7 @@ pub enum Decision {
 impl Auth {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { snapshot, sessions, links, providers, entropy, metrics } = parts;
+        let Parts { snapshot, sessions, links, assertion_keys, providers, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
         sessions.confirm_by(Arc::new(ask_again::AskAgain {
             snapshot: Arc::clone(&snapshot),
@@ -109,6 +115,7 @@ impl Auth {
                 sessions.linked_by(Arc::clone(&links) as _);
                 Linking::new(links, Arc::clone(&sessions), Arc::clone(&metrics), changes)
             }),
+            registration: assertion_keys.map(|keys| Registration { keys }),
             limits: SignInLimits::new(&settings),
             last_readiness: readiness::LastSeen::default(),
             exit: RefusalExit::new(Arc::clone(&metrics)),
@@ -153,7 +160,10 @@ impl Auth {
         }
         match judge(snapshot, view, &self.sessions, &self.tokens, now).await {
             Verdict::Allowed(permit) => Decision::Forward(permit),
-            Verdict::Refused(denial) => Decision::Answer(deny(&self.exit, &denial, view, snapshot)),
+            Verdict::Refused(denial) => {
+                let registration = self.to_registration(snapshot, &denial, view, now);
+                Decision::Answer(registration.unwrap_or_else(|| deny(&self.exit, &denial, view, snapshot)))
+            }
             Verdict::Preflight(reply) => Decision::Answer(reply),
         }
     }
@@ -222,6 +232,7 @@ impl Auth {
     fn sign_in<'a>(&'a self, snapshot: &'a Snapshot) -> SignIn<'a> {
         let (settings, sessions, metrics) = (&**snapshot.settings(), &self.sessions, &*self.metrics);
         SignIn {
+            assertion_keys: self.registration.as_ref().map(|registration| &*registration.keys),
             answers: Answers { snapshot, settings, sessions, exit: &self.exit, metrics },
             snapshot,
             settings,
@@ -280,6 +291,8 @@ struct SignIn<'a> {
     sealer: &'a Sealer,
     entropy: &'a dyn Entropy,
     limits: &'a SignInLimits,
+    /// Keys that sign for the app.
+    assertion_keys: Option<&'a AssertionKeys>,
 }
 
 impl<'a> SignIn<'a> {

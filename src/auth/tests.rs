@@ -308,6 +308,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
         client_key_set: None,
+        registration: None,
     };
     Snapshot::compile(settings, config.routes).unwrap()
 }
@@ -374,6 +375,7 @@ impl Story {
         });
         let auth = Arc::new(Auth::new(Parts {
             links: None,
+            assertion_keys: None,
             snapshot: Arc::new(snapshot(CONFIG)),
             sessions,
             providers: Providers::one(Arc::clone(&provider) as Arc<dyn Provider>),

@@ -9,6 +9,7 @@ use url::Url;
 use super::fault::{Place, Remark};
 use super::secret_ref::SecretSource;
 use crate::account::links::LinkSettings;
+use crate::assertion::keys::AssertionKey;
 use crate::gateway::AdminSettings;
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::ProviderSettings;
@@ -17,7 +18,7 @@ use crate::route::network::Network;
 use crate::secret::SecretString;
 use crate::session::Lifetimes;
 use crate::session::provider_check::RecheckPolicy;
-use crate::snapshot::{BearerSettings, CookieLife, ProviderSignOut};
+use crate::snapshot::{BearerSettings, CookieLife, ProviderSignOut, RegistrationSettings};
 use crate::telemetry::log::LogSettings;
 
 /// The whole configuration.
@@ -51,6 +52,8 @@ pub struct Config {
     pub sessions: SessionSettings,
     /// To which account of the app people belong; `None`: to none.
     pub accounts: Option<AccountSettings>,
+    /// Keys that sign what the app is told.
+    pub assertions: AssertionSettings,
     /// What one client may use up.
     pub limits: LimitSettings,
     /// Peers whose forwarded headers are believed. Never `0.0.0.0/0` or the like.
@@ -117,12 +120,23 @@ pub struct SignInSettings {
 pub struct AccountSettings {
     /// How links are kept.
     pub links: LinkSettings,
+    /// Where people go who have no account yet; `None`: they are refused.
+    pub registration: Option<RegistrationSettings>,
     /// Most links in a store of our own. Default 1,000,000.
     pub max_links: u64,
     /// Changes that one client of the private listener may make in a minute; zero for no limit. Default 600.
     pub changes_per_minute: u32,
     /// Largest table that is imported, in bytes. Default 16 MiB.
     pub import_bytes: usize,
+}
+
+/// Keys that sign what the app is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssertionSettings {
+    /// Keys of files, the one that signs first; empty: they are made and kept in the session store.
+    pub keys: Vec<AssertionKey>,
+    /// How old a key of our own making becomes before another one is made. Default 90 days.
+    pub rotate: Duration,
 }
 
 /// Where sessions are kept.

@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use crate::ground::time::Timestamp;
 use crate::secret::signing::SigningKey;
-use crate::secret::{Entropy, SecretString, hmac_sha256, random_text, sha256};
+use crate::secret::{Entropy, SecretString, hmac_sha256, random_text};
 
 /// How long an assertion is good, in seconds. One is made for each request.
 const ASSERTION_LIFE: i64 = 60;
@@ -71,10 +71,7 @@ impl ClientKey {
     /// Reads a PEM file with one private key; see [`SigningKey::from_pem`].
     pub fn from_pem(pem: &[u8]) -> Option<Self> {
         let signing = SigningKey::from_pem(pem)?;
-        let members = signing.public_members();
-        // RFC 7638, 3: the required members in the order of their names, without blanks. None of the values needs an escape.
-        let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
-        let kid = URL_SAFE_NO_PAD.encode(sha256(format!("{{{}}}", members.join(",")).as_bytes()));
+        let kid = signing.thumbprint();
         Some(Self { signing: Arc::new(signing), kid })
     }
 
@@ -85,11 +82,7 @@ impl ClientKey {
 
     /// The public half, as it stands in a key set.
     pub fn public_jwk(&self) -> Value {
-        let mut jwk = json!({ "kid": self.kid, "use": "sig", "alg": self.signing.algorithm().as_str() });
-        for (name, value) in self.signing.public_members() {
-            jwk[name] = value.into();
-        }
-        jwk
+        self.signing.public_jwk()
     }
 }
 

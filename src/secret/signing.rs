@@ -13,9 +13,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::SecretString;
+use super::{SecretString, sha256};
 
 /// What a key signs with, by its name in RFC 7518, 3.1 or RFC 8037, 3.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +114,23 @@ impl SigningKey {
                 Some(out)
             }
         }
+    }
+
+    /// Its id: the thumbprint of RFC 7638.
+    pub fn thumbprint(&self) -> String {
+        // Section 3: the required members in the order of their names, without blanks. None of the values needs an escape.
+        let members = self.public_members();
+        let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect();
+        URL_SAFE_NO_PAD.encode(sha256(format!("{{{}}}", members.join(",")).as_bytes()))
+    }
+
+    /// The public half, as it stands in a key set (RFC 7517).
+    pub fn public_jwk(&self) -> Value {
+        let mut jwk = json!({ "kid": self.thumbprint(), "use": "sig", "alg": self.algorithm().as_str() });
+        for (name, value) in self.public_members() {
+            jwk[name] = value.into();
+        }
+        jwk
     }
 
     /// The members of the public half that make the key (RFC 7638, 3.2), in the order of their names.

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::settings::{
-    AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, Registrations, ResponseMode, longest_own_target,
+    AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, RegistrationSettings, Registrations, ResponseMode,
+    longest_own_target,
 };
 pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::Identity;

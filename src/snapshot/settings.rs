@@ -78,6 +78,17 @@ pub struct AuthSettings {
     pub bearer: BearerSettings,
     /// The public halves of our own keys, as a key set; none if we have none.
     pub client_key_set: Option<String>,
+    /// Where people go who have no account of the app yet; `None`: they are refused.
+    pub registration: Option<RegistrationSettings>,
+}
+
+/// The app's registration page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationSettings {
+    /// Its address.
+    pub url: Url,
+    /// How long the statement lives that it is told who they are by. Default 2 min.
+    pub ttl: Duration,
 }
 
 impl ClientRegistration {

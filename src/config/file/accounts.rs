@@ -3,13 +3,23 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Size, Time};
+use super::{List, Size, Time};
+use crate::config::form::Written;
+use crate::config::form::address::ProviderUrl;
+use crate::config::form::text::FilePath;
 
 /// To which account of the app people belong: links from who they are at their issuer to the app's own account name. Without
 /// this key there are none. Links lie in the session store and outlive all sessions, so `sessions.keys` must be set.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountsFile {
+    /// The app's page for people who have no account yet. On a route that demands a linked account they are led there, with a
+    /// signed statement of who they are and what they agreed to share (docs/ACCOUNTS.md). Without it they get a page that says
+    /// that they have no account.
+    pub(crate) registration_url: Option<Written<ProviderUrl>>,
+    /// How long that statement lives.
+    #[schemars(extend("default" = "2m", "x-min" = "10s", "x-max" = "10m"))]
+    pub(crate) registration_ttl: Time,
     /// A link ends so long after it was last written. Without it: never.
     #[schemars(extend("x-min" = "1h"))]
     pub(crate) link_ttl: Time,
@@ -27,4 +37,18 @@ pub(crate) struct AccountsFile {
     /// as much memory.
     #[schemars(extend("default" = "16MiB", "x-min" = "1KiB", "x-max" = "256MiB"))]
     pub(crate) import_bytes: Size,
+}
+
+/// Keys with which the gateway signs what it tells the app. Their public halves are at `{prefix}/assertion-keys.json`.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssertionsFile {
+    /// Files with private keys (PEM, PKCS #8, P-256; `zengate keys` makes one). The first one signs, all are
+    /// published: put a new one last, and an hour later first. Without any, the gateway makes its keys, keeps them sealed in the
+    /// session store and rotates them.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) keys: Option<List<Written<FilePath>>>,
+    /// A key of the gateway's own making is followed by another when it is this old.
+    #[schemars(extend("default" = "90d", "x-min" = "1d", "x-max" = "3650d"))]
+    pub(crate) rotate: Time,
 }

@@ -19,7 +19,7 @@ use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
 use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
-pub(crate) use accounts::AccountsFile;
+pub(crate) use accounts::{AccountsFile, AssertionsFile};
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use provider::{
@@ -106,6 +106,8 @@ pub(crate) struct File {
     pub(crate) admin: Option<AdminFile>,
     /// To which account of the app people belong: links from who they are at their issuer to the app's own account name.
     pub(crate) accounts: Option<AccountsFile>,
+    /// Keys with which the gateway signs what it tells the app.
+    pub(crate) assertions: Option<AssertionsFile>,
     /// Worker threads. Without it: one for each processor.
     #[schemars(range(min = 1, max = 1024))]
     pub(crate) threads: Option<u32>,

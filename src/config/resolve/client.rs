@@ -3,6 +3,9 @@
 use super::{Resolver, time, values};
 use crate::config::fault::shown;
 use crate::config::file::{AssertionAudienceWord, AuthMethodWord, List, OidcFile, PushedWord};
+use crate::config::form::Written;
+use crate::config::form::text::FilePath;
+use crate::config::secret_ref::SecretFile;
 use crate::oidc::authorization::{self, RequestSettings, UiLocales};
 use crate::oidc::client_auth::{AssertionAudience, AuthMethod, ClientAuthentication, ClientKey};
 use crate::secret::SecretString;
@@ -61,23 +64,7 @@ impl Resolver<'_> {
         let mut keys: Vec<ClientKey> = Vec::new();
         for (index, path) in file.client_keys.iter().flat_map(List::items) {
             let key = format!("{section}.client_keys[{index}]");
-            let path = self.base.join(&path.0.0);
-            let name = shown(&path.to_string_lossy());
-            let found = match self.surroundings.read(&path) {
-                Ok(found) => found,
-                Err(error) => {
-                    self.fault(&key, format!("{name} cannot be read: {}", error.kind()));
-                    continue;
-                }
-            };
-            if found.world_readable {
-                let text = format!("{name} can be read by every user of this machine; chmod o-r it");
-                if self.strict_secrets {
-                    self.fault(&key, format!("{text} (strict_secrets)"));
-                } else {
-                    self.warn(&key, text);
-                }
-            }
+            let Some((name, found)) = self.key_file(&key, path) else { continue };
             match ClientKey::from_pem(&found.bytes) {
                 Some(read) if keys.contains(&read) => self.fault(&key, format!("{name} holds a key that stands twice")),
                 Some(read) => keys.push(read),
@@ -89,6 +76,28 @@ impl Resolver<'_> {
             }
         }
         keys
+    }
+
+    /// A file with a private key of ours, and its name as it is told.
+    pub(super) fn key_file(&mut self, key: &str, path: &Written<FilePath>) -> Option<(String, SecretFile)> {
+        let path = self.base.join(&path.0.0);
+        let name = shown(&path.to_string_lossy());
+        let found = match self.surroundings.read(&path) {
+            Ok(found) => found,
+            Err(error) => {
+                self.fault(key, format!("{name} cannot be read: {}", error.kind()));
+                return None;
+            }
+        };
+        if found.world_readable {
+            let text = format!("{name} can be read by every user of this machine; chmod o-r it");
+            if self.strict_secrets {
+                self.fault(key, format!("{text} (strict_secrets)"));
+            } else {
+                self.warn(key, text);
+            }
+        }
+        Some((name, found))
     }
 
     /// What stands in every authorization request.

@@ -98,6 +98,7 @@ impl Resolver<'_> {
         self.token_issuer_addresses(file.bearer.as_ref(), allow_private);
         let bearer = self.bearer(file.bearer.as_ref(), &providers);
         let accounts = self.accounts(file, sessions.as_ref().map(|sessions| &sessions.store));
+        let assertions = self.assertions(file.assertions.as_ref(), &providers, accounts.as_ref());
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
         self.unasked_claims(&routes, &providers);
@@ -152,6 +153,7 @@ impl Resolver<'_> {
             bearer: bearer.settings,
             sessions: sessions?,
             accounts,
+            assertions,
             limits: limits?,
             trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),
             log: LogSettings {

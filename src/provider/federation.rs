@@ -1,12 +1,15 @@
 //! The real [`Provider`]: carriers and issuers over HTTPS.
 //!
 //! Each promise of the trait is kept by one part: configurations by [`Configurations`], keys by [`KeyStore`], the
-//! exchanges with one issuer by [`CircuitBreaker`] and [`Bulkhead`]. What is left here is what a request must carry and what each answer means.
+//! exchanges with one issuer by [`IssuerGuard`]. What is left here is what a request must carry; what each answer means
+//! is said in `answers.rs`.
 
 mod account;
+mod answers;
+mod guard;
+mod userinfo;
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,10 +17,12 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use url::Url;
 
-use super::breaker::CircuitBreaker;
-use super::bulkhead::{self, Bulkhead};
-use super::client::{Answer, ClientError, HttpClient};
-use super::key_store::{Asker, KeyStore};
+use self::answers::{read_refresh, read_tokens, refused};
+use self::guard::IssuerGuard;
+use super::bulkhead;
+use super::client::{ClientError, HttpClient};
+use super::fetch_budget::Asker;
+use super::key_store::KeyStore;
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
 use super::token_issuers::TokenIssuers;
@@ -29,10 +34,8 @@ use super::{
 use crate::identity::ApiAccount;
 use crate::oidc::client_auth::{Audience, Credentials};
 use crate::oidc::jwks::KeySet;
-use crate::oidc::jwt::JwtError;
 use crate::oidc::refresh::{self, RefreshResponse};
-use crate::oidc::token::{self, Refusal, TokenErrorCode, TokenFault, TokenResponse};
-use crate::oidc::userinfo_jwt::{self, SignedUserInfo, UserInfoJwtError};
+use crate::oidc::token::{self, TokenErrorCode};
 use crate::secret::{SecretString, SystemEntropy};
 
 /// How long a sign-out waits to learn where the provider ends its session.
@@ -48,27 +51,6 @@ pub struct Federation {
     stats: Arc<ProviderStats>,
     token_issuers: TokenIssuers,
     trust: Arc<TrustList>,
-}
-
-/// What each exchange with one issuer's token and userinfo endpoints goes through.
-struct IssuerGuard {
-    breaker: CircuitBreaker,
-    bulkhead: Bulkhead,
-}
-
-impl IssuerGuard {
-    fn new(patience: Duration) -> Self {
-        Self { breaker: CircuitBreaker::default(), bulkhead: Bulkhead::new(bulkhead::PLACES, patience) }
-    }
-
-    /// Runs `exchange` when the issuer answers at all and there is a place.
-    async fn run<T>(&self, exchange: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
-        self.breaker.admit()?;
-        let _place = self.bulkhead.place().await?;
-        let outcome = exchange.await;
-        self.breaker.record(&outcome);
-        outcome
-    }
 }
 
 impl Federation {
@@ -196,56 +178,6 @@ impl Federation {
         let authorization = shown.authorization.as_ref();
         let answer = self.client.post_form("refresh", &carrier.token_endpoint, authorization, &form).await?;
         read_refresh(&answer)
-    }
-
-    async fn ask_userinfo(
-        &self,
-        carrier: &Carrier,
-        access_token: &SecretString,
-        correlation_id: &str,
-        now: SystemTime,
-    ) -> Result<UserInfo, ProviderError> {
-        let mut url = carrier.userinfo_endpoint.clone().ok_or(ProviderError::invalid("no userinfo endpoint"))?;
-        if let Some(id) = self.correlation(correlation_id) {
-            url.query_pairs_mut().append_pair("correlation_id", id);
-        }
-        let answer = self.client.get_bearer("userinfo", &url, access_token).await?;
-        if answer.status == 200 && userinfo_jwt::is_jwt(&answer.body) {
-            return self.open_userinfo(carrier, &answer, now).await;
-        }
-        read_userinfo(&answer)
-    }
-
-    /// A signed answer is believed if the issuer signed it for us; its keys are those of its ID tokens.
-    async fn open_userinfo(
-        &self,
-        carrier: &Carrier,
-        answer: &Answer,
-        now: SystemTime,
-    ) -> Result<UserInfo, ProviderError> {
-        let refuse = |error: UserInfoJwtError| {
-            let advice = match error {
-                UserInfoJwtError::Jwt(JwtError::AlgorithmNotAllowed) => {
-                    "list its algorithm in `algorithms`, or have the provider send userinfo unsigned"
-                }
-                UserInfoJwtError::Jwt(JwtError::Encrypted) => "have the provider send userinfo that is not encrypted",
-                _ => "compare with the provider's key set and with our registration there",
-            };
-            let refusal = answer.blame(ProviderError::invalid("not a userinfo answer"));
-            refusal.found(&error.to_string()).advise(advice)
-        };
-        let read = SignedUserInfo::parse(&answer.body, self.settings.max_id_token).map_err(refuse)?;
-        let (issuer, client_id) = (carrier.issuer.as_str(), self.settings.client_id.as_str());
-        let algorithms = self.trusted(issuer).map_or(&[][..], |trusted| &trusted.algorithms);
-        let keys = self.keys(carrier, read.kid(), now).await?;
-        let mut claims = read.verify(&keys, algorithms, issuer, client_id);
-        if matches!(claims, Err(UserInfoJwtError::Jwt(JwtError::SignatureInvalid | JwtError::UnknownKey))) {
-            let newer = self.keys_after_rotation(carrier, now).await?;
-            claims = read.verify(&newer, algorithms, issuer, client_id);
-        }
-        let claims = serde_json::to_vec(&claims.map_err(refuse)?).unwrap_or_default();
-        UserInfo::parse(&claims)
-            .map_err(|fault| answer.blame(ProviderError::invalid("not a userinfo answer")).found(&fault.to_string()))
     }
 
     /// What the operator says of `issuer`.
@@ -403,88 +335,3 @@ impl Provider for Federation {
 
 /// The provider does not believe that we are who we say.
 const CLIENT_REFUSED: ProviderError = ProviderError::refused("invalid_client");
-
-/// A refusal with its advice (RFC 6749, 5.2).
-fn refused(answer: &Answer, code: TokenErrorCode) -> ProviderError {
-    let Refusal { error, description } = token::parse_refusal(&answer.body);
-    let advice = match code {
-        TokenErrorCode::InvalidClient => {
-            "compare client id, client secret and the way they are sent with the provider's registration (`client_id`, \
-             `client_secret`, `token_endpoint_auth_method`)"
-        }
-        TokenErrorCode::InvalidGrant => {
-            "the code was spent or too old, or the redirect URI is not the registered one (`public_url`)"
-        }
-        TokenErrorCode::InvalidScope => "compare `scopes` with the provider's registration",
-        TokenErrorCode::UnauthorizedClient | TokenErrorCode::UnsupportedGrantType => {
-            "let the client use authorization codes in the provider's registration"
-        }
-        _ => "the provider's own log says more",
-    };
-    let refusal = answer.blame(ProviderError::refused(code.as_str()));
-    refusal.said(error.as_deref(), description.as_deref()).advise(advice)
-}
-
-/// Security N03 and C23: what an answer of a token endpoint means.
-fn read_tokens(answer: &Answer) -> Result<Tokens, ProviderError> {
-    let invalid = |reason| answer.blame(ProviderError::invalid(reason));
-    match answer.status {
-        200 | 201 => match TokenResponse::parse(&answer.body) {
-            Ok(TokenResponse { id_token, access_token, refresh_token }) => {
-                Ok(Tokens { id_token, access_token: access_token.ok(), refresh_token })
-            }
-            Err(TokenFault::Refused(code)) => Err(refused(answer, code)),
-            Err(TokenFault::IdToken) => Err(invalid("token answer without usable ID token")
-                .advise("an ID token comes only if `scopes` holds `openid`")),
-            Err(TokenFault::AccessToken | TokenFault::NotAnObject | TokenFault::TokenType) => {
-                Err(invalid("token answer is not a JSON object"))
-            }
-        },
-        _ => Err(failed_redemption(answer)),
-    }
-}
-
-/// An answer of a token endpoint that holds no tokens.
-fn failed_redemption(answer: &Answer) -> ProviderError {
-    match answer.status {
-        429 | 503 => answer.overloaded(),
-        // RFC 6749 5.2: 401 is for failed client authentication and for nothing else, whatever word stands beside it.
-        401 => refused(answer, TokenErrorCode::InvalidClient),
-        400..=499 => refused(answer, token::parse_error(&answer.body)),
-        500..=599 => answer.blame(ProviderError::invalid("server error")),
-        _ => answer.blame(ProviderError::invalid("unexpected status")),
-    }
-}
-
-/// What an answer to a refresh means: as [`read_tokens`], but for what may be missing.
-fn read_refresh(answer: &Answer) -> Result<RefreshResponse, ProviderError> {
-    let refused = |code: TokenErrorCode| answer.blame(ProviderError::refused(code.as_str()));
-    let invalid = |reason| answer.blame(ProviderError::invalid(reason));
-    match answer.status {
-        200 | 201 => match RefreshResponse::parse(&answer.body) {
-            Ok(tokens) => Ok(tokens),
-            Err(TokenFault::Refused(code)) => Err(refused(code)),
-            Err(_) => Err(invalid("refresh answer without usable tokens")),
-        },
-        429 | 503 => Err(answer.overloaded()),
-        401 => Err(refused(TokenErrorCode::InvalidClient)),
-        400..=499 => Err(refused(token::parse_error(&answer.body))),
-        500..=599 => Err(invalid("server error")),
-        _ => Err(invalid("unexpected status")),
-    }
-}
-
-/// Security N04, and RFC 6750 3.1 for the refusals.
-fn read_userinfo(answer: &Answer) -> Result<UserInfo, ProviderError> {
-    let blame = |error| answer.blame(error);
-    match answer.status {
-        200 => UserInfo::parse(&answer.body)
-            .map_err(|fault| blame(ProviderError::invalid("not a userinfo answer")).found(&fault.to_string())),
-        401 => Err(blame(ProviderError::refused("invalid_token"))),
-        403 => Err(blame(ProviderError::refused("insufficient_scope"))),
-        429 | 503 => Err(answer.overloaded()),
-        400..=499 => Err(blame(ProviderError::refused("other"))),
-        500..=599 => Err(blame(ProviderError::invalid("server error"))),
-        _ => Err(blame(ProviderError::invalid("unexpected status"))),
-    }
-}

@@ -6,6 +6,7 @@ mod bulkhead;
 mod client;
 mod error;
 mod federation;
+mod fetch_budget;
 mod key_memory;
 mod key_store;
 mod metadata;

@@ -13,8 +13,9 @@ use futures_util::future::join_all;
 use url::Url;
 
 use super::client::HttpClient;
+use super::fetch_budget::Asker;
 use super::key_memory::{Keeper, KeyMemory};
-use super::key_store::{Asker, KeyStore};
+use super::key_store::KeyStore;
 use super::metadata::{Configurations, Source};
 use super::stats::ProviderStats;
 use super::trust::TrustList;

@@ -2,7 +2,8 @@
 
 use futures_util::future::{try_join, try_join_all};
 
-use super::{Federation, failed_redemption, refused};
+use super::Federation;
+use super::answers::{failed_redemption, refused};
 use crate::identity::ApiAccount;
 use crate::oidc::token::{self, TokenFault};
 use crate::provider::oauth2::{AccountApi, AccountList, Listed, MOST_PAGES, read_account, read_page};

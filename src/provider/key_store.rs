@@ -16,22 +16,19 @@ use url::Url;
 
 use super::client::HttpClient;
 use super::fetch_budget::{Asker, Forced, Throttle};
-use super::key_memory::{Keeper, Remembered};
+use super::key_memory::Keeper;
+use super::loaded_keys::{Fetched, Loaded, load};
 use super::stats::ProviderStats;
 use super::{ProviderError, ProviderSettings};
 use crate::ground::single_flight::{InFlight, SingleFlight};
 use crate::ground::time::{Timestamp, distance};
-use crate::oidc::jwks::{self, KeySet, LeftOut};
-use crate::secret::sha256;
-use crate::telemetry::foreign_text::shown;
+use crate::oidc::jwks::KeySet;
 
 /// Pause after a failed refresh; recovery is seen within it.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Most key sets kept; a hostile carrier that names a new `jwks_uri` each time pushes out the least used.
 const MOST_ENTRIES: usize = 64;
-
-type Fetched = Result<Arc<Loaded>, ProviderError>;
 
 /// Key sets by issuer and address.
 pub struct KeyStore {
@@ -60,15 +57,6 @@ struct Entry {
     /// Seconds since 1970, to the minute: last use.
     used: AtomicU64,
     throttle: Arc<Throttle>,
-}
-
-struct Loaded {
-    keys: Arc<KeySet>,
-    fetched: SystemTime,
-    /// SHA-256 of the document.
-    digest: [u8; 32],
-    /// The document, as it may be kept through a restart; `None` if it holds what is not public.
-    document: Option<Arc<str>>,
 }
 
 impl KeyStore {
@@ -256,14 +244,14 @@ impl KeyStore {
             let (client, stats, entry) = (Arc::clone(&self.client), Arc::clone(&self.stats), Arc::clone(entry));
             let keeper = self.keeper.get().cloned();
             async move {
-                let outcome = load(&client, &stats, &entry, now).await;
+                let outcome = load(&client, &stats, (&entry.issuer, &entry.uri), entry.loaded.load_full(), now).await;
                 stats.key_sets.count(&outcome);
                 match &outcome {
                     Ok(loaded) => {
                         entry.retry_at.store(0, Ordering::Relaxed);
                         if let Some(keeper) = keeper {
                             // First: what is acted upon from here on must not be forgotten by a restart.
-                            keeper.keep(loaded.remembered(&entry)).await;
+                            keeper.keep(loaded.remembered(&entry.issuer, &entry.uri)).await;
                         }
                         entry.loaded.store(Some(Arc::clone(loaded)));
                     }
@@ -357,46 +345,5 @@ impl Entry {
         if now.abs_diff(self.used.load(Ordering::Relaxed)) >= 60 {
             self.used.store(now, Ordering::Relaxed);
         }
-    }
-}
-
-async fn load(client: &HttpClient, stats: &ProviderStats, entry: &Entry, now: SystemTime) -> Fetched {
-    let answer = client.get("key_set", &entry.uri, jwks::MAX_BYTES).await?;
-    answer.expect_ok()?;
-    let digest = sha256(&answer.body);
-    if let Some(same) = entry.loaded.load().as_ref().filter(|loaded| loaded.digest == digest) {
-        // The very same document: what was judged by the old set need not be judged again.
-        let (keys, document) = (Arc::clone(&same.keys), same.document.clone());
-        return Ok(Arc::new(Loaded { keys, fetched: now, digest, document }));
-    }
-    let keys = KeySet::parse(&answer.body)
-        .map_err(|error| answer.blame(ProviderError::invalid("not a key set")).found(&error.to_string()))?;
-    stats.keys_skipped.add(keys.skipped() as u64);
-    stats.keys_alarming.add(keys.alarming() as u64);
-    for LeftOut { kid, why } in keys.left_out() {
-        let (issuer, kid) = (entry.issuer.as_str(), shown(kid.as_deref().unwrap_or("none")));
-        tracing::warn!(issuer, kid, reason = why, "A key of `{issuer}` is not used");
-    }
-    // An empty list is an issuer's right: it withdraws every key. A list of nothing but broken keys is a broken list.
-    if keys.is_empty() && keys.skipped() + keys.alarming() > 0 {
-        let why = keys.left_out().first().map_or("", |key| key.why);
-        return Err(answer.blame(ProviderError::invalid("no usable key in the key set")).found(why));
-    }
-    Ok(Arc::new(Loaded::new(keys, &answer.body, now)))
-}
-
-impl Loaded {
-    fn remembered(&self, entry: &Entry) -> Remembered {
-        Remembered {
-            issuer: entry.issuer.clone(),
-            jwks_uri: entry.uri.clone(),
-            fetched: Timestamp::of(self.fetched).as_secs(),
-            document: self.document.as_deref().unwrap_or_default().to_owned(),
-        }
-    }
-
-    fn new(keys: KeySet, document: &[u8], fetched: SystemTime) -> Self {
-        let text = std::str::from_utf8(document).ok().filter(|_| keys.alarming() == 0);
-        Self { keys: Arc::new(keys), fetched, digest: sha256(document), document: text.map(Arc::from) }
     }
 }

@@ -9,6 +9,7 @@ mod federation;
 mod fetch_budget;
 mod key_memory;
 mod key_store;
+mod loaded_keys;
 mod metadata;
 mod oauth2;
 mod registry;

@@ -15,8 +15,9 @@ use super::refusal::{Denied, Refusal};
 use crate::ground::limit::RateLimiter;
 use crate::identity::Identity;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, left_out, render_all};
+use crate::oidc::TokenError;
 use crate::oidc::access_token::{
-    AccessTokenError, AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
+    AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
 };
 use crate::oidc::claims::Reading;
 use crate::oidc::jwks::KeySet;
@@ -136,19 +137,19 @@ impl Tokens {
         view: &RequestView<'_>,
         now: SystemTime,
     ) -> Result<Arc<LiveToken>, Denied> {
-        let refused = |error: AccessTokenError| {
+        let refused = |error: TokenError| {
             self.metrics.bearer_tokens.with_label_values(&["refused"]).inc();
             Denied::because(Refusal::TokenInvalid, error)
         };
         let rule = route.tokens();
         if token.len() > MAX_BYTES {
-            return Err(refused(AccessTokenError::TooLarge));
+            return Err(refused(TokenError::TooLarge));
         }
         let key = sha256_of(&[&self.salt, rule.digest(), token.as_bytes()]);
         if let Some(live) = self.verified.get(&key) {
             if !live.is_live(now) {
                 self.verified.remove(&key);
-                return Err(refused(AccessTokenError::Expired));
+                return Err(refused(TokenError::Expired));
             }
             if self.provider.token_keys_at_hand(&live.issuer.issuer, now).is_some_and(|keys| is_same(&live.keys, &keys))
             {
@@ -157,7 +158,7 @@ impl Tokens {
         }
         let unverified = UnverifiedAccessToken::parse(&SecretString::new(token)).map_err(refused)?;
         let known = rule.issuer(unverified.claimed_issuer());
-        let known = known.ok_or_else(|| refused(AccessTokenError::IssuerMismatch))?;
+        let known = known.ok_or_else(|| refused(TokenError::IssuerMismatch))?;
         let issuer = &known.settings;
         let expect = AccessTokenRule {
             issuer: &issuer.issuer,
@@ -202,14 +203,14 @@ impl Tokens {
         now: SystemTime,
     ) -> Result<(VerifiedAccessToken, Arc<KeySet>), Denied> {
         self.may_fail(view, now)?;
-        let forged = |error: AccessTokenError| {
+        let forged = |error: TokenError| {
             self.metrics.bearer_tokens.with_label_values(&["forged"]).inc();
             self.forged_limiter.charge(view.client, now);
             Denied::because(Refusal::TokenInvalid, error)
         };
         let mut keys = self.token_keys(issuer, token.kid(), view, now).await?;
         if self.forged.get(key).is_some_and(|before| is_same(&before, &keys)) {
-            return Err(forged(AccessTokenError::SignatureInvalid));
+            return Err(forged(TokenError::SignatureInvalid));
         }
         // Others of this client may have failed while this request waited for keys.
         self.may_fail(view, now)?;
@@ -227,7 +228,7 @@ impl Tokens {
         match verified {
             Ok(verified) => Ok((verified, keys)),
             Err(error) => {
-                if error == AccessTokenError::SignatureInvalid {
+                if error == TokenError::SignatureInvalid {
                     self.forged.insert(*key, Arc::downgrade(&keys));
                 }
                 Err(forged(error))

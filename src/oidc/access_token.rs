@@ -5,19 +5,16 @@
 //! names anybody: [`UnverifiedAccessToken`] is well-formed, [`PlausibleAccessToken`] would be good *if* its issuer
 //! signed it, [`VerifiedAccessToken`] is signed.
 
-mod error;
-
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
-
-pub use error::AccessTokenError;
 
 use super::acr::Vocabulary;
 use super::claims::{Claims, Collector, Reading, is_subject};
 use super::jwks::KeySet;
 use super::jwt::UnverifiedJwt;
 use super::read::{audiences, date, demanded_date, demanded_text, methods, whole_seconds};
+use super::token_error::TokenError;
 use crate::ground::time::Timestamp;
 use crate::secret::SecretString;
 
@@ -82,13 +79,13 @@ pub struct VerifiedAccessToken {
 
 impl UnverifiedAccessToken {
     /// Takes a token apart. Nothing is decoded of one that is too long.
-    pub fn parse(raw: &SecretString) -> Result<Self, AccessTokenError> {
+    pub fn parse(raw: &SecretString) -> Result<Self, TokenError> {
         if raw.expose().len() > MAX_BYTES {
-            return Err(AccessTokenError::TooLarge);
+            return Err(TokenError::TooLarge);
         }
         let jwt = UnverifiedJwt::parse(raw, MAX_BYTES)?;
         let claims = jwt.unproven_claims()?;
-        let issuer = demanded_text(&claims, "iss")?.ok_or(AccessTokenError::Missing("iss"))?.to_owned();
+        let issuer = demanded_text(&claims, "iss")?.ok_or(TokenError::Missing("iss"))?.to_owned();
         Ok(Self { jwt, issuer, claims })
     }
 
@@ -98,19 +95,15 @@ impl UnverifiedAccessToken {
     }
 
     /// Checks everything that needs no key (RFC 9068, 4), so that forged, foreign and old tokens cost no signature.
-    pub fn check(
-        self,
-        rule: AccessTokenRule<'_>,
-        now: SystemTime,
-    ) -> Result<PlausibleAccessToken<'_>, AccessTokenError> {
+    pub fn check(self, rule: AccessTokenRule<'_>, now: SystemTime) -> Result<PlausibleAccessToken<'_>, TokenError> {
         let claims = &self.claims;
         check_kind(self.jwt.typ(), claims, rule.accept_untyped)?;
         check_unbound(claims)?;
         if !self.jwt.algorithm().is_among(rule.algorithms) {
-            return Err(AccessTokenError::AlgorithmNotAllowed);
+            return Err(TokenError::AlgorithmNotAllowed);
         }
         if self.issuer != rule.issuer {
-            return Err(AccessTokenError::IssuerMismatch);
+            return Err(TokenError::IssuerMismatch);
         }
         check_audience(claims, &rule)?;
         let expires = check_times(claims, &rule, now)?;
@@ -127,7 +120,7 @@ impl PlausibleAccessToken<'_> {
     }
 
     /// Checks the signature: the last step, and the only one that is dear.
-    pub fn verify(&self, keys: &KeySet) -> Result<VerifiedAccessToken, AccessTokenError> {
+    pub fn verify(&self, keys: &KeySet) -> Result<VerifiedAccessToken, TokenError> {
         let signed = self.jwt.verify(keys, self.rule.algorithms)?;
         let claims = signed.claims();
         let words = self.rule.acr_vocabulary;
@@ -193,29 +186,29 @@ impl VerifiedAccessToken {
 /// An access token calls itself one: `at+jwt` (RFC 9068, 2.1). If another kind of token of the same issuer passed,
 /// whoever is shown an ID, logout or port token could call an API with it (RFC 8725, 3.11; K04). Where the operator
 /// accepts untyped tokens, claims that only those kinds have give them away.
-fn check_kind(typ: Option<&str>, claims: &Map<String, Value>, accept_untyped: bool) -> Result<(), AccessTokenError> {
+fn check_kind(typ: Option<&str>, claims: &Map<String, Value>, accept_untyped: bool) -> Result<(), TokenError> {
     match typ {
         Some("at+jwt") => Ok(()),
         None | Some("jwt") if accept_untyped && !OTHER_KINDS.iter().any(|name| claims.contains_key(*name)) => Ok(()),
-        _ => Err(AccessTokenError::OtherKind),
+        _ => Err(TokenError::OtherKind),
     }
 }
 
 /// A token that is bound to a key (`cnf`, RFC 7800) is worth something only beside a proof of that key: DPoP (RFC 9449)
 /// or a client certificate (RFC 8705). No proof is looked at here, so the token is refused, whatever the binding's shape:
 /// if it passed as a plain bearer, the thief against whom the issuer bound it could use it.
-fn check_unbound(claims: &Map<String, Value>) -> Result<(), AccessTokenError> {
-    if claims.contains_key("cnf") { Err(AccessTokenError::KeyBound) } else { Ok(()) }
+fn check_unbound(claims: &Map<String, Value>) -> Result<(), TokenError> {
+    if claims.contains_key("cnf") { Err(TokenError::KeyBound) } else { Ok(()) }
 }
 
 /// One audience is ours, and none is a stranger: an API that is named beside ours holds the token too and could call us
 /// with it.
-fn check_audience(claims: &Map<String, Value>, rule: &AccessTokenRule<'_>) -> Result<(), AccessTokenError> {
-    let named = audiences(claims)?.ok_or(AccessTokenError::Missing("aud"))?;
+fn check_audience(claims: &Map<String, Value>, rule: &AccessTokenRule<'_>) -> Result<(), TokenError> {
+    let named = audiences(claims)?.ok_or(TokenError::Missing("aud"))?;
     let is_in = |list: &[String], audience: &str| list.iter().any(|listed| listed == audience);
     let ours = named.iter().any(|audience| is_in(rule.audiences, audience));
     let known = |audience: &&str| is_in(rule.audiences, audience) || is_in(rule.trusted_audiences, audience);
-    if ours && named.iter().all(known) { Ok(()) } else { Err(AccessTokenError::AudienceMismatch) }
+    if ours && named.iter().all(known) { Ok(()) } else { Err(TokenError::AudienceMismatch) }
 }
 
 /// Returns when the token ends. A token that never ends is refused (K06).
@@ -223,38 +216,38 @@ fn check_times(
     claims: &Map<String, Value>,
     rule: &AccessTokenRule<'_>,
     now: SystemTime,
-) -> Result<SystemTime, AccessTokenError> {
+) -> Result<SystemTime, TokenError> {
     let (now, skew) = (Timestamp::of(now).as_numeric_date(), whole_seconds(rule.skew));
-    let expires = demanded_date(claims, "exp")?.ok_or(AccessTokenError::Missing("exp"))?;
-    let issued = demanded_date(claims, "iat")?.ok_or(AccessTokenError::Missing("iat"))?;
+    let expires = demanded_date(claims, "exp")?.ok_or(TokenError::Missing("exp"))?;
+    let issued = demanded_date(claims, "iat")?.ok_or(TokenError::Missing("iat"))?;
     let from = date(claims, "nbf")?;
     date(claims, "auth_time")?;
     if expires <= now {
-        return Err(AccessTokenError::Expired);
+        return Err(TokenError::Expired);
     }
     if issued.saturating_sub(now) > skew || from.is_some_and(|from| from.saturating_sub(now) > skew) {
-        return Err(AccessTokenError::NotYetValid);
+        return Err(TokenError::NotYetValid);
     }
     // Whoever means "for ever" gets as far as a clock can tell.
     let until = u64::try_from(expires).ok().and_then(|expires| UNIX_EPOCH.checked_add(Duration::from_secs(expires)));
-    until.ok_or(AccessTokenError::WrongType("exp"))
+    until.ok_or(TokenError::WrongType("exp"))
 }
 
-fn subject(claims: &Map<String, Value>) -> Result<&str, AccessTokenError> {
-    let subject = demanded_text(claims, "sub")?.ok_or(AccessTokenError::Missing("sub"))?;
-    if is_subject(subject) { Ok(subject) } else { Err(AccessTokenError::SubjectInvalid) }
+fn subject(claims: &Map<String, Value>) -> Result<&str, TokenError> {
+    let subject = demanded_text(claims, "sub")?.ok_or(TokenError::Missing("sub"))?;
+    if is_subject(subject) { Ok(subject) } else { Err(TokenError::SubjectInvalid) }
 }
 
 /// A text of words with spaces between them, or a list of words. Without the claim there are none.
-fn scopes(claims: &Map<String, Value>) -> Result<Vec<String>, AccessTokenError> {
+fn scopes(claims: &Map<String, Value>) -> Result<Vec<String>, TokenError> {
     let name = if claims.contains_key("scope") { "scope" } else { "scp" };
     let words: Vec<&str> = match claims.get(name) {
         None => Vec::new(),
         Some(Value::String(text)) => text.split(' ').collect(),
         Some(Value::Array(items)) => {
-            items.iter().map(Value::as_str).collect::<Option<_>>().ok_or(AccessTokenError::WrongType("scope"))?
+            items.iter().map(Value::as_str).collect::<Option<_>>().ok_or(TokenError::WrongType("scope"))?
         }
-        Some(_) => return Err(AccessTokenError::WrongType("scope")),
+        Some(_) => return Err(TokenError::WrongType("scope")),
     };
     Ok(words.into_iter().filter(|word| !word.is_empty()).take(MAX_SCOPES).map(str::to_owned).collect())
 }

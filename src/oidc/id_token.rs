@@ -4,14 +4,12 @@
 //! JSON type is a broken claim, never an absent one: libraries that took it for absent let expired tokens pass
 //! (CVE-2026-25537).
 
-mod error;
 mod explain;
 
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-pub use error::IdTokenError;
 pub use explain::explain;
 
 use super::acr::Vocabulary;
@@ -19,6 +17,7 @@ use super::claims::{Claims, Collector, Reading, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
 use super::read::{audiences, date, demanded_date, demanded_text, methods, text, whole_seconds};
+use super::token_error::TokenError;
 use crate::ground::time::Timestamp;
 use crate::secret::{SecretString, constant_time_eq};
 
@@ -74,7 +73,7 @@ pub struct VerifiedIdToken {
 impl UnverifiedIdToken {
     /// Reads the header, so that the caller can see to it that the key set has the key. Nothing is decoded of a token of
     /// more than `longest` bytes.
-    pub fn parse(raw: &SecretString, longest: usize) -> Result<Self, IdTokenError> {
+    pub fn parse(raw: &SecretString, longest: usize) -> Result<Self, TokenError> {
         Ok(Self(UnverifiedJwt::parse(raw, longest)?))
     }
 
@@ -85,13 +84,13 @@ impl UnverifiedIdToken {
 
     /// Checks every rule of Core 3.1.3.7 and of the dossier's strict column (11.3), signature first.
     ///
-    /// [`IdTokenError::AcrNotMet`] comes last: it says that everything else was in order.
+    /// [`TokenError::AcrNotMet`] comes last: it says that everything else was in order.
     pub fn verify(
         self,
         keys: &KeySet,
         expect: &Expectation<'_>,
         now: SystemTime,
-    ) -> Result<VerifiedIdToken, IdTokenError> {
+    ) -> Result<VerifiedIdToken, TokenError> {
         self.verify_by(keys, expect, now, |claims| check_nonce(claims, expect.nonce))
     }
 
@@ -102,7 +101,7 @@ impl UnverifiedIdToken {
         keys: &KeySet,
         expect: &Expectation<'_>,
         now: SystemTime,
-    ) -> Result<VerifiedIdToken, IdTokenError> {
+    ) -> Result<VerifiedIdToken, TokenError> {
         self.verify_by(keys, expect, now, |_| Ok(()))
     }
 
@@ -111,13 +110,13 @@ impl UnverifiedIdToken {
         keys: &KeySet,
         expect: &Expectation<'_>,
         now: SystemTime,
-        check_nonce: impl FnOnce(&Map<String, Value>) -> Result<(), IdTokenError>,
-    ) -> Result<VerifiedIdToken, IdTokenError> {
+        check_nonce: impl FnOnce(&Map<String, Value>) -> Result<(), TokenError>,
+    ) -> Result<VerifiedIdToken, TokenError> {
         check_typ(self.0.typ(), expect.accept_at_jwt_typ)?;
         let signed = self.0.verify(keys, expect.algorithms)?;
         let claims = signed.claims();
         if required_text(claims, "iss")? != expect.issuer {
-            return Err(IdTokenError::IssuerMismatch);
+            return Err(TokenError::IssuerMismatch);
         }
         check_audience(claims, expect)?;
         check_times(claims, expect, now)?;
@@ -125,7 +124,7 @@ impl UnverifiedIdToken {
         check_access_token(&signed, expect.access_token)?;
         let subject = required_text(claims, "sub")?;
         if !is_subject(subject) {
-            return Err(IdTokenError::SubjectInvalid);
+            return Err(TokenError::SubjectInvalid);
         }
         let auth_time = check_auth_time(claims, expect, now)?;
         let words = expect.acr_vocabulary;
@@ -134,7 +133,7 @@ impl UnverifiedIdToken {
             expect.acr_values.iter().filter_map(|asked| words.normal(asked)).any(|asked| words.is_met(reached, &asked))
         };
         if expect.require_acr && !expect.acr_values.is_empty() && !acr.as_ref().is_some_and(wanted) {
-            return Err(IdTokenError::AcrNotMet);
+            return Err(TokenError::AcrNotMet);
         }
         Ok(VerifiedIdToken {
             issuer: expect.issuer.to_owned(),
@@ -191,57 +190,57 @@ impl VerifiedIdToken {
 
 /// An ID token has no `typ` or `JWT`; every other kind of token names itself (RFC 8725, 3.11). If logout, port or
 /// access tokens passed, whoever may obtain one of those could sign in with it.
-fn check_typ(typ: Option<&str>, accept_at_jwt: bool) -> Result<(), IdTokenError> {
+fn check_typ(typ: Option<&str>, accept_at_jwt: bool) -> Result<(), TokenError> {
     match typ {
         None | Some("jwt") => Ok(()),
         Some("at+jwt") if accept_at_jwt => Ok(()),
-        Some(_) => Err(IdTokenError::OtherKind),
+        Some(_) => Err(TokenError::OtherKind),
     }
 }
 
 /// Core 3.1.3.7, 3 to 5: we are an audience, every other one is listed by the operator, and the token was issued to us if it
 /// says to whom. An audience that nobody listed could be a client whose tokens are used to sign in here.
-fn check_audience(claims: &Map<String, Value>, expect: &Expectation<'_>) -> Result<(), IdTokenError> {
-    let audiences = audiences(claims)?.ok_or(IdTokenError::Missing("aud"))?;
+fn check_audience(claims: &Map<String, Value>, expect: &Expectation<'_>) -> Result<(), TokenError> {
+    let audiences = audiences(claims)?.ok_or(TokenError::Missing("aud"))?;
     let others = || audiences.iter().filter(|audience| **audience != expect.client_id);
     if !audiences.contains(&expect.client_id)
         || others().any(|other| !expect.trusted_audiences.iter().any(|trusted| trusted == other))
     {
-        return Err(IdTokenError::AudienceMismatch);
+        return Err(TokenError::AudienceMismatch);
     }
     match text(claims, "azp")? {
-        Some(party) if party != expect.client_id => Err(IdTokenError::AuthorizedPartyMismatch),
+        Some(party) if party != expect.client_id => Err(TokenError::AuthorizedPartyMismatch),
         _ => Ok(()),
     }
 }
 
-fn check_times(claims: &Map<String, Value>, expect: &Expectation<'_>, now: SystemTime) -> Result<(), IdTokenError> {
+fn check_times(claims: &Map<String, Value>, expect: &Expectation<'_>, now: SystemTime) -> Result<(), TokenError> {
     let (now, skew) = (Timestamp::of(now).as_numeric_date(), whole_seconds(expect.skew));
-    let expires = demanded_date(claims, "exp")?.ok_or(IdTokenError::Missing("exp"))?;
-    let issued = demanded_date(claims, "iat")?.ok_or(IdTokenError::Missing("iat"))?;
+    let expires = demanded_date(claims, "exp")?.ok_or(TokenError::Missing("exp"))?;
+    let issued = demanded_date(claims, "iat")?.ok_or(TokenError::Missing("iat"))?;
     if now.saturating_sub(expires) > skew {
-        return Err(IdTokenError::Expired);
+        return Err(TokenError::Expired);
     }
     if issued.saturating_sub(now) > skew || date(claims, "nbf")?.is_some_and(|from| from.saturating_sub(now) > skew) {
-        return Err(IdTokenError::NotYetValid);
+        return Err(TokenError::NotYetValid);
     }
     if now.saturating_sub(issued) > MAX_AGE_OF_TOKEN {
-        return Err(IdTokenError::Stale);
+        return Err(TokenError::Stale);
     }
     Ok(())
 }
 
 /// The nonce ties the token to the browser that began the sign-in (Core 3.1.3.7, 11). An expectation without one is
 /// refused too: samples that "had none to compare" let stolen tokens in (dossier 19, rows 4 and 5).
-fn check_nonce(claims: &Map<String, Value>, expected: &str) -> Result<(), IdTokenError> {
+fn check_nonce(claims: &Map<String, Value>, expected: &str) -> Result<(), TokenError> {
     let nonce = required_text(claims, "nonce")?;
     if expected.is_empty() || !constant_time_eq(nonce.as_bytes(), expected.as_bytes()) {
-        return Err(IdTokenError::NonceMismatch);
+        return Err(TokenError::NonceMismatch);
     }
     Ok(())
 }
 
-fn check_access_token(signed: &SignedClaims, access_token: Option<&SecretString>) -> Result<(), IdTokenError> {
+fn check_access_token(signed: &SignedClaims, access_token: Option<&SecretString>) -> Result<(), TokenError> {
     let claimed = text(signed.claims(), "at_hash")?;
     let (Some(claimed), Some(token)) = (claimed, access_token) else {
         return Ok(());
@@ -250,7 +249,7 @@ fn check_access_token(signed: &SignedClaims, access_token: Option<&SecretString>
     if signed.algorithm().left_half_hashes(token.expose()).any(fits) {
         Ok(())
     } else {
-        Err(IdTokenError::AccessTokenMismatch)
+        Err(TokenError::AccessTokenMismatch)
     }
 }
 
@@ -258,21 +257,21 @@ fn check_auth_time(
     claims: &Map<String, Value>,
     expect: &Expectation<'_>,
     now: SystemTime,
-) -> Result<Option<i64>, IdTokenError> {
+) -> Result<Option<i64>, TokenError> {
     let auth_time = date(claims, "auth_time")?;
     if let Some(max_age) = expect.max_age {
         let skew = whole_seconds(expect.skew);
         let age =
-            Timestamp::of(now).as_numeric_date().saturating_sub(auth_time.ok_or(IdTokenError::AuthenticationTooOld)?);
+            Timestamp::of(now).as_numeric_date().saturating_sub(auth_time.ok_or(TokenError::AuthenticationTooOld)?);
         if age > whole_seconds(max_age).saturating_add(skew) || age < -skew {
-            return Err(IdTokenError::AuthenticationTooOld);
+            return Err(TokenError::AuthenticationTooOld);
         }
     }
     Ok(auth_time)
 }
 
-fn required_text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, IdTokenError> {
-    demanded_text(claims, name)?.ok_or(IdTokenError::Missing(name))
+fn required_text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, TokenError> {
+    demanded_text(claims, name)?.ok_or(TokenError::Missing(name))
 }
 
 #[cfg(test)]

@@ -18,7 +18,10 @@ pub mod metadata;
 mod read;
 pub mod refresh;
 pub mod token;
+mod token_error;
 pub mod userinfo_jwt;
+
+pub use token_error::TokenError;
 
 #[cfg(test)]
 pub(crate) mod fuzz;

@@ -20,9 +20,10 @@ use crate::auth::left_out::say_left_out;
 use crate::auth::refusal::Refusal;
 use crate::carrier::error::{CarrierError, Reaction};
 use crate::identity::{Identity, headers};
+use crate::oidc::TokenError;
 use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
 use crate::oidc::claims::{ClaimRules, Reading};
-use crate::oidc::id_token::{Expectation, IdTokenError, UnverifiedIdToken, VerifiedIdToken, explain};
+use crate::oidc::id_token::{Expectation, UnverifiedIdToken, VerifiedIdToken, explain};
 use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens};
 use crate::secret::SecretString;
 use crate::session::Session;
@@ -328,10 +329,10 @@ impl SignIn<'_> {
             access_token: tokens.access_token.as_ref(),
             trusted_audiences: &trusted.trusted_audiences,
         };
-        let invalid = |error: IdTokenError| {
+        let invalid = |error: TokenError| {
             let reason = explain(error, &tokens.id_token, &expect, &trusted.key, now);
             warn!(request_id = view.request_id, reason, issuer = %carrier.issuer, "An ID token was refused");
-            if error == IdTokenError::AcrNotMet { Refusal::WeakSignIn } else { Refusal::ProviderInvalid }
+            if error == TokenError::AcrNotMet { Refusal::WeakSignIn } else { Refusal::ProviderInvalid }
         };
         let longest = self.registration.max_id_token;
         let token = UnverifiedIdToken::parse(&tokens.id_token, longest).map_err(invalid)?;
@@ -339,7 +340,7 @@ impl SignIn<'_> {
         match token.verify(&keys, &expect, now) {
             // Without a `kid`, or under one that was given to a new key, only the signature shows that keys were
             // rotated (E02).
-            Err(error @ (IdTokenError::SignatureInvalid | IdTokenError::UnknownKey)) => {
+            Err(error @ (TokenError::SignatureInvalid | TokenError::UnknownKey)) => {
                 let newer = self.provider.keys_after_rotation(carrier, now).await.map_err(unavailable)?;
                 if Arc::ptr_eq(&keys, &newer) {
                     return Err(invalid(error));

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::{Expectation, IdTokenError};
+use super::Expectation;
 use crate::ground::time::Timestamp;
+use crate::oidc::TokenError;
 use crate::oidc::jwt::unproven;
 use crate::oidc::read::{audiences, date};
 use crate::secret::SecretString;
@@ -16,20 +17,14 @@ use crate::telemetry::foreign_text::shown;
 
 /// Why `raw` was refused with `error`, in words for a log. `key` is where the configuration speaks of this issuer, such as
 /// `provider.oidc`.
-pub fn explain(
-    error: IdTokenError,
-    raw: &SecretString,
-    expect: &Expectation<'_>,
-    key: &str,
-    now: SystemTime,
-) -> String {
+pub fn explain(error: TokenError, raw: &SecretString, expect: &Expectation<'_>, key: &str, now: SystemTime) -> String {
     let (header, claims) = unproven(raw).unwrap_or_default();
     let (issuer, client_id) = (shown(expect.issuer), shown(expect.client_id));
     let more = match error {
-        IdTokenError::IssuerMismatch => {
+        TokenError::IssuerMismatch => {
             format!("expected `{issuer}`, found `{}`; `{key}.issuer` is compared exactly", word(&claims, "iss"))
         }
-        IdTokenError::AudienceMismatch => {
+        TokenError::AudienceMismatch => {
             let found: Vec<_> = audiences(&claims).ok().flatten().unwrap_or_default();
             let found = found.iter().map(|audience| format!("`{}`", shown(audience))).collect::<Vec<_>>().join(", ");
             format!(
@@ -37,50 +32,51 @@ pub fn explain(
                  `{key}.trusted_audiences`, else compare `{key}.client_id`"
             )
         }
-        IdTokenError::AuthorizedPartyMismatch => {
+        TokenError::AuthorizedPartyMismatch => {
             format!("expected `azp` `{client_id}`, found `{}`; compare `{key}.client_id`", word(&claims, "azp"))
         }
-        IdTokenError::AlgorithmNotAllowed => algorithm(&word(&header, "alg"), expect, key),
-        IdTokenError::UnknownKey | IdTokenError::SignatureInvalid => {
+        TokenError::AlgorithmNotAllowed => algorithm(&word(&header, "alg"), expect, key),
+        TokenError::UnknownKey | TokenError::SignatureInvalid => {
             let (kid, alg) = (word(&header, "kid"), word(&header, "alg"));
             format!("`kid` is `{kid}`, `alg` is `{alg}`; compare with the provider's key set")
         }
-        IdTokenError::OtherKind => format!(
+        TokenError::OtherKind => format!(
             "`typ` is `{}`; of other kinds only `at+jwt` can be accepted, with `{key}.accept_at_jwt_typ`",
             word(&header, "typ")
         ),
-        IdTokenError::Encrypted => {
+        TokenError::Encrypted => {
             "have the provider send ID tokens that are signed and not encrypted (no JWE)".to_owned()
         }
-        IdTokenError::TooLarge => format!(
+        TokenError::TooLarge => format!(
             "it has {} bytes; `provider.max_id_token` is the limit, or have the provider send fewer claims",
             raw.expose().len()
         ),
-        IdTokenError::Expired => format!("`exp` was {} s ago; {SKEW}", -ahead(&claims, "exp", now)),
-        IdTokenError::NotYetValid => {
+        TokenError::Expired => format!("`exp` was {} s ago; {SKEW}", -ahead(&claims, "exp", now)),
+        TokenError::NotYetValid => {
             let ahead = ahead(&claims, "iat", now).max(ahead(&claims, "nbf", now));
             format!("its time is {ahead} s ahead of our clock; {SKEW}")
         }
-        IdTokenError::Stale => {
+        TokenError::Stale => {
             format!("it was issued {} s ago, at most 600 s are allowed; {SKEW}", -ahead(&claims, "iat", now))
         }
-        IdTokenError::AuthenticationTooOld => format!(
+        TokenError::AuthenticationTooOld => format!(
             "`auth_time` is {} s ago, `{key}.max_age` allows {} s",
             -ahead(&claims, "auth_time", now),
             expect.max_age.unwrap_or_default().as_secs()
         ),
-        IdTokenError::AcrNotMet => format!(
+        TokenError::AcrNotMet => format!(
             "`acr` is `{}`, `{key}.acr_values` asks for {}; with `require_acr: false` it would not be demanded",
             word(&claims, "acr"),
             expect.acr_values.join(" ")
         ),
-        IdTokenError::AccessTokenMismatch
-        | IdTokenError::CriticalHeader
-        | IdTokenError::Malformed
-        | IdTokenError::Missing(_)
-        | IdTokenError::NonceMismatch
-        | IdTokenError::SubjectInvalid
-        | IdTokenError::WrongType(_) => return error.to_string(),
+        TokenError::AccessTokenMismatch
+        | TokenError::CriticalHeader
+        | TokenError::KeyBound
+        | TokenError::Malformed
+        | TokenError::Missing(_)
+        | TokenError::NonceMismatch
+        | TokenError::SubjectInvalid
+        | TokenError::WrongType(_) => return error.to_string(),
     };
     format!("{error}: {more}")
 }

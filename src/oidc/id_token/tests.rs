@@ -72,7 +72,7 @@ impl Honest {
         self.bend(|token| drop(token.header.as_object_mut().unwrap().remove("kid")))
     }
 
-    fn judge(&self, raw: &SecretString) -> Result<VerifiedIdToken, IdTokenError> {
+    fn judge(&self, raw: &SecretString) -> Result<VerifiedIdToken, TokenError> {
         let expect = Expectation {
             issuer: "https://a.test",
             client_id: "us",
@@ -90,7 +90,7 @@ impl Honest {
         UnverifiedIdToken::parse(raw, LONGEST)?.verify(&key_set(&self.keys), &expect, self.now)
     }
 
-    fn signed_by(&self, pair: &Pair) -> Result<VerifiedIdToken, IdTokenError> {
+    fn signed_by(&self, pair: &Pair) -> Result<VerifiedIdToken, TokenError> {
         self.judge(&pair.token(&self.header, &self.claims))
     }
 
@@ -98,7 +98,7 @@ impl Honest {
         self.signed_by(&RSA).unwrap()
     }
 
-    fn fails(&self) -> IdTokenError {
+    fn fails(&self) -> TokenError {
         self.signed_by(&RSA).unwrap_err()
     }
 }
@@ -119,11 +119,11 @@ fn an_honest_token_names_a_person() {
 fn the_issuer_is_exactly_the_one_we_asked() {
     // C02, D04
     for other in ["https://e.test", "https://a.test/", "https://A.test", "http://a.test", "", "https://a.test "] {
-        assert_eq!(honest().claim("iss", json!(other)).fails(), IdTokenError::IssuerMismatch, "{other}");
+        assert_eq!(honest().claim("iss", json!(other)).fails(), TokenError::IssuerMismatch, "{other}");
     }
-    assert_eq!(honest().without("iss").fails(), IdTokenError::Missing("iss"));
+    assert_eq!(honest().without("iss").fails(), TokenError::Missing("iss"));
     for other in [json!(7), json!(null), json!(["https://a.test"]), json!({"a": "https://a.test"})] {
-        assert_eq!(honest().claim("iss", other).fails(), IdTokenError::WrongType("iss"));
+        assert_eq!(honest().claim("iss", other).fails(), TokenError::WrongType("iss"));
     }
 }
 
@@ -131,12 +131,12 @@ fn the_issuer_is_exactly_the_one_we_asked() {
 fn the_token_is_for_us() {
     // C03
     for other in [json!("them"), json!([]), json!(["them"]), json!(""), json!("us ")] {
-        assert_eq!(honest().claim("aud", other).fails(), IdTokenError::AudienceMismatch);
+        assert_eq!(honest().claim("aud", other).fails(), TokenError::AudienceMismatch);
     }
     for other in [json!(null), json!(7), json!({"us": 1}), json!(["us", 7])] {
-        assert_eq!(honest().claim("aud", other).fails(), IdTokenError::WrongType("aud"));
+        assert_eq!(honest().claim("aud", other).fails(), TokenError::WrongType("aud"));
     }
-    assert_eq!(honest().without("aud").fails(), IdTokenError::Missing("aud"));
+    assert_eq!(honest().without("aud").fails(), TokenError::Missing("aud"));
     honest().claim("aud", json!(["us"])).passes();
 }
 
@@ -144,37 +144,37 @@ fn the_token_is_for_us() {
 fn the_token_is_for_us_alone_unless_the_others_are_trusted() {
     // C04
     let shared = || honest().claim("aud", json!(["us", "them"])).claim("azp", json!("us"));
-    assert_eq!(shared().fails(), IdTokenError::AudienceMismatch);
+    assert_eq!(shared().fails(), TokenError::AudienceMismatch);
     let trusting = || shared().bend(|token| token.trusted_audiences = vec!["them".into()]);
     trusting().passes();
     // XS02, PM03: one that is not listed spoils the rest, and so does a party that is not us.
     trusting().without("azp").passes();
     trusting().claim("azp", json!(null)).passes();
-    assert_eq!(trusting().claim("azp", json!("them")).fails(), IdTokenError::AuthorizedPartyMismatch);
+    assert_eq!(trusting().claim("azp", json!("them")).fails(), TokenError::AuthorizedPartyMismatch);
     let three = trusting().claim("aud", json!(["us", "them", "others"]));
-    assert_eq!(three.fails(), IdTokenError::AudienceMismatch);
-    assert_eq!(trusting().claim("aud", json!(["them"])).fails(), IdTokenError::AudienceMismatch);
+    assert_eq!(three.fails(), TokenError::AudienceMismatch);
+    assert_eq!(trusting().claim("aud", json!(["them"])).fails(), TokenError::AudienceMismatch);
 }
 
 #[test]
 fn another_authorized_party_is_refused() {
     // C05
     for other in ["them", "", "US"] {
-        assert_eq!(honest().claim("azp", json!(other)).fails(), IdTokenError::AuthorizedPartyMismatch);
+        assert_eq!(honest().claim("azp", json!(other)).fails(), TokenError::AuthorizedPartyMismatch);
     }
-    assert_eq!(honest().claim("azp", json!(["us"])).fails(), IdTokenError::WrongType("azp"));
+    assert_eq!(honest().claim("azp", json!(["us"])).fails(), TokenError::WrongType("azp"));
     honest().claim("azp", json!("us")).passes();
 }
 
 #[test]
 fn a_token_without_a_usable_subject_names_nobody() {
     // C06
-    assert_eq!(honest().without("sub").fails(), IdTokenError::Missing("sub"));
+    assert_eq!(honest().without("sub").fails(), TokenError::Missing("sub"));
     for other in [json!(7), json!(null), json!(["x"])] {
-        assert_eq!(honest().claim("sub", other).fails(), IdTokenError::WrongType("sub"));
+        assert_eq!(honest().claim("sub", other).fails(), TokenError::WrongType("sub"));
     }
     for other in [String::new(), "s".repeat(256), "a\r\nX-Admin: 1".into(), "a\0".into(), "a\u{85}".into()] {
-        assert_eq!(honest().claim("sub", json!(other)).fails(), IdTokenError::SubjectInvalid, "{other:?}");
+        assert_eq!(honest().claim("sub", json!(other)).fails(), TokenError::SubjectInvalid, "{other:?}");
     }
     honest().claim("sub", json!("s".repeat(255))).passes();
 }
@@ -182,32 +182,32 @@ fn a_token_without_a_usable_subject_names_nobody() {
 #[test]
 fn the_time_of_issue_is_required_and_recent() {
     // C07, C09, C10
-    assert_eq!(honest().without("iat").fails(), IdTokenError::Missing("iat"));
+    assert_eq!(honest().without("iat").fails(), TokenError::Missing("iat"));
     honest().claim("iat", json!(NOW + 30)).passes();
     honest().claim("iat", json!(NOW + 60)).passes();
-    assert_eq!(honest().claim("iat", json!(NOW + 61)).fails(), IdTokenError::NotYetValid);
-    assert_eq!(honest().claim("iat", json!(NOW + 3600)).fails(), IdTokenError::NotYetValid);
+    assert_eq!(honest().claim("iat", json!(NOW + 61)).fails(), TokenError::NotYetValid);
+    assert_eq!(honest().claim("iat", json!(NOW + 3600)).fails(), TokenError::NotYetValid);
     honest().claim("iat", json!(NOW - 600)).passes();
-    assert_eq!(honest().claim("iat", json!(NOW - 601)).fails(), IdTokenError::Stale);
+    assert_eq!(honest().claim("iat", json!(NOW - 601)).fails(), TokenError::Stale);
 }
 
 #[test]
 fn an_expired_token_is_refused_beyond_the_skew() {
     // C08, C09
-    assert_eq!(honest().without("exp").fails(), IdTokenError::Missing("exp"));
+    assert_eq!(honest().without("exp").fails(), TokenError::Missing("exp"));
     honest().claim("exp", json!(NOW - 30)).passes();
     honest().claim("exp", json!(NOW - 60)).passes();
-    assert_eq!(honest().claim("exp", json!(NOW - 61)).fails(), IdTokenError::Expired);
-    assert_eq!(honest().claim("exp", json!(0)).fails(), IdTokenError::Expired);
-    assert_eq!(honest().claim("exp", json!(-1)).fails(), IdTokenError::Expired);
+    assert_eq!(honest().claim("exp", json!(NOW - 61)).fails(), TokenError::Expired);
+    assert_eq!(honest().claim("exp", json!(0)).fails(), TokenError::Expired);
+    assert_eq!(honest().claim("exp", json!(-1)).fails(), TokenError::Expired);
 }
 
 #[test]
 fn a_token_from_the_future_waits() {
     // C11
     honest().claim("nbf", json!(NOW + 30)).passes();
-    assert_eq!(honest().claim("nbf", json!(NOW + 61)).fails(), IdTokenError::NotYetValid);
-    assert_eq!(honest().claim("nbf", json!(NOW * 2)).fails(), IdTokenError::NotYetValid);
+    assert_eq!(honest().claim("nbf", json!(NOW + 61)).fails(), TokenError::NotYetValid);
+    assert_eq!(honest().claim("nbf", json!(NOW * 2)).fails(), TokenError::NotYetValid);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_time_of_the_wrong_type_is_a_broken_time() {
     // C11 (CVE-2026-25537)
     for name in ["exp", "iat", "nbf", "auth_time"] {
         for wrong in [json!((NOW + 5).to_string()), json!(true), json!([NOW]), json!({}), json!(NOW * 1000)] {
-            assert_eq!(honest().claim(name, wrong).fails(), IdTokenError::WrongType(name));
+            assert_eq!(honest().claim(name, wrong).fails(), TokenError::WrongType(name));
         }
     }
 }
@@ -228,7 +228,7 @@ fn odd_numbers_for_times_are_safe() {
     // Attacks, class E: beyond every calendar, or in a second grammar.
     for name in ["exp", "iat", "nbf", "auth_time"] {
         for beyond in [json!(u64::MAX), json!(i64::MIN), json!(1e300), json!(-1e300), json!(253_402_300_800_i64)] {
-            assert_eq!(honest().claim(name, beyond).fails(), IdTokenError::WrongType(name));
+            assert_eq!(honest().claim(name, beyond).fails(), TokenError::WrongType(name));
         }
     }
     let written = |exp: &str| {
@@ -237,22 +237,22 @@ fn odd_numbers_for_times_are_safe() {
         let message = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k1"}"#));
         honest().judge(&join(&message, &RSA.sign("RS256", message.as_bytes()))).map(drop)
     };
-    assert_eq!(written("1.8000003e9"), Err(IdTokenError::WrongType("exp")));
+    assert_eq!(written("1.8000003e9"), Err(TokenError::WrongType("exp")));
     assert_eq!(written("1800000300.0"), Ok(()));
     // Numbers JSON cannot hold, and a clock before 1970.
     let claims = honest().claims.to_string().replace(&(NOW + 300).to_string(), "1e999");
     let text = URL_SAFE_NO_PAD.encode(claims);
     let message = format!("{}.{text}", URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k1"}"#));
     let raw = join(&message, &RSA.sign("RS256", message.as_bytes()));
-    assert_eq!(honest().judge(&raw).unwrap_err(), IdTokenError::Malformed);
-    assert_eq!(honest().bend(|t| t.now = UNIX_EPOCH - Duration::from_secs(9)).fails(), IdTokenError::NotYetValid);
+    assert_eq!(honest().judge(&raw).unwrap_err(), TokenError::Malformed);
+    assert_eq!(honest().bend(|t| t.now = UNIX_EPOCH - Duration::from_secs(9)).fails(), TokenError::NotYetValid);
 }
 
 #[test]
 fn a_demand_we_do_not_understand_is_not_overlooked() {
     // C20
     for crit in [json!(["exp2"]), json!([]), json!(null), json!("exp"), json!(["b64"])] {
-        assert_eq!(honest().header("crit", crit).header("b64", json!(false)).fails(), IdTokenError::CriticalHeader);
+        assert_eq!(honest().header("crit", crit).header("b64", json!(false)).fails(), TokenError::CriticalHeader);
     }
 }
 
@@ -261,12 +261,12 @@ fn encrypted_and_nested_tokens_are_not_opened() {
     // C21
     let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM","zip":"DEF"}"#);
     let judge = |raw: &str| honest().judge(&SecretString::new(raw)).unwrap_err();
-    assert_eq!(judge(&format!("{head}.a.b.c.d")), IdTokenError::Encrypted);
-    assert_eq!(judge(&format!("{head}.a.b")), IdTokenError::Encrypted);
-    assert_eq!(judge("a.b.c.d"), IdTokenError::Malformed);
-    assert_eq!(judge("a.b.c.d.e.f"), IdTokenError::Malformed);
+    assert_eq!(judge(&format!("{head}.a.b.c.d")), TokenError::Encrypted);
+    assert_eq!(judge(&format!("{head}.a.b")), TokenError::Encrypted);
+    assert_eq!(judge("a.b.c.d"), TokenError::Malformed);
+    assert_eq!(judge("a.b.c.d.e.f"), TokenError::Malformed);
     for cty in ["JWT", "jwt", "application/jwt"] {
-        assert_eq!(honest().header("cty", json!(cty)).fails(), IdTokenError::Encrypted);
+        assert_eq!(honest().header("cty", json!(cty)).fails(), TokenError::Encrypted);
     }
     let inner = RSA.token(&honest().header, &honest().claims);
     let message = format!(
@@ -275,7 +275,7 @@ fn encrypted_and_nested_tokens_are_not_opened() {
         URL_SAFE_NO_PAD.encode(inner.expose())
     );
     let nested = join(&message, &RSA.sign("RS256", message.as_bytes()));
-    assert_eq!(honest().judge(&nested).unwrap_err(), IdTokenError::Malformed);
+    assert_eq!(honest().judge(&nested).unwrap_err(), TokenError::Malformed);
 }
 
 #[test]
@@ -283,9 +283,9 @@ fn a_token_of_another_kind_is_no_id_token() {
     // C22
     let others = ["logout+jwt", "port_token+jwt", "at+jwt", "application/at+jwt", "AT+JWT", "secevent+jwt", "", "x"];
     for typ in others {
-        assert_eq!(honest().header("typ", json!(typ)).fails(), IdTokenError::OtherKind, "{typ}");
+        assert_eq!(honest().header("typ", json!(typ)).fails(), TokenError::OtherKind, "{typ}");
     }
-    assert_eq!(honest().header("typ", json!(7)).fails(), IdTokenError::Malformed);
+    assert_eq!(honest().header("typ", json!(7)).fails(), TokenError::Malformed);
     for typ in ["JWT", "jwt", "application/jwt"] {
         honest().header("typ", json!(typ)).passes();
     }
@@ -299,18 +299,18 @@ fn a_token_of_another_kind_is_no_id_token() {
 fn a_token_of_another_sign_in_is_refused() {
     // B10
     for other in ["n-2", "", "N-1", "n-1 ", "n-"] {
-        assert_eq!(honest().claim("nonce", json!(other)).fails(), IdTokenError::NonceMismatch);
+        assert_eq!(honest().claim("nonce", json!(other)).fails(), TokenError::NonceMismatch);
     }
-    assert_eq!(honest().without("nonce").fails(), IdTokenError::Missing("nonce"));
-    assert_eq!(honest().claim("nonce", json!(null)).fails(), IdTokenError::WrongType("nonce"));
+    assert_eq!(honest().without("nonce").fails(), TokenError::Missing("nonce"));
+    assert_eq!(honest().claim("nonce", json!(null)).fails(), TokenError::WrongType("nonce"));
     // XS18, PF07: the leniency for optional claims ends where a claim is demanded.
-    assert_eq!(honest().claim("exp", json!(null)).fails(), IdTokenError::WrongType("exp"));
-    assert_eq!(honest().claim("iat", json!(null)).fails(), IdTokenError::WrongType("iat"));
+    assert_eq!(honest().claim("exp", json!(null)).fails(), TokenError::WrongType("exp"));
+    assert_eq!(honest().claim("iat", json!(null)).fails(), TokenError::WrongType("iat"));
     honest().claim("azp", json!(null)).claim("at_hash", json!(null)).claim("nbf", json!(null)).passes();
     assert_eq!(honest().claim("auth_time", json!(null)).passes().auth_time(), None);
     // An expectation that was lost compares with nothing, so nothing passes.
     let lost = honest().claim("nonce", json!("")).bend(|t| t.nonce = "");
-    assert_eq!(lost.fails(), IdTokenError::NonceMismatch);
+    assert_eq!(lost.fails(), TokenError::NonceMismatch);
 }
 
 #[test]
@@ -321,12 +321,12 @@ fn an_access_token_hash_must_be_that_of_our_access_token() {
     token().passes();
     token().claim("at_hash", json!("77QmUPtjPfzWtF2AnpK9RQ")).passes();
     for wrong in ["77QmUPtjPfzWtF2AnpK9RR", "", "77QmUPtjPfzWtF2AnpK9RQ=="] {
-        assert_eq!(token().claim("at_hash", json!(wrong)).fails(), IdTokenError::AccessTokenMismatch);
+        assert_eq!(token().claim("at_hash", json!(wrong)).fails(), TokenError::AccessTokenMismatch);
     }
-    assert_eq!(token().claim("at_hash", json!(7)).fails(), IdTokenError::WrongType("at_hash"));
+    assert_eq!(token().claim("at_hash", json!(7)).fails(), TokenError::WrongType("at_hash"));
     // Each algorithm has its own hash.
     let other = token().claim("at_hash", json!("77QmUPtjPfzWtF2AnpK9RQ")).header("alg", json!("RS512"));
-    assert_eq!(other.bend(|t| t.algorithms = vec!["RS512".into()]).fails(), IdTokenError::AccessTokenMismatch);
+    assert_eq!(other.bend(|t| t.algorithms = vec!["RS512".into()]).fails(), TokenError::AccessTokenMismatch);
     for (alg, length) in [("RS384", 32), ("RS512", 43)] {
         let algorithm = crate::oidc::jwt::Algorithm::parse(alg).unwrap();
         let hash = algorithm.left_half_hashes(token().access_token.unwrap().expose()).next().unwrap();
@@ -343,15 +343,15 @@ fn an_access_token_hash_must_be_that_of_our_access_token() {
 fn too_weak_an_authentication_is_a_matter_of_policy() {
     // C25
     for weak in [json!("a1"), json!("a"), json!("a33"), json!(""), json!(3), json!(null), json!(["a3"])] {
-        assert_eq!(honest().claim("acr", weak).fails(), IdTokenError::AcrNotMet);
+        assert_eq!(honest().claim("acr", weak).fails(), TokenError::AcrNotMet);
     }
-    assert_eq!(honest().without("acr").fails(), IdTokenError::AcrNotMet);
+    assert_eq!(honest().without("acr").fails(), TokenError::AcrNotMet);
     assert_eq!(honest().without("acr").bend(|t| t.require_acr = false).passes().acr(), None);
     assert_eq!(honest().claim("acr", json!("a1")).bend(|t| t.require_acr = false).passes().acr(), Some("a1"));
     honest().without("acr").bend(|t| t.acr_values.clear()).passes();
     honest().claim("acr", json!("a1")).bend(|t| t.acr_values.push("a1".into())).passes();
     // A forged token is a forged token, not a matter of policy.
-    assert_eq!(honest().claim("acr", json!("a1")).claim("nonce", json!("x")).fails(), IdTokenError::NonceMismatch);
+    assert_eq!(honest().claim("acr", json!("a1")).claim("nonce", json!("x")).fails(), TokenError::NonceMismatch);
 }
 
 #[test]
@@ -365,9 +365,9 @@ fn old_names_of_authentication_contexts_are_mapped_and_withdrawn_ones_are_none()
     assert_eq!(free("aal").acr(), Some("aal"));
     assert_eq!(free("urn:mace:incommon:iap:silver").acr(), Some("urn:mace:incommon:iap:silver"));
     assert_eq!(free("a3\r\n").acr(), None);
-    assert_eq!(honest().claim("acr", json!("loa3")).fails(), IdTokenError::AcrNotMet);
+    assert_eq!(honest().claim("acr", json!("loa3")).fails(), TokenError::AcrNotMet);
     let asked_loa = honest().claim("acr", json!("loa3")).bend(|t| t.acr_values = vec!["loa3".into()]);
-    assert_eq!(asked_loa.fails(), IdTokenError::AcrNotMet);
+    assert_eq!(asked_loa.fails(), TokenError::AcrNotMet);
 }
 
 #[test]
@@ -376,12 +376,12 @@ fn an_authentication_too_long_ago_is_refused_if_that_was_asked() {
     let fresh =
         |auth_time: Value| honest().claim("auth_time", auth_time).bend(|t| t.max_age = Some(Duration::from_secs(60)));
     fresh(json!(NOW - 120)).passes();
-    assert_eq!(fresh(json!(NOW - 121)).fails(), IdTokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(NOW - 121)).fails(), TokenError::AuthenticationTooOld);
     fresh(json!(NOW + 60)).passes();
-    assert_eq!(fresh(json!(NOW + 61)).fails(), IdTokenError::AuthenticationTooOld);
-    assert_eq!(fresh(json!(NOW)).without("auth_time").fails(), IdTokenError::AuthenticationTooOld);
-    assert_eq!(fresh(json!(null)).fails(), IdTokenError::AuthenticationTooOld);
-    assert_eq!(fresh(json!(-NOW)).fails(), IdTokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(NOW + 61)).fails(), TokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(NOW)).without("auth_time").fails(), TokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(null)).fails(), TokenError::AuthenticationTooOld);
+    assert_eq!(fresh(json!(-NOW)).fails(), TokenError::AuthenticationTooOld);
     honest().claim("auth_time", json!(NOW - 90_000)).passes();
     honest().without("auth_time").passes();
 }
@@ -390,18 +390,18 @@ fn an_authentication_too_long_ago_is_refused_if_that_was_asked() {
 fn oversized_and_deeply_nested_tokens_are_refused_cheaply() {
     // C33
     let raw = SecretString::new("a".repeat(5 * 1024 * 1024));
-    assert_eq!(honest().judge(&raw).unwrap_err(), IdTokenError::TooLarge);
-    assert_eq!(honest().claim("email", json!("x".repeat(1024 * 1024))).fails(), IdTokenError::TooLarge);
+    assert_eq!(honest().judge(&raw).unwrap_err(), TokenError::TooLarge);
+    assert_eq!(honest().claim("email", json!("x".repeat(1024 * 1024))).fails(), TokenError::TooLarge);
     let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
     for (header, claims) in [(deep.as_str(), "{}"), (r#"{"alg":"RS256","kid":"k1"}"#, deep.as_str())] {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let raw = join(&message, &RSA.sign("RS256", message.as_bytes()));
-        assert_eq!(honest().judge(&raw).unwrap_err(), IdTokenError::Malformed);
+        assert_eq!(honest().judge(&raw).unwrap_err(), TokenError::Malformed);
     }
     for raw in
         ["", ".", "..", "...", "a", "a.b", "e30.e30.e30", "\u{e9}.\u{e9}.\u{e9}", "e30..", ".e30.", "bnVsbA.e30.e30"]
     {
-        assert_eq!(honest().judge(&SecretString::new(raw)).unwrap_err(), IdTokenError::Malformed, "{raw}");
+        assert_eq!(honest().judge(&SecretString::new(raw)).unwrap_err(), TokenError::Malformed, "{raw}");
     }
 }
 
@@ -478,7 +478,7 @@ fn an_access_token_hash_of_ed25519_is_of_either_size() {
         token().claim("at_hash", json!(hash)).signed_by(&ED25519).unwrap();
     }
     let wrong = token().claim("at_hash", json!("77QmUPtjPfzWtF2AnpK9RR"));
-    assert_eq!(wrong.signed_by(&ED25519).unwrap_err(), IdTokenError::AccessTokenMismatch);
+    assert_eq!(wrong.signed_by(&ED25519).unwrap_err(), TokenError::AccessTokenMismatch);
 }
 
 mod signature;

@@ -9,21 +9,17 @@ fn an_unsigned_token_is_refused_in_every_spelling() {
         let token = honest().header("alg", json!(alg)).bend(|t| t.algorithms.push(alg.into()));
         let message = message(&token.header, &token.claims);
         for signature in [&b""[..], b"x", &RSA.sign("RS256", message.as_bytes())] {
-            assert_eq!(
-                token.judge(&join(&message, signature)).unwrap_err(),
-                IdTokenError::AlgorithmNotAllowed,
-                "{alg}"
-            );
+            assert_eq!(token.judge(&join(&message, signature)).unwrap_err(), TokenError::AlgorithmNotAllowed, "{alg}");
         }
     }
     let token = honest();
     let raw = join(&message(&token.header, &token.claims), b"");
-    assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::Malformed, "RS256 without a signature");
+    assert_eq!(token.judge(&raw).unwrap_err(), TokenError::Malformed, "RS256 without a signature");
     for wrong in [json!(null), json!(256), json!(["RS256"])] {
-        assert_eq!(honest().header("alg", wrong).fails(), IdTokenError::Malformed);
+        assert_eq!(honest().header("alg", wrong).fails(), TokenError::Malformed);
     }
     let token = honest().bend(|t| drop(t.header.as_object_mut().unwrap().remove("alg")));
-    assert_eq!(token.fails(), IdTokenError::Malformed);
+    assert_eq!(token.fails(), TokenError::Malformed);
 }
 
 #[test]
@@ -49,16 +45,16 @@ fn a_bent_signature_or_message_is_refused() {
         for bit in [0, 7, signature.len() * 4, signature.len() * 8 - 1] {
             let mut bent = signature.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(token.judge(&join(&message, &bent)).unwrap_err(), IdTokenError::SignatureInvalid, "{alg} {bit}");
+            assert_eq!(token.judge(&join(&message, &bent)).unwrap_err(), TokenError::SignatureInvalid, "{alg} {bit}");
         }
         for wrong in [&signature[1..], &[signature.as_slice(), b"x"].concat(), &vec![0; signature.len()]] {
-            assert_eq!(token.judge(&join(&message, wrong)).unwrap_err(), IdTokenError::SignatureInvalid, "{alg}");
+            assert_eq!(token.judge(&join(&message, wrong)).unwrap_err(), TokenError::SignatureInvalid, "{alg}");
         }
         let other = honest().header("alg", json!(alg)).claim("sub", json!("victim"));
         let swapped = join(&crate::oidc::test_tokens::message(&other.header, &other.claims), &signature);
-        assert_eq!(token.judge(&swapped).unwrap_err(), IdTokenError::SignatureInvalid, "{alg}");
+        assert_eq!(token.judge(&swapped).unwrap_err(), TokenError::SignatureInvalid, "{alg}");
     }
-    assert_eq!(honest().signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::SignatureInvalid);
+    assert_eq!(honest().signed_by(&OTHER_RSA).unwrap_err(), TokenError::SignatureInvalid);
 }
 
 #[test]
@@ -102,12 +98,12 @@ fn a_public_key_is_no_shared_secret() {
             });
             let message = message(&token.header, &token.claims);
             let raw = join(&message, &hmac_sha256(&secret, message.as_bytes()));
-            assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::AlgorithmNotAllowed);
+            assert_eq!(token.judge(&raw).unwrap_err(), TokenError::AlgorithmNotAllowed);
             // The same bytes under a header that says RS256.
             let token = honest();
             let message = crate::oidc::test_tokens::message(&token.header, &token.claims);
             let raw = join(&message, &hmac_sha256(&secret, message.as_bytes()));
-            assert_eq!(token.judge(&raw).unwrap_err(), IdTokenError::SignatureInvalid);
+            assert_eq!(token.judge(&raw).unwrap_err(), TokenError::SignatureInvalid);
         }
     }
 }
@@ -116,14 +112,14 @@ fn a_public_key_is_no_shared_secret() {
 fn only_configured_algorithms_count_even_if_the_key_is_there() {
     // C15
     for alg in ["RS384", "RS512", "PS256", "PS384", "PS512"] {
-        assert_eq!(honest().header("alg", json!(alg)).fails(), IdTokenError::AlgorithmNotAllowed, "{alg}");
+        assert_eq!(honest().header("alg", json!(alg)).fails(), TokenError::AlgorithmNotAllowed, "{alg}");
         honest().header("alg", json!(alg)).bend(|t| t.algorithms = vec![alg.into()]).passes();
     }
     let es = || honest().header("alg", json!("ES256")).bend(|t| t.keys = vec![P256.jwk("k1"), RSA.jwk("k1")]);
-    assert_eq!(es().signed_by(&P256).unwrap_err(), IdTokenError::AlgorithmNotAllowed);
+    assert_eq!(es().signed_by(&P256).unwrap_err(), TokenError::AlgorithmNotAllowed);
     es().bend(|t| t.algorithms.push("ES256".into())).signed_by(&P256).unwrap();
-    assert_eq!(honest().bend(|t| t.algorithms.clear()).fails(), IdTokenError::AlgorithmNotAllowed);
-    assert_eq!(honest().bend(|t| t.algorithms = vec!["rs256".into()]).fails(), IdTokenError::AlgorithmNotAllowed);
+    assert_eq!(honest().bend(|t| t.algorithms.clear()).fails(), TokenError::AlgorithmNotAllowed);
+    assert_eq!(honest().bend(|t| t.algorithms = vec!["rs256".into()]).fails(), TokenError::AlgorithmNotAllowed);
 }
 
 #[test]
@@ -137,15 +133,15 @@ fn a_key_is_used_for_its_own_algorithm_only() {
     pinned("RS256").passes();
     // PF10: another size of hash under the same padding.
     pinned("RS512").passes();
-    assert_eq!(pinned("PS256").fails(), IdTokenError::UnknownKey);
-    assert_eq!(pinned("RSA-OAEP").fails(), IdTokenError::UnknownKey);
+    assert_eq!(pinned("PS256").fails(), TokenError::UnknownKey);
+    assert_eq!(pinned("RSA-OAEP").fails(), TokenError::UnknownKey);
     // An EC key under the kid of an RSA token, and a curve that is not the algorithm's.
-    assert_eq!(honest().bend(|t| t.keys = vec![P256.jwk("k1")]).fails(), IdTokenError::UnknownKey);
+    assert_eq!(honest().bend(|t| t.keys = vec![P256.jwk("k1")]).fails(), TokenError::UnknownKey);
     let token = honest().header("alg", json!("ES256")).bend(|t| {
         t.keys = vec![P384.jwk("k1")];
         t.algorithms = vec!["ES256".into(), "ES384".into()];
     });
-    assert_eq!(token.signed_by(&P384).unwrap_err(), IdTokenError::UnknownKey);
+    assert_eq!(token.signed_by(&P384).unwrap_err(), TokenError::UnknownKey);
 }
 
 #[test]
@@ -159,10 +155,10 @@ fn a_token_cannot_bring_its_own_key() {
     ];
     for (name, value) in members {
         let token = honest().header(name, value);
-        assert_eq!(token.signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::SignatureInvalid, "{name}");
+        assert_eq!(token.signed_by(&OTHER_RSA).unwrap_err(), TokenError::SignatureInvalid, "{name}");
         token.passes();
         let unknown = token.header("kid", json!("theirs"));
-        assert_eq!(unknown.signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::UnknownKey, "{name}");
+        assert_eq!(unknown.signed_by(&OTHER_RSA).unwrap_err(), TokenError::UnknownKey, "{name}");
     }
 }
 
@@ -170,12 +166,12 @@ fn a_token_cannot_bring_its_own_key() {
 fn a_hostile_kid_finds_nothing() {
     // C17
     for kid in ["../../etc/passwd", "' OR 1=1 --", "K1", "k1 ", "k2", "%6b1", "*"] {
-        assert_eq!(honest().header("kid", json!(kid)).fails(), IdTokenError::UnknownKey, "{kid}");
+        assert_eq!(honest().header("kid", json!(kid)).fails(), TokenError::UnknownKey, "{kid}");
     }
     for kid in
         [json!("k1\0"), json!("\r\n"), json!(""), json!("k".repeat(10_240)), json!(1), json!(null), json!(["k1"])]
     {
-        assert_eq!(honest().header("kid", kid).fails(), IdTokenError::Malformed);
+        assert_eq!(honest().header("kid", kid).fails(), TokenError::Malformed);
     }
     let raw = RSA.token(&honest().header, &honest().claims);
     assert_eq!(UnverifiedIdToken::parse(&raw, LONGEST).unwrap().kid(), Some("k1"));
@@ -186,8 +182,8 @@ fn without_a_kid_a_single_key_will_do() {
     // C18
     honest().no_kid().passes();
     honest().no_kid().bend(|t| t.keys = vec![RSA.jwk("other name")]).passes();
-    assert_eq!(honest().no_kid().bend(|t| t.keys.clear()).fails(), IdTokenError::UnknownKey);
-    assert_eq!(honest().no_kid().signed_by(&OTHER_RSA).unwrap_err(), IdTokenError::SignatureInvalid);
+    assert_eq!(honest().no_kid().bend(|t| t.keys.clear()).fails(), TokenError::UnknownKey);
+    assert_eq!(honest().no_kid().signed_by(&OTHER_RSA).unwrap_err(), TokenError::SignatureInvalid);
 }
 
 #[test]
@@ -195,7 +191,7 @@ fn without_a_kid_exactly_one_of_several_keys_must_verify() {
     // C19
     let several = || honest().no_kid().bend(|t| t.keys = vec![OTHER_RSA.jwk("a"), P256.jwk("b"), RSA.jwk("c")]);
     several().passes();
-    assert_eq!(several().bend(|t| drop(t.keys.pop())).fails(), IdTokenError::SignatureInvalid);
+    assert_eq!(several().bend(|t| drop(t.keys.pop())).fails(), TokenError::SignatureInvalid);
     // One key under two names is still one key.
     several().bend(|t| t.keys.push(RSA.jwk("d"))).passes();
     // The ninth fitting key is not tried; keys of another kind do not count.
@@ -205,7 +201,7 @@ fn without_a_kid_exactly_one_of_several_keys_must_verify() {
         })
     };
     crowd(7).passes();
-    assert_eq!(crowd(8).fails(), IdTokenError::SignatureInvalid);
+    assert_eq!(crowd(8).fails(), TokenError::SignatureInvalid);
     // With a kid the crowd does not matter.
     crowd(50).header("kid", json!("k1")).passes();
 }
@@ -223,7 +219,7 @@ fn a_kid_used_twice_finds_the_key_that_fits() {
     honest().bend(|t| t.keys = vec![OTHER_RSA.jwk("k1"), RSA.jwk("k1")]).passes();
     assert_eq!(
         honest().bend(|t| t.keys = vec![OTHER_RSA.jwk("k1"), RSA.jwk("k2")]).fails(),
-        IdTokenError::SignatureInvalid
+        TokenError::SignatureInvalid
     );
 }
 
@@ -238,9 +234,9 @@ fn a_kid_that_no_key_has_may_mean_one_without_a_name_and_never_one_with_another(
     let with = |keys: Vec<Value>| honest().bend(|token| token.keys = keys);
     with(vec![nameless(&RSA)]).passes();
     with(vec![OTHER_RSA.jwk("k2"), nameless(&RSA)]).passes();
-    assert_eq!(with(vec![nameless(&OTHER_RSA)]).fails(), IdTokenError::SignatureInvalid);
-    assert_eq!(with(vec![RSA.jwk("k2")]).fails(), IdTokenError::UnknownKey);
-    assert_eq!(with(vec![RSA.jwk("k2"), nameless(&OTHER_RSA)]).fails(), IdTokenError::SignatureInvalid);
+    assert_eq!(with(vec![nameless(&OTHER_RSA)]).fails(), TokenError::SignatureInvalid);
+    assert_eq!(with(vec![RSA.jwk("k2")]).fails(), TokenError::UnknownKey);
+    assert_eq!(with(vec![RSA.jwk("k2"), nameless(&OTHER_RSA)]).fails(), TokenError::SignatureInvalid);
     // Where the name is known, it counts.
-    assert_eq!(with(vec![OTHER_RSA.jwk("k1"), nameless(&RSA)]).fails(), IdTokenError::SignatureInvalid);
+    assert_eq!(with(vec![OTHER_RSA.jwk("k1"), nameless(&RSA)]).fails(), TokenError::SignatureInvalid);
 }

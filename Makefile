@@ -9,7 +9,7 @@
 # What a bare Debian or Ubuntu machine lacks is installed first (as root, or with sudo).
 
 CARGO ?= cargo
-BENCH = $(CARGO) bench --locked -p zengate-bench --bench
+MEASURE = $(CARGO) build --locked --release && $(CARGO) bench --locked -p zengate-bench --bench measure --
 BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server chromium:chromium
@@ -46,24 +46,22 @@ conformance: need-build
 	python3 tests/conformance/run.py --suite "$(SUITE)" $(or $(ARGS),--control --write docs/CONFORMANCE.md)
 
 bench: need-build
-	$(BENCH) pass_through
+	$(MEASURE) side-by-side --case hot --only zengate --rounds 9 $(ARGS)
 
 # Instructions of a signed-in request against the recorded ones; -record records them anew.
 instructions: need-count
-	$(BENCH) pass_through -- instructions
+	$(MEASURE) instructions
 
 instructions-record: need-count
-	$(BENCH) pass_through -- instructions --record
+	$(MEASURE) instructions --record
 
 # ARGS go to the bench: make side-by-side ARGS='--case hot --rounds 9'; --help says which there are.
 side-by-side: need-build
-	$(CARGO) build --locked --release
-	$(BENCH) side_by_side -- --out $(CURDIR)/target/side-by-side.md $(ARGS)
+	$(MEASURE) side-by-side --out $(CURDIR)/target/side-by-side.md $(ARGS)
 
 # The same with more of everything: make scale ARGS='--part sessions --rounds 3'. Draws the picture with PLOT=docs/scale.svg.
 scale: need-test
-	$(CARGO) build --locked --release
-	$(BENCH) scale -- --out $(CURDIR)/target/scale.md --plot $(abspath $(or $(PLOT),target/scale.svg)) $(ARGS)
+	$(MEASURE) scale --out $(CURDIR)/target/scale.md --plot $(abspath $(or $(PLOT),target/scale.svg)) $(ARGS)
 
 # A release build laid out by where a load spent its time: target/trained/zengate.
 release: need-build

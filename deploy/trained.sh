@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the program twice: first with counters, then, when a load has run through it, again with what was counted, so
-# that the compiler knows which way requests go. The load is benches/side_by_side, one short round.
+# that the compiler knows which way requests go. The load is benches/, side by side, one short round.
 #
 #   trained.sh release         a release build: target/trained/zengate, beside the counts it was made from; 15 minutes
 #   trained.sh bench OPTIONS   measures side by side, the gateway and bare pingora both built this way; 20 minutes more
@@ -45,7 +45,7 @@ release)
     with "-Cprofile-generate=$dir/release-counts" release-counting build --release
     ZENGATE_BIN=$dir/release-counting/$host/release/zengate
     export ZENGATE_BIN
-    load cargo bench --locked -p zengate-bench --bench side_by_side --
+    load cargo bench --locked -p zengate-bench --bench measure -- side-by-side
     learn release
     with "-Cprofile-use=$dir/release.profdata" release build --release
     cp "$dir/release/$host/release/zengate" "$dir/zengate"
@@ -56,11 +56,11 @@ bench)
     unset ZENGATE_BIN
     rm -rf "$dir/bench-counts" "$dir/bench"
     with "-Cprofile-generate=$dir/bench-counts" bench-counting build --release
-    load with "-Cprofile-generate=$dir/bench-counts" bench-counting bench -p zengate-bench --bench side_by_side --
+    load with "-Cprofile-generate=$dir/bench-counts" bench-counting bench -p zengate-bench --bench measure -- side-by-side
     learn bench
     with "-Cprofile-use=$dir/bench.profdata" bench build --release
     ln -sfn "$PWD/target/peers" "$dir/bench/$host/peers"
-    with "-Cprofile-use=$dir/bench.profdata" bench bench -p zengate-bench --bench side_by_side -- "$@"
+    with "-Cprofile-use=$dir/bench.profdata" bench bench -p zengate-bench --bench measure -- side-by-side "$@"
     ;;
 *)
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2

@@ -1,46 +1,46 @@
 //! What we aim at, and whether a run got there.
 
-use crate::markdown::table;
+use crate::figures::table;
 
 /// One aim: a figure that is to be low.
-pub struct Aim {
+pub(crate) struct Aim {
     /// What is aimed at.
-    pub words: &'static str,
+    pub(crate) words: &'static str,
     /// Target and stretch; what has none is reported only.
-    pub at_most: Option<(f64, f64)>,
+    pub(crate) at_most: Option<(f64, f64)>,
     /// Of the figure.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// Digits after the point.
-    pub digits: usize,
+    pub(crate) digits: usize,
     /// What was found, or why nothing was.
-    pub found: Result<Found, String>,
+    pub(crate) found: Result<Found, String>,
 }
 
 /// What was found for an aim.
 #[derive(Clone)]
-pub struct Found {
+pub(crate) struct Found {
     /// The figure: where there are several, their median.
-    pub middle: f64,
+    pub(crate) middle: f64,
     /// The same by the lowest figures, which neighbours on the machine disturb less.
-    pub lowest: Option<f64>,
+    pub(crate) lowest: Option<f64>,
     /// What bare pingora reaches.
-    pub floor: Option<f64>,
+    pub(crate) floor: Option<f64>,
     /// Whether a row says itself that it is not worth much.
-    pub doubtful: bool,
+    pub(crate) doubtful: bool,
     /// What belongs to it.
-    pub note: String,
+    pub(crate) note: String,
 }
 
 impl Found {
     /// A figure and what belongs to it; `None` if it is no number.
-    pub fn of(middle: f64, note: String) -> Option<Self> {
+    pub(crate) fn of(middle: f64, note: String) -> Option<Self> {
         middle.is_finite().then_some(Self { middle, lowest: None, floor: None, doubtful: false, note })
     }
 }
 
 impl Aim {
     /// An aim of which nothing is known yet.
-    pub const fn new(
+    pub(crate) const fn new(
         words: &'static str,
         at_most: Option<(f64, f64)>,
         unit: &'static str,
@@ -88,7 +88,7 @@ impl Aim {
 }
 
 /// The table of aims.
-pub fn text(aims: &[Aim]) -> String {
+pub(crate) fn text(aims: &[Aim]) -> String {
     format!(
         "\n## Aims\n\nRatios are of two rows of one table below: of their medians, and of the lowest figure of each, which \
          neighbours on the machine disturb less; such an aim is met if both meet it. (!) stands beside a ratio of which a \

@@ -14,18 +14,18 @@ const REDIRECTS: usize = 14;
 
 /// An answer, as text.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The status; 0 if it could not be read.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Status line and fields.
-    pub head: String,
+    pub(crate) head: String,
     /// The rest.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
     /// The values of a field.
-    pub fn fields<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn fields<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let lines = self.head.split("\r\n").filter_map(|line| line.split_once(':'));
         lines.filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
@@ -54,7 +54,7 @@ impl Answer {
 }
 
 /// Connects to `host:port`.
-pub fn connect(authority: &str) -> std::io::Result<TcpStream> {
+pub(crate) fn connect(authority: &str) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(authority.replace("localhost", "127.0.0.1"))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -63,7 +63,7 @@ pub fn connect(authority: &str) -> std::io::Result<TcpStream> {
 }
 
 /// Sends one request; `fields` are whole lines, each with its end.
-pub fn ask(method: &str, authority: &str, path: &str, fields: &str, body: &str) -> Result<Answer, String> {
+pub(crate) fn ask(method: &str, authority: &str, path: &str, fields: &str, body: &str) -> Result<Answer, String> {
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: bench\r\n{fields}{length}Connection: close\r\n\r\n{body}"
@@ -77,13 +77,13 @@ pub fn ask(method: &str, authority: &str, path: &str, fields: &str, body: &str) 
 
 /// A browser with its cookies, by host and port.
 #[derive(Debug, Default)]
-pub struct Browser {
+pub(crate) struct Browser {
     jars: HashMap<String, Vec<(String, String)>>,
 }
 
 impl Browser {
     /// Opens an address and goes where it leads; returns the last answer.
-    pub fn visit(&mut self, url: &str) -> Result<Answer, String> {
+    pub(crate) fn visit(&mut self, url: &str) -> Result<Answer, String> {
         let mut url = url.to_owned();
         for _ in 0..REDIRECTS {
             let rest = url.strip_prefix("http://").ok_or_else(|| format!("led to {url}, which is not plain HTTP"))?;
@@ -114,7 +114,7 @@ impl Browser {
     }
 
     /// The cookies for a host, as they are sent.
-    pub fn cookies(&self, authority: &str) -> String {
+    pub(crate) fn cookies(&self, authority: &str) -> String {
         let jar = self.jars.get(authority).map(Vec::as_slice).unwrap_or_default();
         jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }

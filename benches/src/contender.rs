@@ -8,58 +8,58 @@ use crate::roles::AUTHORIZED;
 use crate::scene::{Helper, Scene};
 
 /// What every ratio is to.
-pub const BASE: &str = "bare pingora";
+pub(crate) const BASE: &str = "bare pingora";
 
 /// See the module's page.
-pub struct Running {
+pub(crate) struct Running {
     /// Its process.
-    pub process: Process,
+    pub(crate) process: Process,
     /// Who works for it.
-    pub helper: Helper,
+    pub(crate) helper: Helper,
     /// Host and port.
-    pub authority: String,
+    pub(crate) authority: String,
     /// What it is asked.
-    pub requests: Requests,
+    pub(crate) requests: Requests,
     /// How many connections are open when it is saturated, and how many requests under way, if not the usual number.
-    pub lines: Option<(usize, usize)>,
+    pub(crate) lines: Option<(usize, usize)>,
     /// What it lets in.
-    pub credential: Credential,
+    pub(crate) credential: Credential,
     /// Whether it refuses requests without the credential.
-    pub refuses: bool,
+    pub(crate) refuses: bool,
     /// The header by which it tells the app who is there.
-    pub identity: Option<&'static str>,
+    pub(crate) identity: Option<&'static str>,
     /// A path that the app answers with the request it saw.
-    pub proof_path: String,
+    pub(crate) proof_path: String,
     /// Where its metrics are, if it is ours.
-    pub admin: Option<u16>,
+    pub(crate) admin: Option<u16>,
     /// What was found when many sessions were put into its memory.
-    pub held: Option<Held>,
+    pub(crate) held: Option<Held>,
     /// Its files.
-    pub place: Option<Place>,
+    pub(crate) place: Option<Place>,
 }
 
 /// What sessions in memory weigh.
 #[derive(Debug, Clone, Copy)]
-pub struct Held {
+pub(crate) struct Held {
     /// Memory with none of them held.
-    pub empty_kib: u64,
+    pub(crate) empty_kib: u64,
     /// Memory with all of them held.
-    pub full_kib: u64,
+    pub(crate) full_kib: u64,
     /// How long it took to ask for each once.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// What the gateway counts by itself.
-pub struct Tally {
+pub(crate) struct Tally {
     /// Sessions that were asked for in the store before the request went on.
-    pub look_ups: f64,
+    pub(crate) look_ups: f64,
     /// Access tokens whose signature was verified.
-    pub signatures: f64,
+    pub(crate) signatures: f64,
 }
 
 impl Running {
     /// A proxy at `port` that passes everything on; the requests carry a session cookie all the same.
-    pub fn open(process: Process, place: Option<Place>, port: u16, path: &str) -> Self {
+    pub(crate) fn open(process: Process, place: Option<Place>, port: u16, path: &str) -> Self {
         let authority = format!("localhost:{port}");
         let credential = Credential::Cookies(AUTHORIZED.to_owned());
         Self {
@@ -79,13 +79,13 @@ impl Running {
     }
 
     /// The same, but it lets in only `credential`.
-    pub fn guarding(self, path: &str, credential: Credential, identity: &'static str) -> Self {
+    pub(crate) fn guarding(self, path: &str, credential: Credential, identity: &'static str) -> Self {
         let requests = Requests::turns(&self.authority, vec![request(path, &self.authority, &credential)]);
         Self { requests, credential, refuses: true, identity: Some(identity), ..self }
     }
 
     /// What it has counted so far, if it is ours.
-    pub fn tally(&self) -> Option<Tally> {
+    pub(crate) fn tally(&self) -> Option<Tally> {
         let metrics = client::ask("GET", &format!("localhost:{}", self.admin?), "/metrics", "", "").ok()?;
         let count = |series: &str| {
             let value = metrics.body.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
@@ -99,7 +99,7 @@ impl Running {
 }
 
 /// Signs a person in at the contender and returns the cookies it gave.
-pub fn signed_in(authority: &str) -> Result<Credential, String> {
+pub(crate) fn signed_in(authority: &str) -> Result<Credential, String> {
     let mut browser = Browser::default();
     let page = browser.visit(&format!("http://{authority}/app/echo"))?;
     if page.status != 200 {
@@ -110,8 +110,8 @@ pub fn signed_in(authority: &str) -> Result<Credential, String> {
 }
 
 /// The framework alone, built with the gateway.
-pub fn bare(scene: &Scene, path: &str) -> Running {
+pub(crate) fn bare(scene: &Scene, path: &str) -> Running {
     let role = scene.launch_role(&["bare", &scene.upstream.address]);
     let port = role.address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
-    Running::open(role.into_process(), None, port, path)
+    Running::open(role.process, None, port, path)
 }

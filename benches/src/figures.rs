@@ -1,13 +1,14 @@
-//! What is taken of a contender round by round, each figure with the speed of the core while it was taken.
+//! What is taken of a contender round by round, each figure with the speed of the core while it was taken; and tables and
+//! numbers as people read them.
 
 use std::collections::BTreeMap;
 
 /// A figure that was taken while the core was faster or slower than usual by more than this is dropped.
-pub const DRIFT: f64 = 0.15;
+pub(crate) const DRIFT: f64 = 0.15;
 
 /// What a figure says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Figure {
+pub(crate) enum Figure {
     /// CPU µs of an answer or a sign-in, the helper's among them.
     Cpu,
     /// The helper's part of it.
@@ -40,16 +41,16 @@ pub enum Figure {
 
 /// All that was taken of a contender: each value with the time that the probe took.
 #[derive(Default)]
-pub struct Sheet(BTreeMap<Figure, Vec<(f64, f64)>>);
+pub(crate) struct Sheet(BTreeMap<Figure, Vec<(f64, f64)>>);
 
 impl Sheet {
     /// Writes down `value`, taken while the probe took `probe`.
-    pub fn add(&mut self, figure: Figure, value: f64, probe: f64) {
+    pub(crate) fn add(&mut self, figure: Figure, value: f64, probe: f64) {
         self.0.entry(figure).or_default().push((value, probe));
     }
 
     /// What was taken while the core had its `usual` speed; growth is that from `smallest`.
-    pub fn kept(&self, usual: f64, smallest: &Self) -> Kept {
+    pub(crate) fn kept(&self, usual: f64, smallest: &Self) -> Kept {
         let near = |probe: f64| (probe / usual - 1.0).abs() <= DRIFT;
         let keep =
             |all: &Vec<(f64, f64)>| all.iter().filter(|(_, probe)| near(*probe)).map(|(value, _)| *value).collect();
@@ -64,39 +65,74 @@ impl Sheet {
 
 /// What is left of a [`Sheet`].
 #[derive(Default)]
-pub struct Kept(BTreeMap<Figure, Vec<f64>>);
+pub(crate) struct Kept(BTreeMap<Figure, Vec<f64>>);
 
 impl Kept {
     /// Round by round.
-    pub fn all(&self, figure: Figure) -> &[f64] {
+    pub(crate) fn all(&self, figure: Figure) -> &[f64] {
         self.0.get(&figure).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The middle one; not a number if there is none.
-    pub fn median(&self, figure: Figure) -> f64 {
+    pub(crate) fn median(&self, figure: Figure) -> f64 {
         median(self.all(figure))
     }
 
     /// The lowest one; not a number if there is none.
-    pub fn lowest(&self, figure: Figure) -> f64 {
+    pub(crate) fn lowest(&self, figure: Figure) -> f64 {
         spread(self.all(figure)).0
     }
 }
 
 /// The middle value; not a number if there is none.
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     percentile(&sorted, 0.5)
 }
 
 /// The lowest and the highest value; not numbers if there is none.
-pub fn spread(values: &[f64]) -> (f64, f64) {
+pub(crate) fn spread(values: &[f64]) -> (f64, f64) {
     values.iter().fold((f64::NAN, f64::NAN), |(low, high), value| (value.min(low), value.max(high)))
 }
 
 /// The value below which `part` of the `sorted` ones are; not a number if there is none.
-pub fn percentile(sorted: &[f64], part: f64) -> f64 {
+pub(crate) fn percentile(sorted: &[f64], part: f64) -> f64 {
     let place = (sorted.len() as f64 * part) as usize;
     sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+/// A table in Markdown.
+pub(crate) fn table<H: AsRef<str>>(heads: &[H], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let heads: Vec<String> = heads.iter().map(|head| head.as_ref().to_owned()).collect();
+    let rows: String = rows.into_iter().map(|row| line(&row)).collect();
+    format!("{}|{}\n{rows}", line(&heads), "---|".repeat(heads.len()))
+}
+
+/// A figure, or a dash if there is none.
+pub(crate) fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() { format!("{value:.digits$}") } else { "–".to_owned() }
+}
+
+/// The middle one, the lowest and the highest.
+pub(crate) fn range(values: &[f64], digits: usize) -> String {
+    let (low, high) = spread(values);
+    if values.is_empty() {
+        return "–".to_owned();
+    }
+    format!("{} ({low:.digits$}–{high:.digits$})", number(median(values), digits))
+}
+
+/// A whole number in groups of three digits.
+pub(crate) fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

@@ -11,21 +11,21 @@ use zengate::session::redis::{RedisSettings, RedisStore};
 use zengate::session::store::Limits;
 
 use crate::contender::{Running, signed_in};
-use crate::crowd::Crowd;
 use crate::issuer::{AUDIENCE, SCOPE};
 use crate::place::{Place, free_port};
 use crate::requests::{Credential, Requests, request};
 use crate::scene::{Helper, Scene};
 use crate::seed;
+use crate::seed::Crowd;
 
 /// The template of its configuration.
-pub const TEMPLATE: &str = "zengate.yaml";
+pub(crate) const TEMPLATE: &str = "zengate.yaml";
 
 /// Where a program of another build is named.
-pub const GIVEN: &str = "ZENGATE_BIN";
+pub(crate) const GIVEN: &str = "ZENGATE_BIN";
 
 /// Where an earlier program is named, to be measured beside it.
-pub const BEFORE: &str = "ZENGATE_BEFORE";
+pub(crate) const BEFORE: &str = "ZENGATE_BEFORE";
 
 /// What headers may carry, over and over.
 const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "family_name", "phone_number"];
@@ -34,20 +34,20 @@ const CLAIMS: [&str; 8] = ["sub", "iss", "acr", "name", "email", "given_name", "
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The path of the program: that in `ZENGATE_BIN`, or what was built where the bench was.
-pub fn program() -> Result<PathBuf, String> {
+pub(crate) fn program() -> Result<PathBuf, String> {
     let built = || Some(std::env::current_exe().ok()?.ancestors().nth(2)?.join("zengate"));
     let program = std::env::var_os(GIVEN).map(PathBuf::from).or_else(built).filter(|path| path.is_file());
     program.ok_or_else(|| format!("no gateway beside the bench: build it (cargo build --release), or set {GIVEN}"))
 }
 
 /// The program named in `ZENGATE_BEFORE`, if there is one.
-pub fn earlier() -> Option<PathBuf> {
+pub(crate) fn earlier() -> Option<PathBuf> {
     std::env::var_os(BEFORE).map(PathBuf::from).filter(|path| path.is_file())
 }
 
 /// Where sessions are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Store {
+pub(crate) enum Store {
     /// In a file of its own.
     Embedded,
     /// In the process.
@@ -58,7 +58,7 @@ pub enum Store {
 
 /// What becomes of access tokens that were found good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tokens {
+pub(crate) enum Tokens {
     /// They are remembered, as by default.
     Remembered,
     /// There is room for one: of many that take turns, none is known when it comes again.
@@ -69,31 +69,31 @@ pub enum Tokens {
 
 /// How it is configured, and who asks it.
 #[derive(Clone)]
-pub struct Gate {
+pub(crate) struct Gate {
     /// Another program than the one that is measured.
-    pub program: Option<PathBuf>,
+    pub(crate) program: Option<PathBuf>,
     /// Where sessions are.
-    pub store: Store,
+    pub(crate) store: Store,
     /// How many people are signed in; they take turns.
-    pub sessions: usize,
+    pub(crate) sessions: usize,
     /// They, if they are in Redis already.
-    pub crowd: Option<Crowd>,
+    pub(crate) crowd: Option<Crowd>,
     /// Sessions held in process, if not the default.
-    pub cached: Option<usize>,
+    pub(crate) cached: Option<usize>,
     /// Whether a copy of a session is trusted for five minutes, the longest that may be configured.
-    pub trusting: bool,
+    pub(crate) trusting: bool,
     /// Routes that take access tokens instead of sessions.
-    pub tokens: Option<Tokens>,
+    pub(crate) tokens: Option<Tokens>,
     /// Routes on the one host; requests take turns.
-    pub routes: usize,
+    pub(crate) routes: usize,
     /// Hosts, each with one route and somebody who is signed in there; requests take turns.
-    pub hosts: usize,
+    pub(crate) hosts: usize,
     /// Identity headers, if not the default ones.
-    pub headers: Option<usize>,
+    pub(crate) headers: Option<usize>,
     /// Worker threads, if not as many as cores.
-    pub threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// Connections that it lets in, if not the default.
-    pub connections: Option<usize>,
+    pub(crate) connections: Option<usize>,
 }
 
 impl Default for Gate {
@@ -116,21 +116,21 @@ impl Default for Gate {
 }
 
 /// A gateway that could be started: its configuration is written and found good, its people are in their store.
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// Its files.
-    pub place: Place,
+    pub(crate) place: Place,
     /// The configuration.
-    pub file: String,
+    pub(crate) file: String,
     /// Where it will listen.
-    pub port: u16,
+    pub(crate) port: u16,
     admin: u16,
     /// Who is signed in; nobody if sessions are kept in the process.
-    pub crowd: Option<Crowd>,
+    pub(crate) crowd: Option<Crowd>,
 }
 
 impl Gate {
     /// Starts one, with its people signed in.
-    pub fn start(&self, scene: &Scene, path: &str) -> Result<Running, String> {
+    pub(crate) fn start(&self, scene: &Scene, path: &str) -> Result<Running, String> {
         let Prepared { place, file, port, admin, crowd } = self.prepare(scene)?;
         let mut command = Command::new(self.program()?);
         command.args(["serve", "--config", &file]);
@@ -154,7 +154,7 @@ impl Gate {
     }
 
     /// Writes the configuration and has the program check it; puts the people where it will look for them.
-    pub fn prepare(&self, scene: &Scene) -> Result<Prepared, String> {
+    pub(crate) fn prepare(&self, scene: &Scene) -> Result<Prepared, String> {
         let place = scene.place("zengate")?;
         let (port, admin) = (free_port()?, free_port()?);
         // With many hosts somebody is signed in on each, and the first one on `localhost`.
@@ -278,7 +278,12 @@ fn host(number: usize) -> String {
 }
 
 /// People whose sessions are in the scene's Redis.
-pub fn in_redis(scene: &Scene, count: usize, prefix: &str, host: impl Fn(usize) -> String) -> Result<Crowd, String> {
+pub(crate) fn in_redis(
+    scene: &Scene,
+    count: usize,
+    prefix: &str,
+    host: impl Fn(usize) -> String,
+) -> Result<Crowd, String> {
     let url = SecretString::new(format!("redis://127.0.0.1:{}", scene.redis()?));
     let settings = RedisSettings { prefix: prefix.to_owned(), response_timeout: PATIENCE, ..RedisSettings::new(url) };
     Crowd::gather(count, &scene.issuer.name, prefix, host, || {
@@ -287,7 +292,7 @@ pub fn in_redis(scene: &Scene, count: usize, prefix: &str, host: impl Fn(usize) 
 }
 
 /// How large the program is, in bytes: as built, and without what only debuggers read, if `strip` is there.
-pub fn weigh(scratch: &Path) -> Result<(u64, Option<u64>), String> {
+pub(crate) fn weigh(scratch: &Path) -> Result<(u64, Option<u64>), String> {
     let size = |path: &Path| std::fs::metadata(path).map(|file| file.len());
     let built = size(&program()?).map_err(|error| error.to_string())?;
     let copy = scratch.join("stripped");

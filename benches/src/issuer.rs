@@ -7,44 +7,44 @@ use serde_json::{Value, json};
 use crate::client;
 
 /// For whom its access tokens are, and what one may do with them.
-pub const AUDIENCE: &str = "bench";
+pub(crate) const AUDIENCE: &str = "bench";
 /// See [`AUDIENCE`].
-pub const SCOPE: &str = "read";
+pub(crate) const SCOPE: &str = "read";
 
 /// The simulated issuer and its switches.
 #[derive(Clone)]
-pub struct Issuer {
+pub(crate) struct Issuer {
     /// Its name, which is where it is.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 impl Issuer {
     /// Where it listens.
-    pub fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         self.name.trim_start_matches("http://").trim_end_matches('/')
     }
 
     /// Asks it for JSON.
-    pub fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = client::ask(method, self.authority(), path, "Content-Type: application/json\r\n", &body)?;
         serde_json::from_str(&answer.body).map_err(|error| format!("{path}: {} {error}", answer.head))
     }
 
     /// Its configuration.
-    pub fn metadata(&self) -> Result<Value, String> {
+    pub(crate) fn metadata(&self) -> Result<Value, String> {
         self.ask("GET", "/.well-known/openid-configuration", &Value::Null)
     }
 
     /// The path of its keys.
-    pub fn keys_path(&self) -> Result<String, String> {
+    pub(crate) fn keys_path(&self) -> Result<String, String> {
         let metadata = self.metadata()?;
         let path = metadata["jwks_uri"].as_str().and_then(|uri| uri.strip_prefix("http://")?.split_once('/'));
         Ok(format!("/{}", path.ok_or("the issuer names no keys")?.1))
     }
 
     /// An access token (RFC 9068) for `subject`, signed with its newest key or with `key`.
-    pub fn token(&self, subject: &str, key: Option<&Value>) -> Result<String, String> {
+    pub(crate) fn token(&self, subject: &str, key: Option<&Value>) -> Result<String, String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut order = json!({
             "header": { "typ": "at+jwt" },

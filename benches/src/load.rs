@@ -18,11 +18,11 @@ const THREADS: usize = 4;
 const PEOPLE: usize = 8;
 
 /// Answers in a time.
-pub struct Count {
+pub(crate) struct Count {
     /// How many.
-    pub answers: usize,
+    pub(crate) answers: usize,
     /// In which time.
-    pub time: Duration,
+    pub(crate) time: Duration,
 }
 
 /// Reads one whole answer; returns its status and whether the other side hangs up behind it.
@@ -73,7 +73,7 @@ fn open(authority: &str) -> Result<TcpStream, String> {
 }
 
 /// Keep-alive connections that are open, by the thread that uses them. One that the other side closes is opened again.
-pub struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     requests: &'a Requests,
     threads: Vec<Vec<TcpStream>>,
     in_flight: usize,
@@ -81,7 +81,7 @@ pub struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     /// Opens `connections`, on which `in_flight` requests are under way at once.
-    pub fn open(requests: &'a Requests, connections: usize, in_flight: usize) -> Result<Self, String> {
+    pub(crate) fn open(requests: &'a Requests, connections: usize, in_flight: usize) -> Result<Self, String> {
         let threads = THREADS.min(connections).min(in_flight);
         let threads = in_threads((0..threads).collect(), |thread| {
             (thread..connections).step_by(threads).map(|_| open(&requests.authority)).collect()
@@ -90,18 +90,18 @@ impl<'a> Lines<'a> {
     }
 
     /// Sends `times` requests on each connection.
-    pub fn each(&mut self, times: usize) -> Result<Count, String> {
+    pub(crate) fn each(&mut self, times: usize) -> Result<Count, String> {
         self.send(|sent, own| sent < own * times)
     }
 
     /// Sends `count` requests, or a few more.
-    pub fn so_many(&mut self, count: usize) -> Result<Count, String> {
+    pub(crate) fn so_many(&mut self, count: usize) -> Result<Count, String> {
         let threads = self.threads.len();
         self.send(|sent, _| sent < count.div_ceil(threads))
     }
 
     /// As much as goes for `span`.
-    pub fn during(&mut self, span: Duration) -> Result<Count, String> {
+    pub(crate) fn during(&mut self, span: Duration) -> Result<Count, String> {
         let begin = Instant::now();
         self.send(|_, _| begin.elapsed() < span)
     }
@@ -143,25 +143,25 @@ impl<'a> Lines<'a> {
 }
 
 /// One request of an open loop.
-pub struct Sample {
+pub(crate) struct Sample {
     /// What the request was about, as whoever made it said.
-    pub tag: usize,
+    pub(crate) tag: usize,
     /// When it was sent, counted from the beginning; how much too late that was; how long the answer took.
-    pub sent: Duration,
+    pub(crate) sent: Duration,
     /// See [`Sample::sent`].
-    pub late: Duration,
+    pub(crate) late: Duration,
     /// See [`Sample::sent`].
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// Whether it was late because the one before it on its connection was slow.
-    pub behind: bool,
+    pub(crate) behind: bool,
     /// 0 if there was no answer.
-    pub status: u16,
+    pub(crate) status: u16,
 }
 
 /// `rate` requests a second for `span` from `begin` on, over `connections`, whatever the answers do. `request` writes the
 /// one of that number, and says what it is about. Each is timed from when it was meant to be sent: a request that had to
 /// wait behind a slow one has waited for the proxy all the same.
-pub fn pace(
+pub(crate) fn pace(
     authority: &str,
     (rate, connections): (u32, usize),
     (begin, span): (Instant, Duration),
@@ -205,7 +205,7 @@ pub fn pace(
 
 /// Times in microseconds, in order: of answers from when their requests were due, and by how much the load itself was
 /// late.
-pub fn times(samples: &[Sample]) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn times(samples: &[Sample]) -> (Vec<f64>, Vec<f64>) {
     let mut answers: Vec<f64> = samples.iter().map(|sample| micros(sample.late + sample.took)).collect();
     let mut late: Vec<f64> = samples.iter().filter(|sample| !sample.behind).map(|sample| micros(sample.late)).collect();
     answers.sort_by(f64::total_cmp);
@@ -214,7 +214,7 @@ pub fn times(samples: &[Sample]) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// One request after the other over one connection for `span`: how long each took, in microseconds, in order.
-pub fn one(requests: &Requests, span: Duration) -> Result<Vec<f64>, String> {
+pub(crate) fn one(requests: &Requests, span: Duration) -> Result<Vec<f64>, String> {
     let mut line = Lines::open(requests, 1, 1)?;
     let mut times = Vec::new();
     let (begin, mut request, mut read) = (Instant::now(), Vec::new(), vec![0; 64 << 10]);
@@ -237,7 +237,7 @@ pub fn one(requests: &Requests, span: Duration) -> Result<Vec<f64>, String> {
 }
 
 /// The first answer to `request` of whoever listens at `authority` as soon as it does, tried from 100 µs to 100 µs.
-pub fn first_answer(authority: &str, request: &[u8], patience: impl Fn() -> bool) -> Result<u16, String> {
+pub(crate) fn first_answer(authority: &str, request: &[u8], patience: impl Fn() -> bool) -> Result<u16, String> {
     let mut line = loop {
         match connect(authority) {
             Ok(line) => break line,
@@ -258,7 +258,7 @@ fn sleep_exactly() {
 }
 
 /// Whole sign-ins, each by a new browser, from the app's page to the app's page.
-pub fn sign_ins(authority: &str, path: &str, span: Duration) -> Result<Count, String> {
+pub(crate) fn sign_ins(authority: &str, path: &str, span: Duration) -> Result<Count, String> {
     let begin = Instant::now();
     let url = format!("http://{authority}{path}");
     let ends = in_threads((0..PEOPLE).collect(), |_: usize| {

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use crate::contender::{BASE, Held, Running};
 use crate::figures::{Figure, Kept, Sheet, median, percentile, spread};
 use crate::load::{self, Count, Lines};
-use crate::options::Rounds;
 use crate::proof;
 use crate::scene::Scene;
+use crate::wanted;
 
 /// Connections of the open loop at a given rate.
-pub const OPEN_CONNECTIONS: usize = 16;
+pub(crate) const OPEN_CONNECTIONS: usize = 16;
 
 /// The part of its own peak that the slowest contender must be able to take in the open loop.
 const BEARABLE: f64 = 0.8;
@@ -18,9 +18,30 @@ const BEARABLE: f64 = 0.8;
 /// How long a proxy may take to come to rest after its connections were opened or closed.
 const REST: Duration = Duration::from_secs(5);
 
+/// How a case is measured.
+pub(crate) struct Rounds {
+    /// Each measures every contender once.
+    pub(crate) rounds: usize,
+    /// Of load, for one figure.
+    pub(crate) span: Duration,
+    /// Keep-alive connections when saturated.
+    pub(crate) connections: usize,
+    /// Requests a second of the latency figures.
+    pub(crate) rate: u32,
+    /// Contenders that are wanted, by a word of their name.
+    pub(crate) only: Vec<String>,
+}
+
+impl Rounds {
+    /// Whether a contender is wanted. Without the base there would be no ratio.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        name == BASE || wanted(&self.only, name)
+    }
+}
+
 /// What the load does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub(crate) enum Doing {
     /// Requests, all to be answered with the case's status.
     Requests,
     /// The same at more and more of something.
@@ -31,7 +52,7 @@ pub enum Doing {
 
 /// Which latencies are measured, beside the CPU time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timed {
+pub(crate) enum Timed {
     /// None.
     No,
     /// At the rate that was asked for.
@@ -41,83 +62,83 @@ pub enum Timed {
 }
 
 /// How a contender is started for a case.
-pub type Start = Box<dyn Fn(&Scene) -> Result<Running, String>>;
+pub(crate) type Start = Box<dyn Fn(&Scene) -> Result<Running, String>>;
 
 /// One row of a case's table.
-pub struct Entry {
+pub(crate) struct Entry {
     /// In the table.
-    pub name: String,
+    pub(crate) name: String,
     /// How much of something it has; the smallest of a name is what the others of it are compared with.
-    pub size: usize,
+    pub(crate) size: usize,
     /// How it is started.
-    pub start: Start,
+    pub(crate) start: Start,
 }
 
 /// One table.
-pub struct Case {
+pub(crate) struct Case {
     /// What it is called.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it answers.
-    pub question: String,
+    pub(crate) question: String,
     /// What the load does.
-    pub doing: Doing,
+    pub(crate) doing: Doing,
     /// The status of every answer.
-    pub expect: u16,
+    pub(crate) expect: u16,
     /// Which latencies there are.
-    pub timed: Timed,
+    pub(crate) timed: Timed,
     /// Its rows.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// What was measured of a contender.
-pub struct Row {
+pub(crate) struct Row {
     /// In the table.
-    pub name: String,
+    pub(crate) name: String,
     /// See [`Entry::size`].
-    pub size: usize,
+    pub(crate) size: usize,
     /// The figures.
-    pub kept: Kept,
+    pub(crate) kept: Kept,
     /// Memory at the end.
-    pub pss_mib: f64,
+    pub(crate) pss_mib: f64,
     /// What became of forged identity headers.
-    pub forged: String,
+    pub(crate) forged: String,
     /// What sessions in memory weigh, if that was measured.
-    pub held: Option<Held>,
+    pub(crate) held: Option<Held>,
 }
 
 /// A case, measured.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     /// Who was measured.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Who was not, and why.
-    pub missing: Vec<(String, String)>,
+    pub(crate) missing: Vec<(String, String)>,
     /// The core's time for the probe: median, lowest, highest, in milliseconds.
-    pub probe: (f64, f64, f64),
+    pub(crate) probe: (f64, f64, f64),
     /// The open loop, if there was one.
-    pub open: Option<Open>,
+    pub(crate) open: Option<Open>,
 }
 
 impl Table {
     /// The rows of one name, smallest first.
-    pub fn series(&self, name: &str) -> Vec<&Row> {
+    pub(crate) fn series(&self, name: &str) -> Vec<&Row> {
         self.rows.iter().filter(|row| row.name == name).collect()
     }
 }
 
 /// An open loop, as the load saw itself.
 #[derive(Default)]
-pub struct Open {
+pub(crate) struct Open {
     /// Requests a second.
-    pub rate: u32,
+    pub(crate) rate: u32,
     /// Over how many connections.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// How the rate was found, if it was not given.
-    pub found: Option<String>,
+    pub(crate) found: Option<String>,
     /// How late the load sent, in microseconds: median and 99th percentile.
-    pub late: (f64, f64),
+    pub(crate) late: (f64, f64),
     /// How busy the cores of load and app were meanwhile, if they had cores of their own.
-    pub busy: Option<f64>,
+    pub(crate) busy: Option<f64>,
 }
 
 struct Contender<'a> {
@@ -148,7 +169,7 @@ impl Turns<'_> {
 }
 
 /// Starts the contenders of a case, proves them, measures them, ends them.
-pub fn case(case: &Case, scene: &Scene, options: &Rounds) -> Table {
+pub(crate) fn case(case: &Case, scene: &Scene, options: &Rounds) -> Table {
     let mut missing = Vec::new();
     let mut contenders = Vec::new();
     // The largest first: what they keep in memory is younger when there is less of it.
@@ -253,7 +274,7 @@ fn ready<'a>(entry: &'a Entry, case: &Case, scene: &Scene) -> Result<Contender<'
 }
 
 /// Waits until a proxy has nothing to do.
-pub fn settle(running: &Running) {
+pub(crate) fn settle(running: &Running) {
     let begin = Instant::now();
     let mut before = running.process.cpu_nanos();
     while begin.elapsed() < REST {

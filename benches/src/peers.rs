@@ -12,9 +12,9 @@ use crate::requests::Credential;
 use crate::scene::{Helper, Scene};
 
 /// See the module's page.
-pub struct Peer {
+pub(crate) struct Peer {
     /// In the tables.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     program: &'static Program,
     /// What is switched on in the template.
     flags: &'static [&'static str],
@@ -22,12 +22,12 @@ pub struct Peer {
 }
 
 /// A program: how it is called, and where install.sh puts it if that is not where everybody looks.
-pub struct Program {
+pub(crate) struct Program {
     /// On the usual paths.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     peer: Option<&'static str>,
     /// What makes it say its version.
-    pub version: &'static str,
+    pub(crate) version: &'static str,
     template: &'static str,
     /// Values stand in them as in the template; `{{file}}` is what became of it.
     arguments: &'static [&'static str],
@@ -107,7 +107,7 @@ const OAUTH2_PROXY: Program = Program {
 const APACHE_GUARD: Guard = Guard::SignIn("/app/callback", "OIDC_CLAIM_sub");
 
 /// The field.
-pub const PEERS: &[Peer] = &[
+pub(crate) const PEERS: &[Peer] = &[
     peer("nginx", &NGINX, &[], Guard::Nobody),
     peer("nginx + auth_request", &NGINX, &["auth_request"], Guard::Authorizer),
     peer("haproxy", &HAPROXY, &[], Guard::Nobody),
@@ -126,7 +126,7 @@ pub const PEERS: &[Peer] = &[
 ];
 
 /// Every program once.
-pub const PROGRAMS: [&Program; 7] = [&NGINX, &HAPROXY, &APACHE, &ENVOY, &CADDY, &TRAEFIK, &OAUTH2_PROXY];
+pub(crate) const PROGRAMS: [&Program; 7] = [&NGINX, &HAPROXY, &APACHE, &ENVOY, &CADDY, &TRAEFIK, &OAUTH2_PROXY];
 
 const fn peer(name: &'static str, program: &'static Program, flags: &'static [&'static str], guard: Guard) -> Peer {
     Peer { name, program, flags, guard }
@@ -134,19 +134,19 @@ const fn peer(name: &'static str, program: &'static Program, flags: &'static [&'
 
 impl Program {
     /// Where it is, if it is installed.
-    pub fn find(&self) -> Option<PathBuf> {
+    pub(crate) fn find(&self) -> Option<PathBuf> {
         find(self.name, self.peer)
     }
 }
 
 impl Peer {
     /// Whether it signs people in by itself.
-    pub fn signs_in(&self) -> bool {
+    pub(crate) fn signs_in(&self) -> bool {
         matches!(self.guard, Guard::SignIn(..))
     }
 
     /// Starts it, with somebody signed in.
-    pub fn start(&self, scene: &Scene, path: &str) -> Result<Running, String> {
+    pub(crate) fn start(&self, scene: &Scene, path: &str) -> Result<Running, String> {
         let Program { name, template, arguments, .. } = self.program;
         let upper = name.to_uppercase().replace('-', "_");
         let program = self.program.find().ok_or_else(|| format!("{name} is not installed; set {upper}_BIN"))?;

@@ -6,21 +6,21 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A contender's own directory.
-pub struct Place {
+pub(crate) struct Place {
     /// Where it is.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 impl Place {
     /// Makes it. Servers that were started by root read their files as somebody else, so it is open to all.
-    pub fn new(dir: PathBuf) -> Result<Self, String> {
+    pub(crate) fn new(dir: PathBuf) -> Result<Self, String> {
         fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())?;
         Ok(Self { dir })
     }
 
     /// Writes the template `name`, filled, and returns the file's path.
-    pub fn configure(&self, name: &str, flags: &[&str], values: &[(&str, String)]) -> Result<String, String> {
+    pub(crate) fn configure(&self, name: &str, flags: &[&str], values: &[(&str, String)]) -> Result<String, String> {
         let path = self.dir.join(name);
         let text = filled(name, flags, values)?;
         fs::write(&path, text).map_err(|error| error.to_string())?;
@@ -28,7 +28,7 @@ impl Place {
     }
 
     /// The last lines that a server said here, for whoever wonders why it did not start.
-    pub fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let text = fs::read_to_string(self.dir.join("output.log")).unwrap_or_default();
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         lines[lines.len().saturating_sub(3)..].join(" / ")
@@ -36,7 +36,7 @@ impl Place {
 }
 
 /// The template `name` of benches/contenders, filled.
-pub fn filled(name: &str, flags: &[&str], values: &[(&str, String)]) -> Result<String, String> {
+pub(crate) fn filled(name: &str, flags: &[&str], values: &[(&str, String)]) -> Result<String, String> {
     let template = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("contenders").join(name));
     let template = template.map_err(|error| error.to_string());
     template.and_then(|template| fill(&template, flags, values)).map_err(|why| format!("{name}: {why}"))
@@ -67,13 +67,13 @@ fn fill(template: &str, flags: &[&str], values: &[(&str, String)]) -> Result<Str
 }
 
 /// A port that was free a moment ago, for servers that cannot say which one the kernel chose.
-pub fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.map(|address| address.port()).map_err(|error| error.to_string())
 }
 
 /// A program by name: in a variable, among what install.sh has put below target/peers (`peer`), or on the usual paths.
-pub fn find(name: &str, peer: Option<&str>) -> Option<PathBuf> {
+pub(crate) fn find(name: &str, peer: Option<&str>) -> Option<PathBuf> {
     let variable = format!("{}_BIN", name.to_uppercase().replace('-', "_"));
     let given = std::env::var_os(variable).map(PathBuf::from);
     let target = std::env::current_exe().ok().and_then(|own| own.ancestors().nth(3).map(Path::to_owned));

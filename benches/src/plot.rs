@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::figures::thousands;
 use crate::figures::{Figure, spread};
-use crate::markdown::thousands;
 use crate::measure::Table;
 
 /// CPU a request at one size, as a multiple of the smallest size's: median, lowest and highest round.
@@ -15,7 +15,7 @@ struct Point {
 }
 
 /// One frame: what there is more of to the right, the lines with their names, and the most that is aimed at.
-pub struct Panel {
+pub(crate) struct Panel {
     axis: &'static str,
     series: Vec<(&'static str, Vec<Point>)>,
     aim: Option<f64>,
@@ -23,7 +23,7 @@ pub struct Panel {
 
 impl Panel {
     /// Of a table: the rows of each name, and what they are called.
-    pub fn new(axis: &'static str, table: &Table, names: &[(&str, &'static str)], aim: Option<f64>) -> Self {
+    pub(crate) fn new(axis: &'static str, table: &Table, names: &[(&str, &'static str)], aim: Option<f64>) -> Self {
         let points = |name: &str| {
             let rows = table.series(name).into_iter().filter(|row| !row.kept.all(Figure::Growth).is_empty());
             let points = rows.map(|row| {
@@ -51,7 +51,7 @@ const FLOOR: f64 = HEIGHT - 50.0;
 const TITLE: f64 = 58.0;
 
 /// Draws the panels, two in a row.
-pub fn draw(panels: &[Panel]) -> String {
+pub(crate) fn draw(panels: &[Panel]) -> String {
     let columns = panels.len().clamp(1, 2);
     let (width, height) = (columns as f64 * WIDTH, TITLE + panels.len().div_ceil(columns) as f64 * HEIGHT);
     let mut svg = format!(

@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A process and its descendants. Ends with this value.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
     /// Takes charge of a child.
-    pub fn new(child: Child) -> Self {
+    pub(crate) fn new(child: Child) -> Self {
         Self { child }
     }
 
     /// Writes a line to its input.
-    pub fn tell(&mut self, line: &str) {
+    pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().expect("a pipe"), "{line}").expect("the process listens");
     }
 
     /// Its id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
@@ -47,7 +47,7 @@ impl Process {
     ///
     /// `schedstat` counts time on a processor: finer than the ticks of `/proc/<pid>/stat`. Threads that have ended are
     /// not in it; the proxies measured here keep theirs.
-    pub fn cpu_nanos(&self) -> u64 {
+    pub(crate) fn cpu_nanos(&self) -> u64 {
         let threads = self.tree().into_iter().flat_map(|pid| tasks(pid).into_iter().map(move |task| (pid, task)));
         threads
             .filter_map(|(pid, task)| fs::read_to_string(format!("/proc/{pid}/task/{task}/schedstat")).ok())
@@ -56,22 +56,22 @@ impl Process {
     }
 
     /// Whether it still runs.
-    pub fn lives(&mut self) -> bool {
+    pub(crate) fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Memory that is the tree's own, pages that are shared counted by their share (PSS), in KiB.
-    pub fn pss_kib(&self) -> u64 {
+    pub(crate) fn pss_kib(&self) -> u64 {
         self.rollup_kib("Pss:")
     }
 
     /// Memory that the tree has in hand, pages that are shared counted whole (RSS), in KiB.
-    pub fn rss_kib(&self) -> u64 {
+    pub(crate) fn rss_kib(&self) -> u64 {
         self.rollup_kib("Rss:")
     }
 
     /// Of that memory what belongs to no file, in KiB.
-    pub fn anonymous_kib(&self) -> u64 {
+    pub(crate) fn anonymous_kib(&self) -> u64 {
         self.rollup_kib("Anonymous:")
     }
 

@@ -10,7 +10,7 @@ const FORGED: &str = "mallory-forged";
 
 /// Proves that `running` refuses whom it does not know and tells the app who is there. Returns what became of forged
 /// identity headers.
-pub fn prove(running: &Running) -> Result<String, String> {
+pub(crate) fn prove(running: &Running) -> Result<String, String> {
     let ask = |credential: &Credential, more: &str| {
         let fields = format!("Accept: */*\r\n{}{more}", credential.field());
         let host = running.authority.clone();

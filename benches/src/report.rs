@@ -11,17 +11,17 @@ use crate::place::find;
 use crate::scene::Scene;
 
 /// The text as it grows.
-pub struct Report {
+pub(crate) struct Report {
     head: String,
     /// What has become of them so far.
-    pub aims: Vec<Aim>,
+    pub(crate) aims: Vec<Aim>,
     /// What each part found.
-    pub sections: String,
+    pub(crate) sections: String,
 }
 
 impl Report {
     /// The head: where and how.
-    pub fn new(title: &str, scene: &Scene, how: &str, aims: Vec<Aim>) -> Self {
+    pub(crate) fn new(title: &str, scene: &Scene, how: &str, aims: Vec<Aim>) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let processors = read("/proc/cpuinfo");
         let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
@@ -38,7 +38,7 @@ impl Report {
     }
 
     /// Says what each program says about itself.
-    pub fn name_programs(&mut self) {
+    pub(crate) fn name_programs(&mut self) {
         let other = std::env::var_os(gate::GIVEN).map(|_| format!(", another build ({})", gate::GIVEN));
         let own = format!("- zengate: {}{}\n", env!("CARGO_PKG_VERSION"), other.unwrap_or_default());
         let framework = "- pingora: as in Cargo.lock, same profile and allocator as zengate\n".to_owned();
@@ -59,18 +59,18 @@ impl Report {
     }
 
     /// The whole text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!("{}{}{}", self.head, aims::text(&self.aims), self.sections)
     }
 
     /// Writes what there is so far.
-    pub fn write(&self, path: Option<&Path>) -> Result<(), String> {
+    pub(crate) fn write(&self, path: Option<&Path>) -> Result<(), String> {
         path.map_or(Ok(()), |path| write(path, &self.text()))
     }
 }
 
 /// Writes a file, and the directory it lies in.
-pub fn write(path: &Path, text: &str) -> Result<(), String> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
     let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
     written.map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::crowd::Crowd;
+use crate::seed::Crowd;
 
 /// What a request shows to be let in.
 #[derive(Debug, Clone)]
-pub enum Credential {
+pub(crate) enum Credential {
     /// Nothing.
     None,
     /// Cookies, as they are sent.
@@ -17,12 +17,12 @@ pub enum Credential {
 
 impl Credential {
     /// The gateway's own cookie.
-    pub fn session(cookie: &str) -> Self {
+    pub(crate) fn session(cookie: &str) -> Self {
         Self::Cookies(format!("__Host-gw={cookie}"))
     }
 
     /// The header field, with its end. Other cookies come along, as they do.
-    pub fn field(&self) -> String {
+    pub(crate) fn field(&self) -> String {
         match self {
             Self::None => String::new(),
             Self::Cookies(cookies) => format!("Cookie: theme=dark; {cookies}; lang=en\r\n"),
@@ -31,7 +31,7 @@ impl Credential {
     }
 
     /// The same in form, with nothing true in it.
-    pub fn garbled(&self) -> Self {
+    pub(crate) fn garbled(&self) -> Self {
         let garble = |text: &str| -> String {
             text.chars().map(|sign| if sign.is_ascii_alphanumeric() { 'x' } else { sign }).collect()
         };
@@ -48,7 +48,7 @@ impl Credential {
 }
 
 /// A request as browsers and programs send them.
-pub fn request(path: &str, host: &str, credential: &Credential) -> Vec<u8> {
+pub(crate) fn request(path: &str, host: &str, credential: &Credential) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\nAccept-Language: en\r\n{}\r\n",
         credential.field()
@@ -57,11 +57,11 @@ pub fn request(path: &str, host: &str, credential: &Credential) -> Vec<u8> {
 }
 
 /// Request after request, from the first to the last and over again.
-pub struct Requests {
+pub(crate) struct Requests {
     /// Host and port they go to.
-    pub authority: String,
+    pub(crate) authority: String,
     /// The status that each must be answered with.
-    pub expect: u16,
+    pub(crate) expect: u16,
     kind: Kind,
     next: AtomicUsize,
 }
@@ -75,12 +75,12 @@ enum Kind {
 
 impl Requests {
     /// `all`, in turn, to `authority`.
-    pub fn turns(authority: &str, all: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn turns(authority: &str, all: Vec<Vec<u8>>) -> Self {
         Self { authority: authority.to_owned(), expect: 200, kind: Kind::Turns(all), next: AtomicUsize::new(0) }
     }
 
     /// One request of each person, one after the other; `scattered`: in an order that no cache guesses.
-    pub fn of_people(authority: &str, path: &str, crowd: Crowd, scattered: bool) -> Self {
+    pub(crate) fn of_people(authority: &str, path: &str, crowd: Crowd, scattered: bool) -> Self {
         let text = request(path, authority, &Credential::session("\0"));
         let text = String::from_utf8_lossy(&text).into_owned();
         let (before, after) = text.split_once('\0').unwrap_or_default();
@@ -90,7 +90,7 @@ impl Requests {
     }
 
     /// How many different ones there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         match &self.kind {
             Kind::Turns(all) => all.len(),
             Kind::People { crowd, .. } => crowd.len(),
@@ -98,7 +98,7 @@ impl Requests {
     }
 
     /// Writes the next one.
-    pub fn next(&self, into: &mut Vec<u8>) {
+    pub(crate) fn next(&self, into: &mut Vec<u8>) {
         let place = self.next.fetch_add(1, Ordering::Relaxed) % self.count();
         into.clear();
         match &self.kind {

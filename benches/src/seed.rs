@@ -1,7 +1,8 @@
-//! Sessions without sign-ins: sealed as the gateway seals them, put where it looks for them.
+//! Sessions without sign-ins: sealed as the gateway seals them, put where it looks for them, and what their people send.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
@@ -12,11 +13,16 @@ use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::store::{Kind, RecordStore};
 use zengate::session::{Lifetimes, StoreKey};
 
+use crate::roles::runtime;
+
 /// The secret of every client of a measurement; seeded sessions are sealed with a key derived from it, as the gateway's.
 pub const CLIENT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// Puts under way at once: many share a transaction.
 const AT_ONCE: usize = 512;
+
+/// Made and put there at once; a million records together would be a gigabyte.
+const BATCH: usize = 20_000;
 
 /// A session: its cookie's value, and its record.
 pub struct Seed {
@@ -82,11 +88,60 @@ fn person(number: usize, issuer: &str) -> IdentityParts {
 }
 
 /// Puts them into a store.
-pub async fn put(store: &impl RecordStore, seeds: &[Seed]) -> Result<(), String> {
+pub(crate) async fn put(store: &impl RecordStore, seeds: &[Seed]) -> Result<(), String> {
     let (now, keep) = (SystemTime::now(), Lifetimes::default().absolute);
     for some in seeds.chunks(AT_ONCE) {
         let puts = some.iter().map(|seed| store.put(Kind::Session, seed.key, &seed.record, keep, now));
         futures_util::future::try_join_all(puts).await.map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// Cookies, one after the other.
+#[derive(Clone)]
+pub(crate) struct Crowd {
+    cookies: Arc<Vec<String>>,
+    count: usize,
+    /// Below which name their records are, if they are in Redis.
+    pub(crate) prefix: String,
+}
+
+impl Crowd {
+    /// Puts `count` sessions into a store, each on the host that `host` says of its number.
+    pub(crate) fn gather<S: RecordStore>(
+        count: usize,
+        issuer: &str,
+        prefix: &str,
+        host: impl Fn(usize) -> String,
+        open: impl FnOnce() -> Result<S, String>,
+    ) -> Result<Self, String> {
+        let runtime = runtime();
+        let store = {
+            let _for_its_connection = runtime.enter();
+            open()?
+        };
+        let mut cookies = Vec::with_capacity(count);
+        while cookies.len() < count {
+            let numbers = cookies.len()..count.min(cookies.len() + BATCH);
+            let seeds = sessions(numbers, issuer, &host)?;
+            runtime.block_on(put(&store, &seeds))?;
+            cookies.extend(seeds.into_iter().map(|seed| seed.cookie));
+        }
+        Ok(Self { cookies: Arc::new(cookies), count, prefix: prefix.to_owned() })
+    }
+
+    /// The first `count` of them.
+    pub(crate) fn first(&self, count: usize) -> Self {
+        Self { count: count.min(self.count), ..self.clone() }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The cookie of one of them.
+    pub(crate) fn cookie(&self, place: usize) -> &str {
+        &self.cookies[place]
+    }
 }

@@ -2,34 +2,34 @@
 
 use crate::contender::BASE;
 use crate::figures::{DRIFT, Figure};
-use crate::markdown::{number, range, table};
+use crate::figures::{number, range, table};
 use crate::measure::{Row, Table};
 
 /// Fewer rounds than this say nothing about spread.
-pub const FEW: usize = 3;
+pub(crate) const FEW: usize = 3;
 /// Below this part of the time, in percent, something else than the contender was the limit.
 const LIMIT: f64 = 95.0;
 
 /// A column: its head, and what it says of a row that is compared with a base.
-pub type Column<'a> = (String, Box<dyn Fn(&Row, Option<&Row>) -> String + 'a>);
+pub(crate) type Column<'a> = (String, Box<dyn Fn(&Row, Option<&Row>) -> String + 'a>);
 
 /// Makes one.
-pub fn column<'a>(head: &str, cell: impl Fn(&Row, Option<&Row>) -> String + 'a) -> Column<'a> {
+pub(crate) fn column<'a>(head: &str, cell: impl Fn(&Row, Option<&Row>) -> String + 'a) -> Column<'a> {
     (head.to_owned(), Box::new(cell))
 }
 
 /// One with the middle figure.
-pub fn middle<'a>(head: &str, figure: Figure, digits: usize) -> Column<'a> {
+pub(crate) fn middle<'a>(head: &str, figure: Figure, digits: usize) -> Column<'a> {
     column(head, move |row, _| number(row.kept.median(figure), digits))
 }
 
 /// One with the middle, lowest and highest figure.
-pub fn spread<'a>(head: &str, figure: Figure, digits: usize) -> Column<'a> {
+pub(crate) fn spread<'a>(head: &str, figure: Figure, digits: usize) -> Column<'a> {
     column(&format!("{head} (lowest–highest)"), move |row, _| range(row.kept.all(figure), digits))
 }
 
 /// One with the figure divided by the base's.
-pub fn ratio<'a>(figure: Figure) -> Column<'a> {
+pub(crate) fn ratio<'a>(figure: Figure) -> Column<'a> {
     column(&format!("÷ {BASE} (by the lowest)"), move |row, base| {
         let Some(base) = base else { return "–".to_owned() };
         let middle = row.kept.median(figure) / base.kept.median(figure);
@@ -39,17 +39,17 @@ pub fn ratio<'a>(figure: Figure) -> Column<'a> {
 }
 
 /// One with a part of the whole.
-pub fn percent<'a>(head: &str, figure: Figure) -> Column<'a> {
+pub(crate) fn percent<'a>(head: &str, figure: Figure) -> Column<'a> {
     column(head, move |row, _| percentage(row, figure))
 }
 
 /// How busy the core was, marked if the contender was not the limit.
-pub fn busy<'a>(head: &str) -> Column<'a> {
+pub(crate) fn busy<'a>(head: &str) -> Column<'a> {
     column(head, |row, _| format!("{}{}", percentage(row, Figure::Busy), if is_idle(row) { " (!)" } else { "" }))
 }
 
 /// How many rounds were kept.
-pub fn rounds<'a>() -> Column<'a> {
+pub(crate) fn rounds<'a>() -> Column<'a> {
     column("rounds kept", |row, _| {
         let kept = row.kept.all(Figure::Cpu).len();
         format!("{kept}{}", if kept < FEW { " (too few)" } else { "" })
@@ -62,12 +62,12 @@ fn percentage(row: &Row, figure: Figure) -> String {
 }
 
 /// Whether something else than the contender was the limit. As printed: no 95 % is marked as less than 95 %.
-pub fn is_idle(row: &Row) -> bool {
+pub(crate) fn is_idle(row: &Row) -> bool {
     (row.kept.median(Figure::Busy) * 100.0).round() < LIMIT
 }
 
 /// What it means that a contender was not the limit, if one was not.
-pub fn idle_note(rows: &[&Row]) -> Option<String> {
+pub(crate) fn idle_note(rows: &[&Row]) -> Option<String> {
     rows.iter().any(|row| is_idle(row)).then(|| {
         format!(
             "(!) The proxies' core was busy for less than {LIMIT:.0} % of the time: load, app or neighbours on the machine were \
@@ -78,7 +78,7 @@ pub fn idle_note(rows: &[&Row]) -> Option<String> {
 }
 
 /// The rows in columns. `base_of` says whose figures a row's are divided by.
-pub fn text<'a>(
+pub(crate) fn text<'a>(
     heads: &str,
     columns: &[Column<'_>],
     rows: &[&'a Row],
@@ -94,7 +94,7 @@ pub fn text<'a>(
 }
 
 /// Who is missing and why.
-pub fn missing(table: &Table) -> String {
+pub(crate) fn missing(table: &Table) -> String {
     let line = |(name, why): &(String, String)| {
         format!("\n**Not measured: {name}**: {}.\n", why.trim_end_matches('.').replace('\n', " "))
     };
@@ -102,7 +102,7 @@ pub fn missing(table: &Table) -> String {
 }
 
 /// How steady the core was.
-pub fn probe(table: &Table) -> String {
+pub(crate) fn probe(table: &Table) -> String {
     let (usual, low, high) = table.probe;
     format!(
         "The proxies' core took {usual:.1} ms for the probe ({low:.1}–{high:.1}); figures taken while it was off by more \

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use zengate_bench::client;
-use zengate_bench::role::listener;
+use crate::client;
+use crate::roles::listener;
 
 /// How long an answer takes: much longer than any request that waits for nothing.
 pub(crate) const SLOW: Duration = Duration::from_millis(100);

@@ -5,16 +5,16 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use zengate_bench::figures::median;
-use zengate_bench::gate::{self, Gate, Store};
-use zengate_bench::load;
-use zengate_bench::markdown::{number, range, table};
-use zengate_bench::place::find;
-use zengate_bench::process::Process;
-use zengate_bench::requests::{Credential, request};
-use zengate_bench::scene::Scene;
+use crate::figures::median;
+use crate::figures::{number, range, table};
+use crate::gate::{self, Gate, Store};
+use crate::load;
+use crate::place::find;
+use crate::process::Process;
+use crate::requests::{Credential, request};
+use crate::scene::Scene;
 
-use crate::{IDLE, Run, START};
+use super::{IDLE, Run, START};
 
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -4,12 +4,6 @@
 //! `make scale` starts the gateway as it is installed, measures each size against the others in turns, and prints a
 //! Markdown report that begins with what we aim at; `--plot` draws it. See benches/README.md.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    reason = "a measurement reads the clock, and one that cannot go on ends"
-)]
-
 mod files;
 mod keys;
 mod rotation;
@@ -17,23 +11,19 @@ mod sizes;
 mod start;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
-use zengate_bench::aims::{Aim, Found};
-use zengate_bench::options::{Common, Rounds, begin, give_up_after, wanted};
-use zengate_bench::plot::{self, Panel};
-use zengate_bench::report::{self, Report};
-use zengate_bench::scene::Scene;
-
-/// The allocator of the product, for the bare proxy too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::aims::{Aim, Found};
+use crate::measure::Rounds;
+use crate::plot::{self, Panel};
+use crate::report::{self, Report};
+use crate::scene::Scene;
+use crate::{Common, give_up_after, wanted};
+use clap::Args;
 
 /// make scale ARGS='…'
-#[derive(Parser)]
-struct Options {
+#[derive(Args)]
+pub(crate) struct Options {
     /// Only parts whose name holds one of these words, split by commas: sessions, connections, hosts, routes, start, rotation
     #[arg(long, value_delimiter = ',', value_name = "WORDS")]
     part: Vec<String>,
@@ -128,11 +118,8 @@ const PARTS: [Part; 6] = [
     ("rotation", rotation::measure),
 ];
 
-fn main() -> ExitCode {
-    begin(measure)
-}
-
-fn measure(options: &Options) -> Result<(), String> {
+/// Measures and reports.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
     files::raise();
     give_up_after(options.common.limit);
     let scene = Scene::set(!options.common.no_pin)?;

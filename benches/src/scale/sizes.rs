@@ -2,20 +2,19 @@
 
 use std::time::Instant;
 
-use zengate_bench::contender::{BASE, Held, Running, bare};
-use zengate_bench::crowd::Crowd;
-use zengate_bench::figures::Figure;
-use zengate_bench::gate::{Gate, Store, in_redis};
-use zengate_bench::load::Lines;
-use zengate_bench::markdown::{self, number, thousands};
-use zengate_bench::measure::{self, Case, Doing, Entry, Row, Table, Timed};
-use zengate_bench::plot::Panel;
-use zengate_bench::requests::Requests;
-use zengate_bench::scene::Scene;
-use zengate_bench::seed;
-use zengate_bench::tables::{self, column, middle, rounds, spread};
+use crate::contender::{BASE, Held, Running, bare};
+use crate::figures::{self, Figure, number, thousands};
+use crate::gate::{Gate, Store, in_redis};
+use crate::load::Lines;
+use crate::measure::{self, Case, Doing, Entry, Row, Table, Timed};
+use crate::plot::Panel;
+use crate::requests::Requests;
+use crate::scene::Scene;
+use crate::seed;
+use crate::seed::Crowd;
+use crate::tables::{self, column, middle, rounds, spread};
 
-use crate::{HOSTS, MEMORY, Run, SESSIONS, files};
+use super::{HOSTS, MEMORY, Run, SESSIONS, files};
 
 /// Connections while figures are taken.
 pub(crate) const CONNECTIONS: usize = 64;
@@ -134,7 +133,7 @@ pub(crate) fn sessions(run: &mut Run<'_>) -> Result<(), String> {
     });
     let none = vec!["0".to_owned(), (empty_kib >> 10).to_string(), "–".to_owned(), "–".to_owned()];
     let heads = ["sessions held", "memory MiB (PSS)", "bytes each", "asked for once, s"];
-    let text = markdown::table(&heads, [none].into_iter().chain(rows));
+    let text = figures::table(&heads, [none].into_iter().chain(rows));
     run.report.sections += &format!("\n{text}\n{} sessions were put into Redis in {seeded:.0} s.\n", thousands(most));
     if let Some((size, held)) = held.last() {
         let note = format!("({} of them, 8 headers each)", thousands(*size));

@@ -1,10 +1,10 @@
 //! What we aim at. Ratios of two rows of one table, nothing that has a unit.
 
-use zengate_bench::aims::{Aim, Found};
-use zengate_bench::contender::BASE;
-use zengate_bench::figures::Figure;
-use zengate_bench::measure::{Case, Row, Table};
-use zengate_bench::tables::{FEW, is_idle};
+use crate::aims::{Aim, Found};
+use crate::contender::BASE;
+use crate::figures::Figure;
+use crate::measure::{Case, Row, Table};
+use crate::tables::{FEW, is_idle};
 
 /// A case, a row of it, and by whose figure that row's is divided; without, the figure is a ratio already.
 type Rows = (&'static str, &'static str, Option<&'static str>);

@@ -1,25 +1,14 @@
 //! What a cached session weighs: memory of the process before and after a cache was filled, divided by sessions.
 //!
-//! And what the embedded store keeps of its file, with page caches of several sizes, beside what a look-up costs.
-//!
-//! `cargo bench -p zengate-bench --bench memory` (`-- --sessions 1000000` for more of them). The figure is the kernel's count of the
-//! process' own pages, so what the allocator rounds up to and what the cache keeps beside each session are in it. Each
-//! row is a process of its own.
-
-#![allow(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a measurement that cannot go on ends"
-)]
+//! And what the embedded store keeps of its file, with page caches of several sizes, beside what a look-up costs. The
+//! figure is the kernel's count of the process' own pages, so what the allocator rounds up to and what the cache keeps
+//! beside each session are in it. Each row is a process of its own.
 
 mod store;
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
-use clap::Parser;
+use clap::Args;
 use zengate::identity::headers::{Encoding, HeaderPlan, HeaderRule, IdentityHeaderSettings, TooLong};
 use zengate::secret::SecretString;
 use zengate::session::SessionId;
@@ -28,12 +17,10 @@ use zengate::session::key::from_client_secret;
 use zengate::session::live::LiveSession;
 use zengate::session::seal::{SealKeys, Sealer};
 use zengate::session::store::StoreError;
-use zengate_bench::options::{ByCargo, begin};
-use zengate_bench::seed;
 
-/// The allocator of the product.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::figures::table;
+use crate::roles::Role;
+use crate::seed;
 
 /// How many identity headers the upstream gets.
 const HEADERS: [usize; 4] = [0, 4, 8, 40];
@@ -42,60 +29,44 @@ const AT_ONCE: usize = 1_000;
 /// Where values come from, over and over until there are enough headers.
 const CLAIMS: [&str; 8] = ["sub", "iss", "name", "email", "phone_number", "acr", "amr", "mccmnc"];
 
-/// cargo bench -p zengate-bench --bench memory -- …
-#[derive(Parser)]
-struct Options {
+/// cargo bench -p zengate-bench --bench measure -- memory
+#[derive(Args)]
+pub(crate) struct Options {
     /// How many sessions
     #[arg(long, default_value_t = 100_000)]
     sessions: usize,
-    /// In a process of its own: fill a cache with so many headers a session
-    #[arg(long, hide = true)]
-    headers: Option<usize>,
-    /// In a process of its own: look sessions up in this file
-    #[arg(long, hide = true)]
-    file: Option<PathBuf>,
-    /// With a page cache of so many bytes
-    #[arg(long, hide = true, default_value_t = 0)]
-    cache: usize,
-    #[command(flatten)]
-    by_cargo: ByCargo,
 }
 
-fn main() -> ExitCode {
-    begin(|options: &Options| {
-        match (options.headers, &options.file) {
-            (Some(headers), _) => weigh(options.sessions, headers),
-            (None, Some(file)) => store::weigh(file, options.cache),
-            (None, None) => all(options.sessions),
-        }
-        Ok(())
-    })
-}
-
-fn all(sessions: usize) {
-    println!("| {sessions} cached sessions | empty cache, KiB | bytes a session |\n|---|---|---|");
-    for headers in HEADERS {
-        row(&["--sessions", &sessions.to_string(), "--headers", &headers.to_string()]);
-    }
-    let directory = tempfile::tempdir().expect("a directory");
+/// Prints both tables.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let sessions = options.sessions;
+    let row = |arguments: &[&str]| {
+        let row = Role::start(&[], &[&["weigh"], arguments].concat()).address;
+        if row.is_empty() { Err("a row could not be measured".to_owned()) } else { Ok(vec![row]) }
+    };
+    let rows = HEADERS.iter().map(|headers| row(&["cache", &headers.to_string(), &sessions.to_string()]));
+    let rows: Vec<_> = rows.collect::<Result<_, String>>()?;
+    println!("{}", table(&[&format!("{sessions} cached sessions"), "empty cache, KiB", "bytes a session"], rows));
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = directory.path().join("sessions.redb");
-    let kibibytes = store::make(&file, sessions) / 1024;
-    println!("\n| {sessions} sessions in a file of {kibibytes} KiB | own KiB | µs a look-up, median | p99 |");
-    println!("|---|---|---|---|");
-    for cache in store::CACHES {
-        row(&["--file", &file.to_string_lossy(), "--cache", &cache.to_string()]);
+    let head = format!("{sessions} sessions in a file of {} KiB", store::make(&file, sessions) / 1024);
+    let rows = store::CACHES.iter().map(|cache| row(&["store", &cache.to_string(), &file.to_string_lossy()]));
+    let rows: Vec<_> = rows.collect::<Result<_, String>>()?;
+    println!("{}", table(&[&head, "own KiB", "µs a look-up, median", "p99"], rows));
+    Ok(())
+}
+
+/// In a process of its own: the cells of one row.
+pub(crate) fn weigh(what: &[&str]) -> String {
+    match what {
+        ["cache", headers, sessions] => cache(sessions.parse().expect("a number"), headers.parse().expect("a number")),
+        ["store", cache, file] => store::weigh(file.as_ref(), cache.parse().expect("a number")),
+        other => panic!("nothing to weigh: {other:?}"),
     }
 }
 
-/// Has a process of its own print one row.
-fn row(arguments: &[&str]) {
-    let own = std::env::current_exe().expect("this program");
-    let status = Command::new(own).args(arguments).status();
-    assert!(status.is_ok_and(|status| status.success()), "a row could not be measured");
-}
-
-/// Fills a cache and prints its row.
-fn weigh(sessions: usize, headers: usize) {
+/// Fills a cache; its row.
+fn cache(sessions: usize, headers: usize) -> String {
     let rule = |place: usize| HeaderRule {
         name: format!("X-Bench-{place:02}"),
         claim: CLAIMS[place % CLAIMS.len()].to_owned(),
@@ -133,7 +104,7 @@ fn weigh(sessions: usize, headers: usize) {
         }
     }
     let bytes = own_bytes() - before;
-    println!("| {headers} headers | {} | {} |", (empty - before) / 1024, bytes / cache.len());
+    format!("{headers} headers | {} | {}", (empty - before) / 1024, bytes / cache.len())
 }
 
 /// Memory of this process that it shares with nobody and that is no file's, as the kernel counts it.

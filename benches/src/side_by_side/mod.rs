@@ -4,33 +4,22 @@
 //! each as a process of its own; proves that each refuses and lets in whom it should; then measures them in turns and
 //! prints one Markdown table a case. See benches/README.md for how to read it, `--help` for what can be chosen.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    reason = "a measurement reads the clock, and one that cannot go on ends"
-)]
-
 mod aims;
 mod cases;
 mod tables;
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use zengate_bench::load::Lines;
-use zengate_bench::measure::{self, OPEN_CONNECTIONS};
-use zengate_bench::options::{Common, Rounds, begin, give_up_after, wanted};
-use zengate_bench::report::Report;
-use zengate_bench::requests::{Credential, Requests, request};
-use zengate_bench::scene::Scene;
-
-/// The allocator of the product, for both contenders that this repository builds.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::load::Lines;
+use crate::measure::Rounds;
+use crate::measure::{self, OPEN_CONNECTIONS};
+use crate::report::Report;
+use crate::requests::{Credential, Requests, request};
+use crate::scene::Scene;
+use crate::{Common, give_up_after, wanted};
+use clap::Args;
 
 /// make side-by-side ARGS='…'
-#[derive(Parser)]
-struct Options {
+#[derive(Args)]
+pub(crate) struct Options {
     /// Rounds, each measures every contender once
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     rounds: u16,
@@ -56,11 +45,8 @@ struct Options {
     common: Common,
 }
 
-fn main() -> ExitCode {
-    begin(compare)
-}
-
-fn compare(options: &Options) -> Result<(), String> {
+/// Measures and reports.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
     let mut cases = cases::all(options.sessions as usize);
     aims::check(&cases)?;
     cases.retain(|case| wanted(&options.case, case.name));

@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
+use super::own_bytes;
+use crate::figures::percentile;
+use crate::roles::runtime;
+use crate::seed;
 use zengate::session::StoreKey;
 use zengate::session::embedded::EmbeddedStore;
 use zengate::session::store::{Kind, Limits, RecordStore as _};
-use zengate_bench::bare::runtime;
-use zengate_bench::figures::percentile;
-use zengate_bench::seed;
-
-use crate::own_bytes;
 
 /// Page caches that are tried, in bytes.
 pub(crate) const CACHES: [usize; 6] = [0, 1 << 20, 4 << 20, 8 << 20, 16 << 20, 64 << 20];
@@ -29,8 +28,8 @@ pub(crate) fn make(path: &Path, count: usize) -> u64 {
     std::fs::metadata(path).expect("a file").len()
 }
 
-/// Opens the file with a page cache of `cache` bytes, looks sessions up in no order and prints a row.
-pub(crate) fn weigh(path: &Path, cache: usize) {
+/// Opens the file with a page cache of `cache` bytes, looks sessions up in no order; its row.
+pub(crate) fn weigh(path: &Path, cache: usize) -> String {
     let keys = std::fs::read(path.with_extension("keys")).expect("the keys");
     let keys: Vec<StoreKey> =
         keys.chunks_exact(32).map(|key| StoreKey(key.try_into().expect("a key has 32 bytes"))).collect();
@@ -54,5 +53,5 @@ pub(crate) fn weigh(path: &Path, cache: usize) {
     let own = own_bytes().saturating_sub(before + micros.capacity() * 8);
     micros.sort_by(f64::total_cmp);
     let [median, slow] = [0.5, 0.99].map(|part| percentile(&micros, part));
-    println!("| page cache of {} KiB | {} | {median:.1} | {slow:.1} |", cache / 1024, own / 1024);
+    format!("page cache of {} KiB | {} | {median:.1} | {slow:.1}", cache / 1024, own / 1024)
 }

@@ -8,17 +8,17 @@
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use crate::client;
+use crate::figures::percentile;
+use crate::figures::{number, table, thousands};
+use crate::gate::{Gate, Store, Tokens};
+use crate::issuer::Issuer;
+use crate::load::{Sample, pace, times};
+use crate::requests::{Credential, request};
 use serde_json::json;
-use zengate_bench::client;
-use zengate_bench::figures::percentile;
-use zengate_bench::gate::{Gate, Store, Tokens};
-use zengate_bench::issuer::Issuer;
-use zengate_bench::load::{Sample, pace, times};
-use zengate_bench::markdown::{number, table, thousands};
-use zengate_bench::requests::{Credential, request};
 
-use crate::keys::{Relay, SLOW};
-use crate::{FAILED, Run, WAITED};
+use super::keys::{Relay, SLOW};
+use super::{FAILED, Run, WAITED};
 
 /// Keys that come into use, one after the other.
 const ROTATIONS: usize = 5;

@@ -1,11 +1,11 @@
 //! What is measured. A new case is one more entry of [`all`].
 
-use zengate_bench::contender::{BASE, Running, bare};
-use zengate_bench::gate::{Gate, Store, Tokens, earlier};
-use zengate_bench::measure::{Case, Doing, Entry, Timed};
-use zengate_bench::peers::{PEERS, Peer};
-use zengate_bench::requests::{Credential, Requests, request};
-use zengate_bench::scene::Scene;
+use crate::contender::{BASE, Running, bare};
+use crate::gate::{Gate, Store, Tokens, earlier};
+use crate::measure::{Case, Doing, Entry, Timed};
+use crate::peers::{PEERS, Peer};
+use crate::requests::{Credential, Requests, request};
+use crate::scene::Scene;
 
 /// Sessions that take turns where Redis is asked for each: more than requests can be under way.
 const TURNS: usize = 1000;

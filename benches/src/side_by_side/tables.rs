@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use zengate_bench::contender::BASE;
-use zengate_bench::figures::Figure;
-use zengate_bench::measure::{Case, Doing, Open, Row, Table, Timed};
-use zengate_bench::tables::{self, Column, busy, column, idle_note, middle, percent, ratio, rounds, spread};
+use crate::contender::BASE;
+use crate::figures::Figure;
+use crate::measure::{Case, Doing, Open, Row, Table, Timed};
+use crate::tables::{self, Column, busy, column, idle_note, middle, percent, ratio, rounds, spread};
 
 /// A case as Markdown.
 pub(crate) fn text(case: &Case, table: &Table) -> String {

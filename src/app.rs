@@ -8,6 +8,7 @@ mod sealed_keys;
 mod shared_keys;
 mod supervisor;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -330,7 +331,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         front_channel_logout: config.front_channel_logout,
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),
-        client_key_set: client_key_set(config),
+        client_key_sets: client_key_sets(config),
         registration: config.accounts.as_ref().and_then(|accounts| accounts.registration.clone()),
     }
 }
@@ -375,12 +376,20 @@ fn assertion_keys(
     }))
 }
 
-/// What a provider reads to know our signatures: the public halves of our keys.
-fn client_key_set(config: &Config) -> Option<String> {
-    let providers = std::iter::once(&config.provider).chain(&config.further_providers);
-    let public: Vec<_> =
-        providers.flat_map(|provider| &provider.settings.authentication.keys).map(ClientKey::public_jwk).collect();
-    (!public.is_empty()).then(|| serde_json::json!({ "keys": public }).to_string())
+/// What providers read to know our signatures: the public halves of our keys. Those of one member's own stand in no set that
+/// another reads.
+fn client_key_sets(config: &Config) -> BTreeMap<String, String> {
+    let providers = || std::iter::once(&config.provider).chain(&config.further_providers).map(|found| &found.settings);
+    let members = providers().flat_map(|settings| &settings.federation.members);
+    let own = members.filter_map(|member| Some((member.id.as_str(), member.authentication.as_ref()?)));
+    let shared = providers().map(|settings| ("", &settings.authentication));
+    let mut sets: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
+    for (id, authentication) in shared.chain(own) {
+        let set = sets.entry(id.to_owned()).or_default();
+        set.extend(authentication.keys.iter().map(ClientKey::public_jwk));
+    }
+    sets.retain(|_, keys| !keys.is_empty());
+    sets.into_iter().map(|(id, keys)| (id, serde_json::json!({ "keys": keys }).to_string())).collect()
 }
 
 fn cache_policy(sessions: &SessionSettings) -> CachePolicy {

@@ -86,10 +86,12 @@ impl SignIn<'_> {
                 Some(keys) => key_set(&keys.published()),
                 None => answers.refusal(Refusal::NotFound, view),
             },
-            Endpoint::Keys => match &self.settings.client_key_set {
-                Some(keys) => key_set(keys),
-                None => answers.refusal(Refusal::NotFound, view),
-            },
+            Endpoint::Keys => {
+                match self.settings.client_key_sets.get(&OwnQuery::of(view).value("m").unwrap_or_default()) {
+                    Some(keys) => key_set(keys),
+                    None => answers.refusal(Refusal::NotFound, view),
+                }
+            }
             Endpoint::Refused => answers.refused(view),
             Endpoint::SignIn => {
                 let found = answers.session_of(view, Purpose::Ask, now).await;

@@ -275,6 +275,8 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),
         issuers: vec![IssuerSettings {
             key: "provider.zenkey.trusted_issuers[0]".to_owned(),
+            id: String::new(),
+            authentication: None,
             issuer: CARRIER.to_owned(),
             allowed_hosts: Vec::new(),
             algorithms: vec!["RS256".to_owned()],
@@ -307,7 +309,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         front_channel_logout: false,
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
-        client_key_set: None,
+        client_key_sets: Default::default(),
         registration: None,
     };
     Snapshot::compile(settings, config.routes).unwrap()

@@ -21,6 +21,10 @@ pub struct Profile {
     /// Whether the list of its metadata says in which ways a client may show who it is. Those of carriers are wrong or
     /// missing (dossier 2.1).
     pub lists_auth_methods: bool,
+    /// Whether assertions of ours name the client once more, as the claim `client_id` (dossier 10.1).
+    pub assertions_name_client: bool,
+    /// The algorithms that assertions of ours may be signed with; empty: any.
+    pub assertion_algorithms: &'static [&'static str],
     /// Whether its scopes bring the claims that OpenID Connect Core 5.4 says.
     pub has_standard_scopes: bool,
     /// Whether a sign-in tells which network a person is a subscriber of.
@@ -55,6 +59,8 @@ pub static ZENKEY: Profile = Profile {
     correlates: true,
     hint: Hint::Token,
     lists_auth_methods: false,
+    assertions_name_client: true,
+    assertion_algorithms: &["RS256"],
     has_standard_scopes: false,
     names_network: true,
 };
@@ -73,6 +79,8 @@ const PLAIN: Profile = Profile {
     correlates: false,
     hint: Hint::Text,
     lists_auth_methods: true,
+    assertions_name_client: false,
+    assertion_algorithms: &[],
     has_standard_scopes: true,
     names_network: false,
 };

@@ -90,7 +90,7 @@ enum Command {
     /// Make a private key with which the gateway shows a provider who it is (`private_key_jwt`).
     ///
     /// The file must not exist yet; only its owner can read it. The public half is printed as a key set, and served at
-    /// /oauth2/jwks.json once provider.oidc.client_keys names the file.
+    /// /oauth2/jwks.json once `client_keys` names the file.
     Keys {
         /// What it signs with.
         #[arg(long, value_enum, default_value = "ES256")]

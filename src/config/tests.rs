@@ -158,6 +158,8 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
             },
             members: vec![IssuerSettings {
                 key: "provider.zenkey.trusted_issuers[0]".to_owned(),
+                id: String::new(),
+                authentication: None,
                 issuer: "https://oidc.idp.xlogin.att.com".to_owned(),
                 allowed_hosts: vec![],
                 algorithms: vec!["RS256".to_owned()],
@@ -437,6 +439,7 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
 mod admin;
 mod advice;
 mod bearer;
+mod carriers;
 mod claims;
 mod damage;
 mod documents;

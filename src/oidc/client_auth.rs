@@ -75,6 +75,11 @@ impl ClientKey {
         Some(Self { signing: Arc::new(signing), kid })
     }
 
+    /// The algorithm that it signs with, by its registered name.
+    pub fn algorithm(&self) -> &'static str {
+        self.signing.algorithm().as_str()
+    }
+
     /// Its id: the thumbprint of RFC 7638.
     pub fn kid(&self) -> &str {
         &self.kid
@@ -111,6 +116,8 @@ pub struct ClientAuthentication {
     pub keys: Vec<ClientKey>,
     /// The audience of assertions.
     pub assertion_audience: AssertionAudience,
+    /// Whether assertions name the client once more, as the claim `client_id`.
+    pub assertion_names_client: bool,
     /// `typ` of assertions; none to leave it out. Default `client-authentication+jwt` (RFC 10070).
     pub assertion_typ: Option<String>,
 }
@@ -165,10 +172,14 @@ impl ClientAuthentication {
         };
         let claims = || {
             let issued = Timestamp::of(now).as_numeric_date();
-            json!({
+            let mut claims = json!({
                 "iss": client_id, "sub": client_id, "aud": audience, "iat": issued, "exp": issued + ASSERTION_LIFE,
                 "jti": random_text::<16>(entropy),
-            })
+            });
+            if self.assertion_names_client {
+                claims["client_id"] = client_id.into();
+            }
+            claims
         };
         Some(match method {
             AuthMethod::ClientSecretBasic => Credentials {

@@ -32,7 +32,7 @@ use super::{
     Tokens, UserInfo,
 };
 use crate::identity::ApiAccount;
-use crate::oidc::client_auth::{Audience, Credentials};
+use crate::oidc::client_auth::{Audience, ClientAuthentication, Credentials};
 use crate::oidc::jwks::KeySet;
 use crate::oidc::refresh::{self, RefreshResponse};
 use crate::oidc::token::{self, TokenErrorCode};
@@ -124,10 +124,16 @@ impl Federation {
         self.guards.get(issuer).ok_or(ProviderError::untrusted("issuer is not on the list"))
     }
 
+    /// What we have to show `carrier`.
+    fn authentication(&self, carrier: &Carrier) -> &ClientAuthentication {
+        let own = self.trusted(&carrier.issuer).and_then(|member| member.authentication.as_ref());
+        own.unwrap_or(&self.settings.authentication)
+    }
+
     /// What shows `carrier` who we are, made anew for each request. The operator's choice of today goes before what a
     /// sign-in began with.
     fn credentials(&self, carrier: &Carrier, now: SystemTime) -> Result<Credentials, ProviderError> {
-        let ours = &self.settings.authentication;
+        let ours = self.authentication(carrier);
         let method = ours.method.unwrap_or(carrier.auth_method);
         let audience = Audience { issuer: &carrier.issuer, token_endpoint: carrier.token_endpoint.as_str() };
         let shown = ours.credentials(method, &self.settings.client_id, audience, now, &SystemEntropy);

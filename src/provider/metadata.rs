@@ -279,7 +279,8 @@ impl Configurations {
     fn method_for(&self, issuer: &str, metadata: &ProviderMetadata) -> AuthMethod {
         let listed =
             if self.federation.profile.lists_auth_methods { metadata.token_auth_methods.as_slice() } else { &[] };
-        let method = self.authentication.method_for(listed);
+        let own = self.federation.member(issuer).and_then(|member| member.authentication.as_ref());
+        let method = own.unwrap_or(&self.authentication).method_for(listed);
         if !listed.is_empty() && !listed.iter().any(|name| name == method.as_str()) {
             let key = self.federation.member(issuer).map_or(self.section.as_str(), |member| &member.key);
             let (method, listed) = (method.as_str(), shown(&listed.join(" ")));

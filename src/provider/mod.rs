@@ -51,6 +51,10 @@ use crate::secret::SecretString;
 pub struct IssuerSettings {
     /// Where the configuration speaks of it, such as `provider.oidc`; for advice to the operator.
     pub key: String,
+    /// What it is known by in addresses of ours; empty if nothing asks.
+    pub id: String,
+    /// What we have to show this one, and no other; `None`: what we show all of its federation.
+    pub authentication: Option<ClientAuthentication>,
     /// Exact issuer string, as it stands in `iss` (no wildcard, no trailing-slash forgiveness).
     pub issuer: String,
     /// Hosts (`host` or `host:port`) that its endpoints may have, exact; the issuer's own is always allowed.

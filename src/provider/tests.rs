@@ -32,6 +32,8 @@ fn at(seconds: u64) -> SystemTime {
 fn issuer(base: &str) -> IssuerSettings {
     IssuerSettings {
         key: "provider.oidc".to_owned(),
+        id: String::new(),
+        authentication: None,
         issuer: base.to_owned(),
         allowed_hosts: vec![],
         algorithms: vec!["RS256".to_owned()],

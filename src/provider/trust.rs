@@ -220,6 +220,8 @@ mod tests {
     fn list(issuer: &str, hosts: &[&str]) -> TrustList {
         let issuer = IssuerSettings {
             key: "provider.oidc".to_owned(),
+            id: String::new(),
+            authentication: None,
             issuer: issuer.to_owned(),
             allowed_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
             algorithms: vec![],

@@ -1,5 +1,6 @@
 //! What the operator says about signing in and about sessions.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use url::Url;
@@ -76,8 +77,9 @@ pub struct AuthSettings {
     pub starts_per_minute: u32,
     /// Whose access tokens are accepted.
     pub bearer: BearerSettings,
-    /// The public halves of our own keys, as a key set; none if we have none.
-    pub client_key_set: Option<String>,
+    /// The public halves of our own keys, as key sets, by the id of the one member of a federation that is to read them; under
+    /// an empty id those that all may.
+    pub client_key_sets: BTreeMap<String, String>,
     /// Where people go who have no account of the app yet; `None`: they are refused.
     pub registration: Option<RegistrationSettings>,
 }

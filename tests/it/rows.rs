@@ -28,7 +28,6 @@ const REQUIRED: &[(char, u8, u8)] = &[
 const WAITING: &[(&str, &str)] = &[
     ("C32", "there is no refresh: carrier tokens are dropped at the end of a sign-in"),
     ("D08", "there is no optimized discovery: the carrier is always known before the code arrives"),
-    ("D11", "there is no private_key_jwt"),
     ("F13", "the public listener speaks HTTP/1.1 only"),
     ("G08", "the public listener speaks HTTP/1.1 only"),
     ("H15", "the public listener has no TLS"),

@@ -23,8 +23,8 @@ pub(crate) use accounts::{AccountsFile, AssertionsFile};
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use provider::{
-    AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, OAuth2File, OidcFile, ProfileWord, ProviderFile,
-    PushedWord, ResponseModeWord, ZenkeyFile,
+    AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, IssuerFile, MemberClientFile, OAuth2File, OidcFile,
+    ProfileWord, ProviderFile, PushedWord, ResponseModeWord, ZenkeyFile,
 };
 pub(crate) use routes::{
     AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile, TooLongWord,

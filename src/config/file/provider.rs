@@ -72,9 +72,21 @@ pub(crate) struct ZenkeyFile {
     /// Client id from the portal, `ccid-…`.
     #[schemars(required)]
     pub(crate) client_id: Option<Written<ClientId>>,
-    /// Client secret.
-    #[schemars(required)]
+    /// Client secret; with `client_keys` there may be none.
     pub(crate) client_secret: Option<SecretRef>,
+    /// Files with private keys of ours for `private_key_jwt` (PEM, PKCS #8; `zengate keys` makes one). The first one signs; the
+    /// public halves of all are published at `/oauth2/jwks.json`, so that a key can be changed in two steps.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) client_keys: Option<List<Written<FilePath>>>,
+    /// How the gateway shows carriers who it is. Without it: with a secret `client_secret_basic`, which all of them take; with
+    /// `client_keys` alone `private_key_jwt`.
+    pub(crate) token_endpoint_auth_method: Option<AuthMethodWord>,
+    /// Whom signed assertions name as audience: the carrier's issuer (RFC 10070), or its token endpoint.
+    #[schemars(extend("default" = "issuer"))]
+    pub(crate) assertion_audience: Option<AssertionAudienceWord>,
+    /// Leave `typ` out of assertions, for carriers that refuse `client-authentication+jwt`.
+    #[schemars(extend("default" = false))]
+    pub(crate) assertion_untyped: Option<bool>,
     /// Carriers that may be the answer of discovery: each its exact issuer, or a mapping with more about it.
     #[schemars(required, extend("minItems" = 1))]
     pub(crate) trusted_issuers: Option<List<IssuerEntry>>,
@@ -272,7 +284,26 @@ pub(crate) enum ResponseModeWord {
 #[schemars(inline)]
 pub(crate) enum IssuerEntry {
     Name(Written<IssuerName>),
-    Full(IssuerFile),
+    Full(Box<IssuerFile>),
+}
+
+/// How we show one carrier who we are, and no other. Our client id is the one that all carriers know.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MemberClientFile {
+    /// Client secret there.
+    pub(crate) client_secret: Option<SecretRef>,
+    /// Files with private keys of ours for `private_key_jwt` at this carrier, and at no other. The first one signs; the public
+    /// halves of all are published at `/oauth2/jwks.json?m=ID`, where no other carrier's stand.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) client_keys: Option<List<Written<FilePath>>>,
+    /// How the gateway shows it who it is. Without it: with a secret `client_secret_basic`, with `client_keys` alone
+    /// `private_key_jwt`.
+    pub(crate) token_endpoint_auth_method: Option<AuthMethodWord>,
+    /// Whom signed assertions name as audience: its issuer (RFC 10070), which is the default, or its token endpoint.
+    pub(crate) assertion_audience: Option<AssertionAudienceWord>,
+    /// Leave `typ` out of assertions, if it refuses `client-authentication+jwt`.
+    pub(crate) assertion_untyped: Option<bool>,
 }
 
 /// A trusted issuer with more about it.
@@ -282,6 +313,10 @@ pub(crate) struct IssuerFile {
     /// The issuer, exactly as it stands in its tokens: no wildcard, trailing slash included.
     #[schemars(required)]
     pub(crate) issuer: Option<Written<IssuerName>>,
+    /// What the carrier is known by in addresses of ours: needed with `client`.
+    pub(crate) id: Option<Written<ProviderId>>,
+    /// How the gateway shows this carrier who it is, if otherwise than the rest.
+    pub(crate) client: Option<MemberClientFile>,
     /// Further hosts that its endpoints may have, exact; its own is always allowed.
     #[schemars(extend("default" = []))]
     pub(crate) allowed_hosts: Option<List<Written<AllowedHost>>>,

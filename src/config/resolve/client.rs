@@ -1,25 +1,64 @@
-//! What we are at a plain issuer: how we show it who we are, and what we ask of it each time.
+//! What we are at a provider: how we show it who we are, and what we ask of it each time.
 
 use super::{Resolver, time, values};
+use crate::carrier::profile::Profile;
 use crate::config::fault::shown;
-use crate::config::file::{AssertionAudienceWord, AuthMethodWord, List, OidcFile, PushedWord};
+use crate::config::file::{
+    AssertionAudienceWord, AuthMethodWord, List, MemberClientFile, OidcFile, PushedWord, ZenkeyFile,
+};
 use crate::config::form::Written;
 use crate::config::form::text::FilePath;
-use crate::config::secret_ref::SecretFile;
+use crate::config::secret_ref::{SecretFile, SecretRef};
 use crate::oidc::authorization::{self, RequestSettings, UiLocales};
 use crate::oidc::client_auth::{AssertionAudience, AuthMethod, ClientAuthentication, ClientKey};
 use crate::secret::SecretString;
 
+/// What a block says of how we show who we are.
+#[derive(Clone, Copy)]
+pub(super) struct ClientWords<'f> {
+    secret: Option<&'f SecretRef>,
+    keys: Option<&'f List<Written<FilePath>>>,
+    method: Option<AuthMethodWord>,
+    audience: Option<AssertionAudienceWord>,
+    untyped: Option<bool>,
+}
+
+/// The words of a block that has these keys.
+macro_rules! words_of {
+    ($($file:ty),+) => {
+        $(impl<'f> From<&'f $file> for ClientWords<'f> {
+            fn from(file: &'f $file) -> Self {
+                Self {
+                    secret: file.client_secret.as_ref(),
+                    keys: file.client_keys.as_ref(),
+                    method: file.token_endpoint_auth_method,
+                    audience: file.assertion_audience,
+                    untyped: file.assertion_untyped,
+                }
+            }
+        })+
+    };
+}
+
+words_of!(OidcFile, ZenkeyFile, MemberClientFile);
+
 impl Resolver<'_> {
-    /// How we show the issuer who we are. A method that needs what is not there is a fault now, not at the first sign-in.
-    pub(super) fn authentication(
+    /// How we show an issuer who we are. A method that needs what is not there is a fault now, not at the first sign-in.
+    pub(super) fn authentication<'f>(
         &mut self,
         section: &str,
-        file: &OidcFile,
-        secret: Option<SecretString>,
+        words: impl Into<ClientWords<'f>>,
+        profile: &Profile,
     ) -> ClientAuthentication {
-        let keys = self.client_keys(section, file);
-        let method = file.token_endpoint_auth_method.map(|word| match word {
+        let words = words.into();
+        let secret = words.secret.and_then(|secret| self.client_secret(section, secret));
+        let keys = self.client_keys(section, words.keys);
+        let algorithms = profile.assertion_algorithms;
+        for key in keys.iter().filter(|key| !algorithms.is_empty() && !algorithms.contains(&key.algorithm())) {
+            let text = format!("hold a key for {}; here only {} is taken", key.algorithm(), algorithms.join(", "));
+            self.fault(&format!("{section}.client_keys"), text);
+        }
+        let method = words.method.map(|word| match word {
             AuthMethodWord::ClientSecretBasic => AuthMethod::ClientSecretBasic,
             AuthMethodWord::ClientSecretPost => AuthMethod::ClientSecretPost,
             AuthMethodWord::ClientSecretJwt => AuthMethod::ClientSecretJwt,
@@ -27,7 +66,7 @@ impl Resolver<'_> {
             AuthMethodWord::None => AuthMethod::None,
         });
         let key = format!("{section}.token_endpoint_auth_method");
-        let (has_secret, has_keys) = (self.is_given(&format!("{section}.client_secret")), file.client_keys.is_some());
+        let (has_secret, has_keys) = (self.is_given(&format!("{section}.client_secret")), words.keys.is_some());
         match method {
             Some(AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::ClientSecretJwt)
                 if !has_secret =>
@@ -43,26 +82,38 @@ impl Resolver<'_> {
             }
             _ => {}
         }
-        if !has_secret && !self.is_given("sessions.keys") {
-            let text = "is missing: without a client secret there is nothing else to seal sessions with; \
-                        `openssl rand -base64 32` makes one";
-            self.fault("sessions.keys", text);
-        }
         ClientAuthentication {
             method,
             secret,
             keys,
-            assertion_audience: match file.assertion_audience {
+            assertion_audience: match words.audience {
                 Some(AssertionAudienceWord::TokenEndpoint) => AssertionAudience::TokenEndpoint,
                 _ => AssertionAudience::Issuer,
             },
-            assertion_typ: (file.assertion_untyped != Some(true)).then(|| "client-authentication+jwt".to_owned()),
+            assertion_names_client: profile.assertions_name_client,
+            assertion_typ: (words.untyped != Some(true)).then(|| "client-authentication+jwt".to_owned()),
         }
     }
 
-    fn client_keys(&mut self, section: &str, file: &OidcFile) -> Vec<ClientKey> {
+    /// Sessions are sealed by a key that is made of the client secret, unless there are keys for that.
+    pub(super) fn something_to_seal_with(&mut self, section: &str) {
+        if !self.is_given(&format!("{section}.client_secret")) && !self.is_given("sessions.keys") {
+            let text = "is missing: without a client secret there is nothing else to seal sessions with; \
+                        `openssl rand -base64 32` makes one";
+            self.fault("sessions.keys", text);
+        }
+    }
+
+    pub(super) fn client_secret(&mut self, section: &str, secret: &SecretRef) -> Option<SecretString> {
+        let key = format!("{section}.client_secret");
+        let found = self.secret(&key, secret)?;
+        self.warn_of_literal(&key, &found);
+        Some(found.secret)
+    }
+
+    fn client_keys(&mut self, section: &str, files: Option<&List<Written<FilePath>>>) -> Vec<ClientKey> {
         let mut keys: Vec<ClientKey> = Vec::new();
-        for (index, path) in file.client_keys.iter().flat_map(List::items) {
+        for (index, path) in files.into_iter().flat_map(List::items) {
             let key = format!("{section}.client_keys[{index}]");
             let Some((name, found)) = self.key_file(&key, path) else { continue };
             match ClientKey::from_pem(&found.bytes) {

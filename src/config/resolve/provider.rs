@@ -8,7 +8,8 @@ use super::{Resolver, bytes, time, values};
 use crate::carrier::profile;
 use crate::config::fault::shown;
 use crate::config::file::{
-    File, IssuerEntry, List, OAuth2File, OidcFile, ProfileWord, ProviderFile, ResponseModeWord, ZenkeyFile,
+    File, IssuerEntry, IssuerFile, List, MemberClientFile, OAuth2File, OidcFile, ProfileWord, ProviderFile,
+    ResponseModeWord, ZenkeyFile,
 };
 use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
@@ -18,7 +19,6 @@ use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::ClientAuthentication;
 use crate::provider::{AccountApi, FederationSettings, Finding, IssuerSettings, OutboundProxy, ProviderSettings};
-use crate::secret::SecretString;
 
 /// What a provider's section says, for its two consumers.
 pub(super) struct Provider {
@@ -221,15 +221,23 @@ impl Resolver<'_> {
     }
 
     fn zenkey(&mut self, section: &str, file: &ZenkeyFile) -> Option<Common> {
-        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
+        let authentication = self.authentication(section, file, &profile::ZENKEY);
+        if !self.is_given(&format!("{section}.client_secret")) && file.client_keys.is_none() {
+            let text = "is missing; write it, or `client_keys`: carriers take no public clients";
+            self.fault(&format!("{section}.client_secret"), text);
+        } else {
+            self.something_to_seal_with(section);
+        }
         let scopes = self.scopes(&format!("{section}.scopes"), file.scopes.as_ref());
-        let mut trusted = Vec::new();
+        let mut trusted: Vec<IssuerSettings> = Vec::new();
         let mut keys = Vec::new();
         for (index, entry) in file.trusted_issuers.iter().flat_map(List::items) {
             let mut key = format!("{section}.trusted_issuers[{index}]");
             let settings = match entry {
                 IssuerEntry::Name(name) => IssuerSettings {
                     key: key.clone(),
+                    id: String::new(),
+                    authentication: None,
                     issuer: name.0.0.clone(),
                     allowed_hosts: Vec::new(),
                     algorithms: vec!["RS256".to_owned()],
@@ -244,6 +252,11 @@ impl Resolver<'_> {
                     let block = key.clone();
                     key.push_str(".issuer");
                     IssuerSettings {
+                        id: full.id.as_ref().map(|id| id.0.0.clone()).unwrap_or_default(),
+                        authentication: full
+                            .client
+                            .as_ref()
+                            .map(|client| self.own_authentication(&block, full, client)),
                         key: block,
                         issuer: issuer.0.0.clone(),
                         allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
@@ -258,6 +271,11 @@ impl Resolver<'_> {
             keys.push(key);
         }
         self.distinct_issuers(&trusted, &keys);
+        for (index, member) in trusted.iter().enumerate().filter(|(_, member)| !member.id.is_empty()) {
+            if trusted[..index].iter().any(|earlier| earlier.id == member.id) {
+                self.fault(&format!("{}.id", member.key), format!("{} stands twice", shown(&member.id)));
+            }
+        }
         let acr_values =
             self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), profile::ZENKEY.acr_words);
         Some(Common {
@@ -271,7 +289,7 @@ impl Resolver<'_> {
                 api: None,
             },
             client_id: file.client_id.as_ref()?.0.0.clone(),
-            authentication: ClientAuthentication::with_secret(secret?),
+            authentication,
             request: RequestSettings::default(),
             userinfo: file.userinfo.unwrap_or(scopes.len() > 1),
             scopes,
@@ -281,9 +299,24 @@ impl Resolver<'_> {
         })
     }
 
+    /// What we have to show one carrier, and no other.
+    fn own_authentication(&mut self, key: &str, file: &IssuerFile, client: &MemberClientFile) -> ClientAuthentication {
+        if file.id.is_none() && !self.is_given(&format!("{key}.id")) {
+            self.fault(key, "has a `client` and lacks an `id`, by which the carrier finds our keys; write a short one");
+        }
+        let section = format!("{key}.client");
+        if client.client_secret.is_none()
+            && client.client_keys.is_none()
+            && !self.is_given(&format!("{section}.client_secret"))
+        {
+            self.fault(&section, "has neither `client_secret` nor `client_keys`; write one, or remove the block");
+        }
+        self.authentication(&section, client, &profile::ZENKEY)
+    }
+
     fn oidc(&mut self, section: &str, file: &OidcFile) -> Option<Common> {
-        let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
-        let authentication = self.authentication(section, file, secret);
+        let authentication = self.authentication(section, file, &profile::OIDC);
+        self.something_to_seal_with(section);
         let request = self.request(section, file);
         let scopes = self.scopes(&format!("{section}.scopes"), file.scopes.as_ref());
         let (absent, split) = (file.email_verified_absent, file.split_claims.as_ref());
@@ -296,6 +329,8 @@ impl Resolver<'_> {
                 finding: Finding::Fixed,
                 members: vec![IssuerSettings {
                     key: section.to_owned(),
+                    id: String::new(),
+                    authentication: None,
                     issuer: file.issuer.as_ref()?.0.0.clone(),
                     allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                     algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
@@ -328,6 +363,8 @@ impl Resolver<'_> {
                 finding: Finding::Fixed,
                 members: vec![IssuerSettings {
                     key: section.to_owned(),
+                    id: String::new(),
+                    authentication: None,
                     issuer: api.issuer.clone(),
                     allowed_hosts: Vec::new(),
                     algorithms: Vec::new(),
@@ -346,13 +383,6 @@ impl Resolver<'_> {
             require_acr: false,
             form_post: false,
         })
-    }
-
-    fn client_secret(&mut self, section: &str, secret: &crate::config::secret_ref::SecretRef) -> Option<SecretString> {
-        let key = format!("{section}.client_secret");
-        let found = self.secret(&key, secret)?;
-        self.warn_of_literal(&key, &found);
-        Some(found.secret)
     }
 
     fn scopes(&mut self, key: &str, list: Option<&List<Written<Scope>>>) -> Vec<String> {

@@ -13,6 +13,7 @@ mod hand_off;
 mod id_token;
 mod keys;
 mod leaving;
+mod member_client;
 mod oauth2;
 mod outage;
 mod plain_issuer;

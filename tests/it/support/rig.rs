@@ -27,6 +27,8 @@ pub struct Choices {
     pub sessions: String,
     /// `sign_in:`, likewise; empty for none.
     pub sign_in: String,
+    /// `trusted_issuers` of `provider.zenkey`, six spaces in front of each line; empty for the names of all.
+    pub issuers: String,
     /// Further keys below `provider.zenkey`, four spaces in front of each line.
     pub zenkey: String,
     /// Further keys below `provider`, two spaces in front of each line.
@@ -51,6 +53,7 @@ impl Default for Choices {
             sessions: "  store: memory\n".to_owned(),
             // Every test is 127.0.0.1, and some begin hundreds of sign-ins.
             sign_in: "  starts_per_minute: 0\n".to_owned(),
+            issuers: String::new(),
             zenkey: "    scopes: [openid, name, email]\n    acr_values: [a1, a3]\n".to_owned(),
             provider: String::new(),
             routes: String::new(),
@@ -109,10 +112,22 @@ impl Rig {
 
     /// The configuration text this rig runs on.
     pub fn config_text(&self) -> String {
-        let Choices { sessions, sign_in, zenkey, provider, routes, top, plain, two_providers, oauth2, relays: _ } =
-            &self.choices;
+        let Choices {
+            sessions,
+            sign_in,
+            issuers: own_issuers,
+            zenkey,
+            provider,
+            routes,
+            top,
+            plain,
+            two_providers,
+            oauth2,
+            relays: _,
+        } = &self.choices;
         let upstream = self.upstream.address;
         let issuers: String = self.simulator.issuers().iter().map(|issuer| format!("      - {issuer}\n")).collect();
+        let issuers = if own_issuers.is_empty() { &issuers } else { own_issuers };
         let provider = match plain {
             None => format!(
                 "  zenkey:

@@ -1,0 +1,91 @@
+//! Carriers that know us by a key.
+
+use std::sync::LazyLock;
+
+use super::*;
+use crate::oidc::client_auth::{AssertionAudience, AuthMethod};
+use crate::secret::SecretString;
+use crate::secret::signing::{SigningAlgorithm, SigningKey};
+
+const KEYED: &str = "\
+public_url: https://apps.example.com
+provider:
+  zenkey:
+    client_id: ccid-a
+    client_secret: { file: /run/secrets/zenkey }
+    trusted_issuers:
+      - https://one.example
+      - { issuer: 'https://two.example', id: two, client: { client_keys: [/keys/rsa.pem] } }
+      - { issuer: 'https://three.example', id: three, client: { client_secret: { file: /run/secrets/zenkey } } }
+sessions: { keys: [{ file: /keys/seal }] }
+routes:
+  - { host: apps.example.com, access: session, upstream: 'http://127.0.0.1:1' }
+";
+
+/// A key of RSA takes a while to make.
+static RSA: LazyLock<SecretString> = LazyLock::new(|| SigningKey::generate(SigningAlgorithm::Rs256).unwrap());
+
+fn machine() -> Machine {
+    Machine::new()
+        .file("/keys/rsa.pem", RSA.expose())
+        .file("/keys/ec.pem", SigningKey::generate(SigningAlgorithm::Es256).unwrap().expose())
+        .file("/keys/seal", "4LVXP6jmqSt3SaV+42D6k23gQAA7XiR3fbNErH6y6c4=\n")
+}
+
+/// [`KEYED`] with `from` replaced by `to`.
+fn changed(from: &str, to: &str) -> Result<(Config, Vec<Warning>), Faults> {
+    assert!(KEYED.contains(from), "{from:?}");
+    machine().read_config(&KEYED.replace(from, to))
+}
+
+#[test]
+fn a_carrier_may_know_us_otherwise_than_the_rest() {
+    let (config, _) = changed("ccid-a", "ccid-b").unwrap_or_else(|faults| panic!("{faults}"));
+    let [one, two, three] = &config.provider.settings.federation.members[..] else { panic!("three carriers") };
+    assert!(one.authentication.is_none() && one.id.is_empty());
+    let two = two.authentication.as_ref().unwrap();
+    assert_eq!((two.method_for(&[]), two.keys.len()), (AuthMethod::PrivateKeyJwt, 1));
+    assert_eq!((two.assertion_audience, two.assertion_names_client), (AssertionAudience::Issuer, true));
+    assert_eq!(three.authentication.as_ref().unwrap().method_for(&[]), AuthMethod::ClientSecretBasic);
+    assert_eq!(config.provider.settings.authentication.method_for(&[]), AuthMethod::ClientSecretBasic);
+}
+
+#[test]
+fn a_key_that_a_carrier_could_not_use_is_a_fault() {
+    for (from, to, expected) in [
+        (
+            "/keys/rsa.pem",
+            "/keys/ec.pem",
+            "trusted_issuers[1].client.client_keys: hold a key for ES256; here only RS256 is",
+        ),
+        ("id: two, ", "", "trusted_issuers[1]: has a `client` and lacks an `id`"),
+        ("id: three", "id: two", "trusted_issuers[2].id: \"two\" stands twice"),
+        (
+            "client: { client_keys: [/keys/rsa.pem] }",
+            "client: { assertion_untyped: true }",
+            "trusted_issuers[1].client: has neither `client_secret` nor `client_keys`",
+        ),
+        (
+            "client_keys: [/keys/rsa.pem]",
+            "client_keys: [/keys/rsa.pem], token_endpoint_auth_method: client_secret_basic",
+            "trusted_issuers[1].client.token_endpoint_auth_method: needs `client_secret`",
+        ),
+        ("    client_secret: { file: /run/secrets/zenkey }\n", "", "provider.zenkey.client_secret: is missing"),
+    ] {
+        let faults = changed(from, to).expect_err(to).to_string();
+        assert_eq!(faults.lines().count(), 1, "{faults}");
+        assert!(faults.contains(expected), "{faults}\nlacks {expected:?}");
+    }
+}
+
+// The twin of the last one: a key in place of the secret, and something else to seal sessions with.
+#[test]
+fn keys_may_stand_in_place_of_the_secret() {
+    let keys = "    client_keys: [/keys/rsa.pem]\n";
+    let secret = "    client_secret: { file: /run/secrets/zenkey }\n";
+    let (config, _) = changed(secret, keys).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.provider.settings.authentication.method_for(&[]), AuthMethod::PrivateKeyJwt);
+    let text = KEYED.replace(secret, keys).replace("sessions: { keys: [{ file: /keys/seal }] }\n", "");
+    let faults = machine().read_config(&text).expect_err("nothing to seal with").to_string();
+    assert!(faults.contains("sessions.keys: is missing"), "{faults}");
+}

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use tracing::{info, warn};
+use parking_lot::Mutex;
+use tracing::{error, info, warn};
 
 use crate::identity::Identity;
 use crate::oidc::claims::{ClaimRules, Claims, Lack, Reading};
 use crate::oidc::id_token::{Expectation, UnverifiedIdToken, VerifiedIdToken};
-use crate::provider::{Carrier, Provider, ProviderError, Providers};
+use crate::oidc::refresh::RefreshResponse;
+use crate::provider::{Carrier, ErrorKind, Provider, ProviderError, Providers};
 use crate::secret::{SecretString, constant_time_eq};
 use crate::session::Session;
 use crate::session::provider_check::{ProviderCheck, Recheck};
@@ -22,6 +24,7 @@ use crate::telemetry::log::pseudonym;
 pub(super) struct AskAgain {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) providers: Providers,
+    pub(super) unclear: UnclearRefusals,
 }
 
 /// Why the person is not who they were.
@@ -34,12 +37,64 @@ enum Unconfirmed {
 
 impl From<ProviderError> for Unconfirmed {
     fn from(error: ProviderError) -> Self {
-        // RFC 6749, 5.2: the token is spent, withdrawn or of somebody else. Every other word is about us, or about the day.
-        if error == ProviderError::refused("invalid_grant") {
-            Self::Refused(error.to_string())
-        } else {
-            Self::Unavailable(error.to_string())
+        match Verdict::of(&error) {
+            Verdict::AboutPerson => Self::Refused(error.to_string()),
+            Verdict::Unclear | Verdict::AboutUs => Self::Unavailable(error.to_string()),
         }
+    }
+}
+
+/// Whom a refusal of a refresh token is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// RFC 6749, 5.2: the token is spent, withdrawn or of somebody else.
+    AboutPerson,
+    /// Some providers say `invalid_request`, or a word of their own, about somebody whom they have locked; others about a
+    /// request that they do not take from anybody.
+    Unclear,
+    /// Our registration, or the day. It says nothing of the person.
+    AboutUs,
+}
+
+impl Verdict {
+    fn of(error: &ProviderError) -> Self {
+        if error.kind() != ErrorKind::Refused {
+            return Self::AboutUs;
+        }
+        match error.reason() {
+            "invalid_grant" => Self::AboutPerson,
+            "invalid_request" | "other" => Self::Unclear,
+            _ => Self::AboutUs,
+        }
+    }
+}
+
+/// So many people in a row may be refused in words that are not clear, with nobody confirmed between them. From then on it
+/// is taken for a fault of the configuration, as which it ends no session before `sessions.recheck_grace` is over: a
+/// provider that takes no refresh request of ours any more must not sign everybody out at once.
+const MOST_UNCLEAR: usize = 3;
+
+/// Who was refused in words that are not clear since an issuer last confirmed somebody: issuer and subject.
+#[derive(Default)]
+pub(super) struct UnclearRefusals(Mutex<Vec<(String, String)>>);
+
+impl UnclearRefusals {
+    /// Whether one more may count as being about the person.
+    fn count(&self, issuer: &str, subject: &str) -> bool {
+        let mut refused = self.0.lock();
+        if refused.iter().any(|known| known.0 == issuer && known.1 == subject) {
+            return true;
+        }
+        if refused.iter().filter(|known| known.0 == issuer).count() >= MOST_UNCLEAR {
+            return false;
+        }
+        refused.push((issuer.to_owned(), subject.to_owned()));
+        true
+    }
+
+    /// `issuer` takes our requests.
+    fn confirmed(&self, issuer: &str) {
+        self.0.lock().retain(|known| known.0 != issuer);
     }
 }
 
@@ -90,7 +145,7 @@ impl AskAgain {
         if carrier.issuer != who.issuer() {
             return Err(gone());
         }
-        let tokens = provider.refresh(&carrier, refresh_token, now).await?;
+        let tokens = self.refreshed(&**provider, &carrier, refresh_token, who.subject(), now).await?;
         let token = match &tokens.id_token {
             Some(raw) => Some(self.verified(registration, &**provider, &carrier, raw, now).await?),
             None => None,
@@ -144,6 +199,41 @@ impl AskAgain {
         Ok((identity, kept))
     }
 
+    /// Asks with the refresh token. What is refused in words that are not clear is asked once more (a refused token is not
+    /// used up), and the same words again are about the person, unless the issuer says them to everybody.
+    async fn refreshed(
+        &self,
+        provider: &dyn Provider,
+        carrier: &Carrier,
+        refresh_token: &SecretString,
+        subject: &str,
+        now: SystemTime,
+    ) -> Result<RefreshResponse, Unconfirmed> {
+        let mut answer = provider.refresh(carrier, refresh_token, now).await;
+        let first = answer.as_ref().err().filter(|error| Verdict::of(error) == Verdict::Unclear).cloned();
+        if let Some(first) = first {
+            answer = provider.refresh(carrier, refresh_token, now).await;
+            if let Err(again) = &answer
+                && *again == first
+            {
+                if self.unclear.count(&carrier.issuer, subject) {
+                    return Err(Unconfirmed::Refused(format!("{again}, twice")));
+                }
+                let issuer = carrier.issuer.as_str();
+                error!(
+                    issuer,
+                    reason = %again,
+                    key = "sessions.recheck_grace",
+                    "`{issuer}` refuses every refresh token in the same words: is something wrong with our registration?"
+                );
+            }
+        }
+        if answer.is_ok() {
+            self.unclear.confirmed(&carrier.issuer);
+        }
+        Ok(answer?)
+    }
+
     async fn verified(
         &self,
         registration: &ClientRegistration,
@@ -172,5 +262,40 @@ impl AskAgain {
         let token = UnverifiedIdToken::parse(raw, registration.max_id_token).map_err(|error| broken(&error))?;
         let keys = provider.keys(carrier, token.kid(), now).await?;
         token.verify_refreshed(&keys, &expect, now).map_err(|error| broken(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_that_refuses_everybody_signs_out_a_few_and_not_all() {
+        let unclear = UnclearRefusals::default();
+        assert!((0..MOST_UNCLEAR).all(|person| unclear.count("a", &person.to_string())));
+        assert!(!unclear.count("a", "the next one"));
+        assert!(unclear.count("a", "0"), "who was refused before, on another device");
+        assert!(unclear.count("b", "the next one"), "another issuer");
+        unclear.confirmed("a");
+        assert!(unclear.count("a", "the next one"));
+    }
+
+    #[test]
+    fn only_words_about_a_token_are_about_its_person() {
+        let of = |code| Verdict::of(&ProviderError::refused(code));
+        assert_eq!(of("invalid_grant"), Verdict::AboutPerson);
+        assert!(["invalid_request", "other"].iter().all(|code| of(code) == Verdict::Unclear));
+        for ours in [
+            "invalid_client",
+            "unauthorized_client",
+            "unsupported_grant_type",
+            "invalid_scope",
+            "server_error",
+            "temporarily_unavailable",
+        ] {
+            assert_eq!(of(ours), Verdict::AboutUs, "{ours}");
+        }
+        assert_eq!(Verdict::of(&ProviderError::invalid("invalid_request")), Verdict::AboutUs);
+        assert_eq!(Verdict::of(&ProviderError::timeout()), Verdict::AboutUs);
     }
 }

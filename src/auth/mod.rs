@@ -108,6 +108,7 @@ impl Auth {
         sessions.confirm_by(Arc::new(ask_again::AskAgain {
             snapshot: Arc::clone(&snapshot),
             providers: providers.clone(),
+            unclear: Default::default(),
         }));
         Self {
             tokens: Tokens::new(&settings.bearer, Arc::clone(providers.first()), Arc::clone(&metrics), &*entropy),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::jwks::KeySet;
 use super::jwt::{JwtError, UnverifiedJwt};
-use super::read::{audiences, demanded_text};
+use super::read::audiences;
 use crate::secret::SecretString;
 
 /// Why a signed userinfo answer is not believed. No variant carries text from the wire.
@@ -13,8 +13,8 @@ pub enum UserInfoJwtError {
     /// `aud` is there and does not name us.
     #[error("the signed answer is for another client")]
     AudienceMismatch,
-    /// `iss` is missing or another's.
-    #[error("the signed answer is from another issuer, or names none")]
+    /// `iss` is there and is not the issuer of this sign-in.
+    #[error("the signed answer is from another issuer")]
     IssuerMismatch,
     /// It is no signed token of an allowed algorithm, or its signature does not verify.
     #[error(transparent)]
@@ -53,8 +53,9 @@ impl SignedUserInfo {
         self.0.kid()
     }
 
-    /// Checks the signature, then `iss`, which must be there, and `aud`, if it is there (Core 5.3.2). The caller compares
-    /// `sub` with that of the ID token.
+    /// Checks the signature, then `iss` and `aud`. Core 5.3.2 only says that they should be there, and some providers leave
+    /// them out: what is absent proves nothing and is not needed, for the issuer's key has signed and the caller compares
+    /// `sub` with that of the ID token. What is there and is another's is refused, whatever its type.
     ///
     /// # Errors
     /// [`UserInfoJwtError`].
@@ -67,7 +68,7 @@ impl SignedUserInfo {
     ) -> Result<Map<String, Value>, UserInfoJwtError> {
         let signed = self.0.verify(keys, algorithms)?;
         let claims = signed.claims();
-        if demanded_text(claims, "iss").ok().flatten() != Some(issuer) {
+        if claims.get("iss").is_some_and(|said| said.as_str() != Some(issuer)) {
             return Err(UserInfoJwtError::IssuerMismatch);
         }
         match audiences(claims) {
@@ -104,9 +105,16 @@ mod tests {
         };
         assert_eq!(judge(&RSA, header(), claims()).unwrap()["email"], "a@b.test");
         judge(&RSA, header(), with("aud", json!(["them", "us"]))).unwrap();
-        let mut no_audience = claims();
-        no_audience.as_object_mut().unwrap().remove("aud");
-        judge(&RSA, header(), no_audience).unwrap();
+        let without = |names: &[&str]| {
+            let mut bent = claims();
+            bent.as_object_mut().unwrap().retain(|name, _| !names.contains(&name.as_str()));
+            bent
+        };
+        judge(&RSA, header(), without(&["aud"])).unwrap();
+        judge(&RSA, header(), without(&["iss"])).unwrap();
+        judge(&RSA, header(), without(&["iss", "aud"])).unwrap();
+        let by_another = judge(&OTHER_RSA, header(), without(&["iss", "aud"]));
+        assert_eq!(by_another, Err(UserInfoJwtError::Jwt(JwtError::SignatureInvalid)));
         for aud in [json!("them"), json!([]), json!(null), json!(7)] {
             assert_eq!(judge(&RSA, header(), with("aud", aud)), Err(UserInfoJwtError::AudienceMismatch));
         }

@@ -25,6 +25,12 @@ enum Says {
     SomebodyElse,
     Away,
     OurFault,
+    /// `invalid_request`, each time.
+    Unclear,
+    /// The same, and then yes.
+    UnclearOnce,
+    /// A registration that may not refresh.
+    NotOurs,
 }
 
 impl Refreshing {
@@ -42,6 +48,12 @@ impl Refreshing {
             Says::Away => return Err(ProviderError::timeout()),
             Says::Disabled => return Err(ProviderError::refused("invalid_grant")),
             Says::OurFault => return Err(ProviderError::refused("invalid_client")),
+            Says::NotOurs => return Err(ProviderError::refused("unauthorized_client")),
+            Says::Unclear => return Err(ProviderError::refused("invalid_request")),
+            Says::UnclearOnce => {
+                self.says = Says::Yes;
+                return Err(ProviderError::refused("invalid_request"));
+            }
             Says::Yes | Says::SomebodyElse => {}
         }
         if token.expose() != self.issued().expose() {
@@ -134,9 +146,22 @@ async fn whoever_was_disabled_is_out_within_the_time_and_so_is_whoever_is_answer
     }
 }
 
+// Some providers answer for a locked person with `invalid_request`.
+#[tokio::test]
+async fn words_that_are_not_clear_end_a_session_when_they_are_said_twice_and_not_before() {
+    for (answer, asks, stays) in [(Says::Unclear, 2, false), (Says::UnclearOnce, 2, true), (Says::NotOurs, 1, true)] {
+        let mut story = signed_in(true).await;
+        assert!(uses(&mut story, 40 * MINUTE).await);
+        says(&story, answer);
+        story.wait(21 * MINUTE);
+        assert_eq!(story.passes(APP).await, stays);
+        assert_eq!(asked(&story), asks);
+    }
+}
+
 #[tokio::test]
 async fn while_the_provider_is_away_a_session_goes_on_for_the_grace_and_not_longer() {
-    for answer in [Says::Away, Says::OurFault] {
+    for answer in [Says::Away, Says::OurFault, Says::NotOurs] {
         let mut story = signed_in(true).await;
         says(&story, answer);
         assert!(uses(&mut story, HOUR + 14 * MINUTE).await);

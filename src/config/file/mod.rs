@@ -270,7 +270,9 @@ pub(crate) struct SessionsFile {
     /// session lives for `absolute` whatever becomes of the person.
     #[schemars(extend("x-min" = "1m", "x-max" = "365d"))]
     pub(crate) recheck: Time,
-    /// While the provider cannot be asked, sessions go on for so much longer.
+    /// While the provider cannot be asked, sessions go on for so much longer: it is away, or refuses us rather than the person
+    /// (`invalid_client`, `unauthorized_client`, ...). `invalid_grant` ends the session at once; so does another refusal in the
+    /// same words twice, until three people were refused so with nobody confirmed between them.
     #[schemars(extend("default" = "15m", "x-max" = "1d"))]
     pub(crate) recheck_grace: Time,
     /// A sign-in that is not finished within this time is over; whoever comes back later begins another one for the same

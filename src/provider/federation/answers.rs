@@ -57,9 +57,13 @@ pub(super) fn failed_redemption(answer: &Answer) -> ProviderError {
     }
 }
 
-/// What an answer to a refresh means: as [`read_tokens`], but for what may be missing.
+/// What an answer to a refresh means: as [`read_tokens`], but for what may be missing. An answer that no token endpoint wrote
+/// (RFC 6749, 5.2: 400, or 403 in practice, with an error code) refuses nobody.
 pub(super) fn read_refresh(answer: &Answer) -> Result<RefreshResponse, ProviderError> {
-    let refused = |code: TokenErrorCode| answer.blame(ProviderError::refused(code.as_str()));
+    let refused = |code: TokenErrorCode| {
+        let Refusal { error, description } = token::parse_refusal(&answer.body);
+        answer.blame(ProviderError::refused(code.as_str())).said(error.as_deref(), description.as_deref())
+    };
     let invalid = |reason| answer.blame(ProviderError::invalid(reason));
     match answer.status {
         200 | 201 => match RefreshResponse::parse(&answer.body) {
@@ -69,7 +73,9 @@ pub(super) fn read_refresh(answer: &Answer) -> Result<RefreshResponse, ProviderE
         },
         429 | 503 => Err(answer.overloaded()),
         401 => Err(refused(TokenErrorCode::InvalidClient)),
-        400..=499 => Err(refused(token::parse_error(&answer.body))),
+        400 | 403 if token::parse_refusal(&answer.body).error.is_some() => {
+            Err(refused(token::parse_error(&answer.body)))
+        }
         500..=599 => Err(invalid("server error")),
         _ => Err(invalid("unexpected status")),
     }

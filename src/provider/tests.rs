@@ -7,6 +7,7 @@ mod exchanges;
 mod keys;
 mod networks;
 mod peer;
+mod refreshes;
 mod tls;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -20,7 +20,7 @@ use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
 use crate::account::links::Links;
 use crate::assertion::keeper::AssertionKeys;
-use crate::auth::{Auth, Parts};
+use crate::auth::{Auth, LinkingParts, Parts};
 use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
@@ -222,7 +222,8 @@ impl App {
         let links = config.accounts.as_ref().map(|accounts| {
             let sealer = Sealer::new(compiled.seal_keys.clone());
             let links = Links::new(Arc::clone(&store), sealer, accounts.links.clone(), Arc::clone(&entropy));
-            (Arc::new(links), accounts.changes_per_minute)
+            let (changes_per_minute, ticket_ttl) = (accounts.changes_per_minute, accounts.ticket_ttl);
+            LinkingParts { links: Arc::new(links), changes_per_minute, ticket_ttl }
         });
         let assertion_sealer = Sealer::new(compiled.seal_keys.clone());
         let sessions = Sessions::new(sessions::Parts {
@@ -332,6 +333,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),
         client_key_sets: client_key_sets(config),
+        has_accounts: config.accounts.is_some(),
         registration: config.accounts.as_ref().and_then(|accounts| accounts.registration.clone()),
     }
 }

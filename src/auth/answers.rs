@@ -9,7 +9,7 @@ use tracing::info;
 use super::own_address::{OwnQuery, with_page};
 use super::refusal::{Recipient, Refusal, RefusalExit, Refused};
 use super::session_cookie::session_of;
-use crate::route::path::ReturnTo;
+use crate::route::path::{NormalTarget, ReturnTo};
 use crate::session::sessions::{Lookup, Purpose, Sessions};
 use crate::snapshot::{AuthSettings, Snapshot};
 use crate::telemetry::Metrics;
@@ -45,12 +45,26 @@ impl Answers<'_> {
     /// Where to go afterwards; what is not ours to send anybody to becomes the start page.
     pub(super) fn return_to(&self, wanted: Option<&str>, view: &RequestView<'_>) -> ReturnTo {
         let Some(wanted) = wanted else { return ReturnTo::home() };
+        // The one address of ours that a sign-in may end on: it asks, and does nothing by itself.
+        if let Some(page) = self.own_link_page().filter(|page| page.target() == wanted && self.is_public_host(view)) {
+            return page;
+        }
         let wanted = ReturnTo::parse(wanted, self.snapshot.return_policy());
         wanted.map(|place| place.seen_from(&self.snapshot.origin_of(view.host))).unwrap_or_else(|fault| {
             self.metrics.return_refused.inc();
             info!(code = "redirect_rejected", reason = %fault, "A return address was refused; the start page is used");
             ReturnTo::home()
         })
+    }
+
+    fn is_public_host(&self, view: &RequestView<'_>) -> bool {
+        view.host == self.snapshot.public_host()
+    }
+
+    /// The page on which people link their sign-in to an account; `None` where there are no accounts.
+    pub(super) fn own_link_page(&self) -> Option<ReturnTo> {
+        let target = NormalTarget::parse(format!("{}/link", self.settings.prefix).as_bytes()).ok();
+        target.filter(|_| self.settings.has_accounts).map(|target| ReturnTo::local(&target))
     }
 
     /// Takes a session cookie that leads nowhere away (F20): a browser that kept it would bring it to every page.

@@ -24,6 +24,7 @@ pub(super) enum Endpoint {
     Callback,
     FrontchannelLogout,
     Keys,
+    Link,
     Refused,
     Session,
     SignIn,
@@ -50,6 +51,7 @@ impl Endpoint {
             "frontchannel_logout" => Self::FrontchannelLogout,
             own if own.starts_with("callback/") => Self::Callback,
             "jwks.json" => Self::Keys,
+            "link" => Self::Link,
             "refused" => Self::Refused,
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
@@ -69,6 +71,7 @@ impl SignIn<'_> {
         match endpoint {
             Endpoint::Callback => self.callback(view, now).await,
             Endpoint::SignOut => self.sign_out(view, now).await,
+            Endpoint::Link => self.link(view, now).await,
             Endpoint::Start => self.start(view, now).await,
             // A POST is answered by its body, see `Auth::answer_body`.
             Endpoint::BackchannelLogout => {

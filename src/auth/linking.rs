@@ -45,22 +45,30 @@ pub struct Imported {
     pub refused: Vec<(u64, LinkError)>,
 }
 
+/// What [`Linking`] is made of.
+pub struct LinkingParts {
+    /// The links.
+    pub links: Arc<Links>,
+    /// How many of them one client may change in a minute; zero: no limit.
+    pub changes_per_minute: u32,
+    /// How long a ticket for the link page lives.
+    pub ticket_ttl: Duration,
+}
+
 /// See the module's page.
 pub struct Linking {
     links: Arc<Links>,
-    sessions: Arc<Sessions>,
+    pub(super) sessions: Arc<Sessions>,
     metrics: Arc<Metrics>,
     changes: RateLimiter,
+    pub(super) ticket_ttl: Duration,
 }
 
 impl Linking {
-    pub(super) fn new(
-        links: Arc<Links>,
-        sessions: Arc<Sessions>,
-        metrics: Arc<Metrics>,
-        changes_per_minute: u32,
-    ) -> Self {
-        Self { links, sessions, metrics, changes: RateLimiter::new(changes_per_minute, BURST_MINUTES) }
+    pub(super) fn new(parts: LinkingParts, sessions: Arc<Sessions>, metrics: Arc<Metrics>) -> Self {
+        let LinkingParts { links, changes_per_minute, ticket_ttl } = parts;
+        let changes = RateLimiter::new(changes_per_minute, BURST_MINUTES);
+        Self { links, sessions, metrics, changes, ticket_ttl }
     }
 
     /// To read them. They are changed here.

@@ -13,6 +13,8 @@ mod denial;
 mod endpoints;
 mod judge;
 mod left_out;
+mod link_page;
+mod link_ticket;
 mod linking;
 mod own_address;
 mod provider_logout;
@@ -31,7 +33,8 @@ use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderValue, Method};
 
 pub use judge::Permit;
-pub use linking::{ChangedBy, Imported, Linking};
+pub use link_ticket::LONGEST_PLACE;
+pub use linking::{ChangedBy, Imported, Linking, LinkingParts};
 pub use readiness::SignInReadiness;
 pub use refusal::{Message, Recipient, Refusal, RefusalExit, Refused};
 pub use sign_in::binding::MAX_LIVE;
@@ -43,7 +46,6 @@ use self::endpoints::Endpoint;
 use self::judge::{Holder, Verdict, judge};
 use self::registration::Registration;
 use self::sign_in::attempts;
-use crate::account::links::Links;
 use crate::assertion::keeper::AssertionKeys;
 use crate::ground::limit::RateLimiter;
 use crate::ground::ttl_cache::TtlCache;
@@ -80,9 +82,8 @@ pub struct Parts {
     pub providers: Providers,
     /// Sessions.
     pub sessions: Arc<Sessions>,
-    /// Links of people to accounts of the app, and how many of them one client may change in a minute (zero: no limit);
-    /// `None` where there are no accounts.
-    pub links: Option<(Arc<Links>, u32)>,
+    /// Links of people to accounts of the app; `None` where there are no accounts.
+    pub links: Option<LinkingParts>,
     /// Keys that sign for the app; `None` where nothing is signed for it.
     pub assertion_keys: Option<Arc<AssertionKeys>>,
     /// Where randomness comes from.
@@ -112,9 +113,9 @@ impl Auth {
         }));
         Self {
             tokens: Tokens::new(&settings.bearer, Arc::clone(providers.first()), Arc::clone(&metrics), &*entropy),
-            linking: links.map(|(links, changes)| {
-                sessions.linked_by(Arc::clone(&links) as _);
-                Linking::new(links, Arc::clone(&sessions), Arc::clone(&metrics), changes)
+            linking: links.map(|parts| {
+                sessions.linked_by(Arc::clone(&parts.links) as _);
+                Linking::new(parts, Arc::clone(&sessions), Arc::clone(&metrics))
             }),
             registration: assertion_keys.map(|keys| Registration { keys }),
             limits: SignInLimits::new(&settings),
@@ -189,7 +190,7 @@ impl Auth {
         }
         match Endpoint::of(view.target, &snapshot.settings().prefix) {
             Some(Endpoint::BackchannelLogout) => Some(provider_logout::MAX_BODY),
-            Some(Endpoint::Callback | Endpoint::Start) => Some(snapshot.settings().form_bytes),
+            Some(Endpoint::Callback | Endpoint::Link | Endpoint::Start) => Some(snapshot.settings().form_bytes),
             _ => None,
         }
     }
@@ -204,7 +205,7 @@ impl Auth {
     ) -> Reply {
         let own = self.sign_in(snapshot);
         match Endpoint::of(view.target, &snapshot.settings().prefix) {
-            Some(endpoint @ (Endpoint::Callback | Endpoint::Start)) => {
+            Some(endpoint @ (Endpoint::Callback | Endpoint::Link | Endpoint::Start)) => {
                 Box::pin(own.endpoint(endpoint, &RequestView { form: body, ..*view }, now)).await
             }
             _ => Box::pin(own.backchannel_logout(view, body, now)).await,
@@ -233,6 +234,7 @@ impl Auth {
     fn sign_in<'a>(&'a self, snapshot: &'a Snapshot) -> SignIn<'a> {
         let (settings, sessions, metrics) = (&**snapshot.settings(), &self.sessions, &*self.metrics);
         SignIn {
+            linking: self.linking(),
             assertion_keys: self.registration.as_ref().map(|registration| &*registration.keys),
             answers: Answers { snapshot, settings, sessions, exit: &self.exit, metrics },
             snapshot,
@@ -292,6 +294,8 @@ struct SignIn<'a> {
     sealer: &'a Sealer,
     entropy: &'a dyn Entropy,
     limits: &'a SignInLimits,
+    /// Links of people to accounts of the app.
+    linking: Option<&'a Linking>,
     /// Keys that sign for the app.
     assertion_keys: Option<&'a AssertionKeys>,
 }

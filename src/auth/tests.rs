@@ -310,6 +310,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
         client_key_sets: Default::default(),
+        has_accounts: false,
         registration: None,
     };
     Snapshot::compile(settings, config.routes).unwrap()

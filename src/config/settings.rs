@@ -122,6 +122,8 @@ pub struct AccountSettings {
     pub links: LinkSettings,
     /// Where people go who have no account yet; `None`: they are refused.
     pub registration: Option<RegistrationSettings>,
+    /// How long a ticket for the link page lives. Default 2 min.
+    pub ticket_ttl: Duration,
     /// Most links in a store of our own. Default 1,000,000.
     pub max_links: u64,
     /// Changes that one client of the private listener may make in a minute; zero for no limit. Default 600.

@@ -80,6 +80,8 @@ pub struct AuthSettings {
     /// The public halves of our own keys, as key sets, by the id of the one member of a federation that is to read them; under
     /// an empty id those that all may.
     pub client_key_sets: BTreeMap<String, String>,
+    /// Whether people are linked to accounts of the app.
+    pub has_accounts: bool,
     /// Where people go who have no account of the app yet; `None`: they are refused.
     pub registration: Option<RegistrationSettings>,
 }

@@ -93,6 +93,14 @@ pub enum Refusal {
     TooManyFailures(Duration),
     /// There is no session, and whoever asks cannot be sent to sign in.
     Unauthenticated,
+    /// Another site tried to have somebody link their sign-in.
+    LinkForeign,
+    /// A ticket for the link page that is used up, too old, or not ours; or a browser that brought none.
+    LinkUnknown,
+    /// The person is linked to another account than the app vouches for.
+    LinkedElsewhere,
+    /// The account has as many people as it may have.
+    TooManySubjects,
     /// A person who is linked to no account of the app wants a page that is for those who are.
     UnlinkedUser,
     /// The issuer named by the link that began the sign-in is not one of ours.

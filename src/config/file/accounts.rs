@@ -20,6 +20,9 @@ pub(crate) struct AccountsFile {
     /// How long that statement lives.
     #[schemars(extend("default" = "2m", "x-min" = "10s", "x-max" = "10m"))]
     pub(crate) registration_ttl: Time,
+    /// How long a ticket lives with which the app sends somebody to the link page.
+    #[schemars(extend("default" = "2m", "x-min" = "10s", "x-max" = "10m"))]
+    pub(crate) ticket_ttl: Time,
     /// A link ends so long after it was last written. Without it: never.
     #[schemars(extend("x-min" = "1h"))]
     pub(crate) link_ttl: Time,

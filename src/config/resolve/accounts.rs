@@ -23,6 +23,7 @@ impl Resolver<'_> {
         let AccountsFile {
             registration_url,
             registration_ttl,
+            ticket_ttl,
             link_ttl,
             subjects_per_account,
             max_links,
@@ -37,6 +38,7 @@ impl Resolver<'_> {
             registration: registration_url
                 .as_ref()
                 .map(|url| RegistrationSettings { url: url.0.0.clone(), ttl: time(registration_ttl.as_ref()) }),
+            ticket_ttl: time(ticket_ttl.as_ref()),
             max_links: (*max_links)?,
             changes_per_minute: (*changes_per_minute)?,
             import_bytes: bytes(import_bytes.as_ref()),
@@ -60,8 +62,10 @@ impl Resolver<'_> {
                 self.fault(&key, format!("{name} {text}"));
                 continue;
             };
-            let of_clients = providers.iter().flat_map(|provider| &provider.settings.authentication.keys);
-            if of_clients.clone().any(|client| client.kid() == read.kid()) {
+            let members = providers.iter().flat_map(|provider| &provider.settings.federation.members);
+            let of_members = members.filter_map(|member| member.authentication.as_ref());
+            let of_all = providers.iter().map(|provider| &provider.settings.authentication).chain(of_members);
+            if of_all.flat_map(|of_one| &of_one.keys).any(|client| client.kid() == read.kid()) {
                 let text = "holds a key of `client_keys`: what is signed for the app could then be brought to the provider, as \
                             ours; make another one";
                 self.fault(&key, format!("{name} {text}"));

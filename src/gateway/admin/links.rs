@@ -15,7 +15,7 @@ use crate::auth::{ChangedBy, Linking};
 use crate::session::store::StoreError;
 
 /// Longest body that says to which account a person is to belong: room for the longest name, escaped.
-const LONGEST_BODY: usize = 4 * 1024;
+pub(super) const LONGEST_BODY: usize = 4 * 1024;
 
 /// Body of `PUT /links`.
 #[derive(Deserialize)]

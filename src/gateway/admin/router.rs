@@ -23,6 +23,8 @@ pub(super) enum Page {
     Links,
     /// All links, as a table.
     LinkTable,
+    /// Tickets with which the app sends people to the link page.
+    LinkTickets,
 }
 
 impl Page {
@@ -30,7 +32,7 @@ impl Page {
     fn changes(self) -> &'static [Method] {
         match self {
             Self::Links => &[Method::PUT, Method::DELETE],
-            Self::LinkTable => &[Method::POST],
+            Self::LinkTable | Self::LinkTickets => &[Method::POST],
             Self::Live | Self::Ready | Self::Metrics | Self::Status => &[],
         }
     }
@@ -40,6 +42,7 @@ impl Page {
         match self {
             Self::Links => "GET, HEAD, PUT, DELETE",
             Self::LinkTable => "GET, POST",
+            Self::LinkTickets => "POST",
             Self::Live | Self::Ready | Self::Metrics | Self::Status => "GET, HEAD",
         }
     }
@@ -64,6 +67,7 @@ const ROUTES: &[(&str, Access, Page)] = &[
     ("/metrics", Access::Open, Page::Metrics),
     ("/status", Access::Scoped(Scope::Read), Page::Status),
     ("/links", Access::Scoped(Scope::Accounts), Page::Links),
+    ("/link-tickets", Access::Scoped(Scope::Accounts), Page::LinkTickets),
     ("/links.csv", Access::Scoped(Scope::Accounts), Page::LinkTable),
 ];
 
@@ -165,7 +169,8 @@ fn find<'a>(settings: &'a AdminSettings, asked: &Asked<'_>) -> Result<(Page, Opt
             Entry::Forbidden(_) => return Err(Refused::Forbidden),
         },
     };
-    if asked.method != Method::GET && asked.method != Method::HEAD && !page.changes().contains(asked.method) {
+    let reads = (asked.method == Method::GET || asked.method == Method::HEAD) && *page != Page::LinkTickets;
+    if !reads && !page.changes().contains(asked.method) {
         return Err(Refused::Method(*page));
     }
     Ok((*page, token))

@@ -1,6 +1,7 @@
 //! People and the app's own accounts: links, who changes them, and what the app is told. The gateway is the built program.
 
 mod administration;
+mod link_page;
 mod registration;
 mod sessions;
 mod table;

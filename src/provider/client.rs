@@ -49,10 +49,12 @@ pub struct HttpClient {
     allow_private: bool,
     /// Names are resolved by a proxy, so ours are looked at before.
     proxied: bool,
-    /// Origin that may be asked over plain http although it is not this machine.
-    plain_origin: Option<Origin>,
+    /// Origins that may be asked over plain http although they are not this machine.
+    plain_origins: Vec<Origin>,
     total_timeout: Duration,
     max_answer: usize,
+    /// Where the configuration speaks of it, for advice.
+    section: String,
 }
 
 /// What came back: any status but a redirect, and a body no longer than asked for.
@@ -155,9 +157,14 @@ impl HttpClient {
             inner,
             allow_private: settings.allow_private_addresses,
             proxied: settings.proxy.is_some(),
-            plain_origin: settings.backchannel_base_url.as_ref().map(Url::origin),
+            plain_origins: settings
+                .plain_origins()
+                .into_iter()
+                .chain(settings.backchannel_base_url.as_ref().map(Url::origin))
+                .collect(),
             total_timeout: settings.total_timeout,
             max_answer: settings.max_answer,
+            section: settings.section.clone(),
         })
     }
 
@@ -213,11 +220,9 @@ impl HttpClient {
         let outcome = outcome.unwrap_or(Err(ProviderError::timeout()));
         outcome.map_err(|error| {
             let error = error.at(exchange, url);
-            if error.kind() == ErrorKind::Timeout {
-                error.advise("`provider.total_timeout` is how long we wait")
-            } else {
-                error
-            }
+            let late = error.kind() == ErrorKind::Timeout;
+            let error = if late { error.about("total_timeout", "is how long we wait") } else { error };
+            error.in_section(&self.section)
         })
     }
 
@@ -239,7 +244,7 @@ impl HttpClient {
     fn check(&self, url: &Url) -> Result<(), ProviderError> {
         match url.scheme() {
             "https" => {}
-            "http" if address::is_loopback_host(url) || self.plain_origin.as_ref() == Some(&url.origin()) => {}
+            "http" if address::is_loopback_host(url) || self.plain_origins.contains(&url.origin()) => {}
             _ => return Err(ProviderError::untrusted("endpoint is not https").found(url.scheme())),
         }
         match address::literal(url) {
@@ -253,7 +258,7 @@ impl HttpClient {
 fn private_address(ip: IpAddr) -> ProviderError {
     let error = ProviderError::untrusted("address is private or reserved").found(&ip.to_string());
     if address::is_permitted(ip, true) {
-        return error.advise("`provider.allow_private_addresses: true` lets providers have such addresses");
+        return error.about("allow_private_addresses: true", "lets providers have such addresses");
     }
     error
 }
@@ -284,7 +289,7 @@ async fn read(
         return Err(ProviderError::invalid("answer is compressed"));
     }
     let announced = response.content_length().unwrap_or(0);
-    let too_large = || ProviderError::invalid("answer is too large").advise("`provider.max_answer` bounds answers");
+    let too_large = || ProviderError::invalid("answer is too large").about("max_answer", "bounds answers");
     if announced > limit as u64 {
         return Err(too_large());
     }
@@ -342,7 +347,7 @@ fn sort(error: &reqwest::Error) -> ProviderError {
         }
         if is_certificate_fault(current) {
             return ProviderError::invalid("certificate is not acceptable")
-                .advise("`provider.ca_file` adds a certificate authority");
+                .about("ca_file", "adds a certificate authority");
         }
         // `io::Error` shows its payload's causes, not the payload itself.
         let payload = current

@@ -46,6 +46,8 @@ struct Details {
     error: Option<String>,
     description: Option<String>,
     advice: Option<Cow<'static, str>>,
+    /// A key of the provider's section, and what it does.
+    key: Option<(&'static str, &'static str)>,
 }
 
 impl ProviderError {
@@ -134,6 +136,20 @@ impl ProviderError {
     pub(super) fn advise(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.details().advice.get_or_insert_with(|| advice.into());
         self
+    }
+
+    /// As [`ProviderError::advise`], where it is not known yet in which section of the configuration the key is.
+    pub(super) fn about(mut self, key: &'static str, does: &'static str) -> Self {
+        self.details().key = Some((key, does));
+        self
+    }
+
+    /// The section that [`ProviderError::about`] did not know.
+    pub(super) fn in_section(mut self, section: &str) -> Self {
+        match self.details.as_mut().and_then(|details| details.key.take()) {
+            Some((key, does)) => self.advise(format!("`{section}.{key}` {does}")),
+            None => self,
+        }
     }
 
     fn details(&mut self) -> &mut Details {

@@ -13,7 +13,7 @@ use super::bulkhead::{Bulkhead, PLACES};
 use super::client::HttpClient;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
-use super::{Carrier, Discovery, ErrorKind, FederationSettings, Finding, ProviderError, ProviderSettings};
+use super::{Carrier, Discovery, Endpoints, ErrorKind, FederationSettings, Finding, ProviderError, ProviderSettings};
 use crate::carrier::discovery::{DiscoveryAnswer, discovery_url};
 use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
@@ -61,6 +61,7 @@ pub(super) struct Configurations {
     federation: FederationSettings,
     section: String,
     backchannel_base_url: Option<Url>,
+    endpoints: Endpoints,
     client_id: String,
     authentication: ClientAuthentication,
     longest_age: Duration,
@@ -98,6 +99,7 @@ impl Configurations {
             federation: settings.federation.clone(),
             section: settings.section.clone(),
             backchannel_base_url: settings.backchannel_base_url.clone(),
+            endpoints: settings.endpoints.clone(),
             client_id: settings.client_id.clone(),
             authentication: settings.authentication.clone(),
             longest_age: settings.metadata_max_age,
@@ -246,8 +248,14 @@ impl Configurations {
     ///
     /// OpenID Connect Discovery 4.3: otherwise one issuer could name keys and endpoints for another's people (D04).
     async fn own_metadata(&self, issuer: &str) -> Result<(ProviderMetadata, Option<Duration>), ProviderError> {
+        // What the configuration says of addresses, it says of the one issuer that people sign in with.
+        let is_the_one = self.federation.fixed().is_some_and(|fixed| fixed.issuer == issuer);
+        let by_hand = is_the_one.then_some(&self.endpoints);
+        if let Some(metadata) = by_hand.and_then(|endpoints| endpoints.as_metadata(issuer)) {
+            return Ok((metadata, None));
+        }
         let fetched = async {
-            let backchannel = self.backchannel_base_url.as_ref();
+            let backchannel = self.backchannel_base_url.as_ref().filter(|_| is_the_one);
             let base = backchannel.map_or(issuer, Url::as_str);
             let base = base.strip_suffix('/').unwrap_or(base);
             let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
@@ -265,6 +273,10 @@ impl Configurations {
             }
             let metadata = match backchannel {
                 Some(base) => behind(metadata, base),
+                None => metadata,
+            };
+            let metadata = match by_hand {
+                Some(endpoints) => endpoints.instead_of(metadata),
                 None => metadata,
             };
             Ok((metadata, answer.max_age))
@@ -324,6 +336,42 @@ fn behind(mut metadata: ProviderMetadata, base: &Url) -> ProviderMetadata {
     metadata.pushed_authorization_request_endpoint =
         metadata.pushed_authorization_request_endpoint.map(|url| url.map(moved));
     metadata
+}
+
+impl Endpoints {
+    /// What stands in for the metadata of `issuer`, if it can: all that a sign-in needs is given. It promises nothing: an issuer
+    /// that sends `iss` in its answers is held to it all the same.
+    fn as_metadata(&self, issuer: &str) -> Option<ProviderMetadata> {
+        let (authorization, token, jwks) = (self.authorization.as_ref()?, self.token.as_ref()?, self.jwks.as_ref()?);
+        Some(self.clone().instead_of(ProviderMetadata {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: Ok(authorization.clone()),
+            token_endpoint: Ok(token.clone()),
+            jwks_uri: Ok(Some(jwks.clone())),
+            userinfo_endpoint: Ok(None),
+            end_session_endpoint: Ok(None),
+            pushed_authorization_request_endpoint: Ok(None),
+            requires_pushed_requests: false,
+            iss_parameter_supported: false,
+            mccmnc: Ok(None),
+            token_auth_methods: Vec::new(),
+            code_challenge_methods: Vec::new(),
+        }))
+    }
+
+    /// `metadata` with each address that is given in the place of its own.
+    fn instead_of(&self, mut metadata: ProviderMetadata) -> ProviderMetadata {
+        let Self { authorization, token, jwks, userinfo, end_session, pushed_authorization_request } = self.clone();
+        let or = |given: Option<Url>, told| given.map_or(told, |url| Ok(Some(url)));
+        metadata.authorization_endpoint = authorization.map_or(metadata.authorization_endpoint, Ok);
+        metadata.token_endpoint = token.map_or(metadata.token_endpoint, Ok);
+        metadata.jwks_uri = or(jwks, metadata.jwks_uri);
+        metadata.userinfo_endpoint = or(userinfo, metadata.userinfo_endpoint);
+        metadata.end_session_endpoint = or(end_session, metadata.end_session_endpoint);
+        metadata.pushed_authorization_request_endpoint =
+            or(pushed_authorization_request, metadata.pushed_authorization_request_endpoint);
+        metadata
+    }
 }
 
 /// Where the keys are, as the document says.

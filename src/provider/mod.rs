@@ -36,7 +36,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Origin, Url};
 
 use crate::carrier::profile::Profile;
 use crate::identity::ApiAccount;
@@ -128,6 +128,31 @@ pub struct OutboundProxy {
     pub exempt: String,
 }
 
+/// Addresses of an issuer, as far as the operator has given them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Where browsers are sent to sign in.
+    pub authorization: Option<Url>,
+    /// Where codes are redeemed.
+    pub token: Option<Url>,
+    /// Where the keys are.
+    pub jwks: Option<Url>,
+    /// Where attributes are.
+    pub userinfo: Option<Url>,
+    /// Where browsers are sent to end the session.
+    pub end_session: Option<Url>,
+    /// Where authorization requests are pushed.
+    pub pushed_authorization_request: Option<Url>,
+}
+
+impl Endpoints {
+    /// All that are given.
+    pub fn given(&self) -> impl Iterator<Item = &Url> {
+        let Self { authorization, token, jwks, userinfo, end_session, pushed_authorization_request } = self;
+        [authorization, token, jwks, userinfo, end_session, pushed_authorization_request].into_iter().flatten()
+    }
+}
+
 /// Everything needed to talk to providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
@@ -148,6 +173,11 @@ pub struct ProviderSettings {
     /// Where we ask the plain issuer ourselves, if that is another address than browsers have for it: what stands in place of
     /// the issuer at the beginning of its addresses. May be plain http: the operator said so.
     pub backchannel_base_url: Option<Url>,
+    /// Addresses of the plain issuer that stand in the configuration, in place of what its metadata says.
+    pub endpoints: Endpoints,
+    /// Plain http to the issuer and to `endpoints`, where they say so: the operator knows that whoever is on the way can sign in
+    /// as anybody.
+    pub allow_plain_http: bool,
     /// The forward proxy that leads to providers.
     pub proxy: Option<OutboundProxy>,
     /// Time to connect. Default 3 s.
@@ -170,6 +200,19 @@ pub struct ProviderSettings {
     pub jwks_cooldown: Duration,
     /// Carrier configuration is cached this long at most. Default 15 min (dossier 5 and 19).
     pub metadata_max_age: Duration,
+}
+
+impl ProviderSettings {
+    /// Origins that may be asked over plain http although they are not this machine: the operator wrote each of them down and
+    /// says that plain http is meant. No answer of anybody adds one.
+    fn plain_origins(&self) -> Vec<Origin> {
+        if !self.allow_plain_http {
+            return Vec::new();
+        }
+        let issuers = self.federation.fixed().and_then(|issuer| Url::parse(&issuer.issuer).ok());
+        let written = issuers.iter().chain(self.endpoints.given());
+        written.filter(|url| url.scheme() == "http").map(Url::origin).collect()
+    }
 }
 
 /// A carrier as one sign-in knows it: issuer and endpoints, checked against the trust list, then frozen into the

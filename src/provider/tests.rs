@@ -3,6 +3,7 @@
 mod client;
 mod client_auth;
 mod configurations;
+mod endpoints;
 mod exchanges;
 mod keys;
 mod networks;
@@ -60,6 +61,8 @@ pub(super) fn settings(federation: FederationSettings) -> ProviderSettings {
         authentication: ClientAuthentication::with_secret(SecretString::new("secret")),
         userinfo: true,
         backchannel_base_url: None,
+        endpoints: Endpoints::default(),
+        allow_plain_http: false,
         proxy: None,
         connect_timeout: Duration::from_secs(3),
         total_timeout: Duration::from_secs(20),

@@ -53,7 +53,7 @@ impl TokenIssuers {
         stats: Arc<ProviderStats>,
         memory: Option<Arc<dyn KeyMemory>>,
     ) -> Self {
-        let trust = Arc::new(TrustList::of_token_issuers(&settings.token_issuers));
+        let trust = Arc::new(TrustList::of_token_issuers(settings));
         let all = settings.token_issuers.iter().map(|settings| TokenIssuer {
             issuer: settings.issuer.clone(),
             pinned: settings.jwks_uri.is_some(),

@@ -29,6 +29,10 @@ struct Trusted {
     key: String,
     /// Origin of the addresses at which we ask it ourselves, if it is another one; over plain http if the operator said so.
     backchannel: Option<Origin>,
+    /// Addresses that stand in the configuration: whoever wrote them there knows whose they are.
+    by_hand: Vec<Url>,
+    /// Origins of the configuration that may be plain http.
+    plain_origins: Vec<Origin>,
 }
 
 /// A host, and the port if it is not the scheme's own.
@@ -41,19 +45,23 @@ struct AllowedHost {
 impl TrustList {
     /// The issuers at which people sign in. Where their userinfo is matters only if it is asked.
     pub(super) fn new(settings: &ProviderSettings) -> Self {
-        let backchannel = settings.backchannel_base_url.as_ref().map(Url::origin);
-        let trusted = |issuer| Trusted { backchannel: backchannel.clone(), ..Trusted::new(issuer) };
+        let trusted = |issuer: &IssuerSettings| Trusted::new(issuer).of_the_one_issuer(settings);
         let issuers = settings.federation.members.iter().map(trusted).collect();
         Self { issuers, userinfo: settings.userinfo }
     }
 
-    /// The issuers of access tokens.
-    pub(super) fn of_token_issuers(issuers: &[TokenIssuerSettings]) -> Self {
-        let trusted = |(at, settings): (usize, &TokenIssuerSettings)| Trusted {
-            keys_only: true,
-            ..Trusted::of(&settings.issuer, &settings.allowed_hosts, format!("bearer.issuers[{at}]"))
+    /// The issuers of access tokens. What the configuration says of the addresses of one that people sign in with holds for its
+    /// keys too.
+    pub(super) fn of_token_issuers(settings: &ProviderSettings) -> Self {
+        let trusted = |(at, issuer): (usize, &TokenIssuerSettings)| {
+            let trusted = Trusted {
+                keys_only: true,
+                ..Trusted::of(&issuer.issuer, &issuer.allowed_hosts, format!("bearer.issuers[{at}]"))
+            };
+            let is_the_one = settings.federation.fixed().is_some_and(|fixed| fixed.issuer == issuer.issuer);
+            if is_the_one { trusted.of_the_one_issuer(settings) } else { trusted }
         };
-        Self { issuers: issuers.iter().enumerate().map(trusted).collect(), userinfo: false }
+        Self { issuers: settings.token_issuers.iter().enumerate().map(trusted).collect(), userinfo: false }
     }
 
     /// The issuers on the list.
@@ -168,6 +176,18 @@ impl Trusted {
             keys_only: false,
             key,
             backchannel: None,
+            by_hand: Vec::new(),
+            plain_origins: Vec::new(),
+        }
+    }
+
+    /// With what the configuration says of the one issuer's addresses.
+    fn of_the_one_issuer(self, settings: &ProviderSettings) -> Self {
+        Self {
+            backchannel: settings.backchannel_base_url.as_ref().map(Url::origin),
+            by_hand: settings.endpoints.given().cloned().collect(),
+            plain_origins: settings.plain_origins(),
+            ..self
         }
     }
 
@@ -178,15 +198,19 @@ impl Trusted {
         if is_ours && member != "authorization_endpoint" {
             return Ok(());
         }
-        let secure =
-            endpoint.scheme() == "https" || (endpoint.scheme() == "http" && address::is_loopback_host(endpoint));
+        let secure = match endpoint.scheme() {
+            "https" => true,
+            "http" => address::is_loopback_host(endpoint) || self.plain_origins.contains(&endpoint.origin()),
+            _ => false,
+        };
         if !secure {
             return fault("endpoint is not https");
         }
         if !endpoint.username().is_empty() || endpoint.password().is_some() || endpoint.fragment().is_some() {
             return fault("endpoint is not a plain URL");
         }
-        if !self.hosts.iter().any(|allowed| allowed.matches(endpoint)) {
+        let is_own = self.by_hand.contains(endpoint) || self.hosts.iter().any(|allowed| allowed.matches(endpoint));
+        if !is_own {
             let host = endpoint.host_str().unwrap_or_default();
             let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
             let advice = format!("if the issuer means it, list `{host}{port}` in `{}.allowed_hosts`", self.key);

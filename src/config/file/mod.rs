@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod bearer;
+mod endpoints;
 mod provider;
 mod routes;
 
@@ -22,6 +23,7 @@ use super::secret_ref::SecretRef;
 pub(crate) use accounts::{AccountsFile, AssertionsFile};
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
+pub(crate) use endpoints::EndpointsFile;
 pub(crate) use provider::{
     AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, IssuerFile, MemberClientFile, OAuth2File, OidcFile,
     ProfileWord, ProviderFile, PushedWord, ResponseModeWord, ZenkeyFile,

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::endpoints::EndpointsFile;
 use super::{List, Size, Time};
 use crate::config::form::Written;
-use crate::config::form::address::{AllowedHost, BackchannelUrl, IssuerName, ProviderUrl, ProxyUrl};
+use crate::config::form::address::{AllowedHost, BackchannelUrl, IssuerName, OidcIssuer, ProviderUrl, ProxyUrl};
 use crate::config::form::text::{
     Acr, Algorithm, Audience, ClaimsRequest, ClientId, FilePath, Prompt, ProviderId, ProviderName, ProxyExemption,
     Resource, Scope, UiLocale,
@@ -147,7 +148,13 @@ pub(crate) enum ProfileWord {
 pub(crate) struct OidcFile {
     /// The issuer, exactly as it stands in its tokens.
     #[schemars(required)]
-    pub(crate) issuer: Option<Written<IssuerName>>,
+    pub(crate) issuer: Option<Written<OidcIssuer>>,
+    /// Addresses at the issuer, in place of what its metadata says.
+    pub(crate) endpoints: Option<EndpointsFile>,
+    /// Accept `http://` in `issuer` and `endpoints`. Whoever is on the way then reads the client secret and people's tokens, and
+    /// can sign in as anybody, without a trace: only inside a network of your own.
+    #[schemars(extend("default" = false))]
+    pub(crate) allow_plain_http: Option<bool>,
     /// Client id.
     #[schemars(required)]
     pub(crate) client_id: Option<Written<ClientId>>,

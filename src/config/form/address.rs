@@ -151,6 +151,28 @@ impl ProxyUrl {
     }
 }
 
+/// An address at an issuer: https, or plain http where `allow_plain_http` says so. A query may stand in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EndpointUrl(pub(crate) Url);
+
+impl Form for EndpointUrl {
+    const NAME: &'static str = "endpoint";
+    const WHAT: &'static str = "an address such as `https://login.example.com/oauth2/token`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('#') {
+            return Err("has a fragment; leave it out".to_owned());
+        }
+        web_address(text).map(Self)
+    }
+}
+
+text_form!(
+    /// As [`IssuerName`]; whether it may be plain http another key says.
+    OidcIssuer, "oidc-issuer", "an issuer such as `https://issuer.example.com`",
+    check |text| plain_url(text).map(|_| text.to_owned())
+);
+
 text_form!(
     /// An issuer identifier, exactly as it stands in `iss`.
     IssuerName, "issuer", "an issuer such as `https://issuer.example.com`",
@@ -239,12 +261,23 @@ impl Form for TrustedNetwork {
 
 /// An address that a provider has: https, or http on this machine (Q05). No credentials, query or fragment.
 fn provider_url(text: &str) -> Result<Url, String> {
-    let url = web_address(text)?;
-    if url.scheme() == "http" && !is_local(&url, false) {
+    let url = plain_url(text)?;
+    if is_plain_http(&url) {
         return Err(
             "is plain http outside this machine: anyone on the way could answer in its place; use https".to_owned()
         );
     }
+    Ok(url)
+}
+
+/// Whether what is asked there goes over a network unprotected.
+pub(crate) fn is_plain_http(url: &Url) -> bool {
+    url.scheme() == "http" && !is_local(url, false)
+}
+
+/// No credentials, query or fragment, and a path in normal form.
+fn plain_url(text: &str) -> Result<Url, String> {
+    let url = web_address(text)?;
     if url.query().is_some() || url.fragment().is_some() {
         return Err("has a query or a fragment; leave it out".to_owned());
     }

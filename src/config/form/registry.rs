@@ -18,14 +18,16 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 34] = [
+pub(crate) const FORMS: [Row; 36] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
     row::<address::AllowedHost>(),
     row::<address::BackchannelUrl>(),
+    row::<address::EndpointUrl>(),
     row::<address::IssuerName>(),
     row::<address::Listen>(),
+    row::<address::OidcIssuer>(),
     row::<address::Origin>(),
     row::<address::ProviderUrl>(),
     row::<address::ProxyUrl>(),

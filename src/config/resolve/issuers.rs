@@ -4,16 +4,72 @@ use url::Url;
 
 use super::Resolver;
 use crate::config::fault::shown;
-use crate::config::file::{BearerFile, IssuerEntry, List, ProviderFile};
-use crate::provider::is_refused_by_address;
+use crate::config::file::{BearerFile, EndpointsFile, IssuerEntry, List, OidcFile, ProviderFile};
+use crate::config::form::Written;
+use crate::config::form::address::{EndpointUrl, is_plain_http};
+use crate::provider::{Endpoints, is_refused_by_address};
 
 impl Resolver<'_> {
+    /// Addresses of the issuer that are given by hand, and whether they and the issuer may be plain http.
+    pub(super) fn endpoints(&mut self, section: &str, file: Option<&OidcFile>) -> Endpoints {
+        let Some(file) = file else { return Endpoints::default() };
+        let allowed = file.allow_plain_http == Some(true);
+        let endpoints = file.endpoints.as_ref();
+        let mut plain = Vec::new();
+        let issuer = file.issuer.as_ref().and_then(|issuer| Url::parse(&issuer.0.0).ok());
+        if issuer.as_ref().is_some_and(is_plain_http) {
+            plain.push("issuer".to_owned());
+        }
+        let mut read = |name: &str, pick: fn(&EndpointsFile) -> Option<&Written<EndpointUrl>>| {
+            let url = pick(endpoints?)?.0.0.clone();
+            if is_plain_http(&url) {
+                plain.push(format!("endpoints.{name}"));
+            }
+            Some(url)
+        };
+        let found = Endpoints {
+            authorization: read("authorization", |file| file.authorization.as_ref()),
+            token: read("token", |file| file.token.as_ref()),
+            jwks: read("jwks", |file| file.jwks.as_ref()),
+            userinfo: read("userinfo", |file| file.userinfo.as_ref()),
+            end_session: read("end_session", |file| file.end_session.as_ref()),
+            pushed_authorization_request: read("pushed_authorization_request", |file| {
+                file.pushed_authorization_request.as_ref()
+            }),
+        };
+        for name in plain {
+            if allowed {
+                let text =
+                    "is plain http: whoever is on the way reads client secret and tokens and can sign in as anybody";
+                self.warn(&format!("{section}.{name}"), text);
+            } else {
+                let text = format!(
+                    "is plain http outside this machine: anyone on the way could answer in its place; use https, or say with \
+                     `{section}.allow_plain_http: true` that this network is yours alone"
+                );
+                self.fault(&format!("{section}.{name}"), text);
+            }
+        }
+        found
+    }
+
     /// Judges the address of every issuer that the provider at `section` names.
     pub(super) fn issuer_addresses(&mut self, section: &str, file: &ProviderFile) {
         let allow = file.allow_private_addresses.unwrap_or(false);
         let mut all: Vec<(String, &str)> = Vec::new();
         if let Some(issuer) = file.oidc.as_ref().and_then(|oidc| oidc.issuer.as_ref()) {
             all.push((format!("{section}.oidc.issuer"), &issuer.0.0));
+        }
+        if let Some(endpoints) = file.oidc.as_ref().and_then(|oidc| oidc.endpoints.as_ref()) {
+            // Those that the gateway asks itself.
+            for (name, url) in [
+                ("token", &endpoints.token),
+                ("jwks", &endpoints.jwks),
+                ("userinfo", &endpoints.userinfo),
+                ("pushed_authorization_request", &endpoints.pushed_authorization_request),
+            ] {
+                all.extend(url.iter().map(|url| (format!("{section}.oidc.endpoints.{name}"), url.0.0.as_str())));
+            }
         }
         if let Some(zenkey) = &file.zenkey {
             if let Some(issuer) = &zenkey.discovery_issuer {

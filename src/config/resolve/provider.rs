@@ -103,10 +103,15 @@ impl Resolver<'_> {
             // whose rules somebody signed in by.
             for issuer in provider.issuers() {
                 let issuer = &issuer.issuer;
-                let known = |earlier: &&Provider| earlier.issuers().iter().any(|known| known.issuer == *issuer);
-                let twice = providers.iter().find(known);
-                if let Some(earlier) = twice {
-                    let text = format!("{} is an issuer of `{}` already; name each once", shown(issuer), earlier.id);
+                let same = |known: &&IssuerSettings| plain_spelling(&known.issuer) == plain_spelling(issuer);
+                let mut earlier = providers.iter().map(|earlier| (earlier, earlier.issuers().iter().find(same)));
+                if let Some((earlier, Some(known))) = earlier.find(|(_, known)| known.is_some()) {
+                    let (id, shown) = (&earlier.id, shown(issuer));
+                    let text = if known.issuer == *issuer {
+                        format!("{shown} is an issuer of `{id}` already; name each once")
+                    } else {
+                        format!("{shown} is an issuer of `{id}` in another spelling; name each once, in its exact one")
+                    };
                     self.fault(&section, text);
                 }
             }
@@ -153,6 +158,8 @@ impl Resolver<'_> {
                 authentication: common.authentication,
                 userinfo: common.userinfo,
                 backchannel_base_url: self.backchannel(&oidc_key, file.oidc.as_ref()),
+                endpoints: self.endpoints(&oidc_key, file.oidc.as_ref()),
+                allow_plain_http: file.oidc.as_ref().is_some_and(|oidc| oidc.allow_plain_http == Some(true)),
                 proxy: self.proxy(section, file),
                 connect_timeout: time(file.connect_timeout.as_ref()).min(time(file.total_timeout.as_ref())),
                 total_timeout: time(file.total_timeout.as_ref()),
@@ -403,10 +410,12 @@ impl Resolver<'_> {
     /// D13, RFC 9700 4.4. If two entries could both be "the issuer", the looser one would speak for the other. The
     /// same place written in two ways (case, default port, trailing slash) counts as the same.
     fn distinct_issuers(&mut self, trusted: &[IssuerSettings], keys: &[String]) {
-        let plain = |issuer: &str| Url::parse(issuer).map(|url| url.as_str().trim_end_matches('/').to_owned());
         for (index, (one, key)) in trusted.iter().zip(keys).enumerate() {
-            let earlier =
-                trusted.iter().zip(keys).take(index).find(|(other, _)| plain(&other.issuer) == plain(&one.issuer));
+            let earlier = trusted
+                .iter()
+                .zip(keys)
+                .take(index)
+                .find(|(other, _)| plain_spelling(&other.issuer) == plain_spelling(&one.issuer));
             if let Some((other, earlier)) = earlier {
                 let text = if other.issuer == one.issuer {
                     format!("{} already stands at {earlier}; name each issuer once", shown(&one.issuer))
@@ -417,4 +426,9 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// An issuer in a spelling that all spellings of it share: lower-case host, no default port, no slash at the end.
+fn plain_spelling(issuer: &str) -> Option<String> {
+    Some(Url::parse(issuer).ok()?.as_str().trim_end_matches('/').to_owned())
 }

@@ -44,6 +44,10 @@ fn each_has_an_id_a_name_and_what_it_is_asked_for() {
 fn what_could_be_taken_for_another_is_a_fault() {
     fault("id: partners", "id: staff", "providers[1].id: \"staff\" stands twice");
     fault("https://partners.", "https://staff.", "providers[1]: \"https://staff.example.com\" is an issuer of `staff`");
+    for other in ["https://staff.example.com/", "https://Staff.example.com:443"] {
+        let other = other.to_lowercase();
+        fault("https://partners.example.com", &other, "is an issuer of `staff` in another spelling");
+    }
     fault("providers: [staff]", "providers: [stuff]", "routes[1].providers[0]: \"stuff\" is the id of none");
     fault("  - id: partners\n    oidc", "  - oidc", "providers[1]: lacks an `id`");
     for id in ["Staff", "a/b", "..", "a b", "-a", "ä"] {
@@ -66,4 +70,42 @@ fn one_is_not_written_beside_several_and_none_is_a_fault() {
     assert!(read(&single).is_ok());
     let faults = read(&single.replace("provider:\n", "provider:\n  id: a\n")).unwrap_err().to_string();
     assert!(faults.contains("provider.id: tells one of `providers` from the others"), "{faults}");
+}
+
+// PM14
+#[test]
+fn plain_http_is_refused_unless_a_key_says_that_it_is_meant() {
+    let with = |issuer: &str, more: &str| {
+        let text = format!(
+            "public_url: https://apps.example.com\nprovider:\n  oidc:\n    issuer: {issuer}\n    client_id: a\n    \
+             client_secret: {{ env: A }}\n{more}routes:\n  - {{ host: apps.example.com, access: session, upstream: \
+             'http://127.0.0.1:1' }}\n"
+        );
+        read(&text)
+    };
+    let (inside, outside) = ("http://keycloak:8080/realms/main", "https://login.example.com");
+    let refused = with(inside, "").unwrap_err().to_string();
+    assert!(refused.contains("provider.oidc.issuer: is plain http"), "{refused}");
+    assert!(refused.contains("`provider.oidc.allow_plain_http: true`"), "{refused}");
+    let endpoint = "    endpoints: { token: 'http://inside:8080/token' }\n";
+    let refused = with(outside, endpoint).unwrap_err().to_string();
+    assert!(refused.contains("provider.oidc.endpoints.token: is plain http"), "{refused}");
+    for (issuer, more) in [(inside, ""), (outside, endpoint)] {
+        let (config, warnings) = with(issuer, &format!("{more}    allow_plain_http: true\n")).unwrap();
+        assert!(config.provider.settings.allow_plain_http);
+        assert!(warnings.iter().any(|warning| warning.text.contains("can sign in as anybody")), "{warnings:?}");
+    }
+    let secure = "    endpoints: { token: 'https://inside.example/token?p=1' }\n    allow_plain_http: true\n";
+    let (config, warnings) = with(outside, secure).unwrap();
+    assert_eq!(config.provider.settings.endpoints.token.unwrap().query(), Some("p=1"));
+    assert!(!warnings.iter().any(|warning| warning.text.contains("plain http")), "{warnings:?}");
+    let private = "    endpoints: { jwks: 'https://10.0.0.1/keys' }\n";
+    let refused = with(outside, private).unwrap_err().to_string();
+    assert!(
+        refused.contains("provider.oidc.endpoints.jwks: \"https://10.0.0.1/keys\" is at a private address"),
+        "{refused}"
+    );
+    for bent in ["https://a.example/x#y", "ftp://a.example", "https://u@a.example"] {
+        assert!(with(outside, &format!("    endpoints: {{ token: '{bent}' }}\n")).is_err(), "{bent}");
+    }
 }

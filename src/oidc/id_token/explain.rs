@@ -48,8 +48,9 @@ pub fn explain(error: TokenError, raw: &SecretString, expect: &Expectation<'_>, 
             "have the provider send ID tokens that are signed and not encrypted (no JWE)".to_owned()
         }
         TokenError::TooLarge => format!(
-            "it has {} bytes; `provider.max_id_token` is the limit, or have the provider send fewer claims",
-            raw.expose().len()
+            "it has {} bytes; `{}.max_id_token` is the limit, or have the provider send fewer claims",
+            raw.expose().len(),
+            key.split('.').next().unwrap_or_default()
         ),
         TokenError::Expired => format!("`exp` was {} s ago; {SKEW}", -ahead(&claims, "exp", now)),
         TokenError::NotYetValid => {

@@ -4,6 +4,8 @@
 //! request with it costs one SHA-256 and two look-ups. It is forgotten with its `exp`, and judged again when the key set
 //! of its issuer has changed: a withdrawn key takes its tokens with it (E07).
 
+mod long;
+
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
@@ -17,7 +19,7 @@ use crate::identity::Identity;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, left_out, render_all};
 use crate::oidc::TokenError;
 use crate::oidc::access_token::{
-    AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnverifiedAccessToken, VerifiedAccessToken,
+    AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnreadAccessToken, VerifiedAccessToken,
 };
 use crate::oidc::claims::Reading;
 use crate::oidc::jwks::KeySet;
@@ -128,7 +130,8 @@ impl Tokens {
         }
     }
 
-    /// Who `token` names on `route`. Cheap refusals come first; a signature is the last thing that is looked at.
+    /// Who `token` names on `route`. Cheap refusals come first; a signature is the last thing that is looked at, except of a
+    /// token that is so long that reading it is not cheap.
     async fn caller(
         &self,
         token: &str,
@@ -156,7 +159,11 @@ impl Tokens {
                 return Ok(live);
             }
         }
-        let unverified = UnverifiedAccessToken::parse(&SecretString::new(token)).map_err(refused)?;
+        let unread = UnreadAccessToken::parse(&SecretString::new(token)).map_err(refused)?;
+        if unread.is_long() {
+            Box::pin(self.signed_by_an_issuer(&unread, rule, &key, view, now)).await?;
+        }
+        let unverified = unread.read().map_err(refused)?;
         let known = rule.issuer(unverified.claimed_issuer());
         let known = known.ok_or_else(|| refused(TokenError::IssuerMismatch))?;
         let issuer = &known.settings;
@@ -234,6 +241,13 @@ impl Tokens {
                 Err(forged(error))
             }
         }
+    }
+
+    /// Counts a token that no key has signed, also against whoever sent it.
+    fn forged(&self, error: TokenError, view: &RequestView<'_>, now: SystemTime) -> Denied {
+        self.metrics.bearer_tokens.with_label_values(&["forged"]).inc();
+        self.forged_limiter.charge(view.client, now);
+        Denied::because(Refusal::TokenInvalid, error)
     }
 
     fn may_fail(&self, view: &RequestView<'_>, now: SystemTime) -> Result<(), Refusal> {

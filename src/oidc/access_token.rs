@@ -21,6 +21,11 @@ use crate::secret::SecretString;
 /// Longest access token that is looked at, in bytes (K13).
 pub const MAX_BYTES: usize = 16 * 1024;
 
+/// Up to this length a token is read before its signature is checked, so that foreign and old ones cost no signature. Of a
+/// longer one the signature comes first: a thousand claims cost more to read than a signature to check, anybody can write
+/// them, and only failed signatures are counted against whoever sends them.
+pub const READ_FIRST: usize = 4 * 1024;
+
 /// Most scopes that are kept of one token.
 const MAX_SCOPES: usize = 256;
 
@@ -46,6 +51,13 @@ pub struct AccessTokenRule<'a> {
     /// How far the issuer's clock may be ahead of ours. It never lengthens a token's life: see
     /// [`PlausibleAccessToken::expires`].
     pub skew: Duration,
+}
+
+/// A token of which only the header has been read.
+#[derive(Debug)]
+pub struct UnreadAccessToken {
+    jwt: UnverifiedJwt,
+    length: usize,
 }
 
 /// A token that is well-formed. Whatever it says, anybody may have written it.
@@ -77,16 +89,43 @@ pub struct VerifiedAccessToken {
     expires: SystemTime,
 }
 
-impl UnverifiedAccessToken {
-    /// Takes a token apart. Nothing is decoded of one that is too long.
+impl UnreadAccessToken {
+    /// Takes a token apart and reads its header. Nothing is decoded of one that is too long.
     pub fn parse(raw: &SecretString) -> Result<Self, TokenError> {
         if raw.expose().len() > MAX_BYTES {
             return Err(TokenError::TooLarge);
         }
-        let jwt = UnverifiedJwt::parse(raw, MAX_BYTES)?;
-        let claims = jwt.unproven_claims()?;
+        Ok(Self { jwt: UnverifiedJwt::parse(raw, MAX_BYTES)?, length: raw.expose().len() })
+    }
+
+    /// Whether to read what it says may cost more than to check its signature: see [`READ_FIRST`].
+    pub fn is_long(&self) -> bool {
+        self.length > READ_FIRST
+    }
+
+    /// `kid` of the header, for looking a key up and for nothing else.
+    pub fn kid(&self) -> Option<&str> {
+        self.jwt.kid()
+    }
+
+    /// Whether a key of `keys` has signed it by one of `algorithms`. Who has signed what for whom is not known by that:
+    /// [`PlausibleAccessToken::verify`] says it, with the keys of the issuer that the token names.
+    pub fn check_signature(&self, keys: &KeySet, algorithms: &[String]) -> Result<(), TokenError> {
+        Ok(self.jwt.check_signature(keys, algorithms)?)
+    }
+
+    /// Reads what it says.
+    pub fn read(self) -> Result<UnverifiedAccessToken, TokenError> {
+        let claims = self.jwt.unproven_claims()?;
         let issuer = demanded_text(&claims, "iss")?.ok_or(TokenError::Missing("iss"))?.to_owned();
-        Ok(Self { jwt, issuer, claims })
+        Ok(UnverifiedAccessToken { jwt: self.jwt, issuer, claims })
+    }
+}
+
+impl UnverifiedAccessToken {
+    /// Takes a token apart and reads it: as [`UnreadAccessToken::parse`] and [`UnreadAccessToken::read`].
+    pub fn parse(raw: &SecretString) -> Result<Self, TokenError> {
+        UnreadAccessToken::parse(raw)?.read()
     }
 
     /// Who the token says it is from: for finding the rule to judge it by, and for nothing else.

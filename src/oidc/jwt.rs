@@ -125,18 +125,23 @@ impl UnverifiedJwt {
     }
 
     /// Checks the signature with `keys` and one of `algorithms` (names from configuration), then reads the claims.
+    pub fn verify(&self, keys: &KeySet, algorithms: &[String]) -> Result<SignedClaims, JwtError> {
+        self.check_signature(keys, algorithms)?;
+        let claims = self.raw.expose().get(self.header + 1..self.signed).ok_or(JwtError::Malformed)?;
+        Ok(SignedClaims { claims: part(claims)?, algorithm: self.algorithm })
+    }
+
+    /// Checks the signature alone; nothing is read of the claims.
     ///
     /// With a `kid` only keys of that id count. Without one, or where no key has that id and some have none, exactly one
     /// fitting key must verify (C18, C19). At most eight keys are tried.
-    pub fn verify(&self, keys: &KeySet, algorithms: &[String]) -> Result<SignedClaims, JwtError> {
+    pub(super) fn check_signature(&self, keys: &KeySet, algorithms: &[String]) -> Result<(), JwtError> {
         let algorithm = self.algorithm;
         if !algorithm.is_among(algorithms) {
             return Err(JwtError::AlgorithmNotAllowed);
         }
         let text = self.raw.expose();
-        let (Some(message), Some(signature), Some(claims)) =
-            (text.get(..self.signed), text.get(self.signed + 1..), text.get(self.header + 1..self.signed))
-        else {
+        let (Some(message), Some(signature)) = (text.get(..self.signed), text.get(self.signed + 1..)) else {
             return Err(JwtError::Malformed);
         };
         let (mut tried, mut verified) = (0_usize, 0_usize);
@@ -157,7 +162,7 @@ impl UnverifiedJwt {
         }
         match (tried, verified) {
             (0, _) => Err(JwtError::UnknownKey),
-            (_, 1) => Ok(SignedClaims { claims: part(claims)?, algorithm }),
+            (_, 1) => Ok(()),
             _ => Err(JwtError::SignatureInvalid),
         }
     }

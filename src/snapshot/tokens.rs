@@ -84,6 +84,11 @@ impl TokenRule {
         self.issuers.iter().find(|issuer| issuer.settings.issuer == claimed)
     }
 
+    /// All issuers whose tokens are taken here.
+    pub fn issuers(&self) -> impl Iterator<Item = &TokenIssuer> {
+        self.issuers.iter()
+    }
+
     /// See the field.
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest

@@ -37,6 +37,7 @@ mod ends;
 mod provider_logout;
 mod recheck;
 mod sign_out;
+mod streams;
 mod verdicts;
 
 const CARRIER: &str = "https://carrier.example";
@@ -160,10 +161,11 @@ impl Provider for Fake {
     }
 }
 
-/// A store that can be away.
+/// A store that can be away, and counts how often it is asked for sessions.
 struct Switch {
     store: MemoryStore,
     away: AtomicBool,
+    asked: AtomicUsize,
 }
 
 impl Switch {
@@ -191,6 +193,9 @@ impl RecordStore for Switch {
     }
 
     async fn get(&self, kind: Kind, key: StoreKey, now: SystemTime) -> Result<Option<Vec<u8>>, StoreError> {
+        if kind == Kind::Session {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+        }
         self.answers()?;
         self.store.get(kind, key, now).await
     }
@@ -333,7 +338,11 @@ impl Story {
     }
 
     fn with(policy: impl FnOnce(CachePolicy) -> CachePolicy) -> Self {
-        let store = Arc::new(Switch { store: MemoryStore::new(Limits::default()), away: AtomicBool::new(false) });
+        let store = Arc::new(Switch {
+            store: MemoryStore::new(Limits::default()),
+            away: AtomicBool::new(false),
+            asked: AtomicUsize::new(0),
+        });
         Self::on(store, CacheLimits::default(), 100, policy)
     }
 

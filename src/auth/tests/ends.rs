@@ -184,7 +184,11 @@ async fn a_sign_out_while_the_store_is_away_holds_everywhere_once_it_is_back() {
 
 #[tokio::test]
 async fn a_sign_out_that_cannot_be_kept_leaves_the_cookie_so_that_it_can_be_asked_for_again() {
-    let store = Arc::new(Switch { store: MemoryStore::new(Limits::default()), away: AtomicBool::new(false) });
+    let store = Arc::new(Switch {
+        store: MemoryStore::new(Limits::default()),
+        away: AtomicBool::new(false),
+        asked: AtomicUsize::new(0),
+    });
     let mut story = Story::on(store, CacheLimits::default(), 1, |policy| policy);
     story.sign_in().await;
     let first = copy(&story);

@@ -82,7 +82,11 @@ fn gateway(store: &Arc<Switch>, provider: &Arc<Fake>) -> Story {
 }
 
 async fn signed_in(refreshes: bool) -> Story {
-    let store = Arc::new(Switch { store: MemoryStore::new(Limits::default()), away: AtomicBool::new(false) });
+    let store = Arc::new(Switch {
+        store: MemoryStore::new(Limits::default()),
+        away: AtomicBool::new(false),
+        asked: AtomicUsize::new(0),
+    });
     let provider = Arc::new(Fake::default());
     *provider.refreshing.lock() = refreshes.then(Refreshing::default);
     let mut story = gateway(&store, &provider);

@@ -218,7 +218,8 @@ impl App {
         let providers = Providers::new((config.provider.id.clone(), first), others);
         let upstreams = Arc::clone(snapshot.upstreams());
         let own = [("listen", sockets.address()), ("admin_listen", sockets.admin_address())];
-        let cache_limits = CacheLimits { sessions: config.sessions.cache_entries, ..CacheLimits::default() };
+        let (cached, bytes) = (config.sessions.cache_entries, config.sessions.cache_bytes);
+        let cache_limits = CacheLimits { sessions: cached, bytes, ..CacheLimits::default() };
         let links = config.accounts.as_ref().map(|accounts| {
             let sealer = Sealer::new(compiled.seal_keys.clone());
             let links = Links::new(Arc::clone(&store), sealer, accounts.links.clone(), Arc::clone(&entropy));

@@ -158,6 +158,8 @@ pub struct SessionSettings {
     pub seal_keys: Vec<SecretString>,
     /// Sessions held in memory. Default 100 000.
     pub cache_entries: usize,
+    /// Bytes that they may take. Default 2560 for each of `cache_entries`.
+    pub cache_bytes: usize,
     /// Where sign-outs that the store has not heard are kept over a restart; `None` for nowhere.
     pub state_directory: Option<PathBuf>,
     /// Sign-outs kept for a store that is away. Default 10 000.

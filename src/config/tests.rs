@@ -141,6 +141,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     let StoreChoice::Redis { url, prefix } = &config.sessions.store else { panic!("a Redis") };
     assert_eq!((url.expose(), prefix.as_str()), ("redis://redis:6379", "zengate:"));
     assert_eq!((config.sessions.cache_entries, config.sessions.seal_keys.len()), (100_000, 0));
+    assert_eq!(config.sessions.cache_bytes, 256_000_000);
     assert_eq!((config.sessions.revalidate, config.sessions.grace), (Duration::from_secs(1), Duration::from_secs(60)));
     assert_eq!(config.provider.scopes, ["openid"]);
     assert_eq!(config.provider.acr_values, ["a1"]);

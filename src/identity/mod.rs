@@ -85,6 +85,11 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// Birth place one: the end of a sign-in. `token` is the proof; `userinfo` comes from an answer whose `sub` was
     /// compared with the token's, and never overrides what the token itself says. Beside the identity: what the
     /// configuration names and is not in it, or not whole.

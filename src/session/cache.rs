@@ -34,12 +34,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
-use quick_cache::UnitWeighter;
+use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::StoreKey;
-use super::cached::{CachedSession, LastSeen};
+use super::cached::{Cacheable, CachedSession};
 use super::store::StoreError;
 use crate::ground::time::Timestamp;
 
@@ -48,6 +48,9 @@ use crate::ground::time::Timestamp;
 pub struct CacheLimits {
     /// Sessions kept in process; the least useful one makes room. Default 100,000 (about 50 MiB).
     pub sessions: usize,
+    /// Bytes that they may take together: each counts for what it takes, and for no less than a session's share of all.
+    /// Default 244 MiB, [`CacheLimits::SESSION_BYTES`] a session.
+    pub bytes: usize,
     /// Loads from the store under way at once for ids this node does not know; more wait a moment for their turn and
     /// are then refused. Sessions that are only checked again have as many places of their own. Default 256.
     pub loads: usize,
@@ -58,9 +61,15 @@ pub struct CacheLimits {
     pub doubtful: usize,
 }
 
+impl CacheLimits {
+    /// Room for a session unless the configuration says otherwise, in bytes: four times what most take.
+    pub const SESSION_BYTES: usize = 2560;
+}
+
 impl Default for CacheLimits {
     fn default() -> Self {
-        Self { sessions: 100_000, loads: 256, denied: 200_000, doubtful: 10_000 }
+        let (sessions, bytes) = (100_000, 100_000 * Self::SESSION_BYTES);
+        Self { sessions, bytes, loads: 256, denied: 200_000, doubtful: 10_000 }
     }
 }
 
@@ -85,7 +94,7 @@ type Hash = BuildHasherDefault<FirstEight>;
 
 /// See the module's page. `V` is whatever the caller wants at hand for a session, `E` what a load may fail with.
 pub struct SessionCache<V, E = StoreError> {
-    sessions: Cache<StoreKey, Arc<CachedSession<V>>, UnitWeighter, Hash>,
+    sessions: Cache<StoreKey, Arc<CachedSession<V>>, Memory, Hash>,
     denied: RwLock<Denied>,
     /// Loads under way. The standard hasher: unlike the keys of sessions that exist, these are chosen by anybody.
     flights: Mutex<HashMap<StoreKey, Flight<V, E>>>,
@@ -101,15 +110,17 @@ impl<V, E> std::fmt::Debug for SessionCache<V, E> {
     }
 }
 
-impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
+impl<V: Cacheable, E: LoadError> SessionCache<V, E> {
     /// An empty cache.
     pub fn new(limits: CacheLimits) -> Self {
         let sessions = limits.sessions.max(1);
+        // With this much at least for each, so many sessions are the bound on bytes: one count bounds both.
+        let least = u64::try_from((limits.bytes / sessions).max(1)).unwrap_or(u64::MAX);
         Self {
             sessions: Cache::with(
                 sessions,
-                u64::try_from(sessions).unwrap_or(u64::MAX),
-                UnitWeighter,
+                least.saturating_mul(u64::try_from(sessions).unwrap_or(u64::MAX)),
+                Memory { least },
                 Hash::default(),
                 DefaultLifecycle::default(),
             ),
@@ -175,6 +186,11 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
         self.sessions.len()
     }
 
+    /// Bytes that the cached sessions count for: see [`CacheLimits::bytes`].
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.sessions.weight()).unwrap_or(usize::MAX)
+    }
+
     /// Whether no session is cached.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
@@ -236,6 +252,20 @@ impl<V: LastSeen, E: LoadError> SessionCache<V, E> {
                 Ok(None)
             }
         }
+    }
+}
+
+/// What a session counts for.
+#[derive(Debug, Clone)]
+struct Memory {
+    least: u64,
+}
+
+impl<V: Cacheable> Weighter<StoreKey, Arc<CachedSession<V>>> for Memory {
+    fn weight(&self, _: &StoreKey, session: &Arc<CachedSession<V>>) -> u64 {
+        // With what lies around it: its counts and times, its key, its place in the map.
+        let around = size_of::<CachedSession<V>>() - size_of::<V>() + 2 * size_of::<StoreKey>();
+        u64::try_from(session.value().bytes() + around).unwrap_or(u64::MAX).max(self.least)
     }
 }
 

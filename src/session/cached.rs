@@ -9,15 +9,22 @@ use std::time::{Duration, SystemTime};
 use super::{Lifetimes, Session};
 use crate::ground::time::Timestamp;
 
-/// What can be kept hot: anything that knows when the store last heard of its session being used.
-pub trait LastSeen {
-    /// See [`Session::last_seen`].
+/// What can be kept in a [`super::cache::SessionCache`].
+pub trait Cacheable {
+    /// When the store last heard of its session being used: see [`Session::last_seen`].
     fn last_seen(&self) -> SystemTime;
+
+    /// Bytes that it takes in memory, itself and all that it owns; the same at any time.
+    fn bytes(&self) -> usize;
 }
 
-impl LastSeen for Session {
+impl Cacheable for Session {
     fn last_seen(&self) -> SystemTime {
         Session::last_seen(self)
+    }
+
+    fn bytes(&self) -> usize {
+        Session::bytes(self)
     }
 }
 
@@ -98,7 +105,7 @@ pub struct CachedSession<V> {
 /// Uses closer together than this are one use: requests of one session on many cores do not fight over a cache line.
 const SAME_USE: u64 = 1000;
 
-impl<V: LastSeen> CachedSession<V> {
+impl<V: Cacheable> CachedSession<V> {
     /// A copy of what the store said to a question that was asked at `asked_at`.
     ///
     /// The time of the question, not of the answer: a sign-out may have happened in between. Last used is what the

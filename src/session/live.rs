@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 
 use super::Session;
-use super::cached::LastSeen;
+use super::cached::Cacheable;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::secret::sha256;
 
@@ -62,8 +62,15 @@ impl LiveSession {
     }
 }
 
-impl LastSeen for LiveSession {
+impl Cacheable for LiveSession {
     fn last_seen(&self) -> std::time::SystemTime {
         self.session.last_seen()
+    }
+
+    fn bytes(&self) -> usize {
+        // The identity lies at the beginning of the headers' memory, if there are any.
+        let shared = if self.headers.bytes() > 0 { self.session.identity().bytes() } else { 0 };
+        let own = size_of::<Self>() - size_of::<Session>();
+        own + self.session.bytes() + self.headers.bytes() - shared
     }
 }

@@ -149,6 +149,12 @@ impl Session {
         }
     }
 
+    /// Bytes that it takes in memory, itself and all that it owns.
+    pub fn bytes(&self) -> usize {
+        let parent = self.parent.as_ref().map_or(0, |_| size_of::<StoreKey>());
+        size_of::<Self>() + self.identity.bytes() + self.host.len() + parent
+    }
+
     /// Restores a session from the parts a store kept; only `seal.rs` calls it.
     pub(crate) fn restore(
         parts: IdentityParts,

@@ -109,6 +109,7 @@ impl Sessions {
         // If the store does not say now to which account they belong, their first request asks again.
         if let Ok(live) = self.live(session, &record, plans, now).await {
             self.cache.insert(key, live, now);
+            self.count_cached_bytes();
         }
         Ok(id)
     }

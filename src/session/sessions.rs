@@ -261,7 +261,9 @@ impl Sessions {
                 }
             }
         };
-        let (count, lookup) = match self.cache.load(key, now, fetch).await {
+        let loaded = self.cache.load(key, now, fetch).await;
+        self.count_cached_bytes();
+        let (count, lookup) = match loaded {
             Ok(Some(cached)) if cached.value().session().is_live(now, cached.last_used(), &self.lifetimes) => {
                 if purpose == Purpose::Use {
                     cached.touch(now);
@@ -293,6 +295,11 @@ impl Sessions {
         };
         count.inc();
         lookup
+    }
+
+    /// Says how much memory sessions take. Called when one was put there, which no request of a cached session does.
+    pub(super) fn count_cached_bytes(&self) {
+        self.metrics.session_cache_bytes.set(i64::try_from(self.cache.bytes()).unwrap_or(i64::MAX));
     }
 
     /// Whether a session that a stream was opened under still stands at `now`. Traffic on a stream is no use of it. For a

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub upstream_cookies_dropped: IntCounter,
     /// `zengate_connections`: open connections on the public listener.
     pub connections: IntGauge,
+    /// `zengate_session_cache_bytes`: bytes that sessions in memory count for.
+    pub session_cache_bytes: IntGauge,
     /// `zengate_connections_stalled`: of these, those whose client does not read what it asked for.
     pub connections_stalled: IntGauge,
     /// `zengate_large_answers`: answers under way that may fill memory.
@@ -207,6 +209,7 @@ impl Metrics {
                 "zengate_upstream_cookies_dropped_total",
                 "Set-Cookie of upstreams that named one of our cookies",
             ),
+            session_cache_bytes: gauge("zengate_session_cache_bytes", "Memory that sessions in memory count for"),
             connections: gauge("zengate_connections", "Open connections on the public listener"),
             connections_stalled: gauge("zengate_connections_stalled", "Connections whose client does not read"),
             large_answers: gauge("zengate_large_answers", "Answers under way that may fill memory"),

@@ -289,6 +289,10 @@ pub(crate) struct SessionsFile {
     /// Sessions that are held in memory for quick answers.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 100_000_000))]
     pub(crate) cache_entries: Option<u64>,
+    /// Memory that these sessions may take together: one of a person in hundreds of groups takes as much as fifty others. What
+    /// was used least makes room. Without it: 2560 bytes for each of `cache_entries`, which is four times what most take.
+    #[schemars(extend("x-min" = "1MiB"))]
+    pub(crate) cache_bytes: Size,
     /// A session in memory is compared with Redis this often. A session that was ended at another gateway lives on at
     /// most this long, or two seconds if that is longer. An embedded store has no other gateway: there a session ends at
     /// once, and its record is only looked at behind the requests' back.

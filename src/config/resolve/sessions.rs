@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
-use super::{Resolver, count, time};
+use super::{Resolver, bytes, count, time};
 use crate::config::file::{CookieWord, List, SessionsFile};
 use crate::config::secret_ref::{SecretRef, SecretSource};
 use crate::config::settings::{SessionSettings, StoreChoice};
 use crate::secret::{SecretBytes, SecretString};
 use crate::session::Lifetimes;
+use crate::session::cache::CacheLimits;
 use crate::session::key::parse_key_text;
 use crate::session::provider_check::RecheckPolicy;
 use crate::session::redis::{RedisSettings, RedisStore};
@@ -41,6 +42,10 @@ impl Resolver<'_> {
             },
             seal_keys,
             cache_entries: count(file.cache_entries),
+            cache_bytes: match &file.cache_bytes {
+                Some(_) => bytes(file.cache_bytes.as_ref()),
+                None => count(file.cache_entries).saturating_mul(CacheLimits::SESSION_BYTES),
+            },
             state_directory,
             pending_revocations: count(file.pending_revocations),
             revalidate: time(file.revalidate.as_ref()),

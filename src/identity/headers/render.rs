@@ -80,6 +80,12 @@ const END: usize = 10;
 pub struct RenderedHeaders(Box<[HeaderSet]>);
 
 impl RenderedHeaders {
+    /// Bytes of the one piece of memory that identity and values lie in, and of what says where: 0 without plans.
+    pub fn bytes(&self) -> usize {
+        let written = self.0.iter().map(|set| set.written.len()).max().unwrap_or(0);
+        written + size_of_val(&*self.0)
+    }
+
     /// The set of `plan`; `None` if the person's headers were rendered for other plans, those of an earlier
     /// configuration.
     pub fn of(&self, plan: &HeaderPlan) -> Option<&HeaderSet> {

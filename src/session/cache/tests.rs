@@ -8,9 +8,14 @@ use super::*;
 use crate::secret::sha256;
 use crate::session::samples::noon;
 
-impl LastSeen for u32 {
+impl Cacheable for u32 {
     fn last_seen(&self) -> SystemTime {
         noon()
+    }
+
+    /// The number says how heavy it is, in KiB, from a thousand on.
+    fn bytes(&self) -> usize {
+        usize::try_from(*self).unwrap().saturating_sub(999) * 1024
     }
 }
 
@@ -66,9 +71,28 @@ fn what_was_put_in_is_found_until_it_is_removed() {
 fn the_number_of_sessions_is_bounded() {
     let cache = Numbers::new(CacheLimits { sessions: 100, ..CacheLimits::default() });
     for n in 0..10_000 {
-        cache.insert(key(n), n, noon());
+        cache.insert(key(n), n % 100, noon());
     }
-    assert!(cache.len() <= 128, "{}", cache.len());
+    assert!((90..=128).contains(&cache.len()), "{}", cache.len());
+}
+
+// Sessions of people in many groups are as heavy as fifty others: what they weigh is bounded, not only how many there are.
+#[test]
+fn the_memory_of_sessions_is_bounded() {
+    let mib = |mib: usize| mib << 20;
+    let cache = Numbers::new(CacheLimits { sessions: 10_000, bytes: mib(8), ..CacheLimits::default() });
+    for n in 0..10_000 {
+        // 32 KiB each: all of them would be 320 MiB.
+        cache.insert(key(n), 1_031, noon());
+        assert!(cache.bytes() <= mib(8), "{}", cache.bytes());
+    }
+    assert!((150..=256).contains(&cache.len()), "{}", cache.len());
+    // The twin: light ones have room as before.
+    let cache = Numbers::new(CacheLimits { sessions: 10_000, bytes: mib(8), ..CacheLimits::default() });
+    for n in 0..10_000 {
+        cache.insert(key(n), 0, noon());
+    }
+    assert!((8_000..=10_000).contains(&cache.len()), "{}", cache.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

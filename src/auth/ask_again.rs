@@ -142,7 +142,8 @@ impl AskAgain {
         let provider = self.providers.get(&registration.id).ok_or_else(gone)?;
         let refresh_token = kept.refresh_token.as_ref().ok_or_else(gone)?;
         let carrier = provider.issuer(now).await?;
-        if carrier.issuer != who.issuer() {
+        let member = registration.issuers.iter().find(|member| member.issuer == carrier.issuer);
+        if !member.is_some_and(|member| member.names(who.issuer())) {
             return Err(gone());
         }
         let tokens = self.refreshed(&**provider, &carrier, refresh_token, who.subject(), now).await?;
@@ -152,7 +153,7 @@ impl AskAgain {
         };
         // Core 12.2: the same person, whatever the answer is signed with.
         let same = |subject: &str| constant_time_eq(subject.as_bytes(), who.subject().as_bytes());
-        if token.as_ref().is_some_and(|token| !same(token.subject())) {
+        if token.as_ref().is_some_and(|token| !same(token.subject()) || token.issuer() != who.issuer()) {
             return Err(Unconfirmed::Refused("the answer is about somebody else".to_owned()));
         }
         let mut parts = who.parts();
@@ -247,6 +248,7 @@ impl AskAgain {
         let trusted = trusted.ok_or_else(|| Unconfirmed::Refused("issuer is trusted no more".to_owned()))?;
         let expect = Expectation {
             issuer: &carrier.issuer,
+            tenants: &trusted.tenants,
             client_id: &registration.client_id,
             nonce: "",
             algorithms: &trusted.algorithms,

@@ -163,16 +163,18 @@ impl SignIn<'_> {
         let token = UnverifiedLogoutToken::parse(raw)?;
         let there = self.at_issuer(token.issuer()).ok_or(Unheard::UnknownIssuer)?;
         let mut issuers = there.registration.issuers.iter();
-        let issuer = issuers.find(|known| known.issuer == token.issuer()).ok_or(Unheard::UnknownIssuer)?;
+        let issuer = issuers.find(|known| known.names(token.issuer())).ok_or(Unheard::UnknownIssuer)?;
+        // Of many tenants it is the one that the token names, which is listed; the keys are those of all.
+        let named = issuer.named().find(|named| *named == token.issuer()).ok_or(Unheard::UnknownIssuer)?;
         let rule = LogoutTokenRule {
-            issuer: &issuer.issuer,
+            issuer: named,
             client_id: &there.registration.client_id,
             algorithms: &issuer.algorithms,
             skew: self.settings.skew,
         };
         let token = token.check(rule, now)?;
         // A key that nobody knows is looked for at the sender's expense: anybody may send such a token.
-        let keys = there.provider.logout_keys(rule.issuer, token.kid(), view.client, now).await;
+        let keys = there.provider.logout_keys(&issuer.issuer, token.kid(), view.client, now).await;
         let keys = keys.map_err(|error| Unheard::Unavailable(error.to_string()))?;
         Ok(token.verify(&keys)?)
     }

@@ -283,6 +283,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
             id: String::new(),
             authentication: None,
             issuer: CARRIER.to_owned(),
+            tenants: Default::default(),
             allowed_hosts: Vec::new(),
             algorithms: vec!["RS256".to_owned()],
             accept_at_jwt_typ: false,

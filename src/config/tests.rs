@@ -162,6 +162,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
                 id: String::new(),
                 authentication: None,
                 issuer: "https://oidc.idp.xlogin.att.com".to_owned(),
+                tenants: Default::default(),
                 allowed_hosts: vec![],
                 algorithms: vec!["RS256".to_owned()],
                 accept_at_jwt_typ: false,

@@ -97,6 +97,7 @@ mod tests {
         let algorithms = ["ES256".to_owned()];
         let expect = Expectation {
             issuer: "https://a.test",
+            tenants: &Default::default(),
             client_id: "us",
             nonce: "n-1",
             algorithms: &algorithms,

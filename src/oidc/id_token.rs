@@ -17,6 +17,7 @@ use super::claims::{Claims, Collector, Reading, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
 use super::read::{audiences, date, demanded_date, demanded_text, methods, text, whole_seconds};
+use super::tenants::Tenants;
 use super::token_error::TokenError;
 use crate::ground::time::Timestamp;
 use crate::secret::{SecretString, constant_time_eq};
@@ -30,6 +31,8 @@ const MAX_AGE_OF_TOKEN: i64 = 10 * 60;
 pub struct Expectation<'a> {
     /// Exact issuer, frozen when the browser was sent away.
     pub issuer: &'a str,
+    /// Where that issuer speaks for many tenants: those whose tokens count, each by its own `iss`.
+    pub tenants: &'a Tenants,
     /// Our client id: must be in `aud`.
     pub client_id: &'a str,
     /// The nonce of this sign-in; never empty.
@@ -115,9 +118,7 @@ impl UnverifiedIdToken {
         check_typ(self.0.typ(), expect.accept_at_jwt_typ)?;
         let signed = self.0.verify(keys, expect.algorithms)?;
         let claims = signed.claims();
-        if required_text(claims, "iss")? != expect.issuer {
-            return Err(TokenError::IssuerMismatch);
-        }
+        let issuer = issuer(claims, expect)?;
         check_audience(claims, expect)?;
         check_times(claims, expect, now)?;
         check_nonce(claims)?;
@@ -136,7 +137,7 @@ impl UnverifiedIdToken {
             return Err(TokenError::AcrNotMet);
         }
         Ok(VerifiedIdToken {
-            issuer: expect.issuer.to_owned(),
+            issuer: issuer.to_owned(),
             subject: subject.to_owned(),
             acr,
             amr: methods(claims.get("amr")),
@@ -196,6 +197,16 @@ fn check_typ(typ: Option<&str>, accept_at_jwt: bool) -> Result<(), TokenError> {
         Some("at+jwt") if accept_at_jwt => Ok(()),
         Some(_) => Err(TokenError::OtherKind),
     }
+}
+
+/// Core 3.1.3.7, 2: `iss` is exactly the issuer, or that of the listed tenant which `tid` names.
+fn issuer<'a>(claims: &'a Map<String, Value>, expect: &Expectation<'_>) -> Result<&'a str, TokenError> {
+    let said = required_text(claims, "iss")?;
+    let is_right = match expect.tenants.is_none() {
+        true => said == expect.issuer,
+        false => expect.tenants.admit(said, required_text(claims, "tid")?),
+    };
+    if is_right { Ok(said) } else { Err(TokenError::IssuerMismatch) }
 }
 
 /// Core 3.1.3.7, 3 to 5: we are an audience, every other one is listed by the operator, and the token was issued to us if it

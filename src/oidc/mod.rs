@@ -17,6 +17,7 @@ pub mod logout_token;
 pub mod metadata;
 mod read;
 pub mod refresh;
+pub mod tenants;
 pub mod token;
 mod token_error;
 pub mod userinfo_jwt;

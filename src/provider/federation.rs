@@ -264,7 +264,7 @@ impl Provider for Federation {
     }
 
     async fn end_session_endpoint(&self, issuer: &str, now: SystemTime) -> Option<Url> {
-        self.fixed_with_keys().filter(|own| own.issuer == issuer)?;
+        self.fixed_with_keys().filter(|own| own.names(issuer))?;
         // Mostly it is at hand. If not, nobody waits long for a sign-out.
         let carrier = tokio::time::timeout(SIGN_OUT_PATIENCE, self.issuer(now)).await;
         carrier.ok()?.ok()?.end_session_endpoint

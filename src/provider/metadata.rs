@@ -263,14 +263,17 @@ impl Configurations {
             let answer = self.client.get("metadata", &url, usize::MAX).await?;
             let compare = "compare the issuer that is configured with the one that the provider names";
             answer.expect_ok().map_err(|error| error.advise(compare))?;
-            let metadata = ProviderMetadata::parse(&answer.body).map_err(|error| {
+            let mut metadata = ProviderMetadata::parse(&answer.body).map_err(|error| {
                 let error = answer.blame(ProviderError::invalid("not metadata")).found(&error.to_string());
                 error.advise(compare)
             })?;
-            if !metadata.is_for(issuer) {
+            let expected = self.federation.member(issuer).map_or(issuer, |member| member.in_metadata());
+            if !metadata.is_for(expected) {
                 let error = answer.blame(ProviderError::invalid("metadata speaks for another issuer"));
-                return Err(error.instead(issuer, &metadata.issuer).advise(self.advice_on_issuer(issuer)));
+                return Err(error.instead(expected, &metadata.issuer).advise(self.advice_on_issuer(issuer)));
             }
+            // Of many tenants: whose a token is, its `iss` and `tid` say.
+            metadata.issuer = issuer.to_owned();
             let metadata = match backchannel {
                 Some(base) => behind(metadata, base),
                 None => metadata,

@@ -44,6 +44,7 @@ use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
 use crate::oidc::jwks::KeySet;
 use crate::oidc::refresh::RefreshResponse;
+use crate::oidc::tenants::Tenants;
 use crate::secret::SecretString;
 
 /// A trusted issuer and where its endpoints may be.
@@ -57,6 +58,8 @@ pub struct IssuerSettings {
     pub authentication: Option<ClientAuthentication>,
     /// Exact issuer string, as it stands in `iss` (no wildcard, no trailing-slash forgiveness).
     pub issuer: String,
+    /// Where it speaks for many tenants: those whose tokens count.
+    pub tenants: Tenants,
     /// Hosts (`host` or `host:port`) that its endpoints may have, exact; the issuer's own is always allowed.
     pub allowed_hosts: Vec<String>,
     /// Signature algorithms its tokens may have. Default `RS256` alone.
@@ -67,6 +70,24 @@ pub struct IssuerSettings {
     pub claims: ClaimRules,
     /// Audiences that may stand beside our client id in its ID tokens. Default none.
     pub trusted_audiences: Vec<String>,
+}
+
+impl IssuerSettings {
+    /// Whether people of this issuer are known by `issuer`: its own name, or that of one of its tenants.
+    pub fn names(&self, issuer: &str) -> bool {
+        self.named().any(|known| known == issuer)
+    }
+
+    /// By which issuers its people are known.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        let own = self.tenants.is_none().then_some(self.issuer.as_str());
+        own.into_iter().chain(self.tenants.issuers())
+    }
+
+    /// The issuer that its metadata names.
+    pub(crate) fn in_metadata(&self) -> &str {
+        if self.tenants.is_none() { &self.issuer } else { self.tenants.template() }
+    }
 }
 
 /// An issuer whose access tokens are accepted, as far as its keys go: nothing else of it is ever asked.

@@ -37,6 +37,7 @@ fn issuer(base: &str) -> IssuerSettings {
         id: String::new(),
         authentication: None,
         issuer: base.to_owned(),
+        tenants: Default::default(),
         allowed_hosts: vec![],
         algorithms: vec!["RS256".to_owned()],
         accept_at_jwt_typ: false,

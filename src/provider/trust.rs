@@ -247,6 +247,7 @@ mod tests {
             id: String::new(),
             authentication: None,
             issuer: issuer.to_owned(),
+            tenants: Default::default(),
             allowed_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
             algorithms: vec![],
             accept_at_jwt_typ: false,

@@ -317,7 +317,7 @@ fn issuers_of(route: &RouteSettings, registrations: &Registrations) -> Result<Ve
     let mut issuers = Vec::new();
     for id in &route.providers {
         let registration = registrations.get(id).ok_or_else(|| id.clone())?;
-        issuers.extend(registration.issuers.iter().map(|trusted| trusted.issuer.clone()));
+        issuers.extend(registration.issuers.iter().flat_map(|trusted| trusted.named().map(str::to_owned)));
     }
     Ok(issuers)
 }

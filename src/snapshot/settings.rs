@@ -98,7 +98,7 @@ pub struct RegistrationSettings {
 impl ClientRegistration {
     /// Whether `issuer` is one that it may be answered by.
     pub fn trusts(&self, issuer: &str) -> bool {
-        self.issuers.iter().any(|trusted| trusted.issuer == issuer)
+        self.issuers.iter().any(|trusted| trusted.names(issuer))
     }
 }
 

@@ -238,7 +238,12 @@ impl SignIn<'_> {
             self.same_carrier(view, &carrier, mccmnc, &attempt.correlation_id, now).await?;
         }
         let description = params.error_description.clone();
-        let response = params.into_response(&carrier.issuer, carrier.iss_parameter_supported).map_err(|fault| {
+        // Of many tenants an answer may name any that is listed; whose the person is, the ID token says.
+        let members = self.registration.issuers.iter();
+        let member = members.clone().find(|member| member.issuer == carrier.issuer && !member.tenants.is_none());
+        let named = member.and_then(|member| member.named().find(|named| params.iss.as_deref() == Some(*named)));
+        let expected = named.unwrap_or(&carrier.issuer);
+        let response = params.into_response(expected, carrier.iss_parameter_supported).map_err(|fault| {
             info!(request_id = view.request_id, reason = %fault, "An authorization response was refused");
             match fault {
                 ResponseFault::IssuerMismatch | ResponseFault::IssuerMissing => Refusal::CarrierMismatch,
@@ -317,6 +322,7 @@ impl SignIn<'_> {
         let unavailable = |error: ProviderError| self.provider_refusal(view, &error);
         let expect = Expectation {
             issuer: &carrier.issuer,
+            tenants: &trusted.tenants,
             client_id: &self.registration.client_id,
             nonce,
             algorithms: &trusted.algorithms,

@@ -11,7 +11,7 @@ use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, BackchannelUrl, IssuerName, OidcIssuer, ProviderUrl, ProxyUrl};
 use crate::config::form::text::{
     Acr, Algorithm, Audience, ClaimsRequest, ClientId, FilePath, Prompt, ProviderId, ProviderName, ProxyExemption,
-    Resource, Scope, UiLocale,
+    Resource, Scope, TenantId, UiLocale,
 };
 use crate::config::secret_ref::SecretRef;
 
@@ -149,6 +149,10 @@ pub(crate) struct OidcFile {
     /// The issuer, exactly as it stands in its tokens.
     #[schemars(required)]
     pub(crate) issuer: Option<Written<OidcIssuer>>,
+    /// For an issuer that stands for many tenants (Microsoft Entra ID: `common` or `organizations` in its address): the ids of
+    /// those whose people may sign in. A token counts if its `tid` is listed and its `iss` is that tenant's own.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) tenants: Option<List<Written<TenantId>>>,
     /// Addresses at the issuer, in place of what its metadata says.
     pub(crate) endpoints: Option<EndpointsFile>,
     /// Accept `http://` in `issuer` and `endpoints`. Whoever is on the way then reads the client secret and people's tokens, and

@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 36] = [
+pub(crate) const FORMS: [Row; 37] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -54,6 +54,7 @@ pub(crate) const FORMS: [Row; 36] = [
     row::<text::RoutePath>(),
     row::<text::Scope>(),
     row::<text::StorePrefix>(),
+    row::<text::TenantId>(),
     row::<text::UiLocale>(),
 ];
 

@@ -60,6 +60,19 @@ text_form!(
 );
 
 text_form!(
+    /// A tenant of an issuer of many, as it stands in `tid`.
+    TenantId, "tenant", "a tenant id such as `11111111-2222-3333-4444-555555555555`",
+    check |text| {
+        // It becomes part of an issuer: nothing that could be read as another one.
+        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if text.is_empty() || text.len() > 64 || !plain {
+            return Err("is no tenant id: lower-case letters, digits and `-`, as `tid` has it; each one is written out".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
     /// An audience, as it stands in `aud`.
     Audience, "audience", "an audience such as `https://api.example.com`",
     check |text| {

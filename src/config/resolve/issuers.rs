@@ -2,11 +2,12 @@
 
 use url::Url;
 
-use super::Resolver;
+use super::{Resolver, values};
 use crate::config::fault::shown;
 use crate::config::file::{BearerFile, EndpointsFile, IssuerEntry, List, OidcFile, ProviderFile};
 use crate::config::form::Written;
 use crate::config::form::address::{EndpointUrl, is_plain_http};
+use crate::oidc::tenants::{Tenants, any_tenant};
 use crate::provider::{Endpoints, is_refused_by_address};
 
 impl Resolver<'_> {
@@ -95,6 +96,14 @@ impl Resolver<'_> {
         let issuers = file.and_then(|bearer| bearer.issuers.as_ref()).into_iter().flat_map(List::items);
         for (index, issuer) in issuers {
             if let Some(name) = &issuer.issuer {
+                if let Some(word) = any_tenant(&name.0.0).filter(|_| is_entra(&name.0.0)) {
+                    let text = format!(
+                        "{} stands for many tenants: tokens name their own tenant's issuer; write one entry for each tenant, \
+                         with its id in place of `{word}`",
+                        shown(&name.0.0)
+                    );
+                    self.fault(&format!("bearer.issuers[{index}].issuer"), text);
+                }
                 self.issuer_address(&format!("bearer.issuers[{index}].issuer"), &name.0.0, allow_private_addresses);
             }
         }
@@ -115,51 +124,42 @@ impl Resolver<'_> {
             };
             self.fault(key, text);
         }
-        if let Some(tenant) = entra_pseudo_tenant(&url) {
-            let text = format!(
-                "{} stands for many tenants: tokens name their own tenant's issuer, so nobody could sign in; write your \
-                 tenant's id in place of `{tenant}`",
-                shown(issuer)
-            );
-            self.fault(key, text);
+    }
+
+    /// The tenants of an issuer that stands for many. Without a list nobody could sign in there: tokens name their own tenant's
+    /// issuer, and a token of any tenant must not count.
+    pub(super) fn tenants(&mut self, section: &str, file: &OidcFile) -> Tenants {
+        let Some(issuer) = file.issuer.as_ref().map(|issuer| issuer.0.0.as_str()) else { return Tenants::default() };
+        let ids = values(file.tenants.as_ref(), |id| id.0.0.clone());
+        for (index, id) in ids.iter().enumerate() {
+            if ids[..index].contains(id) {
+                self.fault(&format!("{section}.tenants[{index}]"), format!("{} stands twice", shown(id)));
+            }
         }
+        match (any_tenant(issuer), file.tenants.is_some()) {
+            (Some(word), false) if is_entra(issuer) => {
+                let text = format!(
+                    "{} stands for many tenants: tokens name their own tenant's issuer, so nobody could sign in; write your \
+                     tenant's id in place of `{word}`, or list the tenants that may sign in in `{section}.tenants`",
+                    shown(issuer)
+                );
+                self.fault(&format!("{section}.issuer"), text);
+            }
+            (None, true) => {
+                let text = "is for an issuer with `common`, `organizations` or `consumers` where a tenant would stand; remove it";
+                self.fault(&format!("{section}.tenants"), text);
+            }
+            (Some(_), true) => return Tenants::at(issuer, &ids).unwrap_or_default(),
+            _ => {}
+        }
+        Tenants::default()
     }
 }
 
-/// The word that stands for "any tenant" at Microsoft Entra ID, if `url` has one in place of a tenant.
-fn entra_pseudo_tenant(url: &Url) -> Option<&'static str> {
-    let host = url.host_str()?;
-    let entra = [
-        "login.microsoftonline.com",
-        "login.microsoftonline.us",
-        "login.partner.microsoftonline.cn",
-        "login.windows.net",
-    ];
-    if !entra.contains(&host) {
-        return None;
-    }
-    let first = url.path_segments()?.next()?.to_ascii_lowercase();
-    ["common", "consumers", "organizations"].into_iter().find(|word| *word == first)
-}
+/// Hosts of Microsoft Entra ID.
+const ENTRA: [&str; 4] =
+    ["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "login.windows.net"];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // XM09
-    #[test]
-    fn any_tenant_is_no_issuer() {
-        let tenant = |text: &str| entra_pseudo_tenant(&Url::parse(text).unwrap());
-        assert_eq!(tenant("https://login.microsoftonline.com/common/v2.0"), Some("common"));
-        assert_eq!(tenant("https://login.microsoftonline.com/Organizations/v2.0/"), Some("organizations"));
-        assert_eq!(tenant("https://login.microsoftonline.us/consumers/v2.0"), Some("consumers"));
-        for fine in [
-            "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
-            "https://login.example/common/v2.0",
-            "https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0",
-            "https://login.microsoftonline.com",
-        ] {
-            assert_eq!(tenant(fine), None, "{fine}");
-        }
-    }
+fn is_entra(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|url| url.host_str().is_some_and(|host| ENTRA.contains(&host)))
 }

@@ -101,13 +101,14 @@ impl Resolver<'_> {
             }
             // People are known by issuer and subject: of two entries that both speak for an issuer, neither could say
             // whose rules somebody signed in by.
-            for issuer in provider.issuers() {
-                let issuer = &issuer.issuer;
-                let same = |known: &&IssuerSettings| plain_spelling(&known.issuer) == plain_spelling(issuer);
-                let mut earlier = providers.iter().map(|earlier| (earlier, earlier.issuers().iter().find(same)));
+            for issuer in provider.issuers().iter().flat_map(IssuerSettings::named) {
+                let same = |known: &&str| plain_spelling(known) == plain_spelling(issuer);
+                let mut earlier = providers
+                    .iter()
+                    .map(|earlier| (earlier, earlier.issuers().iter().flat_map(IssuerSettings::named).find(same)));
                 if let Some((earlier, Some(known))) = earlier.find(|(_, known)| known.is_some()) {
                     let (id, shown) = (&earlier.id, shown(issuer));
-                    let text = if known.issuer == *issuer {
+                    let text = if known == issuer {
                         format!("{shown} is an issuer of `{id}` already; name each once")
                     } else {
                         format!("{shown} is an issuer of `{id}` in another spelling; name each once, in its exact one")
@@ -246,6 +247,7 @@ impl Resolver<'_> {
                     id: String::new(),
                     authentication: None,
                     issuer: name.0.0.clone(),
+                    tenants: Default::default(),
                     allowed_hosts: Vec::new(),
                     algorithms: vec!["RS256".to_owned()],
                     accept_at_jwt_typ: false,
@@ -266,6 +268,7 @@ impl Resolver<'_> {
                             .map(|client| self.own_authentication(&block, full, client)),
                         key: block,
                         issuer: issuer.0.0.clone(),
+                        tenants: Default::default(),
                         allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                         accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
@@ -339,6 +342,7 @@ impl Resolver<'_> {
                     id: String::new(),
                     authentication: None,
                     issuer: file.issuer.as_ref()?.0.0.clone(),
+                    tenants: self.tenants(section, file),
                     allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                     algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                     accept_at_jwt_typ: file.accept_at_jwt_typ?,
@@ -373,6 +377,7 @@ impl Resolver<'_> {
                     id: String::new(),
                     authentication: None,
                     issuer: api.issuer.clone(),
+                    tenants: Default::default(),
                     allowed_hosts: Vec::new(),
                     algorithms: Vec::new(),
                     accept_at_jwt_typ: false,

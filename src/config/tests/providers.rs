@@ -109,3 +109,34 @@ fn plain_http_is_refused_unless_a_key_says_that_it_is_meant() {
         assert!(with(outside, &format!("    endpoints: {{ token: '{bent}' }}\n")).is_err(), "{bent}");
     }
 }
+
+// XM09
+#[test]
+fn an_issuer_of_many_tenants_needs_the_list_of_those_that_count() {
+    let with = |issuer: &str, tenants: &str| {
+        let text = format!(
+            "public_url: https://apps.example.com\nproviders:\n  - id: one\n    oidc: {{ issuer: '{issuer}', client_id: a, \
+             client_secret: {{ env: A }}{tenants} }}\n  - id: two\n    oidc: {{ issuer: \
+             'https://login.microsoftonline.com/t-9/v2.0', client_id: b, client_secret: {{ env: A }} }}\nroutes:\n  - {{ host: \
+             apps.example.com, access: session, upstream: 'http://127.0.0.1:1' }}\n"
+        );
+        read(&text)
+    };
+    let many = "https://login.microsoftonline.com/organizations/v2.0";
+    let config = with(many, ", tenants: [t-1, t-2]").unwrap_or_else(|faults| panic!("{faults}")).0;
+    let [member] = config.provider.settings.federation.members.as_slice() else { panic!("one member") };
+    assert!(member.names("https://login.microsoftonline.com/t-2/v2.0") && !member.names(many));
+    for (issuer, tenants, expected) in [
+        (many, "", "list the tenants that may sign in in `providers[0].oidc.tenants`"),
+        (many, ", tenants: []", "providers[0].oidc.tenants"),
+        (many, ", tenants: ['*']", "providers[0].oidc.tenants[0]"),
+        (many, ", tenants: ['a/b']", "providers[0].oidc.tenants[0]"),
+        (many, ", tenants: ['{tenantid}']", "providers[0].oidc.tenants[0]"),
+        (many, ", tenants: [t-1, t-1]", "providers[0].oidc.tenants[1]: \"t-1\" stands twice"),
+        (many, ", tenants: [t-1, t-9]", "is an issuer of `one` already"),
+        ("https://login.example.com", ", tenants: [t-1]", "providers[0].oidc.tenants: is for an issuer with `common`"),
+    ] {
+        let faults = with(issuer, tenants).unwrap_err().to_string();
+        assert!(faults.contains(expected), "{tenants}: {faults}");
+    }
+}

@@ -21,6 +21,11 @@ pub fn explain(error: TokenError, raw: &SecretString, expect: &Expectation<'_>, 
     let (header, claims) = unproven(raw).unwrap_or_default();
     let (issuer, client_id) = (shown(expect.issuer), shown(expect.client_id));
     let more = match error {
+        TokenError::IssuerMismatch if !expect.tenants.is_none() => format!(
+            "found `{}` and `tid` `{}`; `{key}.tenants` lists the tenants whose people may sign in",
+            word(&claims, "iss"),
+            word(&claims, "tid")
+        ),
         TokenError::IssuerMismatch => {
             format!("expected `{issuer}`, found `{}`; `{key}.issuer` is compared exactly", word(&claims, "iss"))
         }

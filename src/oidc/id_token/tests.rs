@@ -27,6 +27,7 @@ struct Honest {
     accept_at_jwt_typ: bool,
     access_token: Option<SecretString>,
     trusted_audiences: Vec<String>,
+    tenants: Tenants,
     now: SystemTime,
 }
 
@@ -46,6 +47,7 @@ fn honest() -> Honest {
         accept_at_jwt_typ: false,
         access_token: None,
         trusted_audiences: vec![],
+        tenants: Tenants::default(),
         now: UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs()),
     }
 }
@@ -75,6 +77,7 @@ impl Honest {
     fn judge(&self, raw: &SecretString) -> Result<VerifiedIdToken, TokenError> {
         let expect = Expectation {
             issuer: "https://a.test",
+            tenants: &self.tenants,
             client_id: "us",
             nonce: self.nonce,
             algorithms: &self.algorithms,
@@ -482,3 +485,4 @@ fn an_access_token_hash_of_ed25519_is_of_either_size() {
 }
 
 mod signature;
+mod tenants;

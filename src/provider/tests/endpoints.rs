@@ -1,6 +1,7 @@
 //! Addresses of an issuer that the configuration gives, and plain http where it says so.
 
 use super::*;
+use crate::oidc::tenants::Tenants;
 
 const METADATA: &str = "/.well-known/openid-configuration";
 
@@ -94,6 +95,35 @@ async fn plain_http_is_asked_only_where_it_was_written_down_and_allowed() {
     assert_eq!(trusts("http://idp.invalid:8080/token"), Ok(()));
     assert_eq!(trusts("https://other.invalid/token"), Ok(()));
     assert_eq!(trusts("http://other.invalid/token"), Err(not_https));
+}
+
+// XM09
+#[tokio::test]
+async fn a_document_for_many_tenants_counts_where_tenants_are_listed_and_nowhere_else() {
+    let peer = Peer::start().await;
+    let issuer = format!("{}/common/v2.0", peer.base);
+    let path = "/common/v2.0/.well-known/openid-configuration";
+    let settings = |ids: &[&str]| {
+        let mut settings = plain(&issuer);
+        let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
+        settings.federation.members[0].tenants = Tenants::at(&issuer, &ids).unwrap();
+        settings
+    };
+    let say = |named: &str| {
+        let mut metadata = document(&issuer);
+        metadata["issuer"] = json!(named);
+        peer.say(path, &metadata);
+    };
+    let template = format!("{}/{{tenantid}}/v2.0", peer.base);
+    say(&template);
+    assert_eq!(issuer_of(settings(&["t-1"])).await.unwrap().issuer, issuer);
+    assert!(issuer_of(settings(&[])).await.is_err(), "nobody is listed");
+    let elsewhere = template.replace("{tenantid}", "{tenant}");
+    for named in [issuer.as_str(), "https://evil.example/{tenantid}/v2.0", elsewhere.as_str()] {
+        say(named);
+        let refused = issuer_of(settings(&["t-1"])).await.unwrap_err();
+        assert_eq!(refused, ProviderError::invalid("metadata speaks for another issuer"), "{named}");
+    }
 }
 
 // What is said of the issuer that people sign in with is not said of an issuer of access tokens.

@@ -1,5 +1,7 @@
 //! The seam between sessions and whoever knows to which account of the app a person belongs; see `linked.rs`.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -15,4 +17,11 @@ pub trait AccountOf: Send + Sync {
     /// # Errors
     /// The store does not answer.
     async fn account_of(&self, identity: &Identity, now: SystemTime) -> Result<Option<Box<str>>, StoreError>;
+}
+
+/// Who says it, and how often links have changed here.
+#[derive(Default)]
+pub(super) struct Linked {
+    pub(super) source: OnceLock<Arc<dyn AccountOf>>,
+    pub(super) changes: AtomicU64,
 }

@@ -71,6 +71,7 @@ impl Cacheable for LiveSession {
         // The identity lies at the beginning of the headers' memory, if there are any.
         let shared = if self.headers.bytes() > 0 { self.session.identity().bytes() } else { 0 };
         let own = size_of::<Self>() - size_of::<Session>();
-        own + self.session.bytes() + self.headers.bytes() - shared
+        let account = self.account.as_deref().map_or(0, str::len);
+        own + account + self.session.bytes() + self.headers.bytes() - shared
     }
 }

@@ -107,8 +107,10 @@ impl Sessions {
             self.end_family(old.store_key(), now).await;
         }
         // If the store does not say now to which account they belong, their first request asks again.
+        let relinked = self.relinked_so_far();
         if let Ok(live) = self.live(session, &record, plans, now).await {
             self.cache.insert(key, live, now);
+            self.forget_if_relinked(&key, relinked);
             self.count_cached_bytes();
         }
         Ok(id)

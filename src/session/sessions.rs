@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::sync::Semaphore;
 use tracing::warn;
 
-use super::account_of::AccountOf;
+use super::account_of::Linked;
 use super::cache::SessionCache;
 use super::cached::{CachePolicy, CachedSession, Freshness};
 use super::live::LiveSession;
@@ -89,7 +89,7 @@ pub struct Sessions {
     background: Arc<Semaphore>,
     pub(super) recheck: Option<RecheckPolicy>,
     pub(super) check: OnceLock<Arc<dyn ProviderCheck>>,
-    pub(super) links: OnceLock<Arc<dyn AccountOf>>,
+    pub(super) links: Linked,
     /// Questions to the provider, one a session at a time.
     pub(super) rechecks: Arc<SingleFlight<StoreKey, provider_check::Outcome>>,
     /// Held by every task that must not be cut off half done.
@@ -120,7 +120,7 @@ impl Sessions {
             background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
             recheck,
             check: OnceLock::new(),
-            links: OnceLock::new(),
+            links: Linked::default(),
             rechecks: SingleFlight::new(),
             under_way: Arc::new(()),
         })
@@ -261,7 +261,9 @@ impl Sessions {
                 }
             }
         };
+        let relinked = self.relinked_so_far();
         let loaded = self.cache.load(key, now, fetch).await;
+        self.forget_if_relinked(&key, relinked);
         self.count_cached_bytes();
         let (count, lookup) = match loaded {
             Ok(Some(cached)) if cached.value().session().is_live(now, cached.last_used(), &self.lifetimes) => {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the composition root: the clock, the machine and files come in here")]
 
+mod accounts;
 mod background;
 mod key_file;
 mod sealed_keys;
@@ -18,9 +19,7 @@ use self::background::{sweep, watch_readiness};
 use self::key_file::KeyFile;
 use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
-use crate::account::links::Links;
-use crate::assertion::keeper::AssertionKeys;
-use crate::auth::{Auth, LinkingParts, Parts};
+use crate::auth::{Auth, Parts};
 use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
@@ -220,13 +219,8 @@ impl App {
         let own = [("listen", sockets.address()), ("admin_listen", sockets.admin_address())];
         let (cached, bytes) = (config.sessions.cache_entries, config.sessions.cache_bytes);
         let cache_limits = CacheLimits { sessions: cached, bytes, ..CacheLimits::default() };
-        let links = config.accounts.as_ref().map(|accounts| {
-            let sealer = Sealer::new(compiled.seal_keys.clone());
-            let links = Links::new(Arc::clone(&store), sealer, accounts.links.clone(), Arc::clone(&entropy));
-            let (changes_per_minute, ticket_ttl) = (accounts.changes_per_minute, accounts.ticket_ttl);
-            LinkingParts { links: Arc::new(links), changes_per_minute, ticket_ttl }
-        });
-        let assertion_sealer = Sealer::new(compiled.seal_keys.clone());
+        let links = accounts::links(&config, &store, &entropy, compiled.seal_keys.clone());
+        let assertion_keys = accounts::assertion_keys(&config, &store, &entropy, compiled.seal_keys.clone());
         let sessions = Sessions::new(sessions::Parts {
             store: Arc::clone(&store),
             sealer: Sealer::new(compiled.seal_keys),
@@ -238,7 +232,6 @@ impl App {
             pending_revocations: config.sessions.pending_revocations,
             recheck: config.sessions.recheck,
         });
-        let assertion_keys = assertion_keys(&config, &store, &entropy, assertion_sealer);
         let state_directory = config.sessions.state_directory.clone();
         if let Some(directory) = &state_directory {
             sessions.take_up_unheard(directory, SystemTime::now());
@@ -361,22 +354,6 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         userinfo: settings.userinfo,
         request: provider.request.clone(),
     }
-}
-
-/// Keys that sign what the app is told, if anything is.
-fn assertion_keys(
-    config: &Config,
-    store: &Arc<dyn RecordStore>,
-    entropy: &Arc<dyn Entropy>,
-    sealer: Sealer,
-) -> Option<Arc<AssertionKeys>> {
-    config.accounts.as_ref()?.registration.as_ref()?;
-    let keys = &config.assertions.keys;
-    Some(Arc::new(if keys.is_empty() {
-        AssertionKeys::of_store(Arc::clone(store), sealer, config.assertions.rotate, Arc::clone(entropy))
-    } else {
-        AssertionKeys::of_files(keys.clone())
-    }))
 }
 
 /// What providers read to know our signatures: the public halves of our keys. Those of one member's own stand in no set that

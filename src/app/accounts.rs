@@ -1,0 +1,41 @@
+//! What people's accounts need: their links, and the keys that sign what the app is told of them.
+
+use std::sync::Arc;
+
+use crate::account::links::Links;
+use crate::assertion::keeper::AssertionKeys;
+use crate::auth::LinkingParts;
+use crate::config::Config;
+use crate::secret::Entropy;
+use crate::session::seal::{SealKeys, Sealer};
+use crate::session::store::RecordStore;
+
+/// Links of people to accounts, if there are any.
+pub(super) fn links(
+    config: &Config,
+    store: &Arc<dyn RecordStore>,
+    entropy: &Arc<dyn Entropy>,
+    seal_keys: SealKeys,
+) -> Option<LinkingParts> {
+    let accounts = config.accounts.as_ref()?;
+    let links = Links::new(Arc::clone(store), Sealer::new(seal_keys), accounts.links.clone(), Arc::clone(entropy));
+    let (changes_per_minute, ticket_ttl) = (accounts.changes_per_minute, accounts.ticket_ttl);
+    Some(LinkingParts { links: Arc::new(links), changes_per_minute, ticket_ttl })
+}
+
+/// Keys that sign what the app is told, if anything is.
+pub(super) fn assertion_keys(
+    config: &Config,
+    store: &Arc<dyn RecordStore>,
+    entropy: &Arc<dyn Entropy>,
+    seal_keys: SealKeys,
+) -> Option<Arc<AssertionKeys>> {
+    config.accounts.as_ref()?.registration.as_ref()?;
+    let keys = &config.assertions.keys;
+    Some(Arc::new(if keys.is_empty() {
+        let sealer = Sealer::new(seal_keys);
+        AssertionKeys::of_store(Arc::clone(store), sealer, config.assertions.rotate, Arc::clone(entropy))
+    } else {
+        AssertionKeys::of_files(keys.clone())
+    }))
+}

@@ -45,6 +45,8 @@ pub(super) struct Carrier {
     pub(super) tickets: ExpiringMap<AuthorizationRequest>,
     pub(super) codes: ExpiringMap<Grant>,
     pub(super) tokens: ExpiringMap<Access>,
+    /// What refresh tokens stand for.
+    pub(super) refreshes: ExpiringMap<Access>,
     /// Requests that servers began, waiting on a phone.
     pub(super) pushes: ExpiringMap<Push>,
     /// How clients answered notifications: a status, or nothing if they could not be reached.
@@ -90,6 +92,7 @@ impl Carrier {
             tickets: ExpiringMap::new(TICKET_LIFE),
             codes: ExpiringMap::new(CODE_LIFE),
             tokens: ExpiringMap::new(TOKEN_LIFE),
+            refreshes: ExpiringMap::new(TOKEN_LIFE),
             pushes: ExpiringMap::new(Duration::from_secs(48 * 3600)),
             notified: Mutex::default(),
             assertions: ExpiringMap::new(Duration::from_secs(24 * 3600)),

@@ -78,9 +78,12 @@ pub(super) async fn issue(carrier: &Carrier, code: &str, grant: Grant) -> Result
     if let Some(correlation_id) = &grant.request.to.correlation_id {
         body.insert("correlation_id".to_owned(), correlation_id.clone().into());
     }
+    let access = Access { code: code.to_owned(), grant };
+    if rules.refresh_tokens {
+        body.insert("refresh_token".to_owned(), carrier.refreshes.put(access.clone()).into());
+    }
     adjust(&mut body, &rules.token_response, &rules.token_response_omit);
-    let code = code.to_owned();
-    carrier.tokens.put_as(access_token, Access { code, grant });
+    carrier.tokens.put_as(access_token, access);
     Ok(body)
 }
 

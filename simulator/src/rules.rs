@@ -41,6 +41,10 @@ pub struct CarrierRules {
     /// People who came from another carrier: the id of one of this carrier's people, and whom they used to be, for
     /// instance `wyn` and `tomas`. Their ID token carries the old carrier's port token in `aka`.
     pub ported: BTreeMap<String, String>,
+    /// Give a refresh token with every answer, each good for one use.
+    pub refresh_tokens: bool,
+    /// People, by id, who are customers no more: their refresh tokens are refused.
+    pub departed: Vec<String>,
     /// Header members set in the ID token.
     pub id_token_header: Map<String, Value>,
     /// Header members left out of the ID token.

@@ -13,9 +13,10 @@ use serde_json::{Map, Value};
 use super::call::{Call, only};
 use super::carrier::Carrier;
 use super::client_auth::authenticate;
-use super::mint::{Grant, issue};
+use super::mint::{Access, Grant, issue};
 use super::profile::Profile;
 use super::refusal::Refusal;
+use super::settings::Client;
 
 /// The endpoint.
 pub(super) async fn token(State(carrier): State<Arc<Carrier>>, call: Call) -> Response {
@@ -38,8 +39,11 @@ async fn redeem(carrier: &Carrier, call: &Call) -> Result<Map<String, Value>, Re
     let field = |name| only(&call.body, name);
     match field("grant_type")? {
         Some("authorization_code") => {}
+        Some("refresh_token") if carrier.rules.read().refresh_tokens => {
+            return refresh(carrier, &client, field("refresh_token")?).await;
+        }
         Some(_) => {
-            return Err(Refusal::request("unsupported_grant_type", "Only authorization_code is supported"));
+            return Err(Refusal::request("unsupported_grant_type", "This grant_type is not supported"));
         }
         None => return Err(Refusal::request("invalid_request", "grant_type is missing")),
     }
@@ -57,6 +61,22 @@ async fn redeem(carrier: &Carrier, call: &Call) -> Result<Map<String, Value>, Re
         return Err(Refusal::request("invalid_request", "correlation_id is not the one of the authorization request"));
     }
     Ok(issue(carrier, code, grant).await?)
+}
+
+/// RFC 6749, 6. A refresh token is good for one use, after which its successor is (RFC 9700, 4.14.2).
+async fn refresh(carrier: &Carrier, client: &Client, token: Option<&str>) -> Result<Map<String, Value>, Refusal> {
+    let token = token.ok_or(Refusal::request("invalid_request", "refresh_token is missing"))?;
+    let unknown = Refusal::request("invalid_grant", "The refresh token is not known");
+    let Access { code, mut grant } = carrier.refreshes.take(token).ok_or(unknown)?;
+    if grant.request.client.client_id != client.client_id {
+        return Err(Refusal::request("invalid_grant", "The refresh token was issued to another client"));
+    }
+    if carrier.rules.read().departed.iter().any(|id| id == grant.request.person.id) {
+        return Err(Refusal::request("invalid_grant", "The person is a customer no more"));
+    }
+    // OpenID Connect Core 1.0, 12.2: no nonce, for there was no authentication.
+    grant.request.nonce = None;
+    Ok(issue(carrier, &code, grant).await?)
 }
 
 /// RFC 6749, 4.1.2: a code that comes twice gives nothing, and takes back what it gave.

@@ -131,6 +131,26 @@ async fn the_same_answer_twice_ends_on_the_page_both_times() {
     assert_eq!(tab.at(), "/app/y");
 }
 
+// XS07: an impatient person at the provider itself: the form of its page is sent twice before the first answer is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_double_click_on_agree_ends_on_the_page() {
+    let rig = rig().await;
+    for wait in [0, 300] {
+        let Some(chromium) = Chromium::start("a double click on Agree") else { return };
+        // The provider, or the gateway's call to it, is slow: the second click comes while the first is under way.
+        rig.simulator.carrier("aurora").unwrap().set(|rules| drop(rules.latency_ms.insert("token".to_owned(), wait)));
+        let tab = chromium.tab();
+        let page = format!("/app/x?wait={wait}");
+        tab.open(&rig.url(&page));
+        let calls = token_calls(&rig);
+        tab.click_often("#agree", 2);
+        tab.until_at(&page);
+        assert_eq!((tab.at(), tab.status()), (page, 200));
+        assert_eq!(token_calls(&rig), calls + 1, "one code was redeemed, once");
+        assert_content(&tab);
+    }
+}
+
 // FD03, FD02
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_can_be_reloaded_and_keeps_its_way_back() {

@@ -18,6 +18,7 @@ mod oauth2;
 mod outage;
 mod plain_issuer;
 mod providers;
+mod replicas;
 mod restart;
 mod return_address;
 mod sessions;

@@ -31,7 +31,7 @@ fn choice(rig: &Rig, page: &str, name: &str) -> String {
 }
 
 /// The callback of a sign-in at `/app`, not yet opened.
-async fn callback(rig: &Rig, browser: &Browser, provider: &str) -> Url {
+pub(super) async fn callback(rig: &Rig, browser: &Browser, provider: &str) -> Url {
     let mut page = browser.open(rig.url(&format!("/oauth2/start?rd=/app&provider={provider}"))).await;
     loop {
         let next = page.location().unwrap_or_else(|| panic!("{}", page.body));

@@ -10,6 +10,7 @@ use zengate::app::{App, StartError};
 use zengate::config::Config;
 use zengate::gateway::Sockets;
 use zengate::session::embedded::EmbeddedError;
+use zengate::session::provider_check::RecheckPolicy;
 use zengate::upstream::NameService;
 use zengate_simulator::{Client, Ports, Simulator, SimulatorSettings};
 
@@ -43,6 +44,8 @@ pub struct Choices {
     pub two_providers: bool,
     /// The whole of `provider`, in place of a simulated one; two spaces in front of each line.
     pub oauth2: Option<String>,
+    /// How often the provider is asked again, sooner than a configuration may say.
+    pub recheck: Option<Duration>,
     /// The ports of the relays in front of the simulated parts, if there are any.
     pub relays: Option<Ports>,
 }
@@ -61,6 +64,7 @@ impl Default for Choices {
             plain: None,
             two_providers: false,
             oauth2: None,
+            recheck: None,
             relays: None,
         }
     }
@@ -123,6 +127,7 @@ impl Rig {
             plain,
             two_providers,
             oauth2,
+            recheck: _,
             relays: _,
         } = &self.choices;
         let upstream = self.upstream.address;
@@ -202,7 +207,11 @@ admin_listen: 127.0.0.1:1
     }
 
     fn config(&self) -> Config {
-        Self::read(&self.config_text())
+        let mut config = Self::read(&self.config_text());
+        if let Some(every) = self.choices.recheck {
+            config.sessions.recheck = Some(RecheckPolicy { every, grace: Duration::from_secs(900) });
+        }
+        config
     }
 
     fn read(text: &str) -> Config {

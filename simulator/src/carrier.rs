@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use parking_lot::{Mutex, RwLock};
@@ -26,6 +26,8 @@ use super::{consent, control, jwt, phone, token, userinfo};
 
 const HINT_LIFE: Duration = Duration::from_secs(600);
 const TICKET_LIFE: Duration = Duration::from_secs(1800);
+/// How long a second click on the same button is led where the first one was.
+const DECIDED_LIFE: Duration = Duration::from_secs(60);
 const CODE_LIFE: Duration = Duration::from_secs(120);
 const TOKEN_LIFE: Duration = Duration::from_secs(1800);
 
@@ -43,6 +45,8 @@ pub(super) struct Carrier {
     pub(super) hints: ExpiringMap<Hint>,
     /// Authorization requests that wait for a person.
     pub(super) tickets: ExpiringMap<AuthorizationRequest>,
+    /// Where a decision led, by its ticket: a second click is led there too.
+    pub(super) decided: ExpiringMap<HeaderValue>,
     pub(super) codes: ExpiringMap<Grant>,
     pub(super) tokens: ExpiringMap<Access>,
     /// What refresh tokens stand for.
@@ -90,6 +94,7 @@ impl Carrier {
             journal: Journal::default(),
             hints: ExpiringMap::new(HINT_LIFE),
             tickets: ExpiringMap::new(TICKET_LIFE),
+            decided: ExpiringMap::new(DECIDED_LIFE),
             codes: ExpiringMap::new(CODE_LIFE),
             tokens: ExpiringMap::new(TOKEN_LIFE),
             refreshes: ExpiringMap::new(TOKEN_LIFE),

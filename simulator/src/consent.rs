@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 use super::answer::{agree, decline};
 use super::authorize::AuthorizationRequest;
@@ -178,7 +178,11 @@ pub(super) async fn decide(State(carrier): State<Arc<Carrier>>, call: Call) -> R
         None => Factor::default(),
         Some(None) => return refusal(carrier.brand.name, title, "That is not a factor."),
     };
-    let Some(request) = field("ticket").and_then(|ticket| carrier.tickets.take(ticket)) else {
+    let ticket = field("ticket").unwrap_or_default();
+    if let Some(location) = carrier.decided.get(ticket) {
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+    }
+    let Some(request) = carrier.tickets.take(ticket) else {
         return stale(carrier.brand.name, title);
     };
     if let Some(error) = error {
@@ -190,5 +194,9 @@ pub(super) async fn decide(State(carrier): State<Arc<Carrier>>, call: Call) -> R
         .copied()
         .filter(|attribute| all(&call.body, "share").any(|shared| shared == *attribute))
         .collect();
-    agree(&carrier, request, factor, shared, StatusCode::SEE_OTHER)
+    let answer = agree(&carrier, request, factor, shared, StatusCode::SEE_OTHER);
+    if let Some(location) = answer.headers().get(header::LOCATION) {
+        carrier.decided.put_as(ticket.to_owned(), location.clone());
+    }
+    answer
 }

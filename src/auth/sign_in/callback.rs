@@ -21,7 +21,7 @@ use crate::auth::refusal::Refusal;
 use crate::carrier::error::{CarrierError, Reaction};
 use crate::identity::{Identity, headers};
 use crate::oidc::TokenError;
-use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ResponseFault};
+use crate::oidc::authorization::{AuthorizationResponse, CallbackParams, ErrorCode, ResponseFault};
 use crate::oidc::claims::{ClaimRules, Reading};
 use crate::oidc::id_token::{Expectation, UnverifiedIdToken, VerifiedIdToken, explain};
 use crate::provider::{Carrier, CodeGrant, Discovery, ProviderError, Tokens};
@@ -30,6 +30,7 @@ use crate::session::Session;
 use crate::session::provider_session::{MAX_HINT, ProviderSession};
 use crate::snapshot::ProviderSignOut;
 use crate::telemetry::events::SecurityEvent;
+use crate::telemetry::foreign_text::shown;
 use crate::telemetry::log::pseudonym;
 use crate::web::{Reply, RequestView};
 
@@ -39,6 +40,12 @@ pub(in crate::auth) enum LegOutcome {
     Continue(OutgoingRedirect),
     /// Signed in, with what is kept of the session at the provider.
     SignedIn(Box<Session>, Option<ProviderSession>),
+}
+
+/// What a provider said instead of a code. Its words are for the log: no page shows them.
+struct Said<'a> {
+    code: &'a ErrorCode,
+    description: Option<&'a str>,
 }
 
 /// How often carrier discovery may be started anew within one sign-in (dossier 19: the budget of the SDKs).
@@ -202,7 +209,8 @@ impl SignIn<'_> {
             return Err(Refusal::CallbackMalformed);
         }
         if let Some(error) = &params.error {
-            return self.after_carrier_error(request, attempt, CarrierError::parse(error), None, now).await;
+            let said = Said { code: &ErrorCode::read(error), description: params.error_description.as_deref() };
+            return self.after_carrier_error(request, attempt, said, None, now).await;
         }
         let mccmnc = params.mccmnc.as_deref().ok_or(Refusal::CallbackMalformed)?;
         let discovery = self.provider.discover(mccmnc, &attempt.correlation_id, now).await;
@@ -260,9 +268,8 @@ impl SignIn<'_> {
                 return Err(Refusal::AttemptExpired);
             }
             AuthorizationResponse::Refused(error) => {
-                let error = CarrierError::parse(error.as_str());
-                let redirect =
-                    self.after_carrier_error(request, attempt, error, carrier.mccmnc.as_deref(), now).await?;
+                let said = Said { code: &error, description: description.as_deref() };
+                let redirect = self.after_carrier_error(request, attempt, said, carrier.mccmnc.as_deref(), now).await?;
                 return Ok(LegOutcome::Continue(redirect));
             }
         };
@@ -384,12 +391,14 @@ impl SignIn<'_> {
         &self,
         request: &LegRequest<'_>,
         mut attempt: SignInAttempt,
-        error: CarrierError,
+        said: Said<'_>,
         mccmnc: Option<&str>,
         now: SystemTime,
     ) -> Result<OutgoingRedirect, Refusal> {
         let view = request.view;
-        info!(request_id = view.request_id, error = error.as_str(), "The carrier refused a sign-in");
+        let error = CarrierError::parse(said.code.as_str());
+        let (code, description) = (shown(said.code.as_str()), said.description.map(shown).unwrap_or_default());
+        info!(request_id = view.request_id, error = code, description, "The carrier refused a sign-in");
         match error.reaction() {
             Reaction::Rediscover if self.registration.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
                 if let Some(mccmnc) = mccmnc {
@@ -399,11 +408,7 @@ impl SignIn<'_> {
                 return self.redirect_to_discovery(request, attempt, None, now).await;
             }
             Reaction::OperatorFault => {
-                warn!(
-                    request_id = view.request_id,
-                    error = error.as_str(),
-                    "The carrier finds fault with our registration"
-                );
+                warn!(request_id = view.request_id, error = code, "The carrier finds fault with our registration");
             }
             _ => {}
         }

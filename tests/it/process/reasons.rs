@@ -127,6 +127,28 @@ async fn a_wrong_secret_is_said_with_the_address_the_providers_words_and_the_key
     assert!(process.stderr().contains("does not accept our client id and secret"));
 }
 
+// KC09b: what the provider says in an address of ours is told to the operator, and to nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_a_browser_brings_is_told_in_the_providers_words() {
+    let (rig, process, _home) = gateway(|_| {}, |_, text| text).await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    aurora.set(|rules| {
+        rules.authorize_error = Some("unmet_authentication_requirements".to_owned());
+        let words = "acr a9 is <b>not</b>\nknown to maya@example.com";
+        rules.callback = [("error_description".to_owned(), words.to_owned())].into();
+    });
+    let page = Browser::new().go(rig.url("/app")).await;
+    assert!(page.status == 403 && !page.body.contains("a9"), "{}", page.body);
+    let line = process.line("\"error\":\"unmet_authentication_requirements\"");
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["description"], "acr a9 is <b>not</b>?known to [...]");
+    // A code that is no word is not told: it may be anything.
+    aurora.set(|rules| rules.authorize_error = Some("4915112345678".to_owned()));
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 403);
+    let line = process.line("\"error\":\"[...]\"");
+    assert!(!line.contains("4915112345678"), "{line}");
+}
+
 // KC13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slash_too_many_in_the_issuer_is_said_with_both_spellings() {

@@ -138,7 +138,9 @@ async fn a_double_click_on_agree_ends_on_the_page() {
     for wait in [0, 300] {
         let Some(chromium) = Chromium::start("a double click on Agree") else { return };
         // The provider, or the gateway's call to it, is slow: the second click comes while the first is under way.
-        rig.simulator.carrier("aurora").unwrap().set(|rules| drop(rules.latency_ms.insert("token".to_owned(), wait)));
+        rig.simulator.carrier("aurora").unwrap().set(|rules| {
+            rules.latency_ms.insert("token".to_owned(), wait);
+        });
         let tab = chromium.tab();
         let page = format!("/app/x?wait={wait}");
         tab.open(&rig.url(&page));

@@ -145,7 +145,16 @@ impl Tokens {
             Denied::because(Refusal::TokenInvalid, error)
         };
         let rule = route.tokens();
-        if token.len() > MAX_BYTES {
+        let longest = snapshot.settings().bearer.max_token.min(MAX_BYTES);
+        if token.len() > longest {
+            let found = token.len();
+            info!(
+                request_id = view.request_id,
+                bytes = found,
+                longest,
+                key = "bearer.max_token",
+                "An access token is longer than `bearer.max_token` allows"
+            );
             return Err(refused(TokenError::TooLarge));
         }
         let key = sha256_of(&[&self.salt, rule.digest(), token.as_bytes()]);

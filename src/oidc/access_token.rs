@@ -18,8 +18,8 @@ use super::token_error::TokenError;
 use crate::ground::time::Timestamp;
 use crate::secret::SecretString;
 
-/// Longest access token that is looked at, in bytes (K13).
-pub const MAX_BYTES: usize = 16 * 1024;
+/// Longest access token that any configuration lets be looked at, in bytes (K13).
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// Up to this length a token is read before its signature is checked, so that foreign and old ones cost no signature. Of a
 /// longer one the signature comes first: a thousand claims cost more to read than a signature to check, anybody can write

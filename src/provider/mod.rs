@@ -25,7 +25,7 @@ pub use error::{ErrorKind, ProviderError};
 pub use federation::Federation;
 pub use key_memory::{KeyMemory, KeyMemoryError};
 pub use key_store::KeyStore;
-pub use oauth2::AccountApi;
+pub use oauth2::{AccountApi, AccountList, ListMeaning};
 pub use registry::Providers;
 pub use stats::{Counter, Exchanges, ProviderStats};
 

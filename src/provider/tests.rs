@@ -1,5 +1,6 @@
 //! The room from outside: a real client against small servers on loopback that can be bent at will.
 
+mod accounts;
 mod client;
 mod client_auth;
 mod configurations;

@@ -13,6 +13,8 @@ pub struct BearerSettings {
     pub issuers: Vec<Arc<BearerIssuer>>,
     /// Good tokens kept in memory. Default 100 000.
     pub cache_entries: usize,
+    /// Longest token that is looked at, in bytes. Default 16 KiB.
+    pub max_token: usize,
     /// Forged tokens that one client may send in a minute. Default 60.
     pub failures_per_minute: u32,
 }

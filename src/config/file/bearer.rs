@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AbsentWord, List};
+use super::{AbsentWord, List, Size};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
 use crate::config::form::text::{Algorithm, Audience};
@@ -20,6 +20,10 @@ pub(crate) struct BearerFile {
     /// Good tokens that are held in memory for quick answers, until they end or their issuer's keys change.
     #[schemars(extend("default" = 100_000), range(min = 1, max = 10_000_000))]
     pub(crate) cache_entries: Option<u64>,
+    /// Longest access token that is looked at, in bytes. Keycloak's of people in hundreds of groups have 20 KiB; such a request
+    /// needs `limits.header_bytes` to match.
+    #[schemars(extend("default" = "16KiB", "x-min" = "1KiB", "x-max" = "256KiB"))]
+    pub(crate) max_token: Size,
     /// Forged tokens that one client may send in a minute (what a client is: see `sign_in.starts_per_minute`); beyond it
     /// 429, before any signature is looked at. Tokens found good before still pass.
     #[schemars(extend("default" = 60), range(min = 1, max = 60_000))]

@@ -4,6 +4,7 @@
 //! Every field is an `Option`: what must be there is said to the schema (`required`) and judged by the walker, so that
 //! one missing key does not hide the faults of all others.
 
+mod account_api;
 mod accounts;
 mod admin;
 mod bearer;
@@ -20,6 +21,7 @@ use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
 use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
+pub(crate) use account_api::{AccountApiFile, SecretMethodWord};
 pub(crate) use accounts::{AccountsFile, AssertionsFile};
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};

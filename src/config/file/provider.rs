@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::account_api::AccountApiFile;
 use super::endpoints::EndpointsFile;
 use super::{List, Size, Time};
 use crate::config::form::Written;
@@ -124,22 +125,26 @@ pub(crate) struct OAuth2File {
     /// Client secret.
     #[schemars(required)]
     pub(crate) client_secret: Option<SecretRef>,
-    /// Scopes that are asked for. Fewer bring fewer claims: the address needs `user:email`, groups `read:org`.
+    /// Scopes that are asked for. Of GitHub's fewer bring fewer claims: the address needs `user:email`, groups `read:org`. The
+    /// profile `custom` has no scopes of its own: write them.
     #[schemars(extend("default" = ["read:user", "user:email", "read:org"], "minItems" = 1))]
     pub(crate) scopes: Option<List<Written<Scope>>>,
     /// Where people sign in, and what stands for the issuer in their identities.
     #[schemars(extend("default" = "https://github.com"))]
     pub(crate) web_url: Option<Written<ProviderUrl>>,
+    /// The API, for the profile `custom` and for no other.
+    pub(crate) api: Option<AccountApiFile>,
     /// Where its API is: of GitHub Enterprise Server `https://HOST/api/v3`.
     #[schemars(extend("default" = "https://api.github.com"))]
     pub(crate) api_url: Option<Written<ProviderUrl>>,
 }
 
-/// An API that is known: GitHub, and GitHub Enterprise Server.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+/// An API that is known (`github`: GitHub, and GitHub Enterprise Server), or `custom` for the one that `api` describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ProfileWord {
     Github,
+    Custom,
 }
 
 /// One OpenID Connect issuer.

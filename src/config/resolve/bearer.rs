@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::provider::Provider;
-use super::{Resolver, count, values};
+use super::{Resolver, bytes, count, values};
 use crate::config::fault::shown;
 use crate::config::file::{BearerFile, BearerIssuerFile, List, RouteFile};
 use crate::oidc::acr::Vocabulary;
@@ -24,6 +24,7 @@ impl Resolver<'_> {
         let Some(file) = file else { return Bearer::default() };
         let mut bearer = Bearer::default();
         bearer.settings.cache_entries = count(file.cache_entries);
+        bearer.settings.max_token = bytes(file.max_token.as_ref());
         bearer.settings.failures_per_minute = file.failures_per_minute.unwrap_or(0);
         let mut places: HashMap<&str, usize> = HashMap::new();
         for (index, issuer) in file.issuers.iter().flat_map(List::items) {

@@ -1,5 +1,6 @@
 //! What is sound by itself, judged as a whole: keys against each other, secrets fetched.
 
+mod account_api;
 mod accounts;
 mod admin;
 mod bearer;

@@ -8,8 +8,8 @@ use super::{Resolver, bytes, time, values};
 use crate::carrier::profile;
 use crate::config::fault::shown;
 use crate::config::file::{
-    File, IssuerEntry, IssuerFile, List, MemberClientFile, OAuth2File, OidcFile, ProfileWord, ProviderFile,
-    ResponseModeWord, ZenkeyFile,
+    File, IssuerEntry, IssuerFile, List, MemberClientFile, OAuth2File, OidcFile, ProviderFile, ResponseModeWord,
+    ZenkeyFile,
 };
 use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
@@ -18,7 +18,7 @@ use crate::oidc::acr::Vocabulary;
 use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::ClientAuthentication;
-use crate::provider::{AccountApi, FederationSettings, Finding, IssuerSettings, OutboundProxy, ProviderSettings};
+use crate::provider::{FederationSettings, Finding, IssuerSettings, OutboundProxy, ProviderSettings};
 
 /// What a provider's section says, for its two consumers.
 pub(super) struct Provider {
@@ -364,10 +364,7 @@ impl Resolver<'_> {
 
     fn oauth2(&mut self, section: &str, file: &OAuth2File) -> Option<Common> {
         let secret = file.client_secret.as_ref().and_then(|secret| self.client_secret(section, secret));
-        let (web, api) = (&file.web_url.as_ref()?.0.0, &file.api_url.as_ref()?.0.0);
-        let api = match file.profile? {
-            ProfileWord::Github => AccountApi::github(web, api)?,
-        };
+        let api = self.account_api(section, file)?;
         Some(Common {
             federation: FederationSettings {
                 profile: &profile::OAUTH2,

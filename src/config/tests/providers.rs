@@ -140,3 +140,69 @@ fn an_issuer_of_many_tenants_needs_the_list_of_those_that_count() {
         assert!(faults.contains(expected), "{tenants}: {faults}");
     }
 }
+
+const CUSTOM: &str = "\
+public_url: https://apps.example.com
+provider:
+  oauth2:
+    profile: custom
+    client_id: a
+    client_secret: { env: A }
+    scopes: [read]
+    api:
+      issuer: https://git.example.com
+      authorization: https://git.example.com/authorize
+      token: https://git.example.com/token
+      account: https://api.git.example.com/user
+      subject: id
+      claims: { name: full_name }
+      email: { field: mail, verified: mail_ok }
+      lists:
+        - { address: 'https://api.git.example.com/orgs', claim: groups, fields: [org, team], page_size_parameter: limit, page_size: 50 }
+        - { address: 'https://api.git.example.com/mails', addresses: true }
+routes:
+  - { host: apps.example.com, access: session, upstream: 'http://127.0.0.1:1' }
+";
+
+#[test]
+fn an_api_is_described_by_addresses_fields_and_lists() {
+    let config = read(CUSTOM).unwrap_or_else(|faults| panic!("{faults}")).0;
+    let api = config.provider.settings.federation.api.unwrap();
+    assert_eq!((api.issuer.as_str(), api.subject.as_str()), ("https://git.example.com", "id"));
+    assert_eq!(api.account_endpoint.as_str(), "https://api.git.example.com/user");
+    assert_eq!(api.email, Some(("mail".to_owned(), "mail_ok".to_owned())));
+    let [orgs, mails] = api.lists.as_slice() else { panic!("two lists") };
+    assert_eq!((orgs.page_size_parameter.as_str(), orgs.page_size), ("limit", 50));
+    assert_eq!((mails.page_size_parameter.as_str(), mails.page_size), ("per_page", 100));
+    assert_eq!(config.provider.scopes, ["read"]);
+}
+
+#[test]
+fn an_api_cannot_be_described_so_that_it_proves_what_it_does_not() {
+    let bend = |from: &str, to: &str| {
+        assert!(CUSTOM.contains(from), "{from}");
+        read(&CUSTOM.replacen(from, to, 1)).unwrap_err().to_string()
+    };
+    for (from, to, expected) in [
+        ("name: full_name", "acr: level", "provider.oauth2.api.claims.acr: is a claim that proves something"),
+        ("name: full_name", "sub: login", "provider.oauth2.api.claims.sub"),
+        ("name: full_name", "email_verified: x", "provider.oauth2.api.claims.email_verified"),
+        ("name: full_name", "email: mail", "provider.oauth2.api.claims.email: is read with its proof"),
+        ("claim: groups", "claim: email", "provider.oauth2.api.lists[0].claim"),
+        ("claim: groups", "claim: amr", "provider.oauth2.api.lists[0].claim"),
+        ("claim: groups, fields: [org, team]", "claim: groups", "provider.oauth2.api.lists[0]: is neither"),
+        ("addresses: true", "addresses: true, claim: groups", "provider.oauth2.api.lists[1]: is neither"),
+        (", verified: mail_ok", "", "provider.oauth2.api.email"),
+        ("token: https://git", "token: http://git", "provider.oauth2.api.token"),
+        ("    scopes: [read]\n", "", "provider.oauth2.scopes: is missing"),
+        ("profile: custom", "profile: github", "provider.oauth2.api: is for `profile: custom`"),
+        (
+            "scopes: [read]",
+            "scopes: [read]\n    api_url: https://a.example",
+            "provider.oauth2.api_url: is for `profile: github`",
+        ),
+    ] {
+        let faults = bend(from, to);
+        assert!(faults.contains(expected), "{to}: {faults}");
+    }
+}

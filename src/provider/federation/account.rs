@@ -10,9 +10,6 @@ use crate::provider::oauth2::{AccountApi, AccountList, Listed, MOST_PAGES, read_
 use crate::provider::{Carrier, CodeGrant, ProviderError};
 use crate::secret::SecretString;
 
-/// Items of a page of a list.
-const PER_PAGE: &str = "100";
-
 impl Federation {
     /// Redeems the code, and asks whose the access token is.
     pub(super) async fn account_of(
@@ -78,7 +75,9 @@ impl Federation {
         let mut all = Vec::new();
         for page in 1..=MOST_PAGES {
             let mut url = list.endpoint.clone();
-            url.query_pairs_mut().append_pair("per_page", PER_PAGE).append_pair("page", &page.to_string());
+            url.query_pairs_mut()
+                .append_pair(&list.page_size_parameter, &list.page_size.to_string())
+                .append_pair("page", &page.to_string());
             let answer = self.client.get_bearer("account list", &url, token).await?;
             match answer.status {
                 200 => {}
@@ -99,7 +98,7 @@ impl Federation {
                 answer.blame(ProviderError::invalid("not a list of an account")).found(&fault.to_string())
             })?;
             all.extend(read.listed);
-            if read.items.to_string() != PER_PAGE {
+            if read.items != list.page_size {
                 return Ok(all);
             }
         }

@@ -77,6 +77,9 @@ pub(in crate::provider) fn read_account(
             claims.insert(claim.clone(), ClaimValue::Text(value));
         }
     }
+    let email = api.email.as_ref().filter(|(_, verified)| at(&account, verified) == Some(&Value::Bool(true)));
+    let email = email.and_then(|(field, _)| at(&account, field)?.as_str()).filter(|email| !email.is_empty());
+    let lists = email.map(|email| Listed::Address(email.to_owned())).into_iter().chain(lists);
     for listed in lists {
         match listed {
             Listed::Values(claim, values) => {
@@ -159,6 +162,26 @@ mod tests {
         }
         let twin = r#"[{"email":"a@a.test","primary":true,"verified":true}]"#;
         assert_eq!(one(twin), Some(Listed::Address("a@a.test".to_owned())));
+    }
+
+    #[test]
+    fn the_address_of_an_account_counts_only_if_the_account_calls_it_verified() {
+        let api = AccountApi { email: Some(("mail.value".into(), "mail.ok".into())), ..github() };
+        let email =
+            |text: &str| read_account(&api, text.as_bytes(), Vec::new()).unwrap().claims().get("email").cloned();
+        for bent in [
+            r#"{"id":1,"mail":{"value":"a@a.test","ok":false}}"#,
+            r#"{"id":1,"mail":{"value":"a@a.test","ok":"true"}}"#,
+            r#"{"id":1,"mail":{"value":"a@a.test","ok":1}}"#,
+            r#"{"id":1,"mail":{"value":"a@a.test"}}"#,
+            r#"{"id":1,"mail":{"value":"","ok":true}}"#,
+            r#"{"id":1,"mail":{"value":7,"ok":true}}"#,
+            r#"{"id":1,"mail.value":"a@a.test","mail.ok":true}"#,
+        ] {
+            assert_eq!(email(bent), None, "{bent}");
+        }
+        let twin = r#"{"id":1,"mail":{"value":"a@a.test","ok":true}}"#;
+        assert_eq!(email(twin), Some(ClaimValue::Text("a@a.test".into())));
     }
 
     #[test]

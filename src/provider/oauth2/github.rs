@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::{AccountApi, AccountList, ListMeaning};
+use crate::oidc::client_auth::AuthMethod;
 
 impl AccountApi {
     /// GitHub at `web` (`https://github.com`) with its API at `api` (`https://api.github.com`, or
@@ -15,13 +16,23 @@ impl AccountApi {
             claim: "groups".to_owned(),
             fields: fields.iter().map(|&field| field.to_owned()).collect(),
         };
-        let list = |path: &str, meaning| Some(AccountList { endpoint: below(api, path)?, meaning });
+        let list = |path: &str, meaning| {
+            Some(AccountList {
+                endpoint: below(api, path)?,
+                meaning,
+                page_size_parameter: "per_page".to_owned(),
+                page_size: 100,
+            })
+        };
         Some(Self {
             issuer: web.as_str().trim_end_matches('/').to_owned(),
             authorization_endpoint: below(web, "login/oauth/authorize")?,
             token_endpoint: below(web, "login/oauth/access_token")?,
             account_endpoint: below(api, "user")?,
+            // Its documents have id and secret in the body.
+            auth_method: AuthMethod::ClientSecretPost,
             subject: "id".to_owned(),
+            email: None,
             claims: [
                 ("preferred_username", "login"),
                 ("name", "name"),

@@ -26,10 +26,14 @@ pub struct AccountApi {
     pub token_endpoint: Url,
     /// Where the account of an access token is: one JSON object.
     pub account_endpoint: Url,
+    /// How we show it who we are.
+    pub auth_method: AuthMethod,
     /// The field that is the subject, as `id`: a text or an integer that the provider never gives to another account.
     pub subject: String,
     /// Claims and the fields that they are read from; `a.b` is the field `b` of the object `a`.
     pub claims: Vec<(String, String)>,
+    /// The field with the e-mail address, and the one that is `true` if the address was verified: else it is not read.
+    pub email: Option<(String, String)>,
     /// Lists that are asked for beside the account.
     pub lists: Vec<AccountList>,
 }
@@ -47,8 +51,7 @@ impl AccountApi {
             mccmnc: None,
             mccmnc_confirmed: false,
             iss_parameter_supported: false,
-            // Their documents have id and secret in the body.
-            auth_method: AuthMethod::ClientSecretPost,
+            auth_method: self.auth_method,
             pushed_endpoint: None,
             requires_pushed_requests: false,
         }
@@ -58,10 +61,14 @@ impl AccountApi {
 /// A list that an API keeps beside the account, over several pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountList {
-    /// Where it is. `per_page` and `page` are added to its query.
+    /// Where it is. The size of a page and `page` are added to its query.
     pub endpoint: Url,
     /// What becomes of it.
     pub meaning: ListMeaning,
+    /// The parameter that says how many items a page has.
+    pub page_size_parameter: String,
+    /// How many items are asked for in one page: 1 to 1,000. A page with another number of them is the last.
+    pub page_size: usize,
 }
 
 /// What becomes of a list.

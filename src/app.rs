@@ -39,7 +39,8 @@ use crate::session::seal::{SealKeys, Sealer};
 use crate::session::sessions::{self, Sessions};
 use crate::session::store::{Limits, RecordStore};
 use crate::snapshot::{
-    AuthSettings, ClientRegistration, Registrations, ResponseMode, Snapshot, SnapshotFault, longest_own_target,
+    AuthSettings, ClientRegistration, ProviderSignOut, Registrations, ResponseMode, Snapshot, SnapshotFault,
+    longest_own_target,
 };
 use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
@@ -103,6 +104,21 @@ pub fn redirect_uris(config: &Config) -> Vec<(String, String)> {
     let Ok(Compiled { snapshot, .. }) = compile(config) else { return Vec::new() };
     let registrations = snapshot.settings().registrations.iter();
     registrations.map(|registration| (registration.id.clone(), snapshot.redirect_uri(registration))).collect()
+}
+
+/// Further addresses of ours that a provider may want to know, each with what providers call it: where people come back to after
+/// signing out there, and where it tells that a session has ended.
+pub fn logout_uris(config: &Config) -> Vec<(&'static str, String)> {
+    let at = |name: &str| format!("{}{}/{name}", config.public_url.origin().ascii_serialization(), config.prefix);
+    let mut uris = Vec::new();
+    if config.sign_out != ProviderSignOut::Never {
+        uris.push(("post-logout redirect URI", at("signed_out")));
+    }
+    uris.push(("back-channel logout URI", at("backchannel_logout")));
+    if config.front_channel_logout {
+        uris.push(("front-channel logout URI", at("frontchannel_logout")));
+    }
+    uris
 }
 
 fn compile(config: &Config) -> Result<Compiled, Vec<String>> {

@@ -38,6 +38,9 @@ pub(super) fn run(path: Option<&Path>, schema: bool) -> ExitCode {
                 let of = if provider.is_empty() { String::new() } else { format!(" ({provider})") };
                 println!("  redirect URI{of}: {uri}");
             }
+            for (name, uri) in app::logout_uris(&config) {
+                println!("  {name}: {uri}");
+            }
             println!();
             println!("{}: no faults", path.display());
             ExitCode::SUCCESS

@@ -81,6 +81,7 @@ struct Summary {
     file: String,
     public_url: String,
     redirect_uris: Vec<String>,
+    logout_uris: Vec<String>,
     store: &'static str,
     routes: usize,
 }
@@ -91,6 +92,7 @@ impl Summary {
             file: config.origin.file.clone(),
             public_url: config.public_url.origin().ascii_serialization(),
             redirect_uris: app::redirect_uris(config).into_iter().map(|(_, uri)| uri).collect(),
+            logout_uris: app::logout_uris(config).into_iter().map(|(_, uri)| uri).collect(),
             store: match config.sessions.store {
                 StoreChoice::Embedded { .. } => "embedded",
                 StoreChoice::Memory => "memory",
@@ -108,6 +110,7 @@ impl Summary {
             private = %app.admin_address(),
             public_url = self.public_url,
             redirect_uri = self.redirect_uris.join(" "),
+            logout_uris = self.logout_uris.join(" "),
             store = self.store,
             routes = self.routes,
             "The gateway is up"

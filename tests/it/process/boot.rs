@@ -157,6 +157,13 @@ fn check_says_what_to_register_and_warns_of_names_that_nobody_knows() {
     assert!(warning.starts_with(&format!("warning: {}:{line}:", path.display())), "{}", ended.stderr);
     assert!(warning.contains("routes[0].upstream: the name \"app.invalid\" has no address"), "{warning}");
     assert!(ended.stdout.contains("  redirect URI: http://localhost:4180/oauth2/callback\n"), "{}", ended.stdout);
+    for further in [
+        "post-logout redirect URI: http://localhost:4180/oauth2/signed_out",
+        "back-channel logout URI: http://localhost:4180/oauth2/backchannel_logout",
+    ] {
+        assert!(ended.stdout.contains(&format!("  {further}\n")), "{}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains("front-channel"), "it is off: {}", ended.stdout);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::authorize::AuthorizationRequest;
 use super::carrier::Carrier;
+use super::expiring::random_text;
 use super::mint::Grant;
 use super::rules::{AutoConsent, CarrierRules, Factor, adjust_parameters};
 use super::{page, personas};
@@ -50,7 +51,8 @@ pub(super) fn agree(
         carrier.hints.take(token);
     }
     let rules = carrier.rules();
-    let code = carrier.codes.put(grant(&rules, request, factor, shared));
+    let code = random_text(rules.code_bytes.map_or(24, usize::from));
+    carrier.codes.put_as(code.clone(), grant(&rules, request, factor, shared));
     let answer = vec![("code".to_owned(), code)];
     answer_client(carrier, &rules, &to, answer, status)
 }

@@ -30,6 +30,8 @@ pub struct CarrierRules {
     pub status: BTreeMap<String, u16>,
     /// Answer with this body instead of doing anything, by endpoint; the status is 200 unless `status` has one.
     pub body: BTreeMap<String, String>,
+    /// Give codes of so many random bytes instead of short ones.
+    pub code_bytes: Option<u16>,
     /// Be a carrier that does not look at `code_verifier`.
     pub pkce_ignored: bool,
     /// Accept token and userinfo requests whose `correlation_id` is not the one of the authorization request.

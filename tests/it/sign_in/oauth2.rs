@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::assert_refused;
 use crate::support::browser::{Browser, Page};
+use crate::support::redis::Redis;
 use crate::support::rig::{Choices, Rig};
 
 /// Path, status and body of each answer.
@@ -98,6 +99,10 @@ async fn serve(mut stream: TcpStream, answers: Answers, asked: Arc<Mutex<Vec<Str
 }
 
 async fn rig(github: &GitHub) -> Rig {
+    rig_on(github, Choices::default().sessions).await
+}
+
+async fn rig_on(github: &GitHub, sessions: String) -> Rig {
     let routes = "  - { host: localhost, path: /team, access: session, upstream: 'UPSTREAM', require: { claims: { groups: [acme/t249] } },
       identity_headers: { map: { X-User: sub, X-Login: preferred_username, X-Acr: acr, X-Issuer: iss, X-Email: email } } }
   - { host: localhost, path: /strong, access: session, upstream: 'UPSTREAM', require: { acr: [a3] } }\n";
@@ -105,7 +110,7 @@ async fn rig(github: &GitHub) -> Rig {
     let oauth2 = format!(
         "  oauth2: {{ profile: github, client_id: Ov23, client_secret: s, web_url: '{base}', api_url: '{base}' }}\n  allow_private_addresses: true\n"
     );
-    Rig::with(Choices { oauth2: Some(oauth2), routes: routes.to_owned(), ..Choices::default() }).await
+    Rig::with(Choices { oauth2: Some(oauth2), routes: routes.to_owned(), sessions, ..Choices::default() }).await
 }
 
 async fn go(rig: &Rig, path: &str) -> Page {
@@ -176,4 +181,19 @@ async fn what_the_api_does_not_say_opens_nothing() {
         github.says(path, 200, &before);
     }
     assert_eq!(go(&rig, "/team").await.status.as_u16(), 200, "the twin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_gateway_ends_what_one_began() {
+    let Some(redis) = Redis::start("an API's people across replicas") else { return };
+    let github = GitHub::start().await;
+    let rig = rig_on(&github, redis.sessions()).await;
+    let other = rig.another_node().await;
+    let browser = Browser::new();
+    let mut answer = super::until_code(&browser, rig.url("/team/x")).await;
+    answer.set_port(Some(other.address().port())).unwrap();
+    let arrived = browser.open(answer).await;
+    assert_eq!((arrived.raw_location(), arrived.gives_session()), ("/team/x", true));
+    assert_eq!(browser.open(rig.url("/team/x")).await.status, 200);
+    other.stop(std::time::Duration::ZERO).await;
 }

@@ -46,6 +46,7 @@ use self::endpoints::Endpoint;
 use self::judge::{Holder, Verdict, judge};
 use self::registration::Registration;
 use self::sign_in::attempts;
+use self::sign_in::one_source::OneSource;
 use crate::assertion::keeper::AssertionKeys;
 use crate::ground::limit::RateLimiter;
 use crate::ground::ttl_cache::TtlCache;
@@ -263,6 +264,8 @@ struct SignInLimits {
     starts: RateLimiter,
     /// Callbacks that belong to no sign-in.
     forged: RateLimiter,
+    /// Where sign-ins come from.
+    source: OneSource,
     /// States that are known to be used up.
     spent: TtlCache<StoreKey, ()>,
 }
@@ -273,6 +276,7 @@ impl SignInLimits {
         Self {
             starts: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
             forged: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
+            source: OneSource::default(),
             spent: TtlCache::new(MOST_SPENT, remembered),
         }
     }

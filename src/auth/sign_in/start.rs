@@ -84,6 +84,14 @@ impl SignIn<'_> {
             _ => return self.answers.refusal(Refusal::Unauthenticated, view),
         }
         let query = OwnQuery::of(view);
+        if self.limits.source.is_news(view.client, view.headers) {
+            warn!(
+                client = %view.client,
+                key = "trusted_proxies",
+                "People sign in from one private address: is it a proxy? List it in `trusted_proxies`, or all of them share \
+                 one budget of `sign_in.starts_per_minute`"
+            );
+        }
         // First of all, before anything is asked, stored or sent: beginning a sign-in needs no account (L13).
         if let Err(wait) = self.limits.starts.take(view.client, now) {
             self.metrics.limit_hits.with_label_values(&["starts_per_minute"]).inc();

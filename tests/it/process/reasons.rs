@@ -149,6 +149,25 @@ async fn a_refusal_that_a_browser_brings_is_told_in_the_providers_words() {
     assert!(!line.contains("4915112345678"), "{line}");
 }
 
+// MV06
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_nobody_listed_is_said_once_with_the_key() {
+    let (rig, process, _home) = gateway(|_| {}, |_, text| text).await;
+    let headers = [("accept", "text/html"), ("x-forwarded-for", "203.0.113.9")];
+    for _ in 0..3 {
+        let begun = Browser::new().send(reqwest::Method::GET, rig.url("/oauth2/start"), None, &headers).await;
+        assert_eq!(begun.status, 302);
+    }
+    let event: Value = serde_json::from_str(&process.line("\"key\":\"trusted_proxies\"")).unwrap();
+    assert_eq!((event["client"].as_str(), event["level"].as_str()), (Some("127.0.0.1"), Some("WARN")));
+    // Whoever is listed is believed, and nothing is said.
+    let listed = |_: &Rig, text: String| format!("trusted_proxies: [127.0.0.1]\n{text}");
+    let (rig, process, _home) = gateway(|_| {}, listed).await;
+    assert_eq!(Browser::new().send(reqwest::Method::GET, rig.url("/oauth2/start"), None, &headers).await.status, 302);
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+    assert!(!process.stderr().contains("is it a proxy"));
+}
+
 // KC13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slash_too_many_in_the_issuer_is_said_with_both_spellings() {

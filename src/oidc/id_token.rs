@@ -269,7 +269,9 @@ fn check_auth_time(
     expect: &Expectation<'_>,
     now: SystemTime,
 ) -> Result<Option<i64>, TokenError> {
-    let auth_time = date(claims, "auth_time")?;
+    let auth_time = date(claims, "auth_time");
+    // A time that nobody asked for and that is none says nothing: it is as good as absent, and no app is told it.
+    let auth_time = if expect.max_age.is_none() { auth_time.unwrap_or_default() } else { auth_time? };
     if let Some(max_age) = expect.max_age {
         let skew = whole_seconds(expect.skew);
         let age =

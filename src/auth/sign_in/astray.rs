@@ -68,16 +68,17 @@ impl SignIn<'_> {
         error: &TakeError,
         now: SystemTime,
     ) -> Reply {
+        let starts = StartCookies::of(view.headers, &self.settings.cookies);
         let refusal = match error {
             TakeError::Expired => Refusal::AttemptExpired,
             TakeError::Gone => Refusal::AttemptUnknown,
             TakeError::Store(error) => {
                 self.metrics.store_errors.inc();
                 warn!(request_id = view.request_id, reason = %error, "The session store did not answer a callback");
-                return self.refused(view, Refusal::StoreUnavailable, None);
+                let page = self.attempts().page_of_start(state, binding, &starts, view.host);
+                return self.refused(view, Refusal::StoreUnavailable, page.as_ref());
             }
         };
-        let starts = StartCookies::of(view.headers, &self.settings.cookies);
         let page = self.attempts().return_note(state, binding, &starts, view.host, now).await;
         let page = page.unwrap_or_else(ReturnTo::home);
         if self.is_signed_in(view, now).await {

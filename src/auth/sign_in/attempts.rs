@@ -177,6 +177,20 @@ impl Attempts<'_> {
         Pages { store: self.store, sealer: self.sealer, entropy: self.entropy, metrics: self.metrics }
     }
 
+    /// Where the person of `state` wanted to go, as far as the browser's own cookie says so: nothing is asked.
+    pub(crate) fn page_of_start(
+        &self,
+        state: &State,
+        binding: &Binding,
+        starts: &StartCookies,
+        host: &str,
+    ) -> Option<ReturnTo> {
+        match self.open_start(state, binding, &starts.sealed(state)?, host)?.1 {
+            Wanted::Page(page) => Some(page),
+            Wanted::Kept(_) => None,
+        }
+    }
+
     /// Where the person of `state` wanted to go, whatever became of the attempt; `None` if nothing is known of it. The
     /// caller has checked that the state belongs to `binding`: a state that a browser never had leads nowhere.
     pub(crate) async fn return_note(

@@ -100,8 +100,12 @@ impl SignIn<'_> {
                 let found = answers.session_of(view, Purpose::Ask, now).await;
                 let wanted = OwnQuery::of(view).wanted();
                 let to = answers.return_to(wanted.as_deref(), view);
-                let page = match found {
-                    Lookup::SignedIn(..) => already_signed_in_page(&to.location(), view.request_id),
+                let page = match &found {
+                    Lookup::SignedIn(live, _) => {
+                        let who = self.settings.display_name(live.value().session().identity());
+                        let other = answers.start_with("?account=other", &to);
+                        already_signed_in_page(&to.location(), &other, who.as_deref(), view.request_id)
+                    }
                     _ => {
                         let [own, shared] = ["", "?device=shared"].map(|more| answers.start_with(more, &to));
                         sign_in_page(&own, &shared, wanted.is_some(), view.request_id)

@@ -99,6 +99,12 @@ pub fn error_page(page: ErrorPage<'_>) -> Reply {
     render(page.status, page.title, page.text, next, Some(page.code), page.request_id)
 }
 
+/// As [`error_page`], for what may be over when the page is asked for once more: a link does that. What was sent by a form is
+/// not sent again.
+pub fn error_page_to_reload(page: ErrorPage<'_>) -> Reply {
+    render(page.status, page.title, page.text, Next::Reload, Some(page.code), page.request_id)
+}
+
 /// Stands in a frame whose page needs a sign-in: providers do not let themselves be framed, so it leads out of the frame, to
 /// `start_href`, the local address that begins a sign-in.
 pub fn framed_sign_in_page(start_href: &str, code: &'static str, request_id: &str) -> Reply {
@@ -128,10 +134,16 @@ pub fn chooser_page(choices: &[(&str, String)], request_id: &str) -> Reply {
     render(StatusCode::OK, "Sign in", text, Next::Choice(choices), None, request_id)
 }
 
-/// Tells a person who asks for a sign-in that they are signed in; `page_href` is where they wanted to go.
-pub fn already_signed_in_page(page_href: &str, request_id: &str) -> Reply {
-    let next = Next::Link { label: "Continue", href: page_href };
-    render(StatusCode::OK, "You are signed in", "There is nothing you need to do here.", next, None, request_id)
+/// Tells a person who asks for a sign-in that they are signed in, and as whom if that is to be told; `page_href` is where they
+/// wanted to go, `other_href` the local address that begins a sign-in with another account.
+pub fn already_signed_in_page(page_href: &str, other_href: &str, who: Option<&str>, request_id: &str) -> Reply {
+    let text = match who {
+        Some(who) => format!("You are signed in as {}. There is nothing you need to do here.", cut(who, TITLE_LIMIT)),
+        None => "There is nothing you need to do here.".to_owned(),
+    };
+    let other = "Use another account";
+    let next = Next::Twofold { label: "Continue", href: page_href, other, other_href };
+    render(StatusCode::OK, "You are signed in", &text, next, None, request_id)
 }
 
 /// The twin of [`error_page`] for programs: `{"error":…,"request_id":…,"login_url":…}`. A `login_url` that is longer
@@ -178,6 +190,8 @@ enum Next<'a> {
         href: &'a str,
     },
     Nothing,
+    /// A link to the address of the page itself.
+    Reload,
     /// A link, and under it another one.
     Twofold {
         label: &'static str,
@@ -194,6 +208,7 @@ impl Next<'_> {
             Self::Link { label, href } => link(href, label, ""),
             Self::Choice(choices) => choices.iter().map(|(name, href)| link(href, name, "")).collect(),
             Self::Nothing => String::new(),
+            Self::Reload => "<p><a href=\"\">Try again</a>".to_owned(),
             Self::Twofold { label, href, other, other_href } => link(href, label, "") + &link(other_href, other, ""),
         }
     }

@@ -8,12 +8,13 @@ mod messages;
 
 use std::time::Duration;
 
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, header};
 
 pub(super) use self::exit::Denied;
 pub use self::exit::{Recipient, RefusalExit, Refused};
 pub use self::messages::Message;
-use crate::web::page::{Action, ErrorPage, error_json, error_page};
+pub(in crate::auth) use self::messages::Way;
+use crate::web::page::{Action, ErrorPage, error_json, error_page, error_page_to_reload};
 use crate::web::{Reply, RequestView};
 
 /// Why a request or a sign-in was refused.
@@ -119,6 +120,12 @@ pub enum Refusal {
     WeakSignIn,
 }
 
+/// The path under which `start`, the address that begins a sign-in, and all other addresses of ours lie.
+fn beside(start: &str) -> &str {
+    let path = start.split('?').next().unwrap_or_default();
+    path.rfind('/').map_or(path, |last| &path[..=last])
+}
+
 /// What a sign-in can be refused with when its browser comes back.
 const OF_SIGN_IN: [Refusal; 18] = [
     Refusal::AttemptExpired,
@@ -151,17 +158,28 @@ impl Refusal {
     pub(in crate::auth) fn reply(self, view: &RequestView<'_>, start: &str) -> Reply {
         let message = self.message();
         let mut reply = if view.wants_html() {
-            let action = message.again.then_some(Action { label: "Start again", href: start });
-            error_page(ErrorPage {
+            let start = Action { label: "Start again", href: start };
+            let action = match message.way {
+                Way::Start => Some(start),
+                Way::Reload if view.target.path().starts_with(beside(start.href)) => Some(start),
+                Way::Home => Some(Action { label: "Start page", href: "/" }),
+                Way::Reload | Way::Nothing => None,
+            };
+            let page = ErrorPage {
                 status: message.status,
                 title: message.title,
                 text: message.text,
                 code: message.code,
                 request_id: view.request_id,
                 action,
-            })
+            };
+            match message.way {
+                Way::Reload if page.action.is_none() && view.method == Method::GET => error_page_to_reload(page),
+                _ => error_page(page),
+            }
         } else {
-            error_json(message.status, message.code, view.request_id, message.again.then_some(start))
+            let start = (message.way == Way::Start).then_some(start);
+            error_json(message.status, message.code, view.request_id, start)
         };
         self.advise(&mut reply);
         reply

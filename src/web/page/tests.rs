@@ -36,7 +36,7 @@ fn all_pages(href: &str, request_id: &str) -> Vec<Reply> {
     vec![
         failure(href, request_id),
         sign_in_page(href, href, true, request_id),
-        already_signed_in_page(href, request_id),
+        already_signed_in_page(href, href, Some("<b>&ä"), request_id),
         signed_out_page(false, href, request_id),
         question(href, request_id).page(),
         error_page(ErrorPage {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{assert_refused, at_once, start_url, until_code};
+use super::{assert_refused, at_once, start_url, until, until_code};
 use crate::support::browser::{Browser, Page};
 use crate::support::redis::Redis;
 use crate::support::rig::{Choices, Rig};
@@ -106,7 +106,13 @@ async fn a_sign_in_under_way_when_the_store_goes_away_can_be_begun_again() {
     let rig = rig(&redis, "").await;
     let browser = Browser::new();
     let callback = until_code(&browser, rig.url("/app/x")).await;
+    // Another one is not yet as far: where it was to lead stands in its browser's own cookie.
+    let begins = Browser::new();
+    let found = |page: &Page| page.location().is_some_and(|to| to.path() == "/oauth2/callback");
+    let first = until(&begins, rig.url("/app/y?z=1"), found).await.location().unwrap();
     let port = redis.kill();
+    let page = begins.go(first).await;
+    assert!(page.status == 503 && page.body.contains("/oauth2/start?rd=%2Fapp%2Fy%3Fz%3D1"), "{}", page.body);
     let page = browser.open(&callback).await;
     assert_eq!(page.status, 503);
     assert!(page.headers.contains_key("retry-after") && !page.gives_session());

@@ -264,6 +264,9 @@ impl App {
         let watched = Arc::clone(&auth);
         let parts = GatewayParts { settings: gateway_settings(&config), auth, metrics: Arc::clone(&metrics), entropy };
         upstreams.refresh(&*names, &own, &metrics).await;
+        if let Some(keys) = &assertion_keys {
+            accounts::first_look(keys).await;
+        }
         let gateway = crate::gateway::start(sockets, parts).map_err(StartError::Threads)?;
         SecurityEvent::Administration { action: "configuration", generation }.emit();
         let mut background = Supervisor::new(Arc::new(SystemEntropy), Arc::clone(&metrics));

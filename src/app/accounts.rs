@@ -1,6 +1,7 @@
 //! What people's accounts need: their links, and the keys that sign what the app is told of them.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crate::account::links::Links;
 use crate::assertion::keeper::AssertionKeys;
@@ -38,4 +39,14 @@ pub(super) fn assertion_keys(
     } else {
         AssertionKeys::of_files(keys.clone())
     }))
+}
+
+/// How long a start waits for the keys that sign for the app. Without them it goes on, and they are taken up once the store
+/// answers.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+
+/// Takes up the keys before anybody is served: the first pages and the published set have them already. What goes wrong is
+/// said by whoever looks again in the background.
+pub(super) async fn first_look(keys: &AssertionKeys) {
+    let _looked_at_again_soon = tokio::time::timeout(FIRST_LOOK, keys.look(SystemTime::now())).await;
 }

@@ -96,6 +96,7 @@ fn sidecar_config(sidecar: &HashMap<String, Value>) -> Config {
     config
 }
 
+// FD05
 #[test]
 fn the_sidecars_configuration_has_no_faults_and_fits_the_pod_around_it() {
     let sidecar = sidecar();

@@ -79,6 +79,27 @@ fn pages() -> Vec<(String, String)> {
     pages
 }
 
+// FD17, FD27: said before somebody wonders, where they would.
+#[test]
+fn the_readme_says_which_browser_the_demo_needs_and_what_the_tests_do_not_install() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains("Use Chrome, Edge or Firefox: Safari keeps no"), "the browser");
+    assert!(readme.contains("need Node.js, which it does not install"), "what tests are left out without");
+    let banner = fs::read_to_string(root().join("src/cli/demo.rs")).unwrap();
+    assert!(banner.contains("Safari keeps no secure cookie"), "the demo itself says it too");
+}
+
+// FD28
+#[test]
+fn what_a_company_asks_for_before_it_adopts_a_program_is_there() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+    let manifest = read("Cargo.toml");
+    assert!(manifest.contains("license = \"Apache-2.0\"") && read("LICENSE").contains("Apache License"));
+    assert!(read("CHANGELOG.md").contains("## Unreleased") && read("CHANGELOG.md").contains("### Added"));
+    assert!(read("CONTRIBUTING.md").contains("make test") && read("docs/SECURITY.md").contains("report"));
+}
+
 // FD09
 #[test]
 fn the_example_of_the_readme_has_no_faults_and_brings_what_its_headers_promise() {

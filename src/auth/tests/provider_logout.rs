@@ -54,7 +54,7 @@ async fn signed_in() -> Story {
     story
 }
 
-// F21, F24, F25
+// PM07, F21, F24, F25
 #[tokio::test]
 async fn an_honest_token_ends_what_it_names_once() {
     for by in ["sid", "sub"] {

@@ -51,7 +51,7 @@ fn kept(story: &Story) -> usize {
     story.store.store.count(Kind::Provider)
 }
 
-// XS03, KC29, PM02: the whole way to the provider and back.
+// XM05, XS03, KC29, PM02: the whole way to the provider and back.
 #[tokio::test]
 async fn signing_out_of_both_leads_to_the_provider_with_what_it_wants_and_back() {
     let mut story = signed_in(|_| {}).await;

@@ -39,7 +39,7 @@ fn form(heard: &Heard) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(heard.body.as_bytes()).into_owned().collect()
 }
 
-// XM01, PM01, XS27
+// PF03, XM01, PM01, XS27
 #[tokio::test]
 async fn the_secret_goes_in_the_body_where_nothing_else_is_listed_and_in_the_header_elsewhere() {
     let (peer, federation) = issuer_listing(&["client_secret_post"], |_| {}).await;

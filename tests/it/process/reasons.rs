@@ -96,7 +96,7 @@ async fn a_refused_id_token_is_explained_by_what_was_wanted_and_found() {
     assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
 }
 
-// KC09, KC09b, OF2
+// FD12, KC09, KC09b, OF2
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_secret_is_said_with_the_address_the_providers_words_and_the_keys() {
     let (rig, process, _home) = gateway(|_| {}, |_, text| text.replace("rig secret:", "rag secret:")).await;

@@ -96,7 +96,7 @@ fn answer(callback: &Url) -> Vec<(String, String)> {
     callback.query_pairs().into_owned().collect()
 }
 
-// XM14
+// PM13, XM14
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_another_site_posts_is_posted_again_from_ours_and_counts_then() {
     let rig = plain("    response_mode: form_post\n", "").await;

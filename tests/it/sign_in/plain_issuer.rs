@@ -243,6 +243,7 @@ async fn the_operators_parameters_and_the_browsers_languages_stand_in_the_reques
 }
 
 // RFC 9126: nothing of the request but its name is in the browser.
+// PM15
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_the_issuer_wants_pushed_is_pushed_before_the_browser_leaves() {
     let pushing = Upstream::start().await;

@@ -199,6 +199,7 @@ async fn raw_bytes_in_a_return_address_make_no_header() {
     }
 }
 
+// MV12
 #[tokio::test(flavor = "multi_thread")]
 async fn a_very_long_page_still_lets_a_person_sign_in() {
     // A10, XS12: as long as the listener takes (L04: beyond it, 414); and what people really do: open a long deep link.

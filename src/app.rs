@@ -4,6 +4,7 @@
 
 mod accounts;
 mod background;
+pub mod inquiry;
 mod key_file;
 mod sealed_keys;
 mod shared_keys;

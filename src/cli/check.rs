@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::app;
+use crate::app::inquiry::{Outcome, inquire};
 use crate::config::{self, Config, Warning};
 use crate::upstream::{SystemNames, Upstream, Upstreams};
 
-pub(super) fn run(path: Option<&Path>, schema: bool) -> ExitCode {
+pub(super) fn run(path: Option<&Path>, offline: bool, schema: bool) -> ExitCode {
     if schema {
         print!("{}", config::json_schema());
         return ExitCode::SUCCESS;
@@ -22,43 +23,82 @@ pub(super) fn run(path: Option<&Path>, schema: bool) -> ExitCode {
             for warning in &warnings {
                 eprintln!("warning: {}", warning.line(&config.origin.file));
             }
-            let faults = app::faults(&config);
+            let mut faults = app::faults(&config);
+            for fault in &mut faults {
+                fault.insert_str(0, &format!("{}: ", path.display()));
+            }
+            let answers = if offline || !faults.is_empty() { Answers::default() } else { ask(&config) };
+            faults.extend(answers.faults);
+            for warning in &answers.warnings {
+                eprintln!("warning: {}", warning.line(&config.origin.file));
+            }
             for fault in &faults {
-                eprintln!("{}: {fault}", path.display());
+                eprintln!("{fault}");
             }
             if !faults.is_empty() {
                 return ExitCode::FAILURE;
             }
-            for warning in unreachable_upstreams(&config) {
-                eprintln!("warning: {}", warning.line(&config.origin.file));
-            }
             print!("{}", config::effective(&config));
-            println!("\nRegister with the provider");
-            for (provider, uri) in app::redirect_uris(&config) {
-                let of = if provider.is_empty() { String::new() } else { format!(" ({provider})") };
-                println!("  redirect URI{of}: {uri}");
+            print_addresses(&config);
+            if !answers.good.is_empty() {
+                println!("\nAsked just now");
+                for line in &answers.good {
+                    println!("  good: {line}");
+                }
             }
-            for (name, uri) in app::logout_uris(&config) {
-                println!("  {name}: {uri}");
-            }
-            println!();
-            println!("{}: no faults", path.display());
+            println!("\n{}: no faults", path.display());
             ExitCode::SUCCESS
         }
     }
 }
 
-/// Upstreams whose names have no address on this machine. Only a warning: they may have one where the gateway runs, or
-/// by the time it does.
-fn unreachable_upstreams(config: &Config) -> Vec<Warning> {
-    let mut upstreams = Upstreams::default();
-    config.routes.iter().for_each(|route| drop(Upstream::of(route, &mut upstreams)));
+fn print_addresses(config: &Config) {
+    println!("\nRegister with the provider");
+    for (provider, uri) in app::redirect_uris(config) {
+        let of = if provider.is_empty() { String::new() } else { format!(" ({provider})") };
+        println!("  redirect URI{of}: {uri}");
+    }
+    for (name, uri) in app::logout_uris(config) {
+        println!("  {name}: {uri}");
+    }
+}
+
+/// What others said.
+#[derive(Default)]
+struct Answers {
+    good: Vec<String>,
+    warnings: Vec<Warning>,
+    /// As lines.
+    faults: Vec<String>,
+}
+
+/// Asks whomever the gateway will ask.
+fn ask(config: &Config) -> Answers {
+    let mut answers = Answers::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return Vec::new() };
-    let own = [("listen", config.listen), ("admin_listen", config.admin_listen)];
-    let unreachable = runtime.block_on(upstreams.resolve(&SystemNames, &own));
+    let Ok(runtime) = runtime else { return answers };
+    let (unreachable, findings) = runtime.block_on(async { tokio::join!(upstreams(config), inquire(config)) });
     // A question that nobody has answered yet is not waited for.
     runtime.shutdown_background();
+    answers.warnings = unreachable;
+    for finding in findings {
+        let remark = |text: &str| config.origin.remark(&finding.key, format!("{}: {text}", finding.asked));
+        match &finding.outcome {
+            Outcome::Good => answers.good.push(finding.asked.clone()),
+            Outcome::NoAnswer(why) => answers.warnings.push(remark(why)),
+            Outcome::Wrong(why) => answers.faults.push(remark(why).line(&config.origin.file)),
+        }
+    }
+    answers
+}
+
+/// Upstreams whose names have no address on this machine. Only a warning: they may have one where the gateway runs, or
+/// by the time it does.
+async fn upstreams(config: &Config) -> Vec<Warning> {
+    let mut upstreams = Upstreams::default();
+    config.routes.iter().for_each(|route| drop(Upstream::of(route, &mut upstreams)));
+    let own = [("listen", config.listen), ("admin_listen", config.admin_listen)];
+    let unreachable = upstreams.resolve(&SystemNames, &own).await;
     let warning = |(index, route): (usize, &crate::route::RouteSettings)| {
         let why = unreachable.get(&(route.upstream.host.clone(), route.upstream.port))?;
         let text = format!("{why}; the gateway starts without it and asks again");

@@ -57,14 +57,21 @@ pub(crate) struct ConfigFile {
 enum Command {
     /// Run the gateway until SIGTERM, SIGINT or SIGQUIT; requests under way are finished first, unless a second one comes.
     Serve(ConfigFile),
-    /// Read a configuration, report every fault with its place, or print what it means.
+    /// Read a configuration, ask the session store and the issuers what a sign-in would ask them, and report every fault with
+    /// its place, or print what it means.
     ///
-    /// Exit code 0: no fault; the effective route table is printed, most specific route first, secrets masked.
-    /// Exit code 1: one line per fault as file:line:column: key: what was found, what was expected.
+    /// Exit code 0: no fault; the effective route table is printed, most specific route first, secrets masked. Whoever does
+    /// not answer is a warning: it may be reachable where the gateway runs, or later.
+    /// Exit code 1: one line per fault as file:line:column: key: what was found, what was expected. An answer with which
+    /// nobody could sign in is a fault: another issuer's, one of an address that is not allowed, a Redis that is a replica,
+    /// a Sentinel or a node of a cluster.
     Check {
         /// Configuration file (YAML). Start from config/zengate.example.yaml.
         #[arg(long, short, value_name = "FILE", env = "ZENGATE_CONFIG", required_unless_present = "schema")]
         config: Option<PathBuf>,
+        /// Ask nobody: neither the session store, nor the issuers, nor for the addresses of upstreams.
+        #[arg(long)]
+        offline: bool,
         /// Print the JSON Schema of the configuration, for editors, and do nothing else.
         #[arg(long)]
         schema: bool,
@@ -115,7 +122,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> ExitCode {
     match command {
         Command::Serve(file) => serve::run(&file.config),
-        Command::Check { config, schema } => check::run(config.as_deref(), schema),
+        Command::Check { config, offline, schema } => check::run(config.as_deref(), offline, schema),
         Command::Health { address, live } => health::run(&address, live),
         #[cfg(feature = "demo")]
         Command::Demo { port } => demo::run(port),

@@ -9,7 +9,8 @@ const OPENING: &str = "\
 # Configuration
 
 One YAML file. Unknown keys, keys that stand twice and empty values are refused; every fault is reported at once, with
-line, column and key. `zengate check --config FILE` does so without starting anything.
+line, column and key. `zengate check --config FILE` does so without starting anything, and asks
+the session store and the issuers whether a sign-in could do with them (`--offline` asks nobody).
 
 This page is generated from the types that read the file (`src/config/file/`): do not edit it, edit their comments and
 run `ZENGATE_BLESS=1 cargo test --lib config::`. `config/zengate.example.yaml` shows every key in place.

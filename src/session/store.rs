@@ -113,6 +113,9 @@ pub enum StoreError {
     /// It takes nothing new; what it holds can be read.
     #[error("the session store takes nothing new: {0}")]
     NotWritable(WriteFault),
+    /// What answers keeps no sessions, and will not until the configuration, or it, is changed. A text of our own.
+    #[error("the session store keeps no sessions: {0}")]
+    Unfit(String),
     /// No answer in time, or no connection. The text is one of our own: it never holds an address, a password or
     /// words of the peer.
     #[error("the session store is not available: {0}")]

@@ -58,6 +58,13 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Memory => StoreError::Full,
+            Fault::Authentication
+            | Fault::ClusterNode
+            | Fault::Permission
+            | Fault::ReadOnly
+            | Fault::Refused
+            | Fault::Sentinel
+            | Fault::Tls => StoreError::Unfit(fault.to_string()),
             fault => StoreError::Unavailable(fault.to_string()),
         }
     }

@@ -4,6 +4,7 @@ mod admin;
 mod boot;
 mod claims;
 mod descriptors;
+mod inquiry;
 mod logs;
 mod reasons;
 mod shutdown;

@@ -82,7 +82,9 @@ async fn issuers(settings: ProviderSettings) -> Vec<Finding> {
             Ok(()) => Outcome::Good,
             Err(error) => match error.kind() {
                 ErrorKind::Timeout | ErrorKind::Unavailable => Outcome::NoAnswer(error.to_string()),
-                ErrorKind::Invalid | ErrorKind::Refused | ErrorKind::Untrusted => Outcome::Wrong(error.to_string()),
+                ErrorKind::Invalid | ErrorKind::NotAllowed | ErrorKind::Refused | ErrorKind::Untrusted => {
+                    Outcome::Wrong(error.to_string())
+                }
             },
         };
         about(format!("configuration and keys of {issuer}"), outcome)

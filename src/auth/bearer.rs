@@ -19,7 +19,7 @@ use crate::identity::Identity;
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, left_out, render_all};
 use crate::oidc::TokenError;
 use crate::oidc::access_token::{
-    AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnreadAccessToken, VerifiedAccessToken,
+    AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnreadAccessToken, VerifiedAccessToken, explain,
 };
 use crate::oidc::claims::Reading;
 use crate::oidc::jwks::KeySet;
@@ -168,7 +168,8 @@ impl Tokens {
                 return Ok(live);
             }
         }
-        let unread = UnreadAccessToken::parse(&SecretString::new(token)).map_err(refused)?;
+        let raw = SecretString::new(token);
+        let unread = UnreadAccessToken::parse(&raw).map_err(refused)?;
         if unread.is_long() {
             Box::pin(self.signed_by_an_issuer(&unread, rule, &key, view, now)).await?;
         }
@@ -185,7 +186,8 @@ impl Tokens {
             acr_vocabulary: issuer.acr_vocabulary,
             skew: snapshot.settings().skew,
         };
-        let plausible = unverified.check(expect, now).map_err(refused)?;
+        let explained = |error| Denied { reason: Some(explain(error, &raw, &expect)), ..refused(error) };
+        let plausible = unverified.check(expect, now).map_err(explained)?;
         let (verified, keys) = Box::pin(self.verified(&plausible, &issuer.issuer, &key, view, now)).await?;
         let reading = Reading { named: snapshot.named_claims(), rules: &issuer.claims };
         let (caller, mut lost) = Identity::from_access_token(&verified, reading);

@@ -5,10 +5,13 @@
 //! names anybody: [`UnverifiedAccessToken`] is well-formed, [`PlausibleAccessToken`] would be good *if* its issuer
 //! signed it, [`VerifiedAccessToken`] is signed.
 
+mod explain;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
+pub use self::explain::explain;
 use super::acr::Vocabulary;
 use super::claims::{Claims, Collector, Reading, is_subject};
 use super::jwks::KeySet;

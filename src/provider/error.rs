@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Timeout,
     /// No connection, or the provider says it is overloaded.
     Unavailable,
+    /// The issuer that the operator named lies where the configuration does not allow anybody to be asked: nothing was asked.
+    NotAllowed,
     /// The issuer that was named is not trusted here, or an endpoint lies outside its hosts.
     Untrusted,
 }
@@ -74,6 +76,14 @@ impl ProviderError {
     /// What was named is not on the operator's list.
     pub const fn untrusted(reason: &'static str) -> Self {
         Self::new(ErrorKind::Untrusted, reason, None)
+    }
+
+    /// The same, where the operator and nobody else has named the address: it is theirs to allow it.
+    pub(super) fn of_the_configuration(mut self) -> Self {
+        if self.kind == ErrorKind::Untrusted {
+            self.kind = ErrorKind::NotAllowed;
+        }
+        self
     }
 
     const fn new(kind: ErrorKind, reason: &'static str, retry_after: Option<Duration>) -> Self {
@@ -175,6 +185,7 @@ impl fmt::Display for ProviderError {
             ErrorKind::Refused => write!(f, "refused: {reason}")?,
             ErrorKind::Timeout => f.write_str(reason)?,
             ErrorKind::Unavailable => write!(f, "not reachable: {reason}")?,
+            ErrorKind::NotAllowed => write!(f, "not allowed: {reason}")?,
             ErrorKind::Untrusted => write!(f, "not trusted: {reason}")?,
         }
         let Some(details) = &self.details else { return Ok(()) };

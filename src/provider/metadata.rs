@@ -169,10 +169,10 @@ impl Configurations {
                 Ok(Discovery::AskUser(ui))
             }
             Err(error) => {
-                if error.kind() == ErrorKind::Untrusted {
+                if matches!(error.kind(), ErrorKind::Untrusted | ErrorKind::NotAllowed) {
                     self.stats.untrusted_configurations.add(1);
                 }
-                tracing::warn!(%error, "A carrier configuration could not be had or is refused");
+                tracing::warn!(%error, "An issuer's configuration could not be had or is refused");
                 let failed = |entry: &Entry| entry.is_good(now).then(|| Entry { failed: Some(now), ..entry.clone() });
                 let entry = self.cache.update(key, failed).ok_or(error)?;
                 self.stats.stale_configurations.add(1);
@@ -260,7 +260,8 @@ impl Configurations {
             let base = base.strip_suffix('/').unwrap_or(base);
             let url = Url::parse(&format!("{base}/.well-known/openid-configuration"))
                 .map_err(|_| ProviderError::untrusted("issuer is not a URL"))?;
-            let answer = self.client.get("metadata", &url, usize::MAX).await?;
+            let answer = self.client.get("metadata", &url, usize::MAX).await;
+            let answer = answer.map_err(ProviderError::of_the_configuration)?;
             let compare = "compare the issuer that is configured with the one that the provider names";
             answer.expect_ok().map_err(|error| error.advise(compare))?;
             let mut metadata = ProviderMetadata::parse(&answer.body).map_err(|error| {

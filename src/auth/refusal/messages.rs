@@ -81,8 +81,8 @@ impl Refusal {
             Self::CarrierUnknownPerson => message(
                 S::FORBIDDEN,
                 "user_not_found",
-                "Your carrier does not know you yet",
-                "The carrier found no account for this phone. Set it up in your carrier's app, or choose another phone.",
+                "You are not known there yet",
+                "The sign-in service found no account for you or for your phone. Set it up there, or choose another one.",
                 W::Start,
             ),
             Self::ClientTooSlow => message(
@@ -183,7 +183,7 @@ impl Refusal {
                 S::BAD_GATEWAY,
                 "provider_refused",
                 "This site is not set up correctly",
-                "The sign-in service refused it. This is not your fault. Please tell whoever runs this site, with the id below.",
+                "Nobody can sign in until it is. This is not your fault. Please tell whoever runs this site, with the id below.",
                 W::Home,
             ),
             Self::ProviderTimeout => message(
@@ -379,7 +379,7 @@ impl Refusal {
                 S::FORBIDDEN,
                 "acr_unmet",
                 "A stronger sign-in is needed",
-                "This site asks for more than you confirmed with, such as a PIN or a fingerprint. Try again and use it.",
+                "This site asks that you confirm who you are in a stronger way than you did. Try again, and use it.",
                 W::Start,
             ),
         }

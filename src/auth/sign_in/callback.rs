@@ -265,6 +265,8 @@ impl SignIn<'_> {
                 if error.as_str() == "temporarily_unavailable"
                     && description.as_deref() == Some("authentication_expired") =>
             {
+                let description = description.as_deref().map(shown).unwrap_or_default();
+                info!(request_id = view.request_id, description, "The provider's page was open for too long");
                 return Err(Refusal::AttemptExpired);
             }
             AuthorizationResponse::Refused(error) => {
@@ -380,7 +382,11 @@ impl SignIn<'_> {
         match self.provider.discover(mccmnc, correlation_id, now).await {
             Ok(Discovery::Carrier(other)) if other.issuer == carrier.issuer => Ok(()),
             _ => {
-                warn!(request_id = view.request_id, reason = "mccmnc_mismatch", "A callback names another carrier");
+                warn!(
+                    request_id = view.request_id,
+                    reason = "mccmnc_mismatch",
+                    "A callback names another network than the sign-in went to"
+                );
                 Err(Refusal::CarrierMismatch)
             }
         }
@@ -398,7 +404,7 @@ impl SignIn<'_> {
         let view = request.view;
         let error = CarrierError::parse(said.code.as_str());
         let (code, description) = (shown(said.code.as_str()), said.description.map(shown).unwrap_or_default());
-        info!(request_id = view.request_id, error = code, description, "The carrier refused a sign-in");
+        info!(request_id = view.request_id, error = code, description, "The provider refused a sign-in");
         match error.reaction() {
             Reaction::Rediscover if self.registration.discovery_ui.is_some() && attempt.recoveries < MAX_RECOVERIES => {
                 if let Some(mccmnc) = mccmnc {
@@ -408,7 +414,7 @@ impl SignIn<'_> {
                 return self.redirect_to_discovery(request, attempt, None, now).await;
             }
             Reaction::OperatorFault => {
-                warn!(request_id = view.request_id, error = code, "The carrier finds fault with our registration");
+                warn!(request_id = view.request_id, error = code, "The provider finds fault with our registration");
             }
             _ => {}
         }

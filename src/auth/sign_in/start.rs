@@ -391,7 +391,7 @@ impl SignIn<'_> {
         warn!(request_id = view.request_id, reason = %error, "The provider gave no usable answer");
         match error.kind() {
             ErrorKind::Invalid | ErrorKind::Untrusted => Refusal::ProviderInvalid,
-            ErrorKind::Refused => Refusal::ProviderRefused,
+            ErrorKind::Refused | ErrorKind::NotAllowed => Refusal::ProviderRefused,
             ErrorKind::Timeout => Refusal::ProviderTimeout,
             ErrorKind::Unavailable => Refusal::ProviderUnavailable(error.retry_after()),
         }

@@ -103,6 +103,9 @@ impl Resolver<'_> {
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
         self.unasked_claims(&routes, &providers);
+        if sessions.as_ref().is_some_and(|sessions| sessions.recheck.is_none()) {
+            self.unused_refresh_tokens(&providers);
+        }
         let mut providers = providers.into_iter().map(SignInProvider::from);
         // Keys of access tokens are the business of one of them; which, does not matter.
         let mut provider = providers.next()?;
@@ -111,15 +114,6 @@ impl Resolver<'_> {
         if let Some(StoreChoice::Embedded { path }) = store {
             // Where sessions outlive a restart, keys do.
             provider.settings.key_memory = Some(path.with_extension("keys"));
-        }
-        if sessions.as_ref().is_some_and(|sessions| sessions.recheck.is_none())
-            && provider.scopes.iter().any(|scope| scope == "offline_access")
-        {
-            self.warn(
-                "provider.oidc.scopes",
-                "asks for `offline_access`, and nothing uses the refresh token that comes for it, while some providers keep a \
-                 session open for it after the person has signed out; leave it out, or set sessions.recheck",
-            );
         }
         let log = file.log.as_ref()?;
         Some(Config {

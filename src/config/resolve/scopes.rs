@@ -53,22 +53,34 @@ impl Resolver<'_> {
         let asks = |route: &RouteSettings, provider: &Provider| {
             route.access.takes_sessions() && (route.providers.is_empty() || route.providers.contains(&provider.id))
         };
-        for (index, provider) in providers.iter().enumerate() {
-            let section = if provider.id.is_empty() { "provider".to_owned() } else { format!("providers[{index}]") };
-            self.unasked_headers(&section, provider, routes.iter().filter(|route| asks(route, provider)));
+        for provider in providers {
+            let section = &provider.settings.section;
+            self.unasked_headers(section, provider, routes.iter().filter(|route| asks(route, provider)));
         }
         for (index, route) in routes.iter().enumerate() {
+            let asked: Vec<_> = providers.iter().filter(|provider| asks(route, provider)).collect();
+            // What one of them brings can be met.
+            let missing = |claim: &str| {
+                let scopes: Option<Vec<_>> = asked.iter().map(|provider| unasked(provider, claim)).collect();
+                scopes.and_then(|scopes| scopes.first().copied())
+            };
             for (claim, _) in &route.require.claims {
-                let mut scopes =
-                    providers.iter().filter(|provider| asks(route, provider)).map(|one| unasked(one, claim));
-                if let Some(Some(scope)) = scopes.next()
-                    && scopes.all(|scope| scope.is_some())
-                {
+                if let Some(scope) = missing(claim) {
                     let text =
                         format!("demands a claim that no sign-in asks for; add `{scope}` to the provider's scopes");
                     self.warn(&format!("routes[{index}].require.claims.{claim}"), text);
                 }
             }
+        }
+    }
+
+    /// Warns of refresh tokens that are asked for and that nothing uses.
+    pub(super) fn unused_refresh_tokens(&mut self, providers: &[Provider]) {
+        for provider in providers.iter().filter(|one| one.scopes.iter().any(|scope| scope == "offline_access")) {
+            let key = format!("{}.{}.scopes", provider.settings.section, provider.settings.federation.profile.name);
+            let text = "asks for `offline_access`, and nothing uses the refresh token that comes for it, while some providers \
+                        keep a session open for it after the person has signed out; leave it out, or set sessions.recheck";
+            self.warn(&key, text);
         }
     }
 

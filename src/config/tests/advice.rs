@@ -47,9 +47,45 @@ fn claims_that_no_scope_brings_are_told() {
     let rules = told(all, rule);
     assert_eq!(rules.len(), 1, "{rules:?}");
     assert!(rules[0].contains("routes[0].require.claims.phone_number: demands a claim"), "{rules:?}");
+    // Rules that nobody could meet: everybody would be refused.
+    let domains = "    require: { email_domains: [example.com] }\n    identity_headers: { map: { X-Sub: sub } }\n";
+    let rules = told("", domains);
+    assert_eq!(rules.len(), 1, "{rules:?}");
+    assert!(rules[0].contains("routes[0].require.email_domains: demands an e-mail"), "{rules:?}");
+    assert!(rules[0].contains("add `email` to the provider's scopes"), "{rules:?}");
+    assert_eq!(told("    scopes: [openid, email]\n", domains), Vec::<String>::new());
+    let acr = "    require: { acr: [gold] }\n";
+    let rules = told(all, acr);
+    assert_eq!(rules.len(), 1, "{rules:?}");
+    assert!(rules[0].contains("routes[0].require.acr: demands what no sign-in asks"), "{rules:?}");
+    assert_eq!(told(&format!("{all}    acr_values: [gold]\n"), acr), Vec::<String>::new());
     // Who asks for nobody wants nothing of anybody.
     let open = oidc(ISSUER, "", "").replace("access: session", "access: anonymous");
     assert_eq!(warnings(&open), Vec::<String>::new());
+}
+
+// KC19
+#[test]
+fn a_refresh_token_that_nothing_uses_is_told_of_each_provider() {
+    let entry = |id: &str, scopes: &str| {
+        format!(
+            "  - id: {id}
+    oidc: {{ issuer: 'https://{id}.example.com', client_id: a, client_secret: {{ env: OIDC_CLIENT_SECRET }}, scopes: [{scopes}] }}
+"
+        )
+    };
+    let text = |sessions: &str| {
+        let providers =
+            entry("one", "openid, email, profile") + &entry("two", "openid, email, profile, offline_access");
+        let plain = oidc(ISSUER, "", "");
+        let (head, _) = plain.split_once("provider:").unwrap();
+        let (_, tail) = plain.split_once("sessions:\n").unwrap();
+        format!("{head}providers:\n{providers}sessions:\n{sessions}{tail}")
+    };
+    let told = warnings(&text(""));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains(" providers[1].oidc.scopes: asks for `offline_access`"), "{told:?}");
+    assert_eq!(warnings(&text("  recheck: 10m\n")), Vec::<String>::new());
 }
 
 // FD08, KC17

@@ -309,6 +309,29 @@ fn a_binding_to_a_key_is_refused_whatever_its_shape() {
 }
 
 #[test]
+fn what_a_refused_token_says_is_told_with_what_was_wanted() {
+    // KC24, XS25
+    let told = |token: Honest| {
+        let raw = join(&message(&token.header, &token.claims), b"nothing");
+        explain(token.fails_without_a_key(), &raw, &token.rule())
+    };
+    let none = told(honest().claim("aud", json!([])));
+    for part in ["`aud` must name `https://api.test`", "found none", "`trusted_audiences` of `bearer.issuers`"] {
+        assert!(none.contains(part), "{none}");
+    }
+    let other = told(honest().claim("aud", json!(["https://api.test", "account"])));
+    assert!(other.contains("found `https://api.test`, `account`"), "{other}");
+    let absent = told(honest().without("aud"));
+    assert!(absent.contains("no `aud`") && absent.contains("have `https://a.test` put it in"), "{absent}");
+    let kind = told(honest().header("typ", json!("JWT")));
+    assert!(kind.contains("`typ` is `JWT`, expected `at+jwt`; `accept_untyped`"), "{kind}");
+    // Many are shown as a few, and a person is not shown.
+    let many: Vec<_> = (0..100).map(|number| format!("https://{number}.test")).collect();
+    let many = told(honest().claim("aud", json!(many)));
+    assert!(many.len() < 600 && !many.contains("person-1"), "{many}");
+}
+
+#[test]
 fn scopes_are_words_wherever_the_issuer_puts_them() {
     // K07
     let of = |token: Honest| token.passes().scopes().to_vec();

@@ -149,6 +149,45 @@ async fn a_refusal_that_a_browser_brings_is_told_in_the_providers_words() {
     assert!(!line.contains("4915112345678"), "{line}");
 }
 
+// KC06: a login page that was open for too long is no outage.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_page_that_was_open_for_too_long_begins_anew_and_an_outage_is_told_as_one() {
+    let (rig, process, _home) = gateway(|_| {}, |_, text| text).await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    let says = |words: &'static str| {
+        aurora.set(|rules| {
+            rules.next_authorize_error = Some("temporarily_unavailable".to_owned());
+            rules.callback = [("error_description".to_owned(), words.to_owned())].into();
+        });
+    };
+    says("authentication_expired");
+    let page = Browser::new().go(rig.url("/app?x=1")).await;
+    assert_eq!((page.status.as_u16(), rig.upstream.last().target()), (200, "/app?x=1"), "{}", page.body);
+    process.line("\"description\":\"authentication_expired\"");
+    // The twin: the same code for another reason.
+    says("the database is away");
+    let page = Browser::new().go(rig.url("/app?x=1")).await;
+    assert_eq!(page.status, 503, "{}", page.body);
+    let event: Value = serde_json::from_str(&process.line("the database is away")).unwrap();
+    // PF09: there is no carrier behind a plain issuer.
+    assert_eq!(event["message"], "The provider refused a sign-in");
+}
+
+// PF09: what is not about phones is said without them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_issuers_people_read_nothing_of_carriers_and_phones() {
+    let (rig, process, _home) = gateway(|_| {}, |_, text| text).await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    for error in ["access_denied", "login_required", "server_error", "invalid_scope", "user_not_found", "acr_gone"] {
+        aurora.set(|rules| rules.next_authorize_error = Some(error.to_owned()));
+        let page = Browser::new().go(rig.url("/app")).await;
+        for word in ["arrier", "PIN", "ngerprint", "SIM"] {
+            assert!(!page.body.contains(word), "{error}: {word} in {}", page.body);
+        }
+    }
+    assert!(!process.stderr().contains("carrier refused"), "{}", process.stderr());
+}
+
 // MV06
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_nobody_listed_is_said_once_with_the_key() {

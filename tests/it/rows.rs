@@ -59,12 +59,17 @@ const WAITING: &[(&str, &str)] = &[
     ("F13", "the public listener speaks HTTP/1.1 only"),
     ("G08", "the public listener speaks HTTP/1.1 only"),
     ("H15", "the public listener has no TLS"),
-    ("KC02", "access tokens that are bound to a key are not told from others yet"),
+    ("FD07", "no test yet: the metric and the lines of the start"),
+    ("FD13", "no test yet: a walk over all refusals"),
     ("KC03", "further audiences of access tokens are refused unless they are listed"),
     ("KC08", "a program's token is not told from a person's yet"),
+    ("KC10", "no test yet: issuers with a space in their path"),
+    ("KC15", "no test yet: two gateways on one host name"),
     ("KC18", "what a list of contexts means to Keycloak is said in its recipe"),
+    ("KC28", "no test yet: what shows that userinfo can be left out"),
     ("PM11", "access tokens that need introspection are not taken"),
     ("XM12", "Redis with Sentinel or in a Cluster is refused with its name (XS16)"),
+    ("XM16", "apps in frames of other sites get no cookies of ours yet"),
 ];
 
 fn rust_files(dir: &Path, into: &mut Vec<PathBuf>) {

@@ -35,7 +35,7 @@ use http::{HeaderMap, HeaderValue, Method};
 pub use judge::Permit;
 pub use link_ticket::LONGEST_PLACE;
 pub use linking::{ChangedBy, Imported, Linking, LinkingParts};
-pub use readiness::SignInReadiness;
+pub use readiness::{ProviderReadiness, SignInReadiness};
 pub use refusal::{Message, Recipient, Refusal, RefusalExit, Refused};
 pub use sign_in::binding::MAX_LIVE;
 

@@ -26,20 +26,35 @@ const ISSUER_PATIENCE: Duration = Duration::from_secs(10);
 pub struct SignInReadiness {
     /// Whether the session store takes what a sign-in writes.
     pub store: Result<(), StoreError>,
-    /// Of each provider, whether the issuer's configuration and keys are at hand; `None` where carriers are found for each
-    /// sign-in anew.
-    pub issuers: Vec<Result<Option<IssuerState>, ProviderError>>,
+    /// Of each provider, in the order of the configuration.
+    pub providers: Vec<ProviderReadiness>,
+}
+
+/// Whether somebody could sign in with one provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderReadiness {
+    /// Its id; empty for the one of a configuration that has no other.
+    pub id: String,
+    /// Whether the issuer's configuration and keys are at hand; `None` where carriers are found for each sign-in anew.
+    pub issuer: Result<Option<IssuerState>, ProviderError>,
+}
+
+impl ProviderReadiness {
+    /// The word for it in metrics.
+    fn label(&self) -> &str {
+        if self.id.is_empty() { "provider" } else { &self.id }
+    }
 }
 
 impl SignInReadiness {
     /// Whether nothing stands in the way that is known.
     pub fn is_ready(&self) -> bool {
-        self.store.is_ok() && self.has_issuer()
+        self.store.is_ok() && self.has_provider()
     }
 
     /// Whether there is a provider that somebody could sign in with.
-    fn has_issuer(&self) -> bool {
-        self.issuers.iter().any(Result::is_ok)
+    fn has_provider(&self) -> bool {
+        self.providers.iter().any(|provider| provider.issuer.is_ok())
     }
 
     /// In words, a line each. Names no person, no address of the store, no secret.
@@ -50,56 +65,66 @@ impl SignInReadiness {
         };
         let can = if self.is_ready() { "possible" } else { "not possible" };
         let mut words = format!("sign-in: {can}\nstore: {store}\n");
-        for issuer in &self.issuers {
-            words.push_str(&match issuer {
-                Ok(None) => "issuer: found for each sign-in\n".to_owned(),
-                Ok(Some(state)) => format!("issuer: {}, keys {} s old\n", state.issuer, state.keys_age.as_secs()),
-                Err(error) => format!("issuer: {error}\n"),
+        for provider in &self.providers {
+            let of = if provider.id.is_empty() { String::new() } else { format!(" ({})", provider.id) };
+            words.push_str(&match &provider.issuer {
+                Ok(None) => format!("issuer{of}: found for each sign-in\n"),
+                Ok(Some(state)) => format!("issuer{of}: {}, keys {} s old\n", state.issuer, state.keys_age.as_secs()),
+                Err(error) => format!("issuer{of}: {error}\n"),
             });
         }
         words
     }
 }
 
-/// What was found last, to tell the log of changes and of nothing else.
+/// What was found last, the store and then each provider: to tell the log of changes and of nothing else.
 #[derive(Debug, Default)]
-pub(super) struct LastSeen(Mutex<Option<(bool, bool)>>);
+pub(super) struct LastSeen(Mutex<Vec<bool>>);
 
 /// Looks now.
 pub(super) async fn look(
     store: &Arc<dyn RecordStore>,
-    providers: impl Iterator<Item = &Arc<dyn Provider>>,
+    providers: impl Iterator<Item = (&str, &Arc<dyn Provider>)>,
     now: SystemTime,
 ) -> SignInReadiness {
-    let checks = providers.map(|provider| async move {
+    let checks = providers.map(|(id, provider)| async move {
         let checked = tokio::time::timeout(ISSUER_PATIENCE, provider.check(now)).await;
-        checked.unwrap_or(Err(ProviderError::timeout()))
+        let issuer = checked.unwrap_or(Err(ProviderError::timeout()));
+        ProviderReadiness { id: id.to_owned(), issuer }
     });
-    let (store, issuers) = tokio::join!(tokio::time::timeout(STORE_PATIENCE, store.ping()), join_all(checks));
+    let (store, providers) = tokio::join!(tokio::time::timeout(STORE_PATIENCE, store.ping()), join_all(checks));
     let late = |_| Err(StoreError::Unavailable("it did not answer in time".to_owned()));
-    SignInReadiness { store: store.unwrap_or_else(late), issuers }
+    SignInReadiness { store: store.unwrap_or_else(late), providers }
 }
 
-/// Tells the metric always, and the log at the first look and at each change.
+/// Tells the metrics always, and the log at the first look and at each change.
 pub(super) fn tell(found: &SignInReadiness, last: &LastSeen, metrics: &Metrics) {
-    let (store, issuer) = (found.store.is_ok(), found.has_issuer());
-    for (reason, ready) in [("store", store), ("issuer", issuer)] {
+    for (reason, ready) in [("store", found.store.is_ok()), ("issuer", found.has_provider())] {
         metrics.sign_in_ready.with_label_values(&[reason]).set(i64::from(ready));
     }
-    let before = last.0.lock().replace((store, issuer));
-    if before.map(|(store, _)| store) != Some(store) {
+    for provider in &found.providers {
+        metrics.provider_ready.with_label_values(&[provider.label()]).set(i64::from(provider.issuer.is_ok()));
+    }
+    let seen = std::iter::once(found.store.is_ok()).chain(found.providers.iter().map(|one| one.issuer.is_ok()));
+    let seen: Vec<bool> = seen.collect();
+    let before = std::mem::replace(&mut *last.0.lock(), seen.clone());
+    let has_changed = |place: usize| before.get(place) != seen.get(place);
+    if has_changed(0) {
         match &found.store {
             Ok(()) => info!("The session store takes writes"),
             Err(error) => warn!(reason = %error, key = "sessions.store", "Nobody can sign in: the session store"),
         }
     }
-    if before.map(|(_, issuer)| issuer) != Some(issuer) {
-        for issuer in &found.issuers {
-            match issuer {
-                Ok(Some(state)) => info!(issuer = %state.issuer, "The issuer's configuration and keys are at hand"),
-                Ok(None) => {}
-                Err(error) => warn!(reason = %error, key = "provider", "Nobody can sign in there now: the issuer"),
+    for (place, provider) in found.providers.iter().enumerate() {
+        let id = provider.label();
+        match &provider.issuer {
+            Ok(Some(state)) if has_changed(place + 1) => {
+                info!(provider = id, issuer = %state.issuer, "The issuer's configuration and keys are at hand");
             }
+            Err(error) if has_changed(place + 1) => {
+                warn!(provider = id, reason = %error, key = "provider", "Nobody can sign in there now: the issuer");
+            }
+            _ => {}
         }
     }
 }

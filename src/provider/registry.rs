@@ -29,8 +29,8 @@ impl Providers {
     }
 
     /// All in the order of the configuration.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
-        std::iter::once(&self.first).chain(&self.further).map(|(_, provider)| provider)
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<dyn Provider>)> {
+        std::iter::once(&self.first).chain(&self.further).map(|(id, provider)| (id.as_str(), provider))
     }
 
     /// The one with this id.

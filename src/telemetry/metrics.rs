@@ -34,6 +34,8 @@ pub struct Metrics {
     pub revocations_lost: IntCounter,
     /// `zengate_sign_in_ready{reason}`: 1 if somebody could sign in as far as `store` or `issuer` goes, else 0.
     pub sign_in_ready: IntGaugeVec,
+    /// `zengate_provider_ready{provider}`: 1 if somebody could sign in with that one provider, as far as is known, else 0.
+    pub provider_ready: IntGaugeVec,
     /// `zengate_logout_tokens_total{outcome}`: `ended`, `refused`, `replayed`, `limited`, `unavailable`.
     pub logout_tokens: IntCounterVec,
     /// `zengate_link_changes_total{outcome}`: `linked`, `moved`, `unlinked`, `refused`, `unavailable`.
@@ -169,12 +171,22 @@ impl Metrics {
             registry.register(Box::new(gauge.clone())).expect("a metric name used once");
             gauge
         };
-        let sign_in_ready =
-            Opts::new("zengate_sign_in_ready", "Whether somebody could sign in, by what could stand in the way");
-        let sign_in_ready = IntGaugeVec::new(sign_in_ready, &["reason"]).expect("a valid metric name");
-        registry.register(Box::new(sign_in_ready.clone())).expect("a metric name used once");
+        let gauges = |name: &str, help: &str, label: &str| {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), &[label]).expect("a valid metric name");
+            registry.register(Box::new(gauges.clone())).expect("a metric name used once");
+            gauges
+        };
         Self {
-            sign_in_ready,
+            sign_in_ready: gauges(
+                "zengate_sign_in_ready",
+                "Whether somebody could sign in, by what could stand in the way",
+                "reason",
+            ),
+            provider_ready: gauges(
+                "zengate_provider_ready",
+                "Whether somebody could sign in with this provider",
+                "provider",
+            ),
             requests,
             request_seconds,
             sign_ins: counters("zengate_sign_ins_total", "Sign-ins by how they ended", "outcome"),

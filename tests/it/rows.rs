@@ -59,7 +59,6 @@ const WAITING: &[(&str, &str)] = &[
     ("F13", "the public listener speaks HTTP/1.1 only"),
     ("G08", "the public listener speaks HTTP/1.1 only"),
     ("H15", "the public listener has no TLS"),
-    ("FD07", "no test yet: the metric and the lines of the start"),
     ("FD13", "no test yet: a walk over all refusals"),
     ("KC03", "further audiences of access tokens are refused unless they are listed"),
     ("KC08", "a program's token is not told from a person's yet"),

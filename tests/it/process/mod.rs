@@ -6,6 +6,7 @@ mod claims;
 mod descriptors;
 mod inquiry;
 mod logs;
+mod readiness;
 mod reasons;
 mod shutdown;
 mod stalled_log;

@@ -85,7 +85,7 @@ fn ask(config: &Config) -> Answers {
         let remark = |text: &str| config.origin.remark(&finding.key, format!("{}: {text}", finding.asked));
         match &finding.outcome {
             Outcome::Good => answers.good.push(finding.asked.clone()),
-            Outcome::NoAnswer(why) => answers.warnings.push(remark(why)),
+            Outcome::Doubtful(why) | Outcome::NoAnswer(why) => answers.warnings.push(remark(why)),
             Outcome::Wrong(why) => answers.faults.push(remark(why).line(&config.origin.file)),
         }
     }

@@ -61,7 +61,8 @@ enum Command {
     /// its place, or print what it means.
     ///
     /// Exit code 0: no fault; the effective route table is printed, most specific route first, secrets masked. Whoever does
-    /// not answer is a warning: it may be reachable where the gateway runs, or later.
+    /// not answer is a warning: it may be reachable where the gateway runs, or later. Where nobody can be asked, as in CI, or
+    /// is to be, as in ExecStartPre= (a gateway starts while store and issuers are away), write --offline.
     /// Exit code 1: one line per fault as file:line:column: key: what was found, what was expected. An answer with which
     /// nobody could sign in is a fault: another issuer's, one of an address that is not allowed, a Redis that is a replica,
     /// a Sentinel or a node of a cluster.

@@ -7,6 +7,7 @@
 mod account;
 mod answers;
 mod guard;
+mod look;
 mod userinfo;
 
 use std::collections::HashMap;
@@ -15,7 +16,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use url::Url;
 
 use self::answers::{read_refresh, read_tokens, refused};
@@ -104,22 +104,6 @@ impl Federation {
             self.keys(&carrier, None, now).await?;
         }
         Ok(())
-    }
-
-    /// Asks each issuer on the list that signs ID tokens for its configuration and its keys, as a sign-in with it would, all
-    /// at the same time: for whoever wants to know before somebody comes.
-    pub async fn look_at_issuers(&self, now: SystemTime) -> Vec<(String, Result<(), ProviderError>)> {
-        let federation = &self.settings.federation;
-        let asked = federation.members.iter().filter(|_| federation.profile.issues_id_tokens);
-        let looks = asked.map(|member| async move {
-            let answer = match self.configurations.find(Source::Issuer(member.issuer.clone()), now).await {
-                Ok(Discovery::Carrier(carrier)) => self.keys(&carrier, None, now).await.map(drop),
-                Ok(Discovery::AskUser(_)) => Err(ProviderError::invalid("no configuration of its own")),
-                Err(error) => Err(error),
-            };
-            (member.issuer.clone(), answer)
-        });
-        join_all(looks).await
     }
 
     /// Takes up the keys of token issuers that were kept before a restart, as far as they may still be used.

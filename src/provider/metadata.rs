@@ -198,13 +198,26 @@ impl Configurations {
                 found
             }
             Source::Issuer(issuer) => {
-                let (metadata, age) = self.own_metadata(issuer).await?;
-                let jwks_uri = key_address(&metadata)?;
-                let method = self.method_for(issuer, &metadata);
-                let carrier = self.trust.carrier(metadata, jwks_uri, None, method)?;
+                let (carrier, age, _told_in_the_log) = self.of_issuer(issuer).await?;
                 Ok((Discovery::Carrier(Box::new(carrier)), age))
             }
         }
+    }
+
+    /// What an issuer says of itself, how long that is good, and what may keep people from signing in there.
+    async fn of_issuer(&self, issuer: &str) -> Result<(Carrier, Option<Duration>, Option<String>), ProviderError> {
+        let (metadata, age) = self.own_metadata(issuer).await?;
+        let jwks_uri = key_address(&metadata)?;
+        let method = self.method_for(issuer, &metadata);
+        let doubt = self.unlisted(issuer, &metadata, method);
+        Ok((self.trust.carrier(metadata, jwks_uri, None, method)?, age, doubt))
+    }
+
+    /// As [`Configurations::find`], for whoever wants to know whether an issuer works before somebody comes: asked now,
+    /// remembered by nobody, with what may keep people from signing in there.
+    pub(super) async fn look(&self, issuer: &str) -> Result<(Carrier, Option<String>), ProviderError> {
+        let (carrier, _, doubt) = self.of_issuer(issuer).await?;
+        Ok((carrier, doubt))
     }
 
     /// Asks the discovery issuer (dossier 5).
@@ -290,25 +303,34 @@ impl Configurations {
         fetched
     }
 
-    /// How we show this issuer who we are; says so if it does not list that. What a kind of provider lists wrongly is not asked:
-    /// the one way that all of them take is Basic.
+    /// How we show this issuer who we are; says so if it does not list that.
     fn method_for(&self, issuer: &str, metadata: &ProviderMetadata) -> AuthMethod {
-        let listed =
-            if self.federation.profile.lists_auth_methods { metadata.token_auth_methods.as_slice() } else { &[] };
         let own = self.federation.member(issuer).and_then(|member| member.authentication.as_ref());
-        let method = own.unwrap_or(&self.authentication).method_for(listed);
-        if !listed.is_empty() && !listed.iter().any(|name| name == method.as_str()) {
-            let key = self.federation.member(issuer).map_or(self.section.as_str(), |member| &member.key);
-            let (method, listed) = (method.as_str(), shown(&listed.join(" ")));
-            tracing::warn!(
-                issuer,
-                method,
-                listed,
-                "`{issuer}` does not list the way in which we show who we are: `{key}.token_endpoint_auth_method` chooses \
-                 another, nobody may be able to sign in"
-            );
+        let method = own.unwrap_or(&self.authentication).method_for(self.listed_methods(metadata));
+        if let Some(doubt) = self.unlisted(issuer, metadata, method) {
+            tracing::warn!(issuer, "{doubt}");
         }
         method
+    }
+
+    /// The ways in which an issuer lets us show who we are, as far as it says so. What a kind of provider lists wrongly is not
+    /// asked: the one way that all of them take is Basic.
+    fn listed_methods<'m>(&self, metadata: &'m ProviderMetadata) -> &'m [String] {
+        if self.federation.profile.lists_auth_methods { &metadata.token_auth_methods } else { &[] }
+    }
+
+    /// What is to be said of an issuer that does not list `method`, our way to show who we are.
+    fn unlisted(&self, issuer: &str, metadata: &ProviderMetadata, method: AuthMethod) -> Option<String> {
+        let (listed, method) = (self.listed_methods(metadata), method.as_str());
+        if listed.is_empty() || listed.iter().any(|name| name == method) {
+            return None;
+        }
+        let key = self.federation.member(issuer).map_or(self.section.as_str(), |member| &member.key);
+        let listed = shown(&listed.join(" "));
+        Some(format!(
+            "`{issuer}` does not list the way in which we show who we are: expected `{method}`, found `{listed}`; \
+             `{key}.token_endpoint_auth_method` chooses another, nobody may be able to sign in"
+        ))
     }
 
     /// Which key holds the issuer that was expected.

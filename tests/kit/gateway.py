@@ -75,7 +75,8 @@ class Gateway:
 
     def start(self):
         config = os.path.join(self.directory, "zengate.yaml")
-        checked = subprocess.run([self.binary, "check", "--config", config], capture_output=True, text=True, timeout=60)
+        command = [self.binary, "check", "--offline", "--config", config]       # nobody's first request is a check's
+        checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
         if checked.returncode:
             said = checked.stdout + checked.stderr
             unknown = re.findall(r"([\w.\[\]]+): unknown key", said)

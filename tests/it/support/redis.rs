@@ -26,7 +26,14 @@ impl Redis {
             return None;
         }
         // Between finding a free port and using it somebody else may take it: then the server ends, and we try again.
-        (0..5).find_map(|_| Self::start_with(free_port(), None))
+        (0..5).find_map(|_| Self::start_with(free_port(), None, &[]))
+    }
+
+    /// The same, with further `arguments`; what it writes to disk is in a directory of its own.
+    pub fn start_as(untested: &str, arguments: &[&str]) -> Option<Self> {
+        drop(Self::start(untested)?);
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        (0..5).find_map(|_| Self::start_with(free_port(), Some(Arc::clone(&directory)), arguments))
     }
 
     /// The same, of one that has all its data again after [`Redis::restart`].
@@ -34,15 +41,15 @@ impl Redis {
         // Says so if there is none.
         drop(Self::start(untested)?);
         let directory = Arc::new(tempfile::tempdir().unwrap());
-        (0..5).find_map(|_| Self::start_with(free_port(), Some(Arc::clone(&directory))))
+        (0..5).find_map(|_| Self::start_with(free_port(), Some(Arc::clone(&directory)), &[]))
     }
 
     /// Starts one on `port`, and returns when it answers; `None` if the port is taken.
     pub fn start_on(port: u16) -> Option<Self> {
-        Self::start_with(port, None)
+        Self::start_with(port, None, &[])
     }
 
-    fn start_with(port: u16, kept: Option<Arc<TempDir>>) -> Option<Self> {
+    fn start_with(port: u16, kept: Option<Arc<TempDir>>, arguments: &[&str]) -> Option<Self> {
         let mut command = Command::new("redis-server");
         match &kept {
             None => command.args(["--appendonly", "no"]),
@@ -53,6 +60,7 @@ impl Redis {
         let mut child = command
             .args(["--save", "", "--daemonize", "no", "--bind", "127.0.0.1"])
             .args(["--port", &port.to_string(), "--loglevel", "notice"])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -86,7 +94,7 @@ impl Redis {
     /// Ends it as an accident would, and starts it again with what it had kept.
     pub fn restart(mut self) -> Self {
         self.end();
-        Self::start_with(self.port, self.kept.clone()).expect("its old port")
+        Self::start_with(self.port, self.kept.clone(), &[]).expect("its old port")
     }
 
     /// Sends a signal (`STOP`, `CONT`) to this server and to no other process.
@@ -134,6 +142,41 @@ impl Redis {
 /// A port that nobody listens on now.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A real Sentinel on a port of the loopback address, killed when dropped.
+#[derive(Debug)]
+pub struct Sentinel {
+    child: Child,
+    pub port: u16,
+    _directory: TempDir,
+}
+
+impl Sentinel {
+    /// Starts one, and returns when it takes connections; `None`, and loud words, if this machine has no `redis-server`.
+    pub fn start(untested: &str) -> Option<Self> {
+        drop(Redis::start(untested)?);
+        let (directory, port, watched) = (tempfile::tempdir().unwrap(), free_port(), free_port());
+        let file = directory.path().join("sentinel.conf");
+        std::fs::write(&file, format!("port {port}\nsentinel monitor main 127.0.0.1 {watched} 1\n")).unwrap();
+        let mut command = Command::new("redis-server");
+        command.arg(&file).arg("--sentinel").current_dir(directory.path()).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let sentinel = Self { child, port, _directory: directory };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(std::time::Instant::now() < deadline, "the Sentinel does not listen");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Some(sentinel)
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        let _already_gone = self.child.kill();
+        let _already_gone = self.child.wait();
+    }
 }
 
 impl Drop for Redis {

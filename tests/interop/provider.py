@@ -1,6 +1,8 @@
 """What every provider of the suite is: how it is installed, started, told of a client, and how a person signs in there."""
+import collections
 import json
 import re
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -11,6 +13,8 @@ PERSON = {"username": "maya", "password": "correct-horse-7", "email": "maya@exam
 YES = re.compile(r"allow|accept|agree|approve|authori[sz]e|grant|consent|continue|confirm|permit|submit|yes|sign.?in|log.?in|next|ok", re.I)
 LEAVE = re.compile(r"log.?out|sign.?out|yes|confirm|continue", re.I)
 NO = re.compile(r"deny|cancel|reject|decline|refuse|\bno\b|abort|forgot|register|sign.?up|reset|logout|sign.?out|passkey|webauthn|delete", re.I)
+
+INSTALLING = collections.defaultdict(threading.Lock)
 
 
 class Unsupported(Exception):
@@ -41,6 +45,12 @@ class Provider:
 
     def install(self):
         raise NotImplementedError
+
+    def installed(self):
+        """Installs it, if that is not done yet, while nobody else does: it may be another's second provider."""
+        with INSTALLING[self.name]:
+            self.install()
+        return self
 
     def start(self):
         raise NotImplementedError

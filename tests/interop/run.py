@@ -64,8 +64,7 @@ def try_provider(kind, names, binary, app, cache, base):
     provider = kind(cache, directory)
     try:
         began = time.monotonic()
-        provider.install()
-        provider.start()
+        provider.installed().start()
         print(f"{kind.name}: {provider.package}, up after {time.monotonic() - began:.0f} s at {provider.issuer}", flush=True)
     except Exception as error:
         provider.stop()

@@ -17,6 +17,7 @@ class Scene:
     def __init__(self, provider, binary, app, directory):
         self.provider, self.binary, self.app, self.directory = provider, binary, app, directory
         self.gateways, self.fronts, self.windows, self.ca_file = [], [], [], None
+        self.second = None                               # another provider, beside the one that this is about
 
     def end(self):
         for gateway in self.gateways:
@@ -25,6 +26,8 @@ class Scene:
             window.close()
         for front in self.fronts:
             front.stop()
+        if self.second:
+            self.second.stop()
 
     # ------------------------------------------------------------------ the gateway
 
@@ -50,15 +53,28 @@ class Scene:
     def started(self, metadata=None, oidc=None, provider=None, route=None, **rest):
         """A gateway whose client is registered with this metadata, and that has these further keys."""
         gateway = self.gateway()
-        asked = {"redirect_uris": [gateway.redirect_uri], "grant_types": ["authorization_code"], "response_types": ["code"],
-                 "token_endpoint_auth_method": "client_secret_basic", "id_token_signed_response_alg": self.provider.algorithms[0]}
-        asked.update(metadata(gateway) if callable(metadata) else metadata or {})
-        asked = {key: value for key, value in asked.items() if value is not None}
-        keys = self.provider.register(asked)
-        keys = {"issuer": self.provider.issuer, "scopes": self.provider.scopes, "algorithms": [asked["id_token_signed_response_alg"]],
-                **keys, **(oidc(gateway) if callable(oidc) else oidc or {})}
+        keys = self.registered(self.provider, gateway.redirect_uri, metadata(gateway) if callable(metadata) else metadata)
+        keys.update(oidc(gateway) if callable(oidc) else oidc or {})
         keys = {key: value for key, value in keys.items() if value is not None}
         return gateway.configure(keys, provider, route, **rest).start()
+
+    @staticmethod
+    def registered(provider, redirect_uri, metadata=None):
+        """The keys of `provider.oidc` for a client that is registered there with this metadata beside the usual."""
+        asked = {"redirect_uris": [redirect_uri], "grant_types": ["authorization_code"], "response_types": ["code"],
+                 "token_endpoint_auth_method": "client_secret_basic", "id_token_signed_response_alg": provider.algorithms[0],
+                 **(metadata or {})}
+        asked = {key: value for key, value in asked.items() if value is not None}
+        return {"issuer": provider.issuer, "scopes": provider.scopes, "algorithms": [asked["id_token_signed_response_alg"]],
+                **provider.register(asked)}
+
+    def started_with_two(self, kind):
+        """A gateway with this provider as `first` and a fresh one of another kind as `second`."""
+        self.second = kind(self.provider.cache, self.directory / "second")
+        self.second.installed().start()
+        gateway = self.gateway()
+        two = {"first": self.provider, "second": self.second}
+        return gateway.configure_several({name: self.registered(provider, f"{gateway.redirect_uri}/{name}") for name, provider in two.items()}).start()
 
     # ------------------------------------------------------------------ the person
 

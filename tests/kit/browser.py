@@ -42,6 +42,7 @@ class Browser:
         self.hops = []
         self.url = self.text = ""
         self.status, self.headers, self.problem = 0, {}, None
+        self.halt = None                        # `halt(url)`: where the network fails, so that nobody is asked there
 
     # ------------------------------------------------------------------ one request
 
@@ -133,10 +134,10 @@ class Browser:
 
     # ------------------------------------------------------------------ navigation
 
-    def go(self, url, method="GET", body=None, initiator=None, stop=None, headers=None):
-        """Follows redirects and pages that lead on by themselves. `stop(url)`: where to end before asking for it."""
+    def go(self, url, method="GET", body=None, initiator=None, headers=None):
+        """Follows redirects and pages that lead on by themselves."""
         for _ in range(30):
-            if stop and stop(url):
+            if self.halt and self.halt(url):
                 self.url, self.status, self.text = url, 0, ""
                 return self
             self.request(method, url, body, headers, initiator)

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 
 from .processes import Failed, Process, free_port, until
 
@@ -39,15 +40,27 @@ class Gateway:
 
     def configure(self, oidc, provider=None, route=None, **rest):
         """Writes the configuration: keys of `provider.oidc`, of `provider`, of the one protected route, and others."""
+        if not isinstance(oidc.get("client_secret"), str):   # nothing to seal sessions with but a key of its own
+            rest = self.with_session_key(rest)
+        return self.write_configuration({"provider": self.block(oidc, provider)}, route, rest)
+
+    def configure_several(self, several, route=None, **rest):
+        """The same with several providers: their `oidc` by their ids, which are their names too."""
+        blocks = [{"id": name, "name": name.capitalize(), **self.block(oidc, file=f"client_secret_{name}")} for name, oidc in several.items()]
+        return self.write_configuration({"providers": blocks}, route, self.with_session_key(rest))
+
+    def block(self, oidc, provider=None, file="client_secret"):
         oidc = dict(oidc)
-        secret = oidc.get("client_secret")
-        if isinstance(secret, str):
-            self.write("client_secret", secret + "\n")
-            oidc["client_secret"] = {"file": "client_secret"}
-        else:                                             # nothing to seal sessions with but a key of its own
-            key = base64.b64encode(os.urandom(32)).decode()
-            self.write("session_key", key + "\n")
-            rest["sessions"] = {"keys": [{"file": "session_key"}], **rest.get("sessions", {})}
+        if isinstance(oidc.get("client_secret"), str):
+            self.write(file, oidc["client_secret"] + "\n")
+            oidc["client_secret"] = {"file": file}
+        return {"allow_private_addresses": True, **(provider or {}), "oidc": oidc}
+
+    def with_session_key(self, rest):
+        self.write("session_key", base64.b64encode(os.urandom(32)).decode() + "\n")
+        return {**rest, "sessions": {"keys": [{"file": "session_key"}], **rest.get("sessions", {})}}
+
+    def write_configuration(self, providers, route, rest):
         headers = {"preset": ["x-auth-request", "remote-user"], "map": {"X-Issuer": "iss", "X-Subject": "sub", "X-Name": "name"}}
         protected = {"host": self.host, "access": "session", "upstream": f"http://{self.app.address}", "identity_headers": headers}
         protected.update(route or {})
@@ -55,7 +68,7 @@ class Gateway:
             "public_url": self.origin,
             "listen": f"127.0.0.1:{self.port}",
             "admin_listen": f"127.0.0.1:{self.admin_port}",
-            "provider": {"allow_private_addresses": True, **(provider or {}), "oidc": oidc},
+            **providers,
             "routes": [protected],
             "sessions": {"store": "memory"},
             "sign_in": {"starts_per_minute": 0},
@@ -130,6 +143,10 @@ class Gateway:
             return until(lambda: re.search(pattern, self.said(20)), seconds, "")
         except Failed:
             return None
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=10) as answer:
+            return answer.read().decode()
 
     def await_line(self, pattern, seconds=10):
         return until(lambda: re.search(pattern, open(self.log, errors="replace").read()), seconds, f"log line {pattern}")

@@ -18,4 +18,4 @@ def check(truth, words):
         raise Failed(words)
 
 
-from . import signing_in, client, way_back, changes      # noqa: E402, F401  (in the order of the table)
+from . import signing_in, client, way_back, several, changes      # noqa: E402, F401  (in the order of the table)

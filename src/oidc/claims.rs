@@ -178,6 +178,12 @@ pub fn is_subject(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && !text.chars().any(char::is_control)
 }
 
+/// Whether `text` can be the identifier that an issuer gives a session or a token (`sid`, `jti`): 1 to 1,024 bytes, no control
+/// characters. No specification bounds these, and issuers that seal what they know of a session into it need some hundreds.
+pub fn is_identifier(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control)
+}
+
 #[cfg(test)]
 pub(crate) mod samples {
     use std::sync::LazyLock;

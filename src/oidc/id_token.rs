@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 pub use explain::explain;
 
 use super::acr::Vocabulary;
-use super::claims::{Claims, Collector, Reading, is_subject};
+use super::claims::{Claims, Collector, Reading, is_identifier, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{SignedClaims, UnverifiedJwt};
 use super::read::{audiences, date, demanded_date, demanded_text, methods, text, whole_seconds};
@@ -142,7 +142,7 @@ impl UnverifiedIdToken {
             acr,
             amr: methods(claims.get("amr")),
             auth_time,
-            session_id: claims.get("sid").and_then(Value::as_str).filter(|sid| is_subject(sid)).map(str::to_owned),
+            session_id: claims.get("sid").and_then(Value::as_str).filter(|sid| is_identifier(sid)).map(str::to_owned),
             members: claims.clone(),
         })
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-use super::claims::is_subject;
+use super::claims::{is_identifier, is_subject};
 use super::jwks::KeySet;
 use super::jwt::{JwtError, UnverifiedJwt};
 use super::read::{WrongType, audiences, date, text, whole_seconds};
@@ -222,15 +222,15 @@ fn check_times(claims: &Map<String, Value>, skew: Duration, now: SystemTime) -> 
 
 /// `sub`, `sid` and `jti`: one of the first two, and the last.
 fn named(claims: &Map<String, Value>) -> Result<(Option<&str>, Option<&str>, &str), LogoutTokenError> {
-    let name = |name: &'static str| match text(claims, name)? {
-        Some(text) if !is_subject(text) => Err(LogoutTokenError::Unnameable(name)),
+    let name = |name: &'static str, can_be: fn(&str) -> bool| match text(claims, name)? {
+        Some(text) if !can_be(text) => Err(LogoutTokenError::Unnameable(name)),
         text => Ok(text),
     };
-    let (subject, session_id) = (name("sub")?, name("sid")?);
+    let (subject, session_id) = (name("sub", is_subject)?, name("sid", is_identifier)?);
     if subject.is_none() && session_id.is_none() {
         return Err(LogoutTokenError::Missing("sid"));
     }
-    Ok((subject, session_id, name("jti")?.ok_or(LogoutTokenError::Missing("jti"))?))
+    Ok((subject, session_id, name("jti", is_identifier)?.ok_or(LogoutTokenError::Missing("jti"))?))
 }
 
 #[cfg(test)]
@@ -297,6 +297,9 @@ mod tests {
         assert_eq!((token.subject(), token.session_id()), (Some("person"), Some("s-1")));
         assert_eq!(without("sid").unwrap().session_id(), None);
         assert_eq!(without("sub").unwrap().subject(), None);
+        for name in ["sid", "jti"] {
+            assert!(with(name, json!("x".repeat(1024))).is_ok(), "{name}");
+        }
         assert!(without("exp").is_ok() && with("aud", json!(["other", "us"])).is_ok());
         for typ in [None, Some("JWT"), Some("logout+jwt"), Some("application/logout+jwt")] {
             assert!(of_kind(typ).is_ok(), "{typ:?}");
@@ -325,7 +328,9 @@ mod tests {
             ("exp", json!(NOW - 61), E::Expired),
             ("jti", json!(""), E::Unnameable("jti")),
             ("jti", json!(7), E::WrongType("jti")),
-            ("sid", json!("x".repeat(300)), E::Unnameable("sid")),
+            ("jti", json!("x".repeat(1025)), E::Unnameable("jti")),
+            ("sid", json!("x".repeat(1025)), E::Unnameable("sid")),
+            ("sub", json!("x".repeat(256)), E::Unnameable("sub")),
             ("sid", json!(["s-1"]), E::WrongType("sid")),
             ("sub", json!("a\nb"), E::Unnameable("sub")),
         ] {

@@ -77,6 +77,22 @@ async fn an_honest_token_ends_what_it_names_once() {
     }
 }
 
+// F24: an issuer may seal what it knows of a session into the identifier (idpyoidc: 332 letters).
+#[tokio::test]
+async fn a_long_session_identifier_ends_that_session_too() {
+    let sid = "s".repeat(800);
+    let mut story = Story::begin();
+    *story.provider.sid.lock() = Some(sid.clone());
+    story.sign_in().await;
+    for (jti, sid, lives) in [("t-1", "s".repeat(799), true), ("t-2", sid, false)] {
+        let token = token(&story, |claims| {
+            claims["jti"] = jti.into();
+            claims["sid"] = sid.into();
+        });
+        assert_eq!((says(&story, &token).await, story.passes(APP).await), (200, lives), "{jti}");
+    }
+}
+
 // F25: all sessions of the person, and nobody else's.
 #[tokio::test]
 async fn a_token_with_a_subject_alone_ends_every_session_of_that_person() {

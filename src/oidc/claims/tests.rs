@@ -392,3 +392,13 @@ fn a_subject_is_opaque_within_limits() {
         assert!(!is_subject(bad), "{bad:?}");
     }
 }
+
+#[test]
+fn an_identifier_may_be_longer_than_a_subject() {
+    for good in ["x", &"s".repeat(256), &"s".repeat(1024)] {
+        assert!(is_identifier(good), "{good}");
+    }
+    for bad in ["", "a\nb", "\u{7f}", &"s".repeat(1025), &"ü".repeat(513)] {
+        assert!(!is_identifier(bad), "{bad:?}");
+    }
+}

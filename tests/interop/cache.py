@@ -84,6 +84,19 @@ class Cache:
             self._done(where, recipe)
         return where / name
 
+    def go_program(self, name, address, tag, package):
+        """A program of a Go repository whose releases the module proxy does not have: built from a clone of one tag."""
+        where = self.path / "go" / name
+        recipe = " ".join([address, tag, package])
+        if self._fresh(where, recipe):
+            shutil.rmtree(where, ignore_errors=True)
+            where.mkdir(parents=True)
+            run(["git", "clone", "-q", "-c", "advice.detachedHead=false", "--depth", "1", "--branch", tag, address, where / "source"])
+            run(["go", "build", "-o", where / name, package], cwd=where / "source", timeout=3600)
+            shutil.rmtree(where / "source")
+            self._done(where, recipe)
+        return where / name
+
     def debian(self, name, *packages):
         """Packages of Debian with what they need and this machine lacks, unpacked into a folder of their own.
 

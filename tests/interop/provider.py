@@ -144,6 +144,7 @@ class Provider:
     # ------------------------------------------------------------------ what only some can do
 
     offline_scopes = []                             # what a refresh token must be asked for with
+    recheck = {}                                    # keys of `sessions` without which a re-check does not do here what it is for
 
     def further_audience(self, scene):
         """An audience that the provider can be told to put into ID tokens beside the client."""

@@ -31,7 +31,7 @@ class Keycloak(Provider):
         environment = {"KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN, "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMIN,
                        "JAVA_OPTS_KC_HEAP": "-Xms128m -Xmx640m"}
         self.spawn([self.home / "bin/kc.sh", "start-dev", f"--http-port={self.port}", "--http-host=127.0.0.1", "--cache=local",
-                    "--http-management-port=0", f"--db-url=jdbc:h2:file:{data};NON_KEYWORDS=VALUE"], seconds=240, env=environment)
+                    "--http-management-port=0", f"--db-url=jdbc:h2:file:{data};NON_KEYWORDS=VALUE"], seconds=900, env=environment)
         until(lambda: self.answers(), 120, "Keycloak's first answer", every=1)
         if not self.user:
             self.furnish()

@@ -75,10 +75,10 @@ class Runner:
         try:
             test = self.suite.api("POST", "runner", {"test": module, "plan": plan_id,
                                                      **({"variant": json.dumps(entry["variant"])} if entry.get("variant") else {})})["id"]
-            info = self.suite.wait(test, ("WAITING", "FINISHED", "INTERRUPTED", "CONFIGURED"), 15)
+            info = self.suite.wait(test, ("WAITING", "FINISHED", "INTERRUPTED", "CONFIGURED"), 60)
             if info["status"] == "CONFIGURED":
                 self.suite.api("POST", "runner/" + test)
-                info = self.suite.wait(test, ("WAITING", "FINISHED", "INTERRUPTED"), 10)
+                info = self.suite.wait(test, ("WAITING", "FINISHED", "INTERRUPTED"), 60)
             if info["status"] == "WAITING":
                 gate = self.gateway(plan, client, entry, row)
                 gate.start()

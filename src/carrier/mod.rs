@@ -4,5 +4,6 @@
 
 pub mod discovery;
 pub mod error;
+pub mod port_token;
 pub mod profile;
 pub mod userinfo;

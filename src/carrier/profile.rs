@@ -29,6 +29,8 @@ pub struct Profile {
     pub has_standard_scopes: bool,
     /// Whether a sign-in tells which network a person is a subscriber of.
     pub names_network: bool,
+    /// The claim of its ID tokens in which earlier carriers vouch for who a person was there (dossier 14), if it has one.
+    pub port_tokens: Option<&'static str>,
 }
 
 /// How a provider is told whom to expect.
@@ -63,6 +65,7 @@ pub static ZENKEY: Profile = Profile {
     assertion_algorithms: &["RS256"],
     has_standard_scopes: false,
     names_network: true,
+    port_tokens: Some("aka"),
 };
 
 /// Any OpenID Connect issuer.
@@ -83,6 +86,7 @@ const PLAIN: Profile = Profile {
     assertion_algorithms: &[],
     has_standard_scopes: true,
     names_network: false,
+    port_tokens: None,
 };
 
 #[cfg(test)]

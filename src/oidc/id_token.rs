@@ -181,6 +181,11 @@ impl VerifiedIdToken {
         self.session_id.as_deref()
     }
 
+    /// A claim with a meaning of its own to whoever issued the token, as it stands there. It is no attribute of the person.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+
     /// Further claims worth passing on, in the bounds of [`Collector`]; no protocol claims.
     pub fn claims(&self, reading: Reading<'_>) -> Claims {
         let mut claims = Collector::new(reading);

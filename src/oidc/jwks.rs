@@ -135,7 +135,7 @@ impl KeySet {
     }
 
     /// Whether a usable key has exactly this id.
-    pub(super) fn names(&self, kid: &str) -> bool {
+    pub(crate) fn names(&self, kid: &str) -> bool {
         self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 

@@ -120,7 +120,7 @@ impl UnverifiedJwt {
 
     /// What the token says about itself, unproven. Only to refuse by: whoever reads it to *accept* anything believes a
     /// stranger.
-    pub(super) fn unproven_claims(&self) -> Result<Map<String, Value>, JwtError> {
+    pub(crate) fn unproven_claims(&self) -> Result<Map<String, Value>, JwtError> {
         part(self.raw.expose().get(self.header + 1..self.signed).ok_or(JwtError::Malformed)?)
     }
 
@@ -135,7 +135,7 @@ impl UnverifiedJwt {
     ///
     /// With a `kid` only keys of that id count. Without one, or where no key has that id and some have none, exactly one
     /// fitting key must verify (C18, C19). At most eight keys are tried.
-    pub(super) fn check_signature(&self, keys: &KeySet, algorithms: &[String]) -> Result<(), JwtError> {
+    pub(crate) fn check_signature(&self, keys: &KeySet, algorithms: &[String]) -> Result<(), JwtError> {
         let algorithm = self.algorithm;
         if !algorithm.is_among(algorithms) {
             return Err(JwtError::AlgorithmNotAllowed);

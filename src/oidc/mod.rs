@@ -15,7 +15,7 @@ pub mod jwks;
 pub mod jwt;
 pub mod logout_token;
 pub mod metadata;
-mod read;
+pub(crate) mod read;
 pub mod refresh;
 pub mod tenants;
 pub mod token;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// A claim that is there and has another JSON type than it must have: its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WrongType(pub(super) &'static str);
+pub(crate) struct WrongType(pub(crate) &'static str);
 
 /// The latest moment that a date may name, in seconds: the end of the year 9999. Whoever writes milliseconds names a later
 /// one, and would otherwise make a token that never ends.
@@ -14,7 +14,7 @@ const LATEST: i64 = 253_402_300_799;
 
 /// A string, if the claim is there. `null` stands for a claim that is not (many libraries write it so): leaving the claim
 /// out would say the same.
-pub(super) fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, WrongType> {
+pub(crate) fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, WrongType> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -23,7 +23,7 @@ pub(super) fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Re
 }
 
 /// As [`text`], for a claim that must be there: its `null` is a broken claim.
-pub(super) fn demanded_text<'a>(
+pub(crate) fn demanded_text<'a>(
     claims: &'a Map<String, Value>,
     name: &'static str,
 ) -> Result<Option<&'a str>, WrongType> {
@@ -32,7 +32,7 @@ pub(super) fn demanded_text<'a>(
 }
 
 /// `aud`: one string, or a list of nothing but strings.
-pub(super) fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>, WrongType> {
+pub(crate) fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>, WrongType> {
     match claims.get("aud") {
         None => Ok(None),
         Some(Value::String(one)) => Ok(Some(vec![one])),
@@ -45,7 +45,7 @@ pub(super) fn audiences(claims: &Map<String, Value>) -> Result<Option<Vec<&str>>
 
 /// A NumericDate (RFC 7519, 2) in whole seconds, no further from 1970 than the year 9999. Fractions are cut off; `null`
 /// stands for a claim that is not there.
-pub(super) fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, WrongType> {
+pub(crate) fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, WrongType> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => {
@@ -59,7 +59,7 @@ pub(super) fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Op
 }
 
 /// As [`date`], for a claim that must be there: its `null` is a broken claim.
-pub(super) fn demanded_date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, WrongType> {
+pub(crate) fn demanded_date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, WrongType> {
     not_null(claims, name)?;
     date(claims, name)
 }
@@ -69,7 +69,7 @@ fn not_null(claims: &Map<String, Value>, name: &'static str) -> Result<(), Wrong
 }
 
 /// Methods of authentication: strings of a list, or one string; of another shape, none.
-pub(super) fn methods(amr: Option<&Value>) -> Vec<String> {
+pub(crate) fn methods(amr: Option<&Value>) -> Vec<String> {
     let sane = |method: &&str| !method.is_empty() && method.len() <= 64 && !method.chars().any(char::is_control);
     match amr {
         Some(Value::String(one)) => Some(one.as_str()).filter(sane).map(str::to_owned).into_iter().collect(),
@@ -81,6 +81,6 @@ pub(super) fn methods(amr: Option<&Value>) -> Vec<String> {
 }
 
 /// A duration in whole seconds, held at the end of the range.
-pub(super) fn whole_seconds(duration: Duration) -> i64 {
+pub(crate) fn whole_seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

@@ -94,6 +94,9 @@ pub use discovery::DiscoveryHandle;
 pub use discovery_ui::DiscoveryUiHandle;
 pub use personas::{Person, personas};
 pub use profile::Profile;
-pub use rules::{AutoConsent, CarrierRules, DiscoveryAnswer, DiscoveryRules, DiscoveryUiRules, Factor, Signature};
+pub use rules::{
+    AutoConsent, CarrierRules, DiscoveryAnswer, DiscoveryRules, DiscoveryUiRules, Factor, PortTokenRules,
+    PortTokenShape, Signature,
+};
 pub use settings::{Client, Ports, SimulatorSettings};
 pub use simulator::Simulator;

@@ -9,7 +9,7 @@ use super::carrier::Carrier;
 use super::expiring::random_text;
 use super::keys::KeyFault;
 use super::profile::{Brand, Profile};
-use super::rules::{CarrierRules, Factor, Signature, adjust};
+use super::rules::{CarrierRules, Factor, PortTokenShape, Signature, adjust};
 use super::{jwt, personas, userinfo};
 
 const EXPIRES_IN: u64 = 1800;
@@ -45,8 +45,8 @@ pub(super) async fn issue(carrier: &Carrier, code: &str, grant: Grant) -> Result
     if let Some(context) = echoed_context(carrier.brand.profile, grant.request.context.as_deref()) {
         id_claims.insert("context".to_owned(), context.into());
     }
-    if let Some(port_token) = port_token(carrier, &rules, &grant).await? {
-        id_claims.insert("aka".to_owned(), json!([port_token]));
+    if let Some(port_tokens) = port_tokens(carrier, &rules, &grant).await? {
+        id_claims.insert("aka".to_owned(), port_tokens);
     }
     if let Some(key) = bound_key(&grant) {
         id_claims.insert("cnf".to_owned(), key);
@@ -122,23 +122,42 @@ pub(super) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// What the old carrier says about somebody who has moved here, as that carrier would have signed it.
-async fn port_token(carrier: &Carrier, rules: &CarrierRules, grant: &Grant) -> Result<Option<String>, KeyFault> {
-    let old = rules.ported.get(grant.request.person.id).and_then(|id| personas::person(id));
-    let Some((old, former)) = old.and_then(|old| Some((old, carrier.peers.carrier(old.carrier)?))) else {
-        return Ok(None);
-    };
-    let key = former.keys.current().await?;
-    let client_id = &grant.request.client.client_id;
-    let header = object(json!({ "alg": "RS256", "kid": key.kid, "typ": "port_token+jwt" }));
-    let claims = object(json!({
-        "iss": former.issuer(),
-        "sub": userinfo::subject(former.brand, client_id, old),
-        "aud": client_id,
-        "iat": seconds(SystemTime::now()),
-    }));
-    let signed = jwt::sign(&key, Signature::Valid, header, &claims).await?;
-    Ok(Some(signed))
+/// What earlier carriers say about somebody who has moved here, as they would have signed it.
+async fn port_tokens(carrier: &Carrier, rules: &CarrierRules, grant: &Grant) -> Result<Option<Value>, KeyFault> {
+    let bent = &rules.port_token;
+    if let Some(instead) = &bent.instead {
+        return Ok(Some(instead.clone()));
+    }
+    let mut tokens = Vec::new();
+    for id in rules.ported.get(grant.request.person.id).into_iter().chain(&bent.also) {
+        let old = personas::person(id);
+        let Some((old, former)) = old.and_then(|old| Some((old, carrier.peers.carrier(old.carrier)?))) else {
+            continue;
+        };
+        let (key, signer) = (former.keys.current().await?, carrier.keys.current().await?);
+        let client_id = &grant.request.client.client_id;
+        let mut header = object(json!({ "alg": "RS256", "kid": key.kid, "typ": "port_token+jwt" }));
+        adjust(&mut header, &bent.header, &bent.header_omit);
+        let subject = match bent.new_subject {
+            true => userinfo::subject(carrier.brand, client_id, grant.request.person),
+            false => userinfo::subject(former.brand, client_id, old),
+        };
+        let mut claims = object(json!({
+            "iss": former.issuer(),
+            "sub": subject,
+            "aud": client_id,
+            "iat": seconds(SystemTime::now()),
+        }));
+        adjust(&mut claims, &bent.claims, &bent.claims_omit);
+        let key = if bent.own_key { signer } else { key };
+        tokens.push(jwt::sign(&key, bent.signature, header, &claims).await?);
+    }
+    let Some(first) = tokens.first() else { return Ok(None) };
+    Ok(Some(match bent.shape {
+        PortTokenShape::List => json!(tokens),
+        PortTokenShape::Text => json!(first),
+        PortTokenShape::Object => json!({ "port_token": first }),
+    }))
 }
 
 /// The client's key, bare, as the recorded sample has it.

@@ -43,6 +43,8 @@ pub struct CarrierRules {
     /// People who came from another carrier: the id of one of this carrier's people, and whom they used to be, for
     /// instance `wyn` and `tomas`. Their ID token carries the old carrier's port token in `aka`.
     pub ported: BTreeMap<String, String>,
+    /// How the port tokens of these people are bent.
+    pub port_token: PortTokenRules,
     /// Give a refresh token with every answer, each good for one use.
     pub refresh_tokens: bool,
     /// People, by id, who are customers no more: their refresh tokens are refused.
@@ -81,6 +83,45 @@ pub struct CarrierRules {
     pub metadata: Map<String, Value>,
     /// Members left out of the metadata.
     pub metadata_omit: Vec<String>,
+}
+
+/// How port tokens are bent, and in which shape they are brought.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PortTokenRules {
+    /// Header members set.
+    pub header: Map<String, Value>,
+    /// Header members left out.
+    pub header_omit: Vec<String>,
+    /// Claims set, over what would be there.
+    pub claims: Map<String, Value>,
+    /// Claims left out.
+    pub claims_omit: Vec<String>,
+    /// How it is signed.
+    pub signature: Signature,
+    /// Sign it with the key of the carrier that brings it, in the old one's name.
+    pub own_key: bool,
+    /// Name the person as the new carrier does, as one recorded sample has it.
+    pub new_subject: bool,
+    /// Bring exactly these instead.
+    pub instead: Option<Value>,
+    /// Bring one text, or an object, instead of a list.
+    pub shape: PortTokenShape,
+    /// Further people, by id, whom the new carrier also says this one was.
+    pub also: Vec<String>,
+}
+
+/// What the port tokens of an ID token stand in.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortTokenShape {
+    /// A list of texts.
+    #[default]
+    List,
+    /// The first one alone, as a text.
+    Text,
+    /// The first one alone, as `{"port_token": …}`.
+    Object,
 }
 
 /// What a carrier does on its own when `auto_consent` is set.

@@ -373,6 +373,7 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         response_mode: if provider.form_post { ResponseMode::FormPost } else { ResponseMode::Query },
         userinfo: settings.userinfo,
         request: provider.request.clone(),
+        port_tokens: provider.port_tokens.clone(),
     }
 }
 

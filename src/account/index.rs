@@ -3,7 +3,8 @@
 //! Names are made with the operator keys, so that whoever reads the store cannot ask it whether a known person has an
 //! account. The first key names and seals what is written; all of them find and open.
 
-use super::{AccountName, Link, LinkRecord, Subject};
+use super::person::{Person, PersonRecord};
+use super::{AccountName, Subject};
 use crate::secret::{Entropy, SecretBytes, hmac_sha256, sha256, sha256_of};
 use crate::session::StoreKey;
 use crate::session::seal::{SealError, Sealer};
@@ -53,15 +54,15 @@ impl Index {
         self.accounts.iter().map(|key| StoreKey(hmac_sha256(key.expose(), account.0.as_bytes())))
     }
 
-    pub(super) fn seal(&self, key: StoreKey, link: &Link, entropy: &dyn Entropy) -> Vec<u8> {
-        // Texts and a number always serialise; if ever not, an empty plaintext opens as `Corrupt`.
-        let plaintext = serde_json::to_vec(&LinkRecord::from(link)).unwrap_or_default();
+    pub(super) fn seal(&self, key: StoreKey, person: &Person, entropy: &dyn Entropy) -> Vec<u8> {
+        // Texts and numbers always serialise; if ever not, an empty plaintext opens as `Corrupt`.
+        let plaintext = serde_json::to_vec(&PersonRecord::from(person)).unwrap_or_default();
         self.sealer.seal(Kind::Link, key, NO_SECRET, &plaintext, entropy)
     }
 
-    pub(super) fn open(&self, key: StoreKey, record: &[u8]) -> Result<Link, SealError> {
+    pub(super) fn open(&self, key: StoreKey, record: &[u8]) -> Result<Person, SealError> {
         let plaintext = self.sealer.open(Kind::Link, key, NO_SECRET, record)?;
-        let record: LinkRecord = serde_json::from_slice(&plaintext).map_err(|_| SealError::Corrupt)?;
+        let record: PersonRecord = serde_json::from_slice(&plaintext).map_err(|_| SealError::Corrupt)?;
         record.read().map_err(|_| SealError::Corrupt)
     }
 }

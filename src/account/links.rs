@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::index::{BUCKETS, Index, bucket_name, bucket_of};
+use super::person::Person;
 use super::{AccountName, Link, Subject};
 use crate::ground::time::Timestamp;
 use crate::identity::Identity;
@@ -20,7 +21,7 @@ use crate::secret::Entropy;
 use crate::session::StoreKey;
 use crate::session::account_of::AccountOf;
 use crate::session::seal::Sealer;
-use crate::session::store::{Kind, RecordStore, Relation, StoreError};
+use crate::session::store::{Kind, RecordStore, Relation, StoreError, Swap};
 
 /// How long a link without a lifetime of its own is kept: 100 years. Stores keep nothing for ever.
 pub const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -32,11 +33,29 @@ pub struct LinkSettings {
     pub keep: Duration,
     /// Most people that may be linked to one account. Default 10.
     pub subjects_per_account: usize,
+    /// Whether everybody who signs in is kept, by a name that stays theirs: where people may bring their account along from
+    /// another carrier. Default no.
+    pub keeps_everybody: bool,
+}
+
+/// How often a write is tried whose record somebody else changed meanwhile.
+pub(super) const TRIES: usize = 8;
+
+/// All tries were in vain.
+pub(super) fn changed_meanwhile() -> StoreError {
+    StoreError::Unavailable("the record of a person changed again and again while it was written".to_owned())
+}
+
+/// A person's record, as it lies in the store.
+pub(super) struct Held {
+    pub(super) key: StoreKey,
+    pub(super) record: Vec<u8>,
+    pub(super) person: Person,
 }
 
 impl Default for LinkSettings {
     fn default() -> Self {
-        Self { keep: FOR_EVER, subjects_per_account: 10 }
+        Self { keep: FOR_EVER, subjects_per_account: 10, keeps_everybody: false }
     }
 }
 
@@ -66,6 +85,9 @@ pub enum LinkError {
     /// The person belongs to another account.
     #[error("this person is linked to another account")]
     OtherAccount,
+    /// Something else is kept of this person than a table says.
+    #[error("something else is kept of this person than the table says")]
+    Differs,
     /// The account has as many people as it may have.
     #[error("the account has as many people as accounts.subjects_per_account allows")]
     TooMany,
@@ -76,10 +98,10 @@ pub enum LinkError {
 
 /// See the module's page.
 pub struct Links {
-    store: Arc<dyn RecordStore>,
-    index: Index,
-    settings: LinkSettings,
-    entropy: Arc<dyn Entropy>,
+    pub(super) store: Arc<dyn RecordStore>,
+    pub(super) index: Index,
+    pub(super) settings: LinkSettings,
+    pub(super) entropy: Arc<dyn Entropy>,
     /// Held while a link is written, first by person, then by account: what is read before is then true after, but for other
     /// gateways of the store.
     writing: Box<[Turns; 2]>,
@@ -105,6 +127,8 @@ impl std::fmt::Debug for Links {
 pub struct Listed {
     /// Those that could be opened.
     pub links: Vec<Link>,
+    /// The same, and people who are kept without an account, and traces of those who moved.
+    pub people: Vec<Person>,
     /// How many could not: their key is none of ours any more, or they were altered.
     pub unreadable: usize,
 }
@@ -126,9 +150,19 @@ impl Links {
     /// # Errors
     /// The store does not answer.
     pub async fn find(&self, subject: &Subject, now: SystemTime) -> Result<Option<Link>, StoreError> {
+        Ok(self.held(subject, now).await?.and_then(|held| held.person.link()))
+    }
+
+    /// Whether everybody who signs in is kept.
+    pub fn keeps_everybody(&self) -> bool {
+        self.settings.keeps_everybody
+    }
+
+    /// What is kept of `subject`.
+    pub(super) async fn held(&self, subject: &Subject, now: SystemTime) -> Result<Option<Held>, StoreError> {
         for found in join_all(self.index.names_of(subject).map(|key| self.at(key, now))).await {
-            if let Some(link) = found?.and_then(Result::ok).filter(|link| link.subject == *subject) {
-                return Ok(Some(link));
+            if let Some(held) = found?.and_then(Result::ok).filter(|held| held.person.subject == *subject) {
+                return Ok(Some(held));
             }
         }
         Ok(None)
@@ -144,7 +178,8 @@ impl Links {
             let members = self.store.members(Relation::Account, set, now).await?;
             for found in join_all(members.into_iter().map(|key| self.at(key, now))).await {
                 // A hint that leads to another account, or nowhere, is left over from a write that was cut short.
-                links.extend(found?.and_then(Result::ok).filter(|link| link.account == *account));
+                let link = found?.and_then(Result::ok).and_then(|held| held.person.link());
+                links.extend(link.filter(|link| link.account == *account));
             }
         }
         links.sort_by(|a, b| a.subject.cmp(&b.subject));
@@ -164,12 +199,16 @@ impl Links {
         let members = self.store.members(Relation::Links, bucket_name(bucket), now).await?;
         for found in join_all(members.into_iter().map(|key| self.at(key, now))).await {
             match found? {
-                Some(Ok(link)) => listed.links.push(link),
+                Some(Ok(held)) => {
+                    listed.links.extend(held.person.link());
+                    listed.people.push(held.person);
+                }
                 Some(Err(())) => listed.unreadable += 1,
                 None => {}
             }
         }
         listed.links.sort_by(|a, b| a.subject.cmp(&b.subject));
+        listed.people.sort_by(|a, b| a.subject.cmp(&b.subject));
         Ok(Some(listed))
     }
 
@@ -191,7 +230,25 @@ impl Links {
         let (Some(key), Some(set)) = (names.next(), sets.next()) else { return Err(StoreError::Full.into()) };
         let _this_person = turn(subjects, &key).lock().await;
         let _this_account = turn(accounts, &set).lock().await;
-        let before = self.find(subject, now).await?;
+        for _ in 0..TRIES {
+            if let Some(written) = self.try_put(subject, account, if_linked, (key, set), now).await? {
+                return Ok(written);
+            }
+        }
+        Err(changed_meanwhile().into())
+    }
+
+    /// `None` if the record was changed while it was written.
+    async fn try_put(
+        &self,
+        subject: &Subject,
+        account: &AccountName,
+        if_linked: IfLinked,
+        (key, set): (StoreKey, StoreKey),
+        now: SystemTime,
+    ) -> Result<Option<Written>, LinkError> {
+        let held = self.held(subject, now).await?;
+        let before = held.as_ref().and_then(|held| held.person.link());
         let same = before.as_ref().is_some_and(|link| link.account == *account);
         if before.is_some() && !same && if_linked == IfLinked::Refuse {
             return Err(LinkError::OtherAccount);
@@ -201,34 +258,61 @@ impl Links {
         }
         let keep = self.settings.keep;
         let since = before.as_ref().filter(|_| same).map_or(Timestamp::of(now), |link| link.since);
-        let link = Link { subject: subject.clone(), account: account.clone(), since };
-        let pushed_out = self.store.add_member(Relation::Links, bucket_name(bucket_of(key)), key, keep, now).await?;
-        if !pushed_out.is_empty() {
-            // A link that no set lists could not be exported: the other keeps its place.
-            self.list_again(&pushed_out, key, now).await?;
-            return Err(StoreError::Full.into());
-        }
+        let known = held.as_ref().map(|held| &held.person);
+        let (stable, gone) = known.map(|known| (known.stable.clone(), known.gone.clone())).unwrap_or_default();
+        let person = Person { subject: subject.clone(), account: Some(account.clone()), since, stable, gone };
+        self.list(key, now).await?;
         self.store.add_member(Relation::Account, set, key, keep, now).await?;
-        let record = self.index.seal(key, &link, &*self.entropy);
-        if before.is_none() && if_linked == IfLinked::Refuse {
-            // Another gateway may have been quicker.
-            if !self.store.insert(Kind::Link, key, &record, keep, now).await? {
-                return Err(LinkError::OtherAccount);
-            }
-        } else {
-            self.store.put(Kind::Link, key, &record, keep, now).await?;
-        }
-        for old in names {
-            self.forget(old, before.as_ref().map(|link| &link.account), now).await?;
+        if !self.write(key, held.as_ref(), &person, now).await? {
+            return Ok(None);
         }
         match before {
             Some(link) if !same => {
                 self.unlist_from(&link.account, key).await?;
-                Ok(Written::Replaced(link.account))
+                Ok(Some(Written::Replaced(link.account)))
             }
-            Some(_) => Ok(Written::Same),
-            None => Ok(Written::New),
+            Some(_) => Ok(Some(Written::Same)),
+            None => Ok(Some(Written::New)),
         }
+    }
+
+    /// Writes what is kept of a person to `key`, their place by the newest of our keys, if it still is as it was found; `false`
+    /// if not. What lies under an earlier key goes.
+    pub(super) async fn write(
+        &self,
+        key: StoreKey,
+        held: Option<&Held>,
+        person: &Person,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let record = self.index.seal(key, person, &*self.entropy);
+        let here = held.filter(|held| held.key == key);
+        let before = match here {
+            Some(held) => Some(held.record.clone()),
+            // What no key opens is nobody's.
+            None => self.store.get(Kind::Link, key, now).await?,
+        };
+        let swap = Swap { key, before: before.as_deref(), after: &record, keep: self.settings.keep };
+        if !self.store.swap(Kind::Link, &[swap], now).await? {
+            return Ok(false);
+        }
+        for old in self.index.names_of(&person.subject).filter(|old| *old != key) {
+            let account = held.and_then(|held| held.person.account.as_ref());
+            self.forget(old, account, now).await?;
+        }
+        Ok(true)
+    }
+
+    /// Lists the record at `key`, so that it can be exported.
+    pub(super) async fn list(&self, key: StoreKey, now: SystemTime) -> Result<(), StoreError> {
+        let keep = self.settings.keep;
+        let pushed_out = self.store.add_member(Relation::Links, bucket_name(bucket_of(key)), key, keep, now).await?;
+        if pushed_out.is_empty() {
+            return Ok(());
+        }
+        // A link that no set lists could not be exported: the other keeps its place.
+        self.list_again(&pushed_out, key, now).await?;
+        Err(StoreError::Full)
     }
 
     /// Removes the link of `subject`, and says which it was.
@@ -239,11 +323,29 @@ impl Links {
         let [subjects, _] = &*self.writing;
         let Some(first) = self.index.names_of(subject).next() else { return Ok(None) };
         let _this_person = turn(subjects, &first).lock().await;
-        let before = self.find(subject, now).await?;
-        for key in self.index.names_of(subject) {
-            self.forget(key, before.as_ref().map(|link| &link.account), now).await?;
+        for _ in 0..TRIES {
+            let held = self.held(subject, now).await?;
+            let before = held.as_ref().and_then(|held| held.person.link());
+            let account = before.as_ref().map(|link| &link.account);
+            match held {
+                Some(held) if held.person.stable.is_some() || held.person.gone.is_some() => {
+                    // Without an account they are still who they were, and whoever moved away is not them.
+                    let Some(account) = account else { return Ok(None) };
+                    let person = Person { account: None, ..held.person.clone() };
+                    if !self.write(first, Some(&held), &person, now).await? {
+                        continue;
+                    }
+                    self.unlist_from(account, first).await?;
+                }
+                _ => {
+                    for key in self.index.names_of(subject) {
+                        self.forget(key, account, now).await?;
+                    }
+                }
+            }
+            return Ok(before);
         }
-        Ok(before)
+        Err(changed_meanwhile())
     }
 
     /// Gives the places back that `key` took from others.
@@ -268,19 +370,20 @@ impl Links {
         }
     }
 
-    async fn unlist_from(&self, account: &AccountName, key: StoreKey) -> Result<(), StoreError> {
+    pub(super) async fn unlist_from(&self, account: &AccountName, key: StoreKey) -> Result<(), StoreError> {
         for set in self.index.names_of_account(account) {
             self.store.remove_member(Relation::Account, set, key).await?;
         }
         Ok(())
     }
 
-    /// The link at `key`; `Err` for a record that does not open.
-    async fn at(&self, key: StoreKey, now: SystemTime) -> Result<Option<Result<Link, ()>>, StoreError> {
+    /// The record at `key`; `Err` for one that does not open.
+    async fn at(&self, key: StoreKey, now: SystemTime) -> Result<Option<Result<Held, ()>>, StoreError> {
         let Some(record) = self.store.get(Kind::Link, key, now).await? else { return Ok(None) };
-        Ok(Some(self.index.open(key, &record).map_err(|reason| {
+        let opened = self.index.open(key, &record).map_err(|reason| {
             warn!(reason = %reason, code = "link_corrupt", "The record of a link could not be opened");
-        })))
+        });
+        Ok(Some(opened.map(|person| Held { key, record, person })))
     }
 }
 

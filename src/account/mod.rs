@@ -5,9 +5,9 @@
 
 mod index;
 pub mod links;
+pub mod moves;
+pub mod person;
 pub mod table;
-
-use serde::{Deserialize, Serialize};
 
 use crate::ground::time::Timestamp;
 
@@ -26,6 +26,9 @@ pub enum NameFault {
     /// An issuer.
     #[error("issuer: expected 1 to 512 bytes of visible ASCII")]
     Issuer,
+    /// The name that stays a person's.
+    #[error("stable_subject: expected 1 to 64 visible ASCII characters")]
+    Stable,
     /// A subject.
     #[error("subject: expected 1 to 255 bytes without control characters")]
     Subject,
@@ -96,39 +99,6 @@ pub struct Link {
     pub account: AccountName,
     /// Since when, to the second.
     pub since: Timestamp,
-}
-
-/// The content of a link's record. A later version may add fields, such as who the person was at an earlier carrier; this
-/// one ignores them.
-#[derive(Serialize, Deserialize)]
-struct LinkRecord {
-    #[serde(rename = "iss")]
-    issuer: String,
-    #[serde(rename = "sub")]
-    subject: String,
-    account: String,
-    since: u64,
-}
-
-impl From<&Link> for LinkRecord {
-    fn from(link: &Link) -> Self {
-        Self {
-            issuer: link.subject.issuer.clone(),
-            subject: link.subject.subject.clone(),
-            account: link.account.0.clone(),
-            since: link.since.as_secs(),
-        }
-    }
-}
-
-impl LinkRecord {
-    fn read(self) -> Result<Link, NameFault> {
-        Ok(Link {
-            subject: Subject::parse(&self.issuer, &self.subject)?,
-            account: AccountName::parse(&self.account)?,
-            since: Timestamp::from_secs(self.since),
-        })
-    }
 }
 
 #[cfg(test)]

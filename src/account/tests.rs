@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::links::{FOR_EVER, IfLinked, LinkError, LinkSettings, Links, Written};
+use super::person::Person;
 use super::table::{self, LineFault, RowFault};
 use super::{AccountName, Link, NameFault, Subject};
 use crate::ground::time::Timestamp;
@@ -187,7 +188,9 @@ async fn a_record_that_was_moved_or_made_up_is_no_link() {
     assert_eq!(account_of(&stranger, A, "maya").await, None);
     stranger.put(&noor, &name("boss"), IfLinked::Replace, noon()).await.unwrap();
     assert_eq!(account_of(&ours, A, "noor").await, None);
-    let link = |who: &Subject| Link { subject: who.clone(), account: name("boss"), since: Timestamp::of(noon()) };
+    let link = |who: &Subject| {
+        Person::from(&Link { subject: who.clone(), account: name("boss"), since: Timestamp::of(noon()) })
+    };
     let foreign = super::index::Index::new(Sealer::new(keys(9, &[]))).seal(place(&noor), &link(&noor), &SystemEntropy);
     let another_kind = Sealer::new(keys(1, &[])).seal(Kind::Keys, place(&noor), &[0; 32], b"{}", &SystemEntropy);
     for planted in [honest.clone(), foreign, another_kind, b"{}".to_vec(), Vec::new()] {
@@ -261,10 +264,10 @@ fn a_table_is_read_as_it_was_written() {
         since: Timestamp::default(),
     };
     let links: Vec<_> = names.iter().enumerate().map(|(n, account)| link(n, account)).collect();
-    let text = [table::head().as_bytes(), &table::write(&links), b"# 7 links\n"].concat();
+    let text = [table::head(false).as_bytes(), &table::write(&links), b"# 7 links\n"].concat();
     let rows = table::read(&text, |issuer| issuer == A).unwrap();
-    let read: Vec<_> = rows.iter().map(|row| (row.line, &row.subject, &row.account)).collect();
-    let wanted: Vec<_> = (2..).zip(&links).map(|(line, link)| (line, &link.subject, &link.account)).collect();
+    let read: Vec<_> = rows.iter().map(|row| (row.line, row.person.link().unwrap())).collect();
+    let wanted: Vec<_> = (2..).zip(links).collect();
     assert_eq!(read, wanted);
 }
 

@@ -16,7 +16,7 @@ use super::left_out::{does_not_fit, say_left_out};
 use super::refusal::{Denied, Refusal};
 use crate::ground::limit::RateLimiter;
 use crate::identity::Identity;
-use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, left_out, render_all};
+use crate::identity::headers::{Beside, HeaderPlan, HeaderSet, RenderedHeaders, left_out, render_all};
 use crate::oidc::TokenError;
 use crate::oidc::access_token::{
     AccessTokenRule, MAX_BYTES, PlausibleAccessToken, UnreadAccessToken, VerifiedAccessToken, explain,
@@ -197,7 +197,7 @@ impl Tokens {
         }
         lost.extend(left_out(snapshot.plans(), &caller));
         say_left_out(&self.metrics, &lost, &issuer.issuer, view.request_id);
-        let (identity, headers) = render_all(snapshot.plans(), &caller, None);
+        let (identity, headers) = render_all(snapshot.plans(), &caller, Beside::default());
         let live = Arc::new(LiveToken {
             headers,
             identity,

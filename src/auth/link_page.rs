@@ -170,7 +170,7 @@ impl SignIn<'_> {
         let by = ChangedBy { token: &vouched.by, client: view.client };
         match linking.put(&subject, &account, IfLinked::Refuse, by, now).await {
             Ok(_) => self.done(&vouched, view),
-            Err(LinkError::OtherAccount) => self.answers.refusal(Refusal::LinkedElsewhere, view),
+            Err(LinkError::OtherAccount | LinkError::Differs) => self.answers.refusal(Refusal::LinkedElsewhere, view),
             Err(LinkError::TooMany) => self.answers.refusal(Refusal::TooManySubjects, view),
             Err(LinkError::Store(error)) => self.link_store_refusal(&error, view),
         }

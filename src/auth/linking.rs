@@ -8,6 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use tracing::warn;
 
 use crate::account::links::{IfLinked, LinkError, Links, Written};
+use crate::account::person::Person;
 use crate::account::table::Row;
 use crate::account::{AccountName, Link, Subject};
 use crate::ground::limit::RateLimiter;
@@ -97,6 +98,29 @@ impl Linking {
         now: SystemTime,
     ) -> Result<Written, LinkError> {
         let written = self.links.put(subject, account, if_linked, now).await;
+        self.written(written, subject, Some(account), by, now).await
+    }
+
+    /// As [`Linking::put`], for a line of a table, which may say more of a person than their account.
+    async fn restore(
+        &self,
+        person: &Person,
+        if_linked: IfLinked,
+        by: ChangedBy<'_>,
+        now: SystemTime,
+    ) -> Result<Written, LinkError> {
+        let written = self.links.restore(person, if_linked, now).await;
+        self.written(written, &person.subject, person.account.as_ref(), by, now).await
+    }
+
+    async fn written(
+        &self,
+        written: Result<Written, LinkError>,
+        subject: &Subject,
+        account: Option<&AccountName>,
+        by: ChangedBy<'_>,
+        now: SystemTime,
+    ) -> Result<Written, LinkError> {
         let change = match &written {
             Ok(Written::New) => LinkChange::Linked,
             Ok(Written::Replaced(_)) => LinkChange::Moved,
@@ -106,7 +130,7 @@ impl Linking {
                 return written;
             }
         };
-        self.changed(change, subject, Some(account), by, now).await;
+        self.changed(change, subject, account, by, now).await;
         written
     }
 
@@ -130,8 +154,8 @@ impl Linking {
 
     /// Writes every row. If the store fails in between, the rows that were not taken are named.
     pub async fn import(&self, rows: Vec<Row>, if_linked: IfLinked, by: ChangedBy<'_>, now: SystemTime) -> Imported {
-        let puts = stream::iter(rows)
-            .map(async |row: Row| (row.line, self.put(&row.subject, &row.account, if_linked, by, now).await));
+        let puts =
+            stream::iter(rows).map(async |row: Row| (row.line, self.restore(&row.person, if_linked, by, now).await));
         let mut puts = puts.buffered(WRITTEN_AT_ONCE);
         let mut imported = Imported::default();
         while let Some((line, outcome)) = puts.next().await {

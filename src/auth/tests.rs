@@ -23,7 +23,7 @@ use crate::session::cached::CachePolicy;
 use crate::session::memory::MemoryStore;
 use crate::session::seal::SealKeys;
 use crate::session::sessions;
-use crate::session::store::{Kind, Limits, Relation, StoreError};
+use crate::session::store::{Kind, Limits, Relation, StoreError, Swap};
 use crate::session::{Lifetimes, SessionId, StoreKey};
 use crate::snapshot::{Registrations, ResponseMode};
 use crate::telemetry::metrics::RequestOutcome;
@@ -234,6 +234,11 @@ impl RecordStore for Switch {
         self.store.insert(kind, key, record, keep, now).await
     }
 
+    async fn swap(&self, kind: Kind, swaps: &[Swap<'_>], now: SystemTime) -> Result<bool, StoreError> {
+        self.answers()?;
+        self.store.swap(kind, swaps, now).await
+    }
+
     async fn add_member(
         &self,
         relation: Relation,
@@ -289,11 +294,13 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
             accept_at_jwt_typ: false,
             claims: Default::default(),
             trusted_audiences: Vec::new(),
+            migrates_from: Vec::new(),
         }],
         userinfo: false,
         request: Default::default(),
         response_mode: ResponseMode::Query,
         max_id_token: 256 * 1024,
+        port_tokens: Default::default(),
     };
     let settings = AuthSettings {
         claims_bytes: crate::oidc::claims::NamedClaims::MOST_BYTES,

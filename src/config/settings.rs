@@ -10,6 +10,7 @@ use super::fault::{Place, Remark};
 use super::secret_ref::SecretSource;
 use crate::account::links::LinkSettings;
 use crate::assertion::keys::AssertionKey;
+use crate::carrier::port_token::PortTokenSettings;
 use crate::gateway::AdminSettings;
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::ProviderSettings;
@@ -89,6 +90,8 @@ pub struct SignInProvider {
     pub request: RequestSettings,
     /// Whether it is asked to answer by a form (`response_mode=form_post`).
     pub form_post: bool,
+    /// What is said of port tokens.
+    pub port_tokens: PortTokenSettings,
 }
 
 /// How sign-ins run.

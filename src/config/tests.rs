@@ -168,6 +168,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
                 accept_at_jwt_typ: false,
                 claims: Default::default(),
                 trusted_audiences: vec![],
+                migrates_from: Vec::new(),
             }],
             api: None,
         }

@@ -14,8 +14,8 @@ mod reserved;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{HeaderFault, HeaderPlan, LINKED_ACCOUNT};
-pub use render::{HeaderSet, RenderedHeaders, left_out, render_all};
+pub use plan::{HeaderFault, HeaderPlan, LINKED_ACCOUNT, OF_MIGRATION};
+pub use render::{Beside, HeaderSet, RenderedHeaders, left_out, render_all};
 pub use reserved::{FORWARDING, Forwarding, Reserved};
 
 /// A family of headers that apps already know.

@@ -6,6 +6,7 @@
 
 mod account;
 mod answers;
+mod former;
 mod guard;
 mod look;
 mod userinfo;
@@ -47,11 +48,17 @@ pub struct Federation {
     client: Arc<HttpClient>,
     configurations: Arc<Configurations>,
     guards: HashMap<String, IssuerGuard>,
+    /// For what others bring in an issuer's name: what goes wrong with it keeps nobody from signing in there.
+    former_guards: HashMap<String, IssuerGuard>,
     keys: Arc<KeyStore>,
     settings: ProviderSettings,
     stats: Arc<ProviderStats>,
     token_issuers: TokenIssuers,
     trust: Arc<TrustList>,
+}
+
+fn guards(trust: &TrustList, settings: &ProviderSettings) -> HashMap<String, IssuerGuard> {
+    trust.issuers().map(|issuer| (issuer.to_owned(), IssuerGuard::new(settings.total_timeout))).collect()
 }
 
 impl Federation {
@@ -73,10 +80,8 @@ impl Federation {
         let keys = KeyStore::new(client.clone(), &settings, stats.clone());
         Ok(Self {
             configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
-            guards: trust
-                .issuers()
-                .map(|issuer| (issuer.to_owned(), IssuerGuard::new(settings.total_timeout)))
-                .collect(),
+            guards: guards(&trust, &settings),
+            former_guards: guards(&trust, &settings),
             token_issuers: TokenIssuers::new(client.clone(), keys.clone(), &settings, stats.clone(), memory),
             keys,
             client,
@@ -308,6 +313,16 @@ impl Provider for Federation {
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {
         self.trust.check(carrier)?;
         self.keys.keys(&carrier.issuer, &carrier.jwks_uri, kid, Asker::SignIn, now).await
+    }
+
+    async fn former_keys(
+        &self,
+        issuer: &str,
+        kid: Option<&str>,
+        client: IpAddr,
+        now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        self.keys_of_former(issuer, kid, client, now).await
     }
 
     fn token_keys_at_hand(&self, issuer: &str, now: SystemTime) -> Option<Arc<KeySet>> {

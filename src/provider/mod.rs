@@ -70,6 +70,8 @@ pub struct IssuerSettings {
     pub claims: ClaimRules,
     /// Audiences that may stand beside our client id in its ID tokens. Default none.
     pub trusted_audiences: Vec<String>,
+    /// Issuers whose people it may bring along, exact, each another member of its federation. Default none.
+    pub migrates_from: Vec<String>,
 }
 
 impl IssuerSettings {
@@ -380,6 +382,19 @@ pub trait Provider: Send + Sync {
         client: IpAddr,
         now: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError>;
+
+    /// The key set of `issuer`, a member whose word about its former people another member brings. A `kid` that is not at hand is
+    /// looked for at `client`'s expense: what others bring in an issuer's name must not use up what its own people's sign-ins
+    /// need.
+    async fn former_keys(
+        &self,
+        _issuer: &str,
+        _kid: Option<&str>,
+        _client: IpAddr,
+        _now: SystemTime,
+    ) -> Result<Arc<KeySet>, ProviderError> {
+        Err(ProviderError::untrusted("issuer is not on the list"))
+    }
 
     /// As [`Provider::keys`], for a token whose signature fits no key although it names none that is missing: keys may
     /// have been rotated. One refresh, within the same budget.

@@ -44,6 +44,7 @@ fn issuer(base: &str) -> IssuerSettings {
         accept_at_jwt_typ: false,
         claims: Default::default(),
         trusted_audiences: vec![],
+        migrates_from: Vec::new(),
     }
 }
 

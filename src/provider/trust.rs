@@ -253,6 +253,7 @@ mod tests {
             accept_at_jwt_typ: false,
             claims: Default::default(),
             trusted_audiences: vec![],
+            migrates_from: Vec::new(),
         };
         TrustList::new(&crate::provider::tests::settings(crate::provider::tests::one_issuer(issuer)))
     }

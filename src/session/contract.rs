@@ -8,7 +8,7 @@ use super::memory::MemoryStore;
 use super::redis::server::{RedisServer, available};
 use super::redis::{RedisSettings, RedisStore};
 use super::samples::noon;
-use super::store::{Kind, Limits, RecordStore, Relation};
+use super::store::{Kind, Limits, RecordStore, Relation, Swap};
 use super::{StoreKey, sha256};
 use crate::secret::SecretString;
 
@@ -324,6 +324,51 @@ async fn what_a_full_set_has_no_room_for_is_given_back(bench: Bench) {
     assert_eq!(members, sorted(1..=most));
 }
 
+fn swap<'a>(n: u32, before: Option<&'a [u8]>, after: &'a [u8]) -> Swap<'a> {
+    Swap { key: key(n), before, after, keep: MINUTE }
+}
+
+async fn a_swap_is_made_whole_or_not_at_all(bench: Bench) {
+    bench.put(Kind::Link, key(1), b"old", MINUTE).await;
+    let swapped = async |swaps: &[Swap<'_>]| bench.store.swap(Kind::Link, swaps, noon()).await.unwrap();
+    let held = async || (bench.get(Kind::Link, key(1), noon()).await, bench.get(Kind::Link, key(2), noon()).await);
+    for wrong in [
+        [swap(1, Some(b"older"), b"gone"), swap(2, None, b"new")],
+        [swap(1, None, b"gone"), swap(2, None, b"new")],
+        [swap(1, Some(b"old"), b"gone"), swap(2, Some(b""), b"new")],
+        [swap(1, Some(b"old"), b"gone"), swap(2, Some(b"old"), b"new")],
+    ] {
+        assert!(!swapped(&wrong).await, "{wrong:?}");
+        assert_eq!(held().await, (Some(b"old".to_vec()), None), "{wrong:?}");
+    }
+    assert!(swapped(&[swap(1, Some(b"old"), b"gone"), swap(2, None, b"new")]).await, "the twin");
+    assert_eq!(held().await, (Some(b"gone".to_vec()), Some(b"new".to_vec())));
+    assert!(swapped(&[swap(2, Some(b"new"), b"")]).await, "bytes of any kind, and none");
+    assert!(swapped(&[swap(2, Some(b""), b"\xff\0new")]).await);
+    assert_eq!(bench.get(Kind::Session, key(1), noon()).await, None, "kinds do not mix");
+}
+
+async fn of_fifty_swaps_from_one_state_one_is_made(bench: Bench) {
+    bench.put(Kind::Link, key(1), b"old", MINUTE).await;
+    let all = (2..52).map(|n| {
+        let store = Arc::clone(&bench.store);
+        tokio::spawn(async move {
+            let swaps = [swap(1, Some(b"old"), b"gone"), swap(n, None, b"new")];
+            store.swap(Kind::Link, &swaps, noon()).await.unwrap()
+        })
+    });
+    let mut made = 0;
+    for outcome in futures_util::future::join_all(all).await {
+        made += usize::from(outcome.unwrap());
+    }
+    assert_eq!(made, 1);
+    let mut there = 0;
+    for n in 2..52 {
+        there += usize::from(bench.get(Kind::Link, key(n), noon()).await.is_some());
+    }
+    assert_eq!(there, 1, "and the others left nothing behind");
+}
+
 macro_rules! contract {
     ($($promise:ident)*) => {
         contract! { @store memory $($promise)* }
@@ -362,6 +407,8 @@ contract! {
     a_set_has_the_members_that_were_added_and_not_taken_out
     a_member_lives_as_long_as_the_later_of_its_ends
     what_a_full_set_has_no_room_for_is_given_back
+    a_swap_is_made_whole_or_not_at_all
+    of_fifty_swaps_from_one_state_one_is_made
 }
 
 // TM8: whoever begins sign-ins without end fills the shelf of sign-ins, not that of sessions.

@@ -41,9 +41,9 @@ use self::place::Place;
 use self::slot::{Compact, Pauses, Slot};
 use self::tables::{live, records_of};
 use self::view::Disk;
-use self::writer::{Done, Order, Verb};
+use self::writer::{Done, Order, Swapped, Verb};
 use super::StoreKey;
-use super::store::{Kind, Limits, RecordStore, Relation, StoreError};
+use super::store::{Kind, Limits, RecordStore, Relation, StoreError, Swap};
 use super::write_fault::WriteFault;
 use crate::ground::time::Timestamp;
 
@@ -231,6 +231,18 @@ impl RecordStore for EmbeddedStore {
     ) -> Result<bool, StoreError> {
         let verb = Verb::Insert { record: record.to_vec(), end: end(now, keep), now: Timestamp::of(now).as_millis() };
         Ok(matches!(self.order(kind, key, verb).await?, Done::AsOrdered))
+    }
+
+    async fn swap(&self, kind: Kind, swaps: &[Swap<'_>], now: SystemTime) -> Result<bool, StoreError> {
+        let owned = |swap: &Swap<'_>| Swapped {
+            key: swap.key,
+            before: swap.before.map(<[u8]>::to_vec),
+            after: swap.after.to_vec(),
+            end: end(now, swap.keep),
+        };
+        let swaps = swaps.iter().map(owned).collect();
+        let verb = Verb::Swap { swaps, now: Timestamp::of(now).as_millis() };
+        Ok(matches!(self.order(kind, StoreKey([0; 32]), verb).await?, Done::Replaced))
     }
 
     fn write_fault(&self) -> Option<WriteFault> {

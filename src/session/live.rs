@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 
-use super::Session;
 use super::cached::Cacheable;
+use super::{Session, Standing};
 use crate::identity::headers::{HeaderPlan, HeaderSet, RenderedHeaders, render_all};
 use crate::secret::sha256;
 
@@ -33,7 +33,8 @@ impl LiveSession {
         record: &[u8],
         plans: &[P],
     ) -> Self {
-        let (identity, headers) = render_all(plans, session.identity(), account.as_deref());
+        let beside = Standing::beside(session.standing(), account.as_deref());
+        let (identity, headers) = render_all(plans, session.identity(), beside);
         session.share(identity);
         Self { session, account, headers, record: fingerprint(record) }
     }
@@ -58,7 +59,9 @@ impl LiveSession {
     /// The headers that `plan` writes. They are rendered here only for a session that was loaded under an earlier
     /// configuration.
     pub fn headers(&self, plan: &HeaderPlan) -> HeaderSet {
-        self.headers.of(plan).cloned().unwrap_or_else(|| plan.render_with(self.session.identity(), self.account()))
+        let anew =
+            || plan.render_with(self.session.identity(), Standing::beside(self.session.standing(), self.account()));
+        self.headers.of(plan).cloned().unwrap_or_else(anew)
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::StoreKey;
-use super::store::{Kind, Limits, RecordStore, Relation, StoreError};
+use super::store::{Kind, Limits, RecordStore, Relation, StoreError, Swap};
 
 /// A bounded map. Each kind has its own bound; when one is reached, what is over makes room first.
 #[derive(Debug)]
@@ -216,6 +216,24 @@ impl RecordStore for MemoryStore {
                 }
             }
             table.insert(key, record, now.checked_add(keep));
+        }
+        Ok(true)
+    }
+
+    async fn swap(&self, kind: Kind, swaps: &[Swap<'_>], now: SystemTime) -> Result<bool, StoreError> {
+        let mut table = self.table(kind).lock();
+        let held = |swap: &Swap<'_>| table.records.get(&swap.key).filter(|kept| !kept.is_over(now));
+        if swaps.iter().any(|swap| held(swap).map(|kept| kept.record.as_slice()) != swap.before) {
+            return Ok(false);
+        }
+        table.sweep(now);
+        let new = swaps.iter().filter(|swap| !table.records.contains_key(&swap.key)).count();
+        let room = self.limits.of(kind).saturating_sub(u64::try_from(table.records.len()).unwrap_or(u64::MAX));
+        if u64::try_from(new).unwrap_or(u64::MAX) > room {
+            return Err(StoreError::Full);
+        }
+        for swap in swaps {
+            table.insert(swap.key, swap.after, now.checked_add(swap.keep));
         }
         Ok(true)
     }

@@ -23,6 +23,7 @@ pub mod redis;
 pub mod revocation;
 pub mod seal;
 pub mod sessions;
+pub mod standing;
 pub mod store;
 pub mod sweep_time;
 pub mod unheard;
@@ -30,6 +31,7 @@ pub mod write_fault;
 
 use std::time::{Duration, SystemTime};
 
+pub use self::standing::Standing;
 use crate::ground::time::Timestamp;
 use crate::identity::{Identity, IdentityParts};
 use crate::secret::{Entropy, SecretBytes, sha256};
@@ -131,6 +133,7 @@ pub struct Session {
     parent: Option<Box<StoreKey>>,
     host: Box<str>,
     ends_with_browser: bool,
+    standing: Option<Box<Standing>>,
     /// When the provider last said who they are.
     checked: Timestamp,
 }
@@ -145,6 +148,7 @@ impl Session {
             parent: None,
             host: Box::default(),
             ends_with_browser: false,
+            standing: None,
             checked: Timestamp::of(now),
         }
     }
@@ -152,7 +156,8 @@ impl Session {
     /// Bytes that it takes in memory, itself and all that it owns.
     pub fn bytes(&self) -> usize {
         let parent = self.parent.as_ref().map_or(0, |_| size_of::<StoreKey>());
-        size_of::<Self>() + self.identity.bytes() + self.host.len() + parent
+        let standing = self.standing.as_ref().map_or(0, |standing| standing.bytes());
+        size_of::<Self>() + self.identity.bytes() + self.host.len() + parent + standing
     }
 
     /// Restores a session from the parts a store kept; only `seal.rs` calls it.
@@ -166,7 +171,7 @@ impl Session {
         let parent = parent.map(Box::new);
         let identity = Identity::restore(parts);
         let host = Box::default();
-        Self { identity, created, last_seen, parent, host, ends_with_browser: false, checked: created }
+        Self { identity, created, last_seen, parent, host, ends_with_browser: false, standing: None, checked: created }
     }
 
     /// When the sign-in ended well.
@@ -234,6 +239,16 @@ impl Session {
     /// See [`Session::end_with_browser`].
     pub fn ends_with_browser(&self) -> bool {
         self.ends_with_browser
+    }
+
+    /// What is known of the person beside what their issuer says, as it was found out when they signed in.
+    pub fn standing(&self) -> Option<&Standing> {
+        self.standing.as_deref()
+    }
+
+    /// See [`Session::standing`].
+    pub fn stands(&mut self, standing: Standing) {
+        self.standing = Some(Box::new(standing));
     }
 
     /// Takes the very same identity from where it shares memory with others; another one is not taken.

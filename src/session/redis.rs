@@ -26,7 +26,7 @@ use self::fault::Fault;
 pub use self::fault::RedisUrlFault;
 use self::link::Link;
 use super::StoreKey;
-use super::store::{Kind, RecordStore, Relation, StoreError};
+use super::store::{Kind, RecordStore, Relation, StoreError, Swap};
 use crate::secret::SecretString;
 
 /// How to reach Redis.
@@ -85,6 +85,17 @@ const MEMBERS: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])";
+
+/// Writes all records, or none if one of the places holds something else than it is said to hold. KEYS: the records. ARGV: for
+/// each of them whether there is one (`1`), what it is, what it is to be, and its time to live.
+const SWAP: &str = "
+for i = 1, #KEYS do
+  local held = redis.call('GET', KEYS[i])
+  local before = ARGV[i * 4 - 3] == '1' and ARGV[i * 4 - 2] or false
+  if held ~= before then return 0 end
+end
+for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[i * 4 - 1], 'PX', ARGV[i * 4]) end
+return 1";
 
 /// A store in Redis. See the module's page.
 pub struct RedisStore {
@@ -281,6 +292,28 @@ impl RecordStore for RedisStore {
         match self.link.ask(&question).await? {
             Value::Okay => Ok(true),
             Value::Nil => Ok(false),
+            _ => Err(Fault::Answer.into()),
+        }
+    }
+
+    /// If the connection breaks between question and answer, it is asked again and hears that something else is there: whoever
+    /// then looks finds what they wrote.
+    async fn swap(&self, kind: Kind, swaps: &[Swap<'_>], _now: SystemTime) -> Result<bool, StoreError> {
+        let mut question = cmd("EVAL");
+        question.arg(SWAP).arg(swaps.len());
+        for swap in swaps {
+            question.arg(self.key(kind, swap.key));
+        }
+        for swap in swaps {
+            let millis = time_to_live(swap.keep).unwrap_or(1);
+            question
+                .arg(u8::from(swap.before.is_some()))
+                .arg(swap.before.unwrap_or_default())
+                .arg(swap.after)
+                .arg(millis);
+        }
+        match self.link.ask(&question).await? {
+            Value::Int(written) => Ok(written == 1),
             _ => Err(Fault::Answer.into()),
         }
     }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::key::key_id;
 use super::store::Kind;
-use super::{Session, SessionId, StoreKey};
+use super::{Session, SessionId, Standing, StoreKey};
 use crate::ground::time::Timestamp;
 use crate::identity::{Identity, IdentityParts};
 use crate::secret::{self, Entropy, SecretBytes, derive_key};
@@ -174,6 +174,7 @@ impl Sealer {
             parent: session.parent().map(|key| key.0),
             host: session.host().to_owned(),
             ends_with_browser: session.ends_with_browser(),
+            standing: session.standing(),
             checked: (session.checked != session.created).then(|| session.checked.as_millis()),
         };
         // Strings, integers and lists always serialise; if ever not, an empty plaintext opens as `Corrupt`.
@@ -196,6 +197,9 @@ impl Sealer {
         }
         if record.ends_with_browser {
             session.end_with_browser();
+        }
+        if let Some(standing) = record.standing {
+            session.stands(standing);
         }
         Ok(session)
     }
@@ -267,7 +271,7 @@ fn aad(kind: Kind, id: [u8; 4], key: StoreKey) -> Vec<u8> {
 /// The content of a session record. A field that a later version adds is ignored by this one; a field that changes its
 /// meaning needs a new [`VERSION`].
 #[derive(Serialize)]
-struct SessionRecord {
+struct SessionRecord<'a> {
     #[serde(rename = "who")]
     parts: IdentityParts,
     created: u64,
@@ -279,6 +283,8 @@ struct SessionRecord {
     host: String,
     #[serde(rename = "browser", skip_serializing_if = "std::ops::Not::not")]
     ends_with_browser: bool,
+    #[serde(rename = "stands", skip_serializing_if = "Option::is_none")]
+    standing: Option<&'a Standing>,
     /// Absent for one that was not confirmed since it was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     checked: Option<u64>,
@@ -298,6 +304,8 @@ struct OpenedRecord {
     host: String,
     #[serde(default, rename = "browser")]
     ends_with_browser: bool,
+    #[serde(default, rename = "stands")]
+    standing: Option<Standing>,
     #[serde(default)]
     checked: Option<u64>,
 }

@@ -165,6 +165,19 @@ impl Limits {
     }
 }
 
+/// One record of a change that is made whole or not at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Swap<'a> {
+    /// Which record.
+    pub key: StoreKey,
+    /// What must be there, byte for byte; `None`: nothing.
+    pub before: Option<&'a [u8]>,
+    /// What is there afterwards.
+    pub after: &'a [u8],
+    /// For how long.
+    pub keep: Duration,
+}
+
 /// Keeps sealed records for a bounded time.
 #[async_trait]
 pub trait RecordStore: Send + Sync {
@@ -215,6 +228,13 @@ pub trait RecordStore: Send + Sync {
         keep: Duration,
         now: SystemTime,
     ) -> Result<bool, StoreError>;
+
+    /// Writes all of `swaps`, each of another record, or none of them: only if every place holds what it is said to hold. Of any
+    /// number of callers that saw the same, on any number of replicas, exactly one writes and is told so. A store that is full
+    /// takes nothing.
+    ///
+    /// If it were not one step, a person's account could be at two places after a crash, or at none.
+    async fn swap(&self, kind: Kind, swaps: &[Swap<'_>], now: SystemTime) -> Result<bool, StoreError>;
 
     /// Adds `member` to the set of `of`, for `keep` from `now` on; a member that is there lives as long as the later of
     /// the two says. A set that is full ([`Relation::MOST`]) loses the member that would end first: it is given back.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::BearerSettings;
+use crate::carrier::port_token::PortTokenSettings;
 use crate::carrier::profile::Profile;
 use crate::identity::{ClaimValue, Identity};
 use crate::oidc::acr::Vocabulary;
@@ -167,9 +168,16 @@ pub struct ClientRegistration {
     pub userinfo: bool,
     /// What stands in every authorization request beside the above.
     pub request: RequestSettings,
+    /// What is said of port tokens.
+    pub port_tokens: PortTokenSettings,
 }
 
 impl ClientRegistration {
+    /// Whether people may bring their account along from one of its issuers to another.
+    pub fn lets_people_migrate(&self) -> bool {
+        self.issuers.iter().any(|member| !member.migrates_from.is_empty())
+    }
+
     /// What the words for authentication contexts mean at its issuers.
     pub fn acr_vocabulary(&self) -> Vocabulary {
         self.profile.acr_words

@@ -31,6 +31,21 @@ pub enum SecurityEvent<'a> {
         /// From where.
         client: IpAddr,
     },
+    /// Somebody came with the word of earlier carriers for who they were.
+    Migration {
+        /// Id of the request that completed the sign-in.
+        request_id: &'a str,
+        /// What came of it: `moved`, `ambiguous`, `conflict`, `unproven`.
+        outcome: &'static str,
+        /// The issuer of the person.
+        issuer: &'a str,
+        /// Pseudonym of the person.
+        subject: &'a str,
+        /// The issuer by which they were known before; only of somebody who moved.
+        previous_issuer: Option<&'a str>,
+        /// Pseudonym of who they were before; only of somebody who moved.
+        previous_subject: Option<&'a str>,
+    },
     /// A request or a sign-in was refused.
     Refusal {
         /// Id of the request.
@@ -102,6 +117,18 @@ impl SecurityEvent<'_> {
             Self::Link { change, issuer, subject, account, by, client } => {
                 let outcome = change.as_str();
                 info!(event = "link", outcome, issuer, subject, account, by, client = %client, "The link of a person changed");
+            }
+            Self::Migration { request_id, outcome, issuer, subject, previous_issuer, previous_subject } => {
+                info!(
+                    event = "migration",
+                    request_id,
+                    outcome,
+                    issuer,
+                    subject,
+                    previous_issuer,
+                    previous_subject,
+                    "A person came from another carrier"
+                );
             }
             Self::Refusal { request_id, client, route, code, status, reason } => {
                 info!(event = "refusal", request_id, client = %client, route, code, status, reason, "Refused");

@@ -38,6 +38,8 @@ pub struct Metrics {
     pub provider_ready: IntGaugeVec,
     /// `zengate_logout_tokens_total{outcome}`: `ended`, `refused`, `replayed`, `limited`, `unavailable`.
     pub logout_tokens: IntCounterVec,
+    /// `zengate_migrations_total{outcome}`: `moved`, `ambiguous`, `conflict`, `unproven`, `ignored`, `unavailable`.
+    pub migrations: IntCounterVec,
     /// `zengate_link_changes_total{outcome}`: `linked`, `moved`, `unlinked`, `refused`, `unavailable`.
     pub link_changes: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
@@ -199,6 +201,11 @@ impl Metrics {
                 "reason",
             ),
             logout_tokens: counters("zengate_logout_tokens_total", "Back-channel logouts by how they ended", "outcome"),
+            migrations: counters(
+                "zengate_migrations_total",
+                "People who came with the word of earlier carriers for who they were",
+                "outcome",
+            ),
             link_changes: counters(
                 "zengate_link_changes_total",
                 "Links of people to accounts of the app that were changed",

@@ -305,8 +305,12 @@ impl SignIn<'_> {
         let subject = pseudonym(token.issuer(), token.subject());
         let (request_id, acr) = (view.request_id, token.acr().unwrap_or("none"));
         SecurityEvent::SignIn { request_id, issuer: &carrier.issuer, subject: &subject, acr }.emit();
+        let mut session = Session::open(identity, now);
+        if let Some(standing) = Box::pin(self.standing(view, &token, now)).await? {
+            session.stands(standing);
+        }
         let provider = self.kept_of_provider(&token, tokens, now).await;
-        Ok(LegOutcome::SignedIn(Box::new(Session::open(identity, now)), Some(provider)))
+        Ok(LegOutcome::SignedIn(Box::new(session), Some(provider)))
     }
 
     /// What is kept of the session at the provider: nothing that a sign-out or a question to the provider does not need.

@@ -11,6 +11,7 @@ mod callback;
 mod choice;
 mod form_post;
 mod hand_off;
+mod migration;
 pub(super) mod one_source;
 mod return_note;
 pub(super) mod start;

@@ -109,6 +109,24 @@ pub(crate) struct ZenkeyFile {
     pub(crate) require_acr: Option<bool>,
     /// Ask for attributes (e-mail, name, …). Without it: yes, if `scopes` holds more than `openid`.
     pub(crate) userinfo: Option<bool>,
+    /// Port tokens, by which people bring their account along from another carrier (`migrates_from`).
+    pub(crate) port_tokens: Option<PortTokensFile>,
+}
+
+/// Port tokens: an earlier carrier's word for who somebody was there, which the new one brings in its ID tokens.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PortTokensFile {
+    /// A token counts for so long after it was issued: half a year to move the account, and half a year in which the new
+    /// carrier brings the token along.
+    #[schemars(extend("default" = "360d", "x-min" = "1d", "x-max" = "3650d"))]
+    pub(crate) max_age: Time,
+    /// Client ids beside `client_id` that a token may be for: those of the same sector.
+    #[schemars(extend("default" = []))]
+    pub(crate) sibling_clients: Option<List<Written<ClientId>>>,
+    /// Take a `kid` of any form, not only `ccid-` and 1 to 128 letters and digits.
+    #[schemars(extend("default" = false))]
+    pub(crate) any_key_name: Option<bool>,
 }
 
 /// One OAuth 2.0 provider without ID tokens. An identity from it has no authentication context: routes with `require.acr`
@@ -355,4 +373,9 @@ pub(crate) struct IssuerFile {
     /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
     /// or `" "` (any white space).
     pub(crate) split_claims: Option<BTreeMap<String, String>>,
+    /// Carriers whose people may bring their account along to this one (docs/ACCOUNTS.md): exact issuers, each of
+    /// `trusted_issuers`. What proves it says nothing of who they are here, only this carrier does: list a pair only if
+    /// you trust the new carrier not to take accounts of the old one's people.
+    #[schemars(extend("default" = []))]
+    pub(crate) migrates_from: Option<List<Written<IssuerName>>>,
 }

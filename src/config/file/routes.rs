@@ -116,7 +116,8 @@ pub(crate) enum HeaderEntry {
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeaderFile {
     /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time`, `linked_account` (the account of the app that the person is linked
-    /// to, see `accounts`), the name of another claim, or the way to one inside others, with
+    /// to, see `accounts`), `stable_subject`, `previous_issuer`, `previous_subject` and `migration` (of people who move between
+    /// carriers, see `migrates_from`), the name of another claim, or the way to one inside others, with
     /// dots: `realm_access.roles`, `groups.name` (a claim of that very name comes first). `azp` and `client_id` are the
     /// client of an access token.
     #[schemars(required)]

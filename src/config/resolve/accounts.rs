@@ -10,7 +10,12 @@ use crate::snapshot::RegistrationSettings;
 
 impl Resolver<'_> {
     /// `None` if the file says nothing about accounts.
-    pub(super) fn accounts(&mut self, file: &File, store: Option<&StoreChoice>) -> Option<AccountSettings> {
+    pub(super) fn accounts(
+        &mut self,
+        file: &File,
+        providers: &[Provider],
+        store: Option<&StoreChoice>,
+    ) -> Option<AccountSettings> {
         const KEY: &str = "accounts";
         if !self.is_given(KEY) {
             return None;
@@ -34,6 +39,7 @@ impl Resolver<'_> {
             links: LinkSettings {
                 keep: link_ttl.as_ref().map_or(FOR_EVER, |_| time(link_ttl.as_ref())),
                 subjects_per_account: usize::try_from((*subjects_per_account)?).unwrap_or(usize::MAX),
+                keeps_everybody: providers.iter().any(Provider::lets_people_migrate),
             },
             registration: registration_url
                 .as_ref()

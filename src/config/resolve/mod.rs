@@ -98,7 +98,7 @@ impl Resolver<'_> {
         let allow_private = providers.first().is_some_and(|first| first.settings.allow_private_addresses);
         self.token_issuer_addresses(file.bearer.as_ref(), allow_private);
         let bearer = self.bearer(file.bearer.as_ref(), &providers);
-        let accounts = self.accounts(file, sessions.as_ref().map(|sessions| &sessions.store));
+        let accounts = self.accounts(file, &providers, sessions.as_ref().map(|sessions| &sessions.store));
         let assertions = self.assertions(file.assertions.as_ref(), &providers, accounts.as_ref());
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
@@ -325,9 +325,10 @@ impl Resolver<'_> {
 
 impl From<provider::Provider> for SignInProvider {
     fn from(provider: provider::Provider) -> Self {
-        let provider::Provider { id, name, settings, scopes, acr_values, require_acr, request, form_post } = provider;
+        let provider::Provider { id, name, settings, scopes, acr_values, require_acr, request, form_post, port_tokens } =
+            provider;
         let require_acr = require_acr && !acr_values.is_empty();
-        Self { id, name, settings, scopes, acr_values, require_acr, request, form_post }
+        Self { id, name, settings, scopes, acr_values, require_acr, request, form_post, port_tokens }
     }
 }
 

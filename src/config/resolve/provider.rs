@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::{Resolver, bytes, time, values};
+use crate::carrier::port_token::PortTokenSettings;
 use crate::carrier::profile;
 use crate::config::fault::shown;
 use crate::config::file::{
-    File, IssuerEntry, IssuerFile, List, MemberClientFile, OAuth2File, OidcFile, ProviderFile, ResponseModeWord,
-    ZenkeyFile,
+    File, IssuerEntry, IssuerFile, List, MemberClientFile, OAuth2File, OidcFile, PortTokensFile, ProviderFile,
+    ResponseModeWord, ZenkeyFile,
 };
 use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
@@ -30,12 +31,18 @@ pub(super) struct Provider {
     pub(super) require_acr: bool,
     pub(super) request: RequestSettings,
     pub(super) form_post: bool,
+    pub(super) port_tokens: PortTokenSettings,
 }
 
 impl Provider {
     /// Issuers that people sign in with.
     pub(super) fn issuers(&self) -> &[IssuerSettings] {
         &self.settings.federation.members
+    }
+
+    /// Whether people may bring their account along from one of these to another.
+    pub(super) fn lets_people_migrate(&self) -> bool {
+        self.issuers().iter().any(|member| !member.migrates_from.is_empty())
     }
 
     /// What the words for authentication contexts mean at these.
@@ -55,6 +62,7 @@ struct Common {
     acr_values: Vec<String>,
     require_acr: bool,
     form_post: bool,
+    port_tokens: PortTokenSettings,
 }
 
 impl Resolver<'_> {
@@ -178,6 +186,7 @@ impl Resolver<'_> {
             require_acr: common.require_acr,
             request: common.request,
             form_post: common.form_post,
+            port_tokens: common.port_tokens,
         })
     }
 
@@ -253,6 +262,7 @@ impl Resolver<'_> {
                     accept_at_jwt_typ: false,
                     claims: ClaimRules::default(),
                     trusted_audiences: Vec::new(),
+                    migrates_from: Vec::new(),
                 },
                 IssuerEntry::Full(full) => {
                     let Some(issuer) = &full.issuer else { continue };
@@ -274,6 +284,7 @@ impl Resolver<'_> {
                         accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
                         claims,
                         trusted_audiences: Vec::new(),
+                        migrates_from: values(full.migrates_from.as_ref(), |issuer| issuer.0.0.clone()),
                     }
                 }
             };
@@ -281,6 +292,7 @@ impl Resolver<'_> {
             keys.push(key);
         }
         self.distinct_issuers(&trusted, &keys);
+        self.migrations(section, file, &trusted);
         for (index, member) in trusted.iter().enumerate().filter(|(_, member)| !member.id.is_empty()) {
             if trusted[..index].iter().any(|earlier| earlier.id == member.id) {
                 self.fault(&format!("{}.id", member.key), format!("{} stands twice", shown(&member.id)));
@@ -306,7 +318,35 @@ impl Resolver<'_> {
             acr_values,
             require_acr: file.require_acr?,
             form_post: false,
+            port_tokens: port_tokens(file.port_tokens.as_ref()),
         })
+    }
+
+    /// Whose people each carrier may bring along: each of the list, and none its own.
+    fn migrations(&mut self, section: &str, file: &ZenkeyFile, trusted: &[IssuerSettings]) {
+        let mut any = false;
+        for member in trusted {
+            for (index, old) in member.migrates_from.iter().enumerate() {
+                any = true;
+                let key = format!("{}.migrates_from[{index}]", member.key);
+                if *old == member.issuer {
+                    self.fault(&key, format!("{} is the carrier itself; nobody moves from it to it", shown(old)));
+                } else if !trusted.iter().any(|known| known.issuer == *old) {
+                    let text = format!(
+                        "{} is none of {section}.trusted_issuers; list it there, by that very name, so that its word can be checked",
+                        shown(old)
+                    );
+                    self.fault(&key, text);
+                }
+            }
+        }
+        if any && !self.is_given("accounts") {
+            let text = "is for accounts that people bring along, and nothing is kept of anybody; write `accounts: {}`";
+            self.fault(&format!("{section}.trusted_issuers"), format!("`migrates_from` {text}"));
+        }
+        if file.port_tokens.is_some() && self.is_given(&format!("{section}.port_tokens")) && !any {
+            self.warn(&format!("{section}.port_tokens"), "is not used: no carrier has `migrates_from`");
+        }
     }
 
     /// What we have to show one carrier, and no other.
@@ -348,6 +388,7 @@ impl Resolver<'_> {
                     accept_at_jwt_typ: file.accept_at_jwt_typ?,
                     claims,
                     trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
+                    migrates_from: Vec::new(),
                 }],
                 api: None,
             },
@@ -359,6 +400,7 @@ impl Resolver<'_> {
             acr_values,
             require_acr: file.require_acr?,
             form_post: matches!(file.response_mode?, ResponseModeWord::FormPost),
+            port_tokens: PortTokenSettings::default(),
         })
     }
 
@@ -380,6 +422,7 @@ impl Resolver<'_> {
                     accept_at_jwt_typ: false,
                     claims: ClaimRules::default(),
                     trusted_audiences: Vec::new(),
+                    migrates_from: Vec::new(),
                 }],
                 api: Some(Box::new(api)),
             },
@@ -391,6 +434,7 @@ impl Resolver<'_> {
             acr_values: Vec::new(),
             require_acr: false,
             form_post: false,
+            port_tokens: PortTokenSettings::default(),
         })
     }
 
@@ -433,4 +477,15 @@ impl Resolver<'_> {
 /// An issuer in a spelling that all spellings of it share: lower-case host, no default port, no slash at the end.
 fn plain_spelling(issuer: &str) -> Option<String> {
     Some(Url::parse(issuer).ok()?.as_str().trim_end_matches('/').to_owned())
+}
+
+/// What the operator says of port tokens; all of it has a default.
+fn port_tokens(file: Option<&PortTokensFile>) -> PortTokenSettings {
+    let default = PortTokenSettings::default();
+    let Some(file) = file else { return default };
+    PortTokenSettings {
+        max_age: file.max_age.as_ref().map_or(default.max_age, |age| time(Some(age))),
+        sibling_clients: values(file.sibling_clients.as_ref(), |client| client.0.0.clone()),
+        any_key_name: file.any_key_name.unwrap_or(false),
+    }
 }

@@ -13,7 +13,8 @@ use crate::config::file::{
 use crate::config::form::address::UpstreamUrl;
 use crate::config::validate::join;
 use crate::identity::headers::{
-    Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, LINKED_ACCOUNT, Preset, TooLong,
+    Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, LINKED_ACCOUNT, OF_MIGRATION, Preset,
+    TooLong,
 };
 use crate::policy::Requirement;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
@@ -25,6 +26,8 @@ struct Common<'a> {
     prefix: Option<&'a str>,
     body: Option<u64>,
     providers: &'a [Provider],
+    /// Whether people may bring their account along from one carrier to another.
+    migrates: bool,
     bearer: &'a BearerSettings,
     cors_origins: Vec<String>,
     listeners: Vec<(&'static str, SocketAddr)>,
@@ -43,6 +46,7 @@ impl Resolver<'_> {
             prefix: file.prefix.as_ref().map(|prefix| prefix.0.0.as_str()),
             body: file.limits.as_ref().and_then(|limits| limits.body.as_ref()).map(|body| body.0.bytes),
             providers,
+            migrates: providers.iter().any(Provider::lets_people_migrate),
             bearer,
             cors_origins: origins(file.cors_origins.as_ref()),
             listeners: [("listen", listen), ("admin_listen", admin)]
@@ -98,7 +102,7 @@ impl Resolver<'_> {
             self.fault(&format!("{key}.require"), text);
         }
         let require = self.require(key, file.require.as_ref(), access, common);
-        let linked_account = self.linked_account(key, file, access);
+        let linked_account = self.linked_account(key, file, access, common.migrates);
         let token = self.token_demand(key, file, access, common.bearer);
         let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
         let upstream = file.upstream.as_ref().and_then(|upstream| self.upstream(key, &upstream.0, file, common));
@@ -126,7 +130,7 @@ impl Resolver<'_> {
     }
 
     /// Whether the route wants a linked account, where links are those of the people who come.
-    fn linked_account(&mut self, key: &str, file: &RouteFile, access: Option<Access>) -> bool {
+    fn linked_account(&mut self, key: &str, file: &RouteFile, access: Option<Access>, migrates: bool) -> bool {
         let has_accounts = self.is_given("accounts");
         let headers = file.identity_headers.as_ref().and_then(|headers| headers.map.as_ref());
         for (name, entry) in headers.into_iter().flatten() {
@@ -134,6 +138,11 @@ impl Resolver<'_> {
                 HeaderEntry::Claim(claim) => Some(claim),
                 HeaderEntry::Full(full) => full.claim.as_ref(),
             };
+            if claim.is_some_and(|claim| OF_MIGRATION.contains(&claim.0.0.as_str())) && !migrates {
+                let text =
+                    "carries what is known of people who move between carriers, and none may; see `migrates_from`";
+                self.fault(&join(&format!("{key}.identity_headers.map"), name), text);
+            }
             if claim.is_some_and(|claim| claim.0.0 == LINKED_ACCOUNT) && !has_accounts {
                 let text = "carries an account that nobody is linked to; write `accounts: {}` to have links";
                 self.fault(&join(&format!("{key}.identity_headers.map"), name), text);

@@ -89,3 +89,58 @@ fn keys_may_stand_in_place_of_the_secret() {
     let faults = machine().read_config(&text).expect_err("nothing to seal with").to_string();
     assert!(faults.contains("sessions.keys: is missing"), "{faults}");
 }
+
+/// Two carriers, of which people may move from one to the other, and an app that hears of it.
+const MIGRATING: &str = "\
+public_url: https://apps.example.com
+accounts: {}
+provider:
+  zenkey:
+    client_id: ccid-a
+    client_secret: { file: /run/secrets/zenkey }
+    port_tokens: { sibling_clients: [ccid-b], max_age: 180d }
+    trusted_issuers:
+      - https://one.example
+      - { issuer: 'https://two.example', migrates_from: ['https://one.example'] }
+sessions: { keys: [{ file: /keys/seal }] }
+routes:
+  - { host: apps.example.com, access: session, upstream: 'http://127.0.0.1:1', identity_headers: { map: { X-User: stable_subject } } }
+";
+
+#[test]
+fn people_move_between_carriers_that_are_written_down_as_a_pair() {
+    let read = |from: &str, to: &str| {
+        assert!(MIGRATING.contains(from), "{from:?}");
+        machine().read_config(&MIGRATING.replace(from, to))
+    };
+    let (config, warnings) = read("ccid-a", "ccid-c").unwrap_or_else(|faults| panic!("{faults}"));
+    let [one, two] = &config.provider.settings.federation.members[..] else { panic!("two carriers") };
+    assert_eq!((&one.migrates_from[..], &two.migrates_from[..]), (&[][..], &["https://one.example".to_owned()][..]));
+    let told = &config.provider.port_tokens;
+    assert_eq!((told.max_age.as_secs(), &told.sibling_clients[..]), (180 * 86_400, &["ccid-b".to_owned()][..]));
+    assert!(!told.any_key_name && config.accounts.as_ref().unwrap().links.keeps_everybody);
+    assert!(warnings.iter().all(|warning| !warning.key.contains("port_tokens")), "{warnings:?}");
+    let (config, _) = read("    port_tokens: { sibling_clients: [ccid-b], max_age: 180d }\n", "").unwrap();
+    assert_eq!(config.provider.port_tokens.max_age.as_secs(), 360 * 86_400, "the default");
+    for (from, to, expected) in [
+        (
+            "['https://one.example']",
+            "['https://one.example/']",
+            "trusted_issuers[1].migrates_from[0]: \"https://one.example/\" is none",
+        ),
+        (
+            "['https://one.example']",
+            "['https://two.example']",
+            "trusted_issuers[1].migrates_from[0]: \"https://two.example\" is the carrier itself",
+        ),
+        ("accounts: {}\n", "", "trusted_issuers: `migrates_from` is for accounts that people bring along"),
+        (
+            ", migrates_from: ['https://one.example']",
+            "",
+            "X-User: carries what is known of people who move between carriers",
+        ),
+    ] {
+        let faults = read(from, to).expect_err(to).to_string();
+        assert!(faults.contains(expected), "{faults}\nlacks {expected:?}");
+    }
+}

@@ -168,7 +168,7 @@ impl Admin {
                 }
                 response
             }
-            Err(error @ LinkError::OtherAccount) => {
+            Err(error @ (LinkError::OtherAccount | LinkError::Differs)) => {
                 let message = format!("{error}; `replace=true` moves them");
                 fault(StatusCode::CONFLICT, "other_account", message)
             }

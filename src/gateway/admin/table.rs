@@ -35,7 +35,7 @@ impl Admin {
         head.insert_header(header::CACHE_CONTROL, "no-store")?;
         head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
         session.write_response_header(Box::new(head)).await?;
-        session.write_response_body(table::head().into(), false).await?;
+        session.write_response_body(table::head(linking.links().keeps_everybody()).into(), false).await?;
         let (now, mut bucket, mut written, mut unreadable) = (SystemTime::now(), 0, 0, 0);
         loop {
             let listed = match linking.links().listed(bucket, now).await {
@@ -46,9 +46,13 @@ impl Admin {
                     return write_fault("the store does not answer");
                 }
             };
-            (bucket, written, unreadable) = (bucket + 1, written + listed.links.len(), unreadable + listed.unreadable);
-            if !listed.links.is_empty() {
-                session.write_response_body(table::write(&listed.links).into(), false).await?;
+            let (lines, text) = match linking.links().keeps_everybody() {
+                true => (listed.people.len(), table::write_people(&listed.people)),
+                false => (listed.links.len(), table::write(&listed.links)),
+            };
+            (bucket, written, unreadable) = (bucket + 1, written + lines, unreadable + listed.unreadable);
+            if lines > 0 {
+                session.write_response_body(text.into(), false).await?;
             }
         }
         if unreadable > 0 {

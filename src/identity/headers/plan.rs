@@ -107,6 +107,9 @@ const FORBIDDEN: &[&str] = &[
 /// The word for the app's account that a person is linked to, where a claim's name could stand. No issuer says it.
 pub const LINKED_ACCOUNT: &str = "linked_account";
 
+/// The words for what is known of a person who may have come from another carrier. No issuer says them.
+pub const OF_MIGRATION: [&str; 4] = ["stable_subject", "previous_issuer", "previous_subject", "migration"];
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
@@ -119,6 +122,13 @@ pub(super) enum Source {
     /// The app's account that the person is linked to.
     LinkedAccount,
     Mccmnc,
+    /// What became of the words of earlier carriers.
+    Migration,
+    /// Issuer and subject until the sign-in that opened the session.
+    PreviousIssuer,
+    PreviousSubject,
+    /// The name that stays theirs at every carrier.
+    StableSubject,
     Subject,
     /// A claim that is one text by definition.
     Text(String),
@@ -135,10 +145,21 @@ impl Source {
             "iss" => Self::Issuer,
             LINKED_ACCOUNT => Self::LinkedAccount,
             "mccmnc" => Self::Mccmnc,
+            "migration" => Self::Migration,
+            "previous_issuer" => Self::PreviousIssuer,
+            "previous_subject" => Self::PreviousSubject,
+            "stable_subject" => Self::StableSubject,
             "sub" => Self::Subject,
             single if is_single(single) => Self::Text(single.to_owned()),
             other => Self::Claim(other.to_owned()),
         }
+    }
+
+    /// Whether it is something that no issuer says.
+    fn is_ours(&self) -> bool {
+        let ours =
+            [Self::LinkedAccount, Self::Migration, Self::PreviousIssuer, Self::PreviousSubject, Self::StableSubject];
+        ours.contains(self)
     }
 
     /// The claim's name in the configuration.
@@ -150,6 +171,10 @@ impl Source {
             Self::Issuer => "iss",
             Self::LinkedAccount => LINKED_ACCOUNT,
             Self::Mccmnc => "mccmnc",
+            Self::Migration => "migration",
+            Self::PreviousIssuer => "previous_issuer",
+            Self::PreviousSubject => "previous_subject",
+            Self::StableSubject => "stable_subject",
             Self::Subject => "sub",
             Self::Claim(name) | Self::Text(name) => name,
         }
@@ -225,7 +250,7 @@ impl HeaderPlan {
 
     /// The claims that it writes, by name.
     pub fn claim_names(&self) -> impl Iterator<Item = &str> {
-        let said = self.rules.iter().filter(|rule| rule.source != Source::LinkedAccount);
+        let said = self.rules.iter().filter(|rule| !rule.source.is_ours());
         said.map(|rule| rule.source.name())
     }
 

@@ -19,6 +19,19 @@ use crate::identity::packed::{Head, Reader, put_length};
 use crate::identity::{ClaimRef, Identity, Texts};
 use crate::oidc::claims::{LeftOut, Why};
 
+/// What headers may say of a person that no issuer says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Beside<'a> {
+    /// The app's account that they are linked to.
+    pub account: Option<&'a str>,
+    /// The name that stays theirs at every carrier.
+    pub stable: Option<&'a str>,
+    /// Issuer and subject by which they were known until the sign-in that opened this session.
+    pub previous: Option<(&'a str, &'a str)>,
+    /// What became of the words of earlier carriers.
+    pub migration: Option<&'a str>,
+}
+
 /// A value before it is encoded.
 #[derive(Clone)]
 enum Found<'a> {
@@ -30,10 +43,14 @@ enum Found<'a> {
 }
 
 impl Source {
-    fn find<'a>(&self, identity: &Head<'a>, account: Option<&'a str>) -> Option<Found<'a>> {
+    fn find<'a>(&self, identity: &Head<'a>, beside: Beside<'a>) -> Option<Found<'a>> {
         let text = |text: &'a str| Found::Text(Cow::Borrowed(text));
         match self {
-            Self::LinkedAccount => account.map(text),
+            Self::LinkedAccount => beside.account.map(text),
+            Self::StableSubject => beside.stable.map(text),
+            Self::PreviousIssuer => beside.previous.map(|(issuer, _)| text(issuer)),
+            Self::PreviousSubject => beside.previous.map(|(_, subject)| text(subject)),
+            Self::Migration => beside.migration.map(text),
             Self::Acr => identity.acr.map(text),
             Self::Amr => Some(Found::List(identity.amr.clone())),
             Self::AuthTime => identity.auth_time.map(|seconds| Found::Text(seconds.to_string().into())),
@@ -93,19 +110,18 @@ impl RenderedHeaders {
     }
 }
 
-/// Renders the headers of every plan for one identity, and gives the identity back as it lies beside them. `account` is the
-/// app's account that the person is linked to.
+/// Renders the headers of every plan for one identity, and gives the identity back as it lies beside them.
 pub fn render_all<P: Borrow<HeaderPlan>>(
     plans: &[P],
     identity: &Identity,
-    account: Option<&str>,
+    beside: Beside<'_>,
 ) -> (Identity, RenderedHeaders) {
     let plans: Vec<&HeaderPlan> = plans.iter().map(Borrow::borrow).collect();
     let head = identity.head();
     let mut memory = Memory { identity: identity.packed(), written: identity.packed().to_vec(), values: Vec::new() };
     let mut ends = Vec::with_capacity(plans.len());
     for plan in &plans {
-        render(plan, &head, account, &mut memory, &mut |_, _| {});
+        render(plan, &head, beside, &mut memory, &mut |_, _| {});
         ends.push(memory.written.len());
     }
     let written = memory.written;
@@ -147,7 +163,7 @@ impl Memory<'_> {
 fn render(
     plan: &HeaderPlan,
     identity: &Head<'_>,
-    account: Option<&str>,
+    beside: Beside<'_>,
     memory: &mut Memory<'_>,
     note: &mut dyn FnMut(&str, Why),
 ) {
@@ -155,7 +171,7 @@ fn render(
     let (mut size, mut omitted, mut refused) = (0, 0_u16, 0_u16);
     let mut text = Vec::new();
     for (place, (rule, name)) in plan.rules.iter().zip(plan.names.iter()).enumerate() {
-        let Some(value) = rule.source.find(identity, account) else { continue };
+        let Some(value) = rule.source.find(identity, beside) else { continue };
         let of = match &value {
             Found::Text(Cow::Borrowed(of)) | Found::Element(of) => Some(*of),
             Found::Text(Cow::Owned(_)) | Found::List(_) => None,
@@ -209,7 +225,7 @@ pub fn left_out<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> Vec<
     for plan in plans {
         let mut memory = Memory { identity: &[], written: Vec::new(), values: Vec::new() };
         // To which account they belong is not known yet.
-        render(plan.borrow(), &head, None, &mut memory, &mut |claim, why| {
+        render(plan.borrow(), &head, Beside::default(), &mut memory, &mut |claim, why| {
             let note = LeftOut { claim: claim.to_owned(), why };
             if !all.contains(&note) {
                 all.push(note);
@@ -222,18 +238,18 @@ pub fn left_out<P: Borrow<HeaderPlan>>(plans: &[P], identity: &Identity) -> Vec<
 impl HeaderPlan {
     /// Writes the values for one identity. Done once per session; a request only clones the result.
     pub fn render(&self, identity: &Identity) -> HeaderSet {
-        self.render_with(identity, None)
+        self.render_with(identity, Beside::default())
     }
 
-    /// The same for a person who is linked to `account`.
-    pub fn render_with(&self, identity: &Identity, account: Option<&str>) -> HeaderSet {
-        HeaderSet::render(self, identity, account)
+    /// The same for a person of whom more is known.
+    pub fn render_with(&self, identity: &Identity, beside: Beside<'_>) -> HeaderSet {
+        HeaderSet::render(self, identity, beside)
     }
 }
 
 impl HeaderSet {
-    pub(super) fn render(plan: &HeaderPlan, identity: &Identity, account: Option<&str>) -> Self {
-        let (_, sets) = render_all(std::slice::from_ref(plan), identity, account);
+    pub(super) fn render(plan: &HeaderPlan, identity: &Identity, beside: Beside<'_>) -> Self {
+        let (_, sets) = render_all(std::slice::from_ref(plan), identity, beside);
         sets.0.into_iter().next().unwrap_or_default()
     }
 

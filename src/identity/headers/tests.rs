@@ -267,7 +267,7 @@ fn identity_and_values_lie_in_one_piece_of_memory_and_no_text_lies_there_twice()
         plan(&[Preset::XAuthRequest, Preset::RemoteUser], &[("X-Auth-Acr", "acr")]),
     ];
     let bare = Identity::restore(full);
-    let (identity, sets) = render_all(&plans, &bare, None);
+    let (identity, sets) = render_all(&plans, &bare, Beside::default());
     assert_eq!(identity, bare);
     let memory = identity.subject().as_ptr() as usize - 64..identity.subject().as_ptr() as usize + 512;
     let sets = plans.each_ref().map(|plan| sets.of(plan).unwrap());

@@ -33,9 +33,18 @@ pub(super) enum Verb {
     Remove,
     RemoveMember { relation: Relation, member: StoreKey },
     Replace { record: Vec<u8>, end: u64, now: u64 },
+    Swap { swaps: Vec<Swapped>, now: u64 },
     Sweep { now: u64 },
     SweepSets { now: u64 },
     Take { now: u64 },
+}
+
+/// One record of a change that is made whole or not at all.
+pub(super) struct Swapped {
+    pub(super) key: StoreKey,
+    pub(super) before: Option<Vec<u8>>,
+    pub(super) after: Vec<u8>,
+    pub(super) end: u64,
 }
 
 /// What was done.
@@ -193,6 +202,7 @@ impl<'t> RecordTables<'t> {
                 self.put(key, record, *end, *now)?;
                 Ok(Done::Replaced)
             }
+            Verb::Swap { swaps, now } => self.swap(swaps, *now),
             Verb::Sweep { now } => Ok(if self.sweep(*now)? == BITE { Done::SweptSome } else { Done::AsOrdered }),
             Verb::Take { now } => {
                 let taken = self.remove(key)?;
@@ -200,6 +210,29 @@ impl<'t> RecordTables<'t> {
                 Ok(record.map_or(Done::NotThere, |record| Done::Taken(record.to_vec())))
             }
         }
+    }
+
+    fn swap(&mut self, swaps: &[Swapped], now: u64) -> Result<Done, redb::Error> {
+        let mut new = 0;
+        for swap in swaps {
+            let found = self.records.get(&swap.key.0)?;
+            let held = found.as_ref().and_then(|value| live(value.value(), now));
+            if held != swap.before.as_deref() {
+                return Ok(Done::NotThere);
+            }
+            new += u64::from(found.is_none());
+        }
+        // Room for all of them is made sure of first: others share the transaction, and nothing of it is taken back.
+        if self.records.len()? + new > self.limit {
+            self.sweep(now)?;
+            if self.records.len()? + new > self.limit {
+                return Ok(Done::Full);
+            }
+        }
+        for swap in swaps {
+            self.put(swap.key, &swap.after, swap.end, now)?;
+        }
+        Ok(Done::Replaced)
     }
 
     fn put(&mut self, key: StoreKey, record: &[u8], end: u64, now: u64) -> Result<Done, redb::Error> {

@@ -2,6 +2,7 @@
 
 mod administration;
 mod link_page;
+mod migration;
 mod registration;
 mod sessions;
 mod table;
@@ -36,6 +37,11 @@ struct House {
 impl House {
     /// With `sessions` and `accounts` as the configuration has them, two spaces in front of each line.
     async fn with(sessions: &str, accounts: &str) -> Self {
+        Self::of(sessions, accounts, Choices::default()).await
+    }
+
+    /// As [`House::with`], with further routes, and issuers and keys of the federation, as `more` has them.
+    async fn of(sessions: &str, accounts: &str, more: Choices) -> Self {
         let routes = "  - { host: localhost, path: /members, access: session, upstream: 'UPSTREAM', require: { linked_account: true } }\n  \
                       - { host: 127.0.0.1, path: /members, access: session, upstream: 'UPSTREAM', require: { linked_account: true } }\n";
         let accounts = if accounts.is_empty() { "accounts: {}\n".to_owned() } else { format!("accounts:\n{accounts}") };
@@ -47,9 +53,9 @@ impl House {
         for _ in 0..10 {
             let choices = Choices {
                 sessions: sessions.to_owned(),
-                routes: routes.to_owned(),
+                routes: format!("{routes}{}", more.routes),
                 top: format!("{accounts}{tokens}"),
-                ..Choices::default()
+                ..more.clone()
             };
             let mut rig = Rig::with(choices).await;
             rig.stop_gateway().await;

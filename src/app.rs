@@ -364,6 +364,7 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         scopes: provider.scopes.clone(),
         acr_values: provider.acr_values.clone(),
         require_acr: provider.require_acr,
+        assurance: provider.assurance.clone(),
         discovery_ui: match &federation.finding {
             Finding::Fixed => None,
             Finding::Discovery { ui, .. } => Some(ui.clone()),

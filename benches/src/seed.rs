@@ -79,6 +79,7 @@ fn person(number: usize, issuer: &str) -> IdentityParts {
         subject: format!("{number:06}-bench-subject-of-a-usual-length"),
         mccmnc: Some("310260".to_owned()),
         acr: Some("a3".to_owned()),
+        assurance: None,
         amr: vec!["hwk".to_owned(), "pin".to_owned()],
         auth_time: Some(1_790_000_000),
         claims,

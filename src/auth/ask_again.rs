@@ -176,10 +176,13 @@ impl AskAgain {
         };
         let identity = match &token {
             Some(token) => {
-                let (confirmed, _) = Identity::from_verified(token, parts.mccmnc, further, reading);
+                let assurance = registration.assurance_of(token.acr());
+                let (confirmed, _) = Identity::from_verified(token, parts.mccmnc, assurance, further, reading);
                 let mut confirmed = confirmed.parts();
                 // How they signed in is not said again by every provider.
-                confirmed.acr = confirmed.acr.or(parts.acr);
+                if confirmed.acr.is_none() {
+                    (confirmed.acr, confirmed.assurance) = (parts.acr, parts.assurance);
+                }
                 if confirmed.amr.is_empty() {
                     confirmed.amr = parts.amr;
                 }

@@ -118,7 +118,7 @@ impl Tokens {
         if !live.has(&route.token.scopes) {
             return Err(Refusal::ScopeMissing.into());
         }
-        match route.require.check(live.identity()) {
+        match route.require.check(live.identity(), now) {
             Ok(()) => {
                 let headers = live.headers(route.headers());
                 match headers.refused() {
@@ -126,6 +126,7 @@ impl Tokens {
                     Some(header) => Err(does_not_fit(header)),
                 }
             }
+            Err(unmet) if unmet.is_about_the_sign_in() => Err(Denied::because(Refusal::StepUpNeeded, unmet)),
             Err(unmet) => Err(Denied::because(Refusal::PolicyUnmet, unmet)),
         }
     }
@@ -190,7 +191,8 @@ impl Tokens {
         let plausible = unverified.check(expect, now).map_err(explained)?;
         let (verified, keys) = Box::pin(self.verified(&plausible, &issuer.issuer, &key, view, now)).await?;
         let reading = Reading { named: snapshot.named_claims(), rules: &issuer.claims };
-        let (caller, mut lost) = Identity::from_access_token(&verified, reading);
+        let assurance = verified.acr().and_then(|acr| issuer.acr_vocabulary.assurance(acr));
+        let (caller, mut lost) = Identity::from_access_token(&verified, assurance, reading);
         if caller.lacks_unverified() {
             let (request_id, issuer) = (view.request_id, issuer.issuer.as_str());
             info!(request_id, issuer, "The issuer calls an e-mail address or phone number unverified: it was left out");

@@ -26,6 +26,13 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
         Cause::Unmet { denied, who } => {
             more_demanded(exit, refused(denied, route, view), who.as_deref(), view, snapshot)
         }
+        Cause::StepUp(denied) => {
+            let mut reply = more_of_the_sign_in(exit, refused(denied, route, view), view, snapshot);
+            if let Some(challenge) = route.filter(|_| reply.status == StatusCode::UNAUTHORIZED).and_then(stronger) {
+                reply.set(WWW_AUTHENTICATE, challenge);
+            }
+            reply
+        }
         Cause::Unlinked(live) => {
             let denied = Denied::because(Refusal::UnlinkedUser, UNLINKED);
             let who = snapshot.settings().display_name(live.value().session().identity());
@@ -34,7 +41,11 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
         Cause::Program(denied) => {
             let mut reply = exit.refuse(refused(denied, route, view), Recipient::Program);
             let scopes = route.map_or(&[][..], |route| &route.token.scopes);
-            if let Some(challenge) = challenge(denied.refusal, scopes) {
+            let challenge = match denied.refusal {
+                Refusal::StepUpNeeded => route.and_then(stronger),
+                refusal => challenge(refusal, scopes),
+            };
+            if let Some(challenge) = challenge {
                 reply.set(WWW_AUTHENTICATE, challenge);
             }
             reply
@@ -103,6 +114,51 @@ fn sign_in_first(
         reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     reply
+}
+
+/// Sends a navigation of somebody who is signed in to confirm who they are, and answers everything else with 401.
+fn more_of_the_sign_in(exit: &RefusalExit, refused: Refused<'_>, view: &RequestView<'_>, snapshot: &Snapshot) -> Reply {
+    let start = snapshot.start();
+    let message = refused.refusal.message();
+    let page = |page: &str| with_page(start, page, snapshot.settings());
+    match view.asks_for() {
+        AsksFor::Page => match HeaderValue::try_from(page(view.target.as_str())) {
+            Ok(location) => return Reply::redirect(StatusCode::FOUND, location),
+            Err(_) => return Reply::empty(StatusCode::UNAUTHORIZED),
+        },
+        AsksFor::Frame => {
+            exit.note(refused);
+            return framed_sign_in_page(&page(view.target.as_str()), message.code, view.request_id);
+        }
+        AsksFor::Data => exit.note(refused),
+    }
+    if view.method == Method::POST && view.wants_html() {
+        // As with whoever is not signed in: what was typed into a form is neither kept nor sent again.
+        let start = page(&page_of_form(view, snapshot));
+        return error_page(ErrorPage {
+            status: message.status,
+            title: message.title,
+            text: message.text,
+            code: message.code,
+            request_id: view.request_id,
+            action: Some(Action { label: "Confirm", href: &start }),
+        });
+    }
+    let start = format!("{}{start}", snapshot.origin_of(view.host));
+    error_json(message.status, message.code, view.request_id, Some(&start))
+}
+
+/// What a program is told to bring for `route`: a token, or a session, of a stronger or more recent sign-in (RFC 9470, 3).
+fn stronger(route: &CompiledRoute) -> Option<HeaderValue> {
+    let mut challenge = "Bearer error=\"insufficient_user_authentication\"".to_owned();
+    let words = route.stronger_words();
+    if !words.is_empty() {
+        challenge.push_str(&format!(", acr_values=\"{words}\""));
+    }
+    if let Some(age) = route.require.max_auth_age {
+        challenge.push_str(&format!(", max_age=\"{}\"", age.as_secs()));
+    }
+    HeaderValue::try_from(challenge).ok()
 }
 
 /// Tells a person who is signed in what they can do who may not open a page: be looked at again, for what the provider says

@@ -17,10 +17,10 @@ use super::refusal::{Denied, Refusal};
 use super::session_cookie::{session_anew, session_of};
 use crate::identity::headers::HeaderSet;
 use crate::route::{Access, Found};
-use crate::session::StoreKey;
 use crate::session::cached::CachedSession;
 use crate::session::live::LiveSession;
 use crate::session::sessions::{Lookup, Purpose, Sessions};
+use crate::session::{Session, StoreKey};
 use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::telemetry::metrics::RequestOutcome;
 use crate::web::{Reply, RequestView};
@@ -64,6 +64,8 @@ pub(super) enum Cause {
         /// As whom they are signed in, if they are to be told.
         who: Option<String>,
     },
+    /// A person who is signed in has to confirm who they are once more, or in a stronger way.
+    StepUp(Denied),
     /// A person who is signed in is linked to no account of the app, which the route demands.
     Unlinked(Arc<CachedSession<LiveSession>>),
     /// A program that brought an access token, or should have, is refused.
@@ -182,7 +184,7 @@ async fn by_session(
         Lookup::SignedIn(live, _) if !route.admits(live.value().session().identity()) => {
             Err(Cause::SignInFirst { dead_cookie: false, or_token: false })
         }
-        Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity()) {
+        Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity(), now) {
             Ok(()) if route.linked_account && live.value().account().is_none() => Err(Cause::Unlinked(live)),
             Ok(()) => {
                 let headers = live.value().headers(route.headers());
@@ -190,6 +192,9 @@ async fn by_session(
                     None => Ok(Holder::Session(live, headers, key)),
                     Some(header) => Err(Cause::Person(does_not_fit(header))),
                 }
+            }
+            Err(unmet) if unmet.is_about_the_sign_in() && can_step_up(snapshot, route, live.value().session()) => {
+                Err(Cause::StepUp(Denied::because(Refusal::StepUpNeeded, unmet)))
             }
             Err(unmet) => {
                 let who = snapshot.settings().display_name(live.value().session().identity());
@@ -200,4 +205,11 @@ async fn by_session(
         Lookup::Dead => Err(Cause::SignInFirst { dead_cookie: true, or_token: false }),
         Lookup::StoreDown => Err(Cause::Person(Refusal::StoreUnavailable.into())),
     }
+}
+
+/// Whether a further sign-in with the person's provider could meet what `route` demands of the way in which people sign in.
+fn can_step_up(snapshot: &Snapshot, route: &CompiledRoute, session: &Session) -> bool {
+    let issuer = session.identity().issuer();
+    let registration = snapshot.settings().registrations.iter().find(|registration| registration.trusts(issuer));
+    registration.is_some_and(|registration| registration.step_up(&route.require).is_some())
 }

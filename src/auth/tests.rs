@@ -281,6 +281,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         client_id: "ccid-a".to_owned(),
         scopes: vec!["openid".to_owned()],
         acr_values: vec!["a1".to_owned()],
+        assurance: Vec::new(),
         require_acr: true,
         discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),
         issuers: vec![IssuerSettings {

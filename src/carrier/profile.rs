@@ -3,7 +3,7 @@
 //! No code asks which kind it has before it: it asks a field. So a further kind is a further value here, and nothing that
 //! judges an answer can be softer for one kind than for another without a field that says so.
 
-use crate::oidc::acr::{Vocabulary, Words};
+use crate::oidc::acr::{Assurance, Vocabulary, Words};
 
 /// What one kind of provider does in its own way.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Profile {
     pub names_network: bool,
     /// The claim of its ID tokens in which earlier carriers vouch for who a person was there (dossier 14), if it has one.
     pub port_tokens: Option<&'static str>,
+    /// Whether a request may carry a `context`, which the person reads beside the question (dossier 8).
+    pub shows_context: bool,
 }
 
 /// How a provider is told whom to expect.
@@ -51,6 +53,7 @@ static ZENKEY_WORDS: Words = Words {
     order: &["a1", "a2", "a3"],
     // Carriers mean different things by `a2` (dossier 8).
     in_use: &["a1", "a3"],
+    assurance: &[("a1", Assurance::Device), ("a2", Assurance::Device), ("a3", Assurance::Person)],
 };
 
 /// Carriers of ZenKey.
@@ -66,6 +69,7 @@ pub static ZENKEY: Profile = Profile {
     has_standard_scopes: false,
     names_network: true,
     port_tokens: Some("aka"),
+    shows_context: true,
 };
 
 /// Any OpenID Connect issuer.
@@ -87,6 +91,7 @@ const PLAIN: Profile = Profile {
     has_standard_scopes: true,
     names_network: false,
     port_tokens: None,
+    shows_context: false,
 };
 
 #[cfg(test)]

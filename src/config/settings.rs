@@ -12,6 +12,7 @@ use crate::account::links::LinkSettings;
 use crate::assertion::keys::AssertionKey;
 use crate::carrier::port_token::PortTokenSettings;
 use crate::gateway::AdminSettings;
+use crate::oidc::acr::Assurance;
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::ProviderSettings;
 use crate::route::RouteSettings;
@@ -86,6 +87,8 @@ pub struct SignInProvider {
     pub acr_values: Vec<String>,
     /// Whether an ID token with none of `acr_values` is refused. Never set when `acr_values` is empty.
     pub require_acr: bool,
+    /// What the operator says that its words for authentication contexts assure, the lowest first.
+    pub assurance: Vec<(String, Assurance)>,
     /// What stands in every authorization request beside the above.
     pub request: RequestSettings,
     /// Whether it is asked to answer by a form (`response_mode=form_post`).

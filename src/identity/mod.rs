@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::oidc::acr::Assurance;
 pub use crate::oidc::claims::ClaimValue;
 use crate::oidc::claims::{Claims, LeftOut, Reading, Why};
 pub use api_account::ApiAccount;
@@ -32,6 +33,10 @@ pub struct IdentityParts {
     pub mccmnc: Option<String>,
     /// Authentication context, ZenKey's `aalN` already mapped to `aN` (dossier 20, row 10).
     pub acr: Option<String>,
+    /// What `acr` assures, as the configuration of the day of the sign-in had it; `None` if nobody says so. A record that
+    /// does not say it was written before there was a ladder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assurance: Option<Assurance>,
     /// Authentication methods.
     pub amr: Vec<String>,
     /// When the person authenticated, seconds since 1970.
@@ -96,6 +101,7 @@ impl Identity {
     pub fn from_verified(
         token: &crate::oidc::id_token::VerifiedIdToken,
         mccmnc: Option<String>,
+        assurance: Option<Assurance>,
         userinfo: Claims,
         reading: Reading<'_>,
     ) -> (Self, Vec<LeftOut>) {
@@ -108,6 +114,7 @@ impl Identity {
             subject: token.subject().to_owned(),
             mccmnc,
             acr: token.acr().map(str::to_owned),
+            assurance,
             amr: token.amr().to_vec(),
             auth_time: token.auth_time(),
             claims,
@@ -126,6 +133,7 @@ impl Identity {
             subject: account.subject().to_owned(),
             mccmnc: None,
             acr: None,
+            assurance: None,
             amr: Vec::new(),
             auth_time: None,
             claims: account.claims().clone(),
@@ -139,6 +147,7 @@ impl Identity {
     /// configuration names and is not in it, or not whole.
     pub fn from_access_token(
         token: &crate::oidc::access_token::VerifiedAccessToken,
+        assurance: Option<Assurance>,
         reading: Reading<'_>,
     ) -> (Self, Vec<LeftOut>) {
         let told = token.claims(reading);
@@ -147,6 +156,7 @@ impl Identity {
             subject: token.subject().to_owned(),
             mccmnc: None,
             acr: token.acr().map(str::to_owned),
+            assurance,
             amr: token.amr().to_vec(),
             auth_time: token.auth_time(),
             claims: told.values,
@@ -191,6 +201,11 @@ impl Identity {
     /// See [`IdentityParts::acr`].
     pub fn acr(&self) -> Option<&str> {
         self.head().acr
+    }
+
+    /// See [`IdentityParts::assurance`].
+    pub fn assurance(&self) -> Option<Assurance> {
+        self.head().assurance
     }
 
     /// See [`IdentityParts::amr`].

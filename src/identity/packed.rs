@@ -3,19 +3,21 @@
 //!
 //! A text is its length (seven bits a byte, the last byte below 128) and its bytes; a list how many texts there are, how many
 //! bytes they take together, and those. In order: issuer, subject, then a
-//! byte of flags that says which of `mccmnc`, `acr` and `auth_time` follow, those, the list `amr`, and the claims by name, names
+//! byte of flags that says which of `mccmnc`, `acr`, the assurance and `auth_time` follow, those, the list `amr`, and the claims by name, names
 //! that everybody uses as a number. Packed and read in this process alone and never stored, so the form may change with
 //! every build. What cannot be read is not there: a claim that is not there meets no demand.
 
 use std::collections::BTreeMap;
 
 use super::{ClaimValue, IdentityParts};
+use crate::oidc::acr::Assurance;
 
 const HAS_MCCMNC: u8 = 1;
 const HAS_ACR: u8 = 2;
 const HAS_AUTH_TIME: u8 = 4;
 const ACCEPTS_UNVERIFIED: u8 = 8;
 const ABSENT_IS_VERIFIED: u8 = 16;
+const HAS_ASSURANCE: u8 = 32;
 
 const FALSE: u8 = 0;
 const TRUE: u8 = 1;
@@ -99,12 +101,16 @@ pub(super) fn pack(parts: &IdentityParts) -> Vec<u8> {
     out.push(
         there(parts.mccmnc.is_some(), HAS_MCCMNC)
             | there(parts.acr.is_some(), HAS_ACR)
+            | there(parts.assurance.is_some(), HAS_ASSURANCE)
             | there(parts.auth_time.is_some(), HAS_AUTH_TIME)
             | there(parts.accept_unverified, ACCEPTS_UNVERIFIED)
             | there(parts.absent_is_verified, ABSENT_IS_VERIFIED),
     );
     for text in parts.mccmnc.iter().chain(&parts.acr) {
         put_text(&mut out, text);
+    }
+    if let Some(assurance) = parts.assurance {
+        out.push(Assurance::ALL.iter().position(|known| *known == assurance).unwrap_or(usize::MAX) as u8);
     }
     if let Some(seconds) = parts.auth_time {
         out.extend(seconds.to_le_bytes());
@@ -167,6 +173,7 @@ pub(super) struct Head<'a> {
     pub(super) subject: &'a str,
     pub(super) mccmnc: Option<&'a str>,
     pub(super) acr: Option<&'a str>,
+    pub(super) assurance: Option<Assurance>,
     pub(super) auth_time: Option<i64>,
     pub(super) amr: Texts<'a>,
     accept_unverified: bool,
@@ -185,12 +192,25 @@ impl<'a> Head<'a> {
         let flags = reader.byte()?;
         let mccmnc = if flags & HAS_MCCMNC != 0 { Some(reader.text()?) } else { None };
         let acr = if flags & HAS_ACR != 0 { Some(reader.text()?) } else { None };
+        let assurance =
+            if flags & HAS_ASSURANCE != 0 { Assurance::ALL.get(usize::from(reader.byte()?)).copied() } else { None };
         let auth_time = if flags & HAS_AUTH_TIME != 0 { Some(reader.integer()?) } else { None };
         let amr = reader.list()?;
         let claims = Claims { left: reader.length()?, reader };
         let accept_unverified = flags & ACCEPTS_UNVERIFIED != 0;
         let absent_is_verified = flags & ABSENT_IS_VERIFIED != 0;
-        Some(Self { issuer, subject, mccmnc, acr, auth_time, amr, accept_unverified, absent_is_verified, claims })
+        Some(Self {
+            issuer,
+            subject,
+            mccmnc,
+            acr,
+            assurance,
+            auth_time,
+            amr,
+            accept_unverified,
+            absent_is_verified,
+            claims,
+        })
     }
 
     pub(super) fn claim(&self, name: &str) -> Option<ClaimRef<'a>> {
@@ -216,6 +236,7 @@ impl<'a> Head<'a> {
             subject: self.subject.to_owned(),
             mccmnc: self.mccmnc.map(str::to_owned),
             acr: self.acr.map(str::to_owned),
+            assurance: self.assurance,
             amr: owned(self.amr),
             auth_time: self.auth_time,
             claims,

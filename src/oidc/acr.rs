@@ -3,6 +3,36 @@
 //! Issuers are free in their words, so what a word means is data: a [`Words`] for each kind of issuer, written down where
 //! that kind is described.
 
+/// How sure one can be of a person by the way in which they signed in: a ladder that is the same for all issuers, whatever
+/// their words are. A higher one is enough wherever a lower one is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Assurance {
+    /// The connection belongs to a line; nobody was asked.
+    Network,
+    /// Somebody who holds the device said yes.
+    Device,
+    /// The person showed a PIN, a finger or a face.
+    Person,
+    /// A certified way of the highest level.
+    Strong,
+}
+
+impl Assurance {
+    /// All, from the lowest to the highest.
+    pub const ALL: [Self; 4] = [Self::Network, Self::Device, Self::Person, Self::Strong];
+
+    /// Its word in configuration, headers and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Device => "device",
+            Self::Person => "person",
+            Self::Strong => "strong",
+        }
+    }
+}
+
 /// What an issuer's words for authentication contexts mean.
 #[derive(Debug)]
 pub struct Words {
@@ -15,6 +45,8 @@ pub struct Words {
     pub order: &'static [&'static str],
     /// Words that should be asked for.
     pub in_use: &'static [&'static str],
+    /// What a word assures; no other word assures anything.
+    pub assurance: &'static [(&'static str, Assurance)],
 }
 
 /// [`Words`], by which they are told apart.
@@ -22,7 +54,7 @@ pub struct Words {
 pub struct Vocabulary(&'static Words);
 
 /// Each word means itself and nothing else: NIST's `aal2` is a common one, and not ours to read.
-static PLAIN: Words = Words { name: "plain", old_spellings: &[], order: &[], in_use: &[] };
+static PLAIN: Words = Words { name: "plain", old_spellings: &[], order: &[], in_use: &[], assurance: &[] };
 
 impl Vocabulary {
     /// Each word means itself and nothing else.
@@ -41,6 +73,17 @@ impl Vocabulary {
     /// Words that should be asked for; empty where nobody knows.
     pub fn in_use(self) -> &'static [&'static str] {
         self.0.in_use
+    }
+
+    /// What `acr`, in its normal spelling, assures; `None` for a word of which nobody said so.
+    pub fn assurance(self, acr: &str) -> Option<Assurance> {
+        self.0.assurance.iter().find(|(word, _)| *word == acr).map(|(_, assurance)| *assurance)
+    }
+
+    /// Words to ask for that assure at least `wanted`, the lowest first.
+    pub fn assuring(self, wanted: Assurance) -> impl Iterator<Item = &'static str> {
+        let enough = move |word: &&str| self.assurance(word).is_some_and(|found| found >= wanted);
+        self.0.in_use.iter().copied().filter(enough)
     }
 
     /// What is said instead of an old spelling: `Some(None)` for a withdrawn word, `None` for what is no old spelling.
@@ -90,7 +133,22 @@ mod tests {
         old_spellings: &[("aal", Some("a")), ("loa", None)],
         order: &["a1", "a2", "a3"],
         in_use: &["a1", "a3"],
+        assurance: &[("a1", Assurance::Device), ("a2", Assurance::Device), ("a3", Assurance::Person)],
     };
+
+    #[test]
+    fn a_word_assures_what_was_said_of_it_and_every_other_word_nothing() {
+        let levels = Vocabulary::new(&LEVELS);
+        assert_eq!(levels.assurance("a2"), Some(Assurance::Device));
+        for unknown in ["a4", "A3", "a3 ", "", "aal3", "loa3", "a1 a3"] {
+            assert_eq!(levels.assurance(unknown), None, "{unknown}");
+        }
+        assert_eq!(levels.assuring(Assurance::Network).collect::<Vec<_>>(), ["a1", "a3"]);
+        assert_eq!(levels.assuring(Assurance::Person).collect::<Vec<_>>(), ["a3"]);
+        assert_eq!(levels.assuring(Assurance::Strong).count(), 0);
+        assert_eq!(Vocabulary::PLAIN.assurance("a3"), None);
+        assert!(Assurance::ALL.is_sorted() && Assurance::Network < Assurance::Strong);
+    }
 
     #[test]
     fn more_than_was_asked_is_enough_and_less_is_not() {

@@ -7,6 +7,7 @@ mod settings;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +21,7 @@ use crate::secret::{Entropy, SecretString, random_text, sha256};
 
 /// Parameters that decide what the request means. Only we write them: a copy in the endpoint's own query or in `extra`
 /// would leave it to the carrier which of two counts.
-const OURS: [&str; 23] = [
+const OURS: [&str; 24] = [
     "acr_values",
     "claims",
     "client_assertion",
@@ -29,6 +30,7 @@ const OURS: [&str; 23] = [
     "client_secret",
     "code_challenge",
     "code_challenge_method",
+    "context",
     "correlation_id",
     "id_token_hint",
     "login_hint",
@@ -117,6 +119,11 @@ pub struct AuthorizationRequest<'a> {
     pub code_challenge: &'a str,
     /// Authentication contexts in order of preference; none: the parameter is left out.
     pub acr_values: &'a [String],
+    /// Longest time since the person authenticated, where this very sign-in needs it; of two, the shorter counts. The ID token
+    /// is then held to it.
+    pub max_age: Option<Duration>,
+    /// What the person reads beside the question, where the provider shows it (dossier 8): at most 280 characters.
+    pub context: Option<&'a str>,
     /// [`CorrelationId`].
     pub correlation_id: Option<&'a str>,
     /// What the discovery UI handed over, opaque. Sent if and only if there is one: an empty or invented token makes
@@ -155,8 +162,9 @@ impl AuthorizationRequest<'_> {
 
     fn parameters(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
         let settings = self.settings;
-        let max_age = settings.max_age.map(|age| age.as_secs().to_string()).unwrap_or_default();
-        let ours: [(&str, Cow<'_, str>); 17] = [
+        let max_age = self.max_age.into_iter().chain(settings.max_age).min();
+        let max_age = max_age.map(|age| age.as_secs().to_string()).unwrap_or_default();
+        let ours: [(&str, Cow<'_, str>); 18] = [
             ("response_type", "code".into()),
             ("client_id", self.client_id.into()),
             ("redirect_uri", self.redirect_uri.into()),
@@ -174,6 +182,7 @@ impl AuthorizationRequest<'_> {
             ("max_age", max_age.into()),
             ("ui_locales", self.ui_locales.into()),
             ("claims", settings.claims.as_deref().unwrap_or_default().into()),
+            ("context", self.context.unwrap_or_default().into()),
         ];
         let resources = settings.resource.iter().map(|resource| ("resource".into(), resource.as_str().into()));
         let extra = settings.extra.iter().filter(|(name, _)| !is_ours(name));

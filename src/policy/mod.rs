@@ -5,10 +5,16 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::{Duration, SystemTime};
+
 use thiserror::Error;
 
+use crate::ground::time::Timestamp;
 use crate::identity::{ClaimRef, EmailWord, Identity};
-use crate::oidc::acr::Vocabulary;
+use crate::oidc::acr::{Assurance, Vocabulary};
+
+/// How far in the future, in seconds, an authentication may lie: no clock that is kept is more wrong.
+const FUTURE: i64 = 300;
 
 /// Demands of one route; the default demands nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,8 +23,16 @@ pub struct Requirement {
     pub acr: Vec<String>,
     /// What the words in `acr` mean.
     pub acr_vocabulary: Vocabulary,
+    /// The least that the way in which they signed in must assure; `None`: no rank is asked for. Who has no rank has less
+    /// than any.
+    pub assurance: Option<Assurance>,
+    /// Longest time since they authenticated (`auth_time`), from a minute on; `None`: any. An identity that does not say
+    /// when is too old.
+    pub max_auth_age: Option<Duration>,
+    /// Authentication methods (`amr`): of each group one must have been used. Empty: any.
+    pub amr: Vec<Vec<String>>,
     /// Claims that must be there: name and the values of which one must match exactly. For lists, one element.
-    /// Booleans are `true` and `false`, integers decimal. `sub`, `iss`, `mccmnc`, `acr`, `amr` and `auth_time` are the
+    /// Booleans are `true` and `false`, integers decimal. `sub`, `iss`, `mccmnc`, `acr`, `amr`, `assurance` and `auth_time` are the
     /// verified parts of the identity. An entry without values is never met.
     pub claims: Vec<(String, Vec<String>)>,
     /// Domains of which the verified e-mail address must be one (ASCII lower case). Empty: any.
@@ -31,6 +45,15 @@ pub enum Unmet {
     /// The authentication context is another; a stronger sign-in may help.
     #[error("the authentication context (acr) is not one that the route accepts")]
     Acr,
+    /// None of the methods of a group was used; a sign-in by one of them may help.
+    #[error("none of the authentication methods (amr) that the route accepts was used")]
+    Amr,
+    /// The way in which they signed in assures less than is demanded, or nobody says what it assures.
+    #[error("the sign-in assures less than the route demands (assurance), or nobody says what it assures")]
+    Assurance,
+    /// They authenticated too long ago, or the issuer does not say when.
+    #[error("the authentication is older than the route allows (max_auth_age), or the issuer sends no auth_time")]
+    AuthenticationTooOld,
     /// A claim, by its name in the configuration, is missing or has another value.
     #[error("claim {0:?} is missing or has none of the values that the route accepts")]
     Claim(String),
@@ -48,13 +71,18 @@ pub enum Unmet {
     EmailVerifiedAbsent,
 }
 
+impl Unmet {
+    /// Whether the same person may meet the demand after signing in in another way, or once more.
+    pub fn is_about_the_sign_in(&self) -> bool {
+        matches!(self, Self::Acr | Self::Amr | Self::Assurance | Self::AuthenticationTooOld)
+    }
+}
+
 impl Requirement {
-    /// Whether `identity` may use the route. Asked on every request, so that a changed requirement counts at once.
-    pub fn check(&self, identity: &Identity) -> Result<(), Unmet> {
-        let acr = |reached: &str| self.acr.iter().any(|asked| self.acr_vocabulary.is_met(reached, asked));
-        if !self.acr.is_empty() && !identity.acr().is_some_and(acr) {
-            return Err(Unmet::Acr);
-        }
+    /// Whether `identity` may use the route at `now`. Asked on every request, so that a changed requirement counts at once.
+    ///
+    /// What no sign-in can change comes first: nobody is sent to their phone for a page that stays closed.
+    pub fn check(&self, identity: &Identity, now: SystemTime) -> Result<(), Unmet> {
         let meets = |values: &[String], name: &str| values.iter().any(|value| says(identity, name, value));
         if let Some((name, _)) = self.claims.iter().find(|(name, values)| !meets(values, name)) {
             return Err(Unmet::Claim(name.clone()));
@@ -65,7 +93,34 @@ impl Requirement {
                 return Err(Unmet::EmailDomain);
             }
         }
-        Ok(())
+        self.check_sign_in(identity, now)
+    }
+
+    /// Whether anything is demanded of the way in which people sign in.
+    pub fn demands_of_sign_in(&self) -> bool {
+        !self.acr.is_empty() || self.assurance.is_some() || self.max_auth_age.is_some() || !self.amr.is_empty()
+    }
+
+    /// Whether the way in which `identity` signed in is enough at `now`.
+    pub fn check_sign_in(&self, identity: &Identity, now: SystemTime) -> Result<(), Unmet> {
+        let acr = |reached: &str| self.acr.iter().any(|asked| self.acr_vocabulary.is_met(reached, asked));
+        if !self.acr.is_empty() && !identity.acr().is_some_and(acr) {
+            return Err(Unmet::Acr);
+        }
+        if self.assurance.is_some_and(|wanted| identity.assurance().is_none_or(|found| found < wanted)) {
+            return Err(Unmet::Assurance);
+        }
+        if self.amr.iter().any(|group| !group.iter().any(|method| identity.amr().has(method))) {
+            return Err(Unmet::Amr);
+        }
+        let Some(most) = self.max_auth_age else { return Ok(()) };
+        let age = |at: i64| Timestamp::of(now).as_numeric_date().saturating_sub(at);
+        let most = i64::try_from(most.as_secs()).unwrap_or(i64::MAX);
+        match identity.auth_time() {
+            // An issuer's clock may be ahead of ours, but not by much.
+            Some(at) if (-FUTURE..=most).contains(&age(at)) => Ok(()),
+            _ => Err(Unmet::AuthenticationTooOld),
+        }
     }
 
     /// The claims that it looks at, by name.
@@ -80,6 +135,7 @@ impl Requirement {
 fn says(identity: &Identity, name: &str, value: &str) -> bool {
     match name {
         "acr" => identity.acr() == Some(value),
+        "assurance" => identity.assurance().is_some_and(|assurance| assurance.as_str() == value),
         "amr" => identity.amr().any(|method| method == value),
         "auth_time" => identity.auth_time().is_some_and(|seconds| seconds.to_string() == value),
         "iss" => identity.issuer() == value,

@@ -1,3 +1,5 @@
+use std::time::UNIX_EPOCH;
+
 use super::*;
 use crate::identity::{ClaimValue, IdentityParts};
 
@@ -7,6 +9,7 @@ fn parts() -> IdentityParts {
         subject: "mccmnc-1".to_owned(),
         mccmnc: Some("310010".to_owned()),
         acr: Some("a3".to_owned()),
+        assurance: Some(Assurance::Person),
         amr: vec!["hwk".to_owned(), "pin".to_owned()],
         auth_time: Some(1_800_000_000),
         claims: [
@@ -21,8 +24,12 @@ fn parts() -> IdentityParts {
     }
 }
 
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
 fn check(requirement: &Requirement, parts: IdentityParts) -> Result<(), Unmet> {
-    requirement.check(&Identity::restore(parts))
+    requirement.check(&Identity::restore(parts), at(1_800_000_000))
 }
 
 fn claim(name: &str, values: &[&str]) -> Requirement {
@@ -219,4 +226,56 @@ fn a_list_of_hundreds_is_judged_to_its_last_element() {
     }
     let other = format!("{:064}", 500);
     assert_eq!(check(&claim("groups", &[&other]), many), Err(Unmet::Claim("groups".to_owned())));
+}
+
+#[test]
+fn a_sign_in_that_assures_less_or_nothing_meets_no_rank() {
+    // Issue 11, item 4
+    let person = Requirement { assurance: Some(Assurance::Person), ..Requirement::default() };
+    for found in [None, Some(Assurance::Network), Some(Assurance::Device)] {
+        assert_eq!(check(&person, IdentityParts { assurance: found, ..parts() }), Err(Unmet::Assurance), "{found:?}");
+    }
+    for found in [Assurance::Person, Assurance::Strong] {
+        assert_eq!(check(&person, IdentityParts { assurance: Some(found), ..parts() }), Ok(()));
+    }
+    // The rank is the sign-in's, whatever a claim of that name says.
+    let mut forged = IdentityParts { assurance: None, ..parts() };
+    forged.claims.insert("assurance".to_owned(), ClaimValue::Text("strong".to_owned()));
+    assert_eq!(check(&person, forged.clone()), Err(Unmet::Assurance));
+    assert_eq!(check(&claim("assurance", &["strong"]), forged), Err(Unmet::Claim("assurance".to_owned())));
+    assert_eq!(check(&claim("assurance", &["person"]), parts()), Ok(()));
+}
+
+#[test]
+fn an_authentication_of_unknown_or_impossible_time_is_never_recent() {
+    // C26
+    let recent = Requirement { max_auth_age: Some(Duration::from_secs(600)), ..Requirement::default() };
+    let with = |auth_time: Option<i64>| check(&recent, IdentityParts { auth_time, ..parts() });
+    for fine in [1_800_000_000, 1_799_999_400, 1_800_000_060] {
+        assert_eq!(with(Some(fine)), Ok(()), "{fine}");
+    }
+    for bad in [None, Some(1_799_999_399), Some(0), Some(i64::MIN), Some(i64::MAX), Some(1_800_000_000 + 301)] {
+        assert_eq!(with(bad), Err(Unmet::AuthenticationTooOld), "{bad:?}");
+    }
+}
+
+#[test]
+fn of_each_group_of_methods_one_was_used() {
+    let demands = |groups: &[&[&str]]| {
+        let amr = groups.iter().map(|group| group.iter().map(|method| (*method).to_owned()).collect()).collect();
+        check(&Requirement { amr, ..Requirement::default() }, parts())
+    };
+    assert_eq!(demands(&[&["hwk"]]), Ok(()));
+    assert_eq!(demands(&[&["hwk"], &["fpt", "pin"]]), Ok(()));
+    for unmet in [&[&["fpt"][..]][..], &[&["hwk"], &["fpt", "fid"]], &[&["hwk,pin"]], &[&["HWK"]], &[&[]]] {
+        assert_eq!(demands(unmet), Err(Unmet::Amr), "{unmet:?}");
+    }
+}
+
+#[test]
+fn nobody_is_asked_to_confirm_for_a_page_that_stays_closed() {
+    let mut both = claim("role", &["board"]);
+    both.assurance = Some(Assurance::Strong);
+    assert_eq!(check(&both, parts()), Err(Unmet::Claim("role".to_owned())), "what no sign-in changes comes first");
+    assert!(Unmet::Assurance.is_about_the_sign_in() && !Unmet::Claim("role".to_owned()).is_about_the_sign_in());
 }

@@ -90,6 +90,9 @@ pub struct RouteSettings {
     pub providers: Vec<String>,
     /// What an identity must have beyond being known.
     pub require: Requirement,
+    /// What a person reads beside the question when they must confirm for this route; at most 280 characters. `%host%` stands
+    /// for the route's host.
+    pub step_up_context: Option<String>,
     /// Whether a person must be linked to an account of the app. Default no.
     pub linked_account: bool,
     /// What an access token must have; without meaning where none is taken.

@@ -308,6 +308,7 @@ pub(crate) mod samples {
             subject: subject.into(),
             mccmnc: Some("310007".into()),
             acr: Some("a3".into()),
+            assurance: None,
             amr: vec!["pin".into()],
             auth_time: Some(1_789_999_000),
             claims: [

@@ -5,6 +5,7 @@
 //! outlasts it.
 
 mod settings;
+mod step_up;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -18,6 +19,8 @@ pub use self::settings::{
     AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, RegistrationSettings, Registrations, ResponseMode,
     longest_own_target,
 };
+pub use self::step_up::StepUp;
+use self::step_up::words_for;
 pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::Identity;
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
@@ -69,6 +72,7 @@ pub struct CompiledRoute {
     tokens: TokenRule,
     upstream: Upstream,
     issuers: Vec<String>,
+    stronger_words: String,
 }
 
 impl CompiledRoute {
@@ -85,6 +89,11 @@ impl CompiledRoute {
     /// Where its requests go.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// The authentication contexts that meet its demands, between blanks, for programs to ask for; empty if it has none.
+    pub fn stronger_words(&self) -> &str {
+        &self.stronger_words
     }
 
     /// Whether this person may use it, as far as it says with whom they must have signed in. Where it says nothing the
@@ -171,7 +180,8 @@ impl Snapshot {
         };
         let complete = |route: Route, (headers, upstream, issuers)| {
             let tokens = TokenRule::of(&settings.bearer.issuers, &route.settings.token.audiences, &named);
-            CompiledRoute { route, headers, tokens, upstream, issuers }
+            let stronger_words = words_for(&route.settings, &settings.registrations, &settings.bearer);
+            CompiledRoute { route, headers, tokens, upstream, issuers, stronger_words }
         };
         let routes = RouteTable::compile_with(&settings.prefix, routes.into_iter().zip(parts).collect(), complete);
         let routes = routes.map_err(|wrong| wrong.into_iter().map(SnapshotFault::Route).collect::<Vec<_>>())?;

@@ -9,7 +9,7 @@ use super::BearerSettings;
 use crate::carrier::port_token::PortTokenSettings;
 use crate::carrier::profile::Profile;
 use crate::identity::{ClaimValue, Identity};
-use crate::oidc::acr::Vocabulary;
+use crate::oidc::acr::{Assurance, Vocabulary};
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::IssuerSettings;
 use crate::session::Lifetimes;
@@ -156,6 +156,9 @@ pub struct ClientRegistration {
     pub acr_values: Vec<String>,
     /// Whether a sign-in that reached none of `acr_values` is refused.
     pub require_acr: bool,
+    /// What the operator says of the provider's words for authentication contexts, before what is known of its kind; the
+    /// lowest first.
+    pub assurance: Vec<(String, Assurance)>,
     /// The page that finds out a person's carrier; `None` for one fixed issuer.
     pub discovery_ui: Option<Url>,
     /// Trusted issuers.
@@ -181,6 +184,21 @@ impl ClientRegistration {
     /// What the words for authentication contexts mean at its issuers.
     pub fn acr_vocabulary(&self) -> Vocabulary {
         self.profile.acr_words
+    }
+
+    /// What the authentication context that was reached assures; `None` if nobody says so.
+    pub fn assurance_of(&self, acr: Option<&str>) -> Option<Assurance> {
+        let acr = acr?;
+        let said = self.assurance.iter().find(|(word, _)| word == acr).map(|(_, assurance)| *assurance);
+        said.or_else(|| self.profile.acr_words.assurance(acr))
+    }
+
+    /// The words to ask for that assure at least `wanted`, the lowest first; empty if there are none here.
+    pub fn words_assuring(&self, wanted: Assurance) -> Vec<String> {
+        let said = self.assurance.iter().filter(|(_, assurance)| *assurance >= wanted).map(|(word, _)| word.clone());
+        let known = self.profile.acr_words.assuring(wanted);
+        let known = known.filter(|word| !self.assurance.iter().any(|(said, _)| said == word)).map(str::to_owned);
+        said.chain(known).collect()
     }
 }
 

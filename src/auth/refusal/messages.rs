@@ -165,6 +165,13 @@ impl Refusal {
                 "You were not signed in, and the provider gave no reason that is known here. Try again, or another way.",
                 W::Start,
             ),
+            Self::OtherPerson => message(
+                S::FORBIDDEN,
+                "other_person",
+                "That was somebody else",
+                "The person who is signed in here was asked to confirm, and somebody else did. Nothing was changed. Start again, or sign out first.",
+                W::Start,
+            ),
             Self::PolicyUnmet => message(
                 S::FORBIDDEN,
                 "policy_unmet",
@@ -241,6 +248,13 @@ impl Refusal {
                 "You are signed out in this browser",
                 "A part of this site is down, so other parts do not know yet. They are told as soon as it is back. There is nothing you need to do.",
                 W::Nothing,
+            ),
+            Self::StepUpNeeded => message(
+                S::UNAUTHORIZED,
+                "insufficient_user_authentication",
+                "Confirm that it is you",
+                "You are signed in, but this asks you to confirm who you are. What you sent was not passed on: go back and copy it, confirm, then send it again.",
+                W::Start,
             ),
             Self::StoreNotWritable => message(
                 S::SERVICE_UNAVAILABLE,
@@ -427,6 +441,7 @@ mod tests {
             Refusal::NoRoute,
             Refusal::NotFound,
             Refusal::NotSignedIn,
+            Refusal::OtherPerson,
             Refusal::PolicyUnmet,
             Refusal::ProviderInvalid,
             Refusal::ProviderRefused,
@@ -438,6 +453,7 @@ mod tests {
             Refusal::SignOutForeign,
             Refusal::SignOutNotKept,
             Refusal::SignOutUnheard,
+            Refusal::StepUpNeeded,
             Refusal::StoreNotWritable,
             Refusal::StoreUnavailable,
             Refusal::TargetTooLong,

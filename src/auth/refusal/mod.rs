@@ -56,6 +56,8 @@ pub enum Refusal {
     NotFound,
     /// The carrier said no in words we do not know.
     NotSignedIn,
+    /// Somebody who is signed in was to confirm, and somebody else did.
+    OtherPerson,
     /// The session is good, but the route demands more than it has.
     PolicyUnmet,
     /// The provider's answer is invalid, or not to be trusted.
@@ -78,6 +80,8 @@ pub enum Refusal {
     SignOutNotKept,
     /// The session has ended here and in this browser; the session store is away and will be told.
     SignOutUnheard,
+    /// The session, or the token, is good, but of a sign-in that is too weak or too long ago for the route.
+    StepUpNeeded,
     /// The session store takes nothing new: a sign-in could not be kept.
     StoreNotWritable,
     /// The session store does not answer.
@@ -127,7 +131,7 @@ fn beside(start: &str) -> &str {
 }
 
 /// What a sign-in can be refused with when its browser comes back.
-const OF_SIGN_IN: [Refusal; 18] = [
+const OF_SIGN_IN: [Refusal; 19] = [
     Refusal::AttemptExpired,
     Refusal::AttemptUnknown,
     Refusal::CallbackMalformed,
@@ -137,6 +141,7 @@ const OF_SIGN_IN: [Refusal; 18] = [
     Refusal::DeviceUnavailable,
     Refusal::NetworkFailure,
     Refusal::NotSignedIn,
+    Refusal::OtherPerson,
     Refusal::ProviderInvalid,
     Refusal::ProviderRefused,
     Refusal::ProviderTimeout,

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::demand::Demand;
 use super::return_note::{PageId, Wanted};
 use crate::oidc::client_auth::AuthMethod;
 use crate::provider::Carrier;
@@ -49,6 +50,9 @@ pub(crate) struct SignInAttempt {
     /// The person said that the device is not theirs: the session cookie goes with the browser's window.
     #[serde(default)]
     pub ends_with_browser: bool,
+    /// What its page demands of the way in which people sign in.
+    #[serde(default)]
+    pub demand: Option<Demand>,
 }
 
 /// What a person, or a link of others, wants of a sign-in that begins.
@@ -139,8 +143,28 @@ pub(super) struct StartRecord(
     u64,
     Option<(String, String, String)>,
     String,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")] bool,
+    #[serde(default, skip_serializing_if = "Rest::is_usual")] Rest,
 );
+
+/// What few starts have: whether the device is not the person's; and of a demand host, path and who must come back.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Rest {
+    Device(bool),
+    Demand(bool, String, String, Option<String>),
+}
+
+impl Rest {
+    fn is_usual(&self) -> bool {
+        matches!(self, Self::Device(false))
+    }
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self::Device(false)
+    }
+}
 
 /// The leg of a start.
 #[derive(Serialize, Deserialize)]
@@ -195,11 +219,19 @@ impl StartRecord {
         let hand_off = hand_off.map(|hand_off| (hand_off.host, hand_off.state, hand_off.browser));
         let (correlation_id, provider) = (attempt.correlation_id.clone(), attempt.provider.clone());
         let (wanted, ends_with_browser) = (attempt.wanted(), attempt.ends_with_browser);
-        Self(leg, wanted, correlation_id, attempt.created_ms, hand_off, provider, ends_with_browser)
+        let rest = match attempt.demand.clone() {
+            None => Rest::Device(ends_with_browser),
+            Some(Demand { host, path, same }) => Rest::Demand(ends_with_browser, host, path, same),
+        };
+        Self(leg, wanted, correlation_id, attempt.created_ms, hand_off, provider, rest)
     }
 
     pub(super) fn into_attempt(self, host: &str) -> Option<(SignInAttempt, Wanted)> {
-        let Self(leg, wanted, correlation_id, created_ms, hand_off, provider, ends_with_browser) = self;
+        let Self(leg, wanted, correlation_id, created_ms, hand_off, provider, rest) = self;
+        let (ends_with_browser, demand) = match rest {
+            Rest::Device(ends_with_browser) => (ends_with_browser, None),
+            Rest::Demand(ends_with_browser, host, path, same) => (ends_with_browser, Some(Demand { host, path, same })),
+        };
         let leg = match leg {
             StartLeg::Discovery => Leg::Discovery,
             StartLeg::HandOff => Leg::HandOff,
@@ -252,6 +284,7 @@ impl StartRecord {
             recoveries: 0,
             hand_off,
             ends_with_browser,
+            demand,
         };
         Some((attempt, wanted))
     }

@@ -288,6 +288,7 @@ mod tests {
             created_ms: Timestamp::of(noon()).as_millis(),
             recoveries: 1,
             hand_off: None,
+            demand: None,
             ends_with_browser: false,
         };
         let (store, sealer) = (MemoryStore::default(), Sealer::new(SealKeys::default()));

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt};
 use super::attempts::TakeError;
 use super::binding::{Binding, Bindings, State};
+use super::demand::{Asked, shorter};
 use super::start::{LegRequest, OutgoingRedirect};
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
@@ -287,7 +288,8 @@ impl SignIn<'_> {
         }
         let tokens = self.provider.redeem(&carrier, &grant).await;
         let tokens = tokens.map_err(|error| self.provider_refusal(view, &error))?;
-        let token = self.verify(view, &carrier, &tokens, &nonce, now).await?;
+        let wanted = self.asked_for(attempt.demand.as_ref());
+        let token = self.verify(view, &carrier, &tokens, &nonce, &wanted, now).await?;
         let unknown = ClaimRules::default();
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
         let rules = trusted.map_or(&unknown, |trusted| &trusted.claims);
@@ -295,7 +297,11 @@ impl SignIn<'_> {
         let correlation_id = &attempt.correlation_id;
         let attributes = self.attributes(view, &carrier, (&tokens, &token), reading, correlation_id, now).await?;
         let mccmnc = carrier.confirmed_mccmnc().map(str::to_owned);
-        let (identity, mut left_out) = Identity::from_verified(&token, mccmnc, attributes, reading);
+        let (identity, mut left_out) = {
+            let assurance = self.registration.assurance_of(token.acr());
+            Identity::from_verified(&token, mccmnc, assurance, attributes, reading)
+        };
+        self.meets(view, attempt.demand.as_ref(), &identity, now)?;
         if identity.lacks_unverified() {
             let (request_id, issuer) = (view.request_id, carrier.issuer.as_str());
             info!(request_id, issuer, "The issuer calls an e-mail address or phone number unverified: it was left out");
@@ -328,6 +334,7 @@ impl SignIn<'_> {
         carrier: &Carrier,
         tokens: &Tokens,
         nonce: &str,
+        wanted: &Asked,
         now: SystemTime,
     ) -> Result<VerifiedIdToken, Refusal> {
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
@@ -339,11 +346,12 @@ impl SignIn<'_> {
             client_id: &self.registration.client_id,
             nonce,
             algorithms: &trusted.algorithms,
-            acr_values: &self.registration.acr_values,
+            acr_values: if wanted.acr_values.is_empty() { &self.registration.acr_values } else { &wanted.acr_values },
             acr_vocabulary: self.registration.acr_vocabulary(),
-            require_acr: self.registration.require_acr,
+            // What a page demands is demanded.
+            require_acr: self.registration.require_acr || !wanted.acr_values.is_empty(),
             skew: self.settings.skew,
-            max_age: self.registration.request.max_age,
+            max_age: shorter(self.registration.request.max_age, wanted.max_age),
             accept_at_jwt_typ: trusted.accept_at_jwt_typ,
             access_token: tokens.access_token.as_ref(),
             trusted_audiences: &trusted.trusted_audiences,

@@ -19,6 +19,7 @@ use super::attempt::{HandOff, Leg, SignInAttempt};
 use super::attempts::with_query;
 use super::binding::{Binding, State};
 use super::choice::AMONG;
+use super::demand::FOR;
 use super::start::{OutgoingRedirect, SHARED_DEVICE, is_on_shared_device};
 use crate::auth::SignIn;
 use crate::auth::own_address::OwnQuery;
@@ -29,7 +30,7 @@ use crate::secret::{constant_time_eq, hmac_sha256};
 use crate::session::sessions::Lookup;
 use crate::session::store::{Kind, StoreError};
 use crate::session::{Session, SessionId, StoreKey};
-use crate::snapshot::ClientRegistration;
+use crate::snapshot::{ClientRegistration, CompiledRoute};
 use crate::web::{Reply, RequestView};
 
 /// How long a ticket lives: the time of one redirect.
@@ -73,6 +74,7 @@ impl SignIn<'_> {
         view: &RequestView<'_>,
         return_to: ReturnTo,
         providers: &[&ClientRegistration],
+        demanding: Option<&CompiledRoute>,
         again: bool,
         now: SystemTime,
     ) -> Reply {
@@ -91,6 +93,7 @@ impl SignIn<'_> {
         if self.settings.registrations.are_many() {
             wish.push((AMONG, &among));
         }
+        wish.extend(demanding.map(|route| (FOR, route.path.as_str())));
         wish.extend(is_on_shared_device(&OwnQuery::of(view)).then_some(SHARED_DEVICE));
         if again {
             wish.push(("again", "1"));
@@ -130,12 +133,17 @@ impl SignIn<'_> {
         hand_off: &HandOff,
         found: &Lookup,
         providers: &[&ClientRegistration],
+        demanding: Option<&CompiledRoute>,
         now: SystemTime,
     ) -> Option<Reply> {
         let Lookup::SignedIn(live, _) = found else { return None };
         // With whom they signed in here may not be with whom the other host wants them to.
-        let issuer = live.value().session().identity().issuer();
-        if !providers.iter().any(|registration| registration.trusts(issuer)) {
+        let identity = live.value().session().identity();
+        if !providers.iter().any(|registration| registration.trusts(identity.issuer())) {
+            return None;
+        }
+        // Nor in the way that the page over there demands.
+        if demanding.is_some_and(|route| route.require.check_sign_in(identity, now).is_err()) {
             return None;
         }
         let id = id_of(view, &self.settings.cookies)?;

@@ -9,6 +9,7 @@ use url::Url;
 use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, Wishes};
 use super::attempts::remembered_for;
 use super::binding::{Binding, Bindings};
+use super::demand::{Demand, FOR};
 use super::return_note::is_long;
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
@@ -142,9 +143,13 @@ impl SignIn<'_> {
             return self.answers.refusal_to(Refusal::StoreNotWritable, view, Some(&return_to));
         }
         let hand_off = if view.host == self.snapshot.public_host() { self.asked_hand_off(query) } else { None };
-        let providers = match self.allowed(view, query, &return_to, hand_off.is_some()) {
+        let mut providers = match self.allowed(view, query, &return_to, hand_off.is_some()) {
             Ok(providers) => providers,
             Err(refusal) => return self.answers.refusal_to(refusal, view, Some(&return_to)),
+        };
+        let demanding = match &hand_off {
+            Some(hand_off) => query.value(FOR).and_then(|path| self.demanding_route(&hand_off.host, &path)),
+            None => self.demanding_page(view.host, &return_to),
         };
         if is_long(&return_to) && Bindings::of(view.headers, &self.settings.cookies).count() == 0 {
             if !query.is_set("seen") {
@@ -155,15 +160,30 @@ impl SignIn<'_> {
         }
         let again = query.is_set("again");
         if view.host != self.snapshot.public_host() {
-            return self.start_elsewhere(view, return_to, &providers, again, now).await;
+            return self.start_elsewhere(view, return_to, &providers, demanding, again, now).await;
         }
         if let Some(hand_off) = &hand_off {
-            if let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, now).await {
+            if let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, demanding, now).await {
                 return reply;
             }
             return_to = self.on_its_host(return_to, hand_off);
         }
+        let wishes = wishes_of(query);
+        let mut demand = demanding.map(|route| self.demand_of(route, found, now));
+        match (&mut demand, found) {
+            // Whoever wants to be somebody else confirms nothing.
+            (Some(demand), _) if wishes.other_account => demand.same = None,
+            // Only the provider they are known by can say that they are the same.
+            (Some(Demand { same: Some(_), .. }), Lookup::SignedIn(live, _)) => {
+                let issuer = live.value().session().identity().issuer();
+                providers.retain(|registration| registration.trusts(issuer));
+            }
+            _ => {}
+        }
         let [registration] = providers[..] else { return self.ask_which(query, &providers, view.request_id) };
+        // Where no sign-in with this provider could meet what is demanded, it is one like any other, and the page says so.
+        let can = demanding.is_some_and(|route| registration.step_up(&route.require).is_some());
+        let demand = demand.filter(|_| can);
         match self.at(registration) {
             Some(chosen) => {
                 let attempt = chosen.new_attempt(view.host, return_to, hand_off, now);
@@ -173,7 +193,8 @@ impl SignIn<'_> {
                         SignInAttempt {
                             again,
                             ends_with_browser: is_on_shared_device(query),
-                            wishes: wishes_of(query),
+                            wishes,
+                            demand,
                             ..attempt
                         },
                         now,
@@ -246,6 +267,7 @@ impl SignIn<'_> {
             recoveries: 0,
             hand_off,
             ends_with_browser: false,
+            demand: None,
         }
     }
 
@@ -283,6 +305,7 @@ impl SignIn<'_> {
         let form_post = self.registration.response_mode == ResponseMode::FormPost;
         let hint = attempt.wishes.login_hint.take();
         let other_account = attempt.wishes.other_account;
+        let wanted = self.asked_for(attempt.demand.as_ref());
         attempt.leg = Leg::Authorization(Box::new(AuthorizationLeg {
             carrier,
             nonce: nonce.clone(),
@@ -302,11 +325,16 @@ impl SignIn<'_> {
             state: &state,
             nonce: &nonce,
             code_challenge: &verifier.challenge(),
-            acr_values: &self.registration.acr_values,
+            acr_values: if wanted.acr_values.is_empty() { &self.registration.acr_values } else { &wanted.acr_values },
+            max_age: wanted.max_age,
+            context: wanted.context.as_deref(),
             correlation_id: profile.correlates.then_some(attempt.correlation_id.as_str()),
             login_hint_token,
             login_hint: hint.as_deref().filter(|_| profile.hint == Hint::Text),
-            prompt: other_account.then_some(self.settings.other_account_prompt),
+            prompt: match other_account {
+                true => Some(self.settings.other_account_prompt),
+                false => wanted.anew.then_some("login"),
+            },
             response_mode: form_post.then_some("form_post"),
             settings,
             ui_locales: &settings.ui_locales.value(languages),

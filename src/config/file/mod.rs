@@ -31,7 +31,8 @@ pub(crate) use provider::{
     PortTokensFile, ProfileWord, ProviderFile, PushedWord, ResponseModeWord, ZenkeyFile,
 };
 pub(crate) use routes::{
-    AccessWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile, TooLongWord,
+    AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
+    TooLongWord,
 };
 
 type Time = Option<Written<HumanDuration>>;

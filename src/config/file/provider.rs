@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::account_api::AccountApiFile;
 use super::endpoints::EndpointsFile;
+use super::routes::AssuranceWord;
 use super::{List, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, BackchannelUrl, IssuerName, OidcIssuer, ProviderUrl, ProxyUrl};
@@ -261,6 +262,10 @@ pub(crate) struct OidcFile {
     /// Refuse a sign-in that ends with none of `acr_values`.
     #[schemars(extend("default" = true))]
     pub(crate) require_acr: Option<bool>,
+    /// What the issuer's words for authentication contexts assure: `{ gold: person }`, each word `network`, `device`, `person`
+    /// or `strong`. Of a word that is not named here nothing is known, and no route that demands an `assurance` takes it.
+    #[schemars(extend("minProperties" = 1))]
+    pub(crate) assurance: Option<BTreeMap<String, AssuranceWord>>,
     /// How the issuer sends its answer: in the address that the browser comes back to, or in a form that it posts.
     #[schemars(extend("default" = "query"))]
     pub(crate) response_mode: Option<ResponseModeWord>,

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use super::{List, OneOrMany, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{Origin, RouteHost, UpstreamUrl};
-use crate::config::form::text::{Acr, Audience, ClaimName, EmailDomain, Label, ProviderId, RoutePath, Scope};
+use crate::config::form::text::{
+    Acr, Audience, AuthMethodName, ClaimName, EmailDomain, Label, ProviderId, RoutePath, Scope, StepUpContext,
+};
 
 /// One protected place and what lies behind it.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -41,6 +43,8 @@ pub(crate) struct RouteFile {
     /// What a caller must have beyond a session or a good token; all of it.
     #[schemars(extend("minProperties" = 1))]
     pub(crate) require: Option<RequireFile>,
+    /// How somebody is asked to confirm who they are, where `require` demands more of the sign-in than theirs has.
+    pub(crate) step_up: Option<StepUpFile>,
     /// Pass WebSocket upgrades on.
     #[schemars(extend("default" = false))]
     pub(crate) websocket: Option<bool>,
@@ -152,6 +156,26 @@ pub(crate) enum EncodingWord {
     Ascii,
 }
 
+/// A rank of the ladder of assurance.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum AssuranceWord {
+    Network,
+    Device,
+    Person,
+    Strong,
+}
+
+/// How somebody who is signed in is asked to confirm who they are.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepUpFile {
+    /// What they read beside the question, where their provider shows it (carriers do): what they confirm, in at most 280
+    /// characters. `%host%` stands for the route's host.
+    pub(crate) context: Option<Written<StepUpContext>>,
+}
+
 /// What a caller must have beyond a session or a good token; all of it.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +183,17 @@ pub(crate) struct RequireFile {
     /// Authentication context: one of these, exactly; at carriers a higher one of ZenKey's levels is enough as well.
     #[schemars(extend("minItems" = 1))]
     pub(crate) acr: Option<List<Written<Acr>>>,
+    /// The least that the way in which they signed in must assure: `network`, `device`, `person` or `strong`. What each
+    /// issuer's words assure is known of carriers (`a1` device, `a3` person), and said by `assurance` of other providers. Who
+    /// is signed in with less is asked to confirm, and comes back to the page.
+    pub(crate) assurance: Option<AssuranceWord>,
+    /// Longest time since they authenticated (`auth_time`). Who did so earlier is asked to confirm once more.
+    #[schemars(extend("x-min" = "1m", "x-max" = "30d"))]
+    pub(crate) max_auth_age: Time,
+    /// Authentication methods (RFC 8176) that must have been used, all of them; of an item that is itself a list, one:
+    /// `[hwk, [pin, fpt]]`. Who used others is asked to confirm.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) amr: Option<List<OneOrMany<Written<AuthMethodName>>>>,
     /// Claims, each with the value or values of which it must have one. Names are as in `identity_headers.map`: a dot leads
     /// into objects (`realm_access.roles`), and `azp` or `client_id` is the client of an access token.
     #[schemars(extend(

@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 37] = [
+pub(crate) const FORMS: [Row; 39] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -37,6 +37,7 @@ pub(crate) const FORMS: [Row; 37] = [
     row::<text::Acr>(),
     row::<text::Algorithm>(),
     row::<text::Audience>(),
+    row::<text::AuthMethodName>(),
     row::<text::ClaimName>(),
     row::<text::ClaimsRequest>(),
     row::<text::ClientId>(),
@@ -53,6 +54,7 @@ pub(crate) const FORMS: [Row; 37] = [
     row::<text::Resource>(),
     row::<text::RoutePath>(),
     row::<text::Scope>(),
+    row::<text::StepUpContext>(),
     row::<text::StorePrefix>(),
     row::<text::TenantId>(),
     row::<text::UiLocale>(),

@@ -41,6 +41,31 @@ text_form!(
 );
 
 text_form!(
+    /// Authentication method, as it stands in `amr` (RFC 8176).
+    AuthMethodName, "authentication-method", "an authentication method such as `pin` or `hwk`",
+    check |text| {
+        if !visible(text) {
+            return Err("is not one word of visible ASCII; write one authentication method, such as `pin`".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// What a person reads who confirms something (dossier 8).
+    StepUpContext, "step-up-context", "a text of at most 280 characters",
+    check |text| {
+        if !(1..=MOST_CONTEXT).contains(&text.chars().count()) || text.chars().any(char::is_control) {
+            return Err("is longer than 280 characters, or holds line breaks; say in one sentence what is confirmed".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+/// Longest context, in characters; a longer one is refused by carriers (dossier 8).
+const MOST_CONTEXT: usize = 280;
+
+text_form!(
     /// JWS algorithm (RFC 7518, 3.1).
     Algorithm, "algorithm", "a signature algorithm such as `RS256`",
     choices ALGORITHMS,

@@ -7,7 +7,7 @@ use crate::oidc::client_auth::AuthMethod;
 use crate::provider::{AccountApi, AccountList, ListMeaning};
 
 /// Claims that an API's field cannot be: what proves something has a way of its own, or none.
-const PROVEN: [&str; 14] = [
+const PROVEN: [&str; 15] = [
     "iss",
     "sub",
     "aud",
@@ -18,6 +18,7 @@ const PROVEN: [&str; 14] = [
     "azp",
     "acr",
     "amr",
+    "assurance",
     "auth_time",
     "email_verified",
     "phone_number_verified",

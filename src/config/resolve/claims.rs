@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use crate::config::fault::shown;
-use crate::config::file::{AbsentWord, List};
-use crate::config::form::Written;
+use crate::config::file::{AbsentWord, AssuranceWord, List};
 use crate::config::form::text::Acr;
+use crate::config::form::{Form, Written};
 use crate::config::validate::join;
-use crate::oidc::acr::Vocabulary;
+use crate::oidc::acr::{Assurance, Vocabulary};
 use crate::oidc::claims::{CLIENT, ClaimRules, NamedFault, is_single};
 use crate::route::Access;
 
@@ -83,6 +83,23 @@ impl Resolver<'_> {
         }
     }
 
+    /// What an operator says that words for authentication contexts assure, the lowest first.
+    pub(super) fn ladder(
+        &mut self,
+        key: &str,
+        said: Option<&BTreeMap<String, AssuranceWord>>,
+    ) -> Vec<(String, Assurance)> {
+        let mut ladder = Vec::new();
+        for (word, assurance) in said.into_iter().flatten() {
+            if let Err(text) = Acr::parse(word) {
+                self.fault(&join(key, word), text);
+            }
+            ladder.push((word.clone(), rank(*assurance)));
+        }
+        ladder.sort_by_key(|(_, assurance)| *assurance);
+        ladder
+    }
+
     /// Authentication contexts at `key`. Among carriers' words there are old spellings, which tokens are read by and which a
     /// configuration should not begin to use; elsewhere the same words are the issuer's own (PF08).
     pub(super) fn acr_words(&mut self, key: &str, list: Option<&List<Written<Acr>>>, words: Vocabulary) -> Vec<String> {
@@ -107,5 +124,15 @@ impl Resolver<'_> {
             found.push(text.clone());
         }
         found
+    }
+}
+
+/// The rank that a word of the configuration names.
+pub(super) fn rank(word: AssuranceWord) -> Assurance {
+    match word {
+        AssuranceWord::Network => Assurance::Network,
+        AssuranceWord::Device => Assurance::Device,
+        AssuranceWord::Person => Assurance::Person,
+        AssuranceWord::Strong => Assurance::Strong,
     }
 }

@@ -325,10 +325,20 @@ impl Resolver<'_> {
 
 impl From<provider::Provider> for SignInProvider {
     fn from(provider: provider::Provider) -> Self {
-        let provider::Provider { id, name, settings, scopes, acr_values, require_acr, request, form_post, port_tokens } =
-            provider;
+        let provider::Provider {
+            id,
+            name,
+            settings,
+            scopes,
+            acr_values,
+            require_acr,
+            assurance,
+            request,
+            form_post,
+            port_tokens,
+        } = provider;
         let require_acr = require_acr && !acr_values.is_empty();
-        Self { id, name, settings, scopes, acr_values, require_acr, request, form_post, port_tokens }
+        Self { id, name, settings, scopes, acr_values, require_acr, assurance, request, form_post, port_tokens }
     }
 }
 

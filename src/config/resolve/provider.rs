@@ -15,7 +15,7 @@ use crate::config::file::{
 use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
 use crate::config::form::{Form, Written};
-use crate::oidc::acr::Vocabulary;
+use crate::oidc::acr::{Assurance, Vocabulary};
 use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::ClientAuthentication;
@@ -29,6 +29,7 @@ pub(super) struct Provider {
     pub(super) scopes: Vec<String>,
     pub(super) acr_values: Vec<String>,
     pub(super) require_acr: bool,
+    pub(super) assurance: Vec<(String, Assurance)>,
     pub(super) request: RequestSettings,
     pub(super) form_post: bool,
     pub(super) port_tokens: PortTokenSettings,
@@ -61,6 +62,7 @@ struct Common {
     scopes: Vec<String>,
     acr_values: Vec<String>,
     require_acr: bool,
+    assurance: Vec<(String, Assurance)>,
     form_post: bool,
     port_tokens: PortTokenSettings,
 }
@@ -184,6 +186,7 @@ impl Resolver<'_> {
             scopes: common.scopes,
             acr_values: common.acr_values,
             require_acr: common.require_acr,
+            assurance: common.assurance,
             request: common.request,
             form_post: common.form_post,
             port_tokens: common.port_tokens,
@@ -317,6 +320,7 @@ impl Resolver<'_> {
             scopes,
             acr_values,
             require_acr: file.require_acr?,
+            assurance: Vec::new(),
             form_post: false,
             port_tokens: port_tokens(file.port_tokens.as_ref()),
         })
@@ -399,6 +403,7 @@ impl Resolver<'_> {
             scopes,
             acr_values,
             require_acr: file.require_acr?,
+            assurance: self.ladder(&format!("{section}.assurance"), file.assurance.as_ref()),
             form_post: matches!(file.response_mode?, ResponseModeWord::FormPost),
             port_tokens: PortTokenSettings::default(),
         })
@@ -433,6 +438,7 @@ impl Resolver<'_> {
             scopes: values(file.scopes.as_ref(), |scope| scope.0.0.clone()),
             acr_values: Vec::new(),
             require_acr: false,
+            assurance: Vec::new(),
             form_post: false,
             port_tokens: PortTokenSettings::default(),
         })

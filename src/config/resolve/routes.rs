@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::claims::rank;
 use super::provider::Provider;
 use super::{Resolver, bytes, origins, time, values};
 use crate::config::fault::shown;
 use crate::config::file::{
-    AccessWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile, RouteFile,
-    TooLongWord,
+    AccessWord, AssuranceWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile,
+    RouteFile, TooLongWord,
 };
 use crate::config::form::address::UpstreamUrl;
 use crate::config::validate::join;
@@ -16,6 +17,7 @@ use crate::identity::headers::{
     Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, LINKED_ACCOUNT, OF_MIGRATION, Preset,
     TooLong,
 };
+use crate::oidc::acr::Assurance;
 use crate::policy::Requirement;
 use crate::route::{Access, RouteSettings, UpstreamSettings};
 use crate::snapshot::BearerSettings;
@@ -126,6 +128,7 @@ impl Resolver<'_> {
             preserve_header_case: file.preserve_header_case?,
             providers: self.route_providers(key, file, common),
             websocket: file.websocket?,
+            step_up_context: file.step_up.as_ref().and_then(|step_up| Some(step_up.context.as_ref()?.0.0.clone())),
         })
     }
 
@@ -216,7 +219,38 @@ impl Resolver<'_> {
         let claims = file.claims.iter().flatten();
         let claims = claims
             .map(|(name, wanted)| (name.clone(), wanted.items().into_iter().map(|(_, value)| value.clone()).collect()));
-        Requirement { acr, acr_vocabulary, claims: claims.collect(), email_domains: domains }
+        let groups = file.amr.iter().flat_map(List::items).map(|(_, group)| group.items());
+        let amr = groups.map(|group| group.into_iter().map(|(_, method)| method.0.0.clone()).collect());
+        Requirement {
+            acr,
+            acr_vocabulary,
+            assurance: file.assurance.map(|word| self.assurance(key, word, access, common)),
+            max_auth_age: file.max_auth_age.as_ref().map(|age| time(Some(age))),
+            amr: amr.collect(),
+            claims: claims.collect(),
+            email_domains: domains,
+        }
+    }
+
+    /// The rank that a route demands; a fault if nobody can ever have it.
+    fn assurance(&mut self, key: &str, word: AssuranceWord, access: Option<Access>, common: &Common<'_>) -> Assurance {
+        let wanted = rank(word);
+        let by_session = access.is_some_and(Access::takes_sessions)
+            && common.providers.iter().any(|provider| {
+                let words = provider.acr_vocabulary();
+                provider.assurance.iter().any(|(_, found)| *found >= wanted) || words.assuring(wanted).next().is_some()
+            });
+        let by_token = access.is_some_and(Access::takes_tokens)
+            && common.bearer.issuers.iter().any(|issuer| issuer.acr_vocabulary.assuring(wanted).next().is_some());
+        if access.is_some() && !common.providers.is_empty() && !by_session && !by_token {
+            let text = format!(
+                "demands `{}`, and of no word of an issuer it is known that it assures as much; say so in `assurance` of \
+                 the provider",
+                wanted.as_str()
+            );
+            self.fault(&format!("{key}.require.assurance"), text);
+        }
+        wanted
     }
 
     fn identity_headers(

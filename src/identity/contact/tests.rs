@@ -17,6 +17,7 @@ fn parts(pairs: &[(&str, ClaimValue)], accept_unverified: bool) -> IdentityParts
         subject: "s-1".to_owned(),
         mccmnc: None,
         acr: None,
+        assurance: None,
         amr: Vec::new(),
         auth_time: None,
         claims: claims(pairs),
@@ -42,7 +43,8 @@ fn told(identity: &Identity) -> Vec<String> {
 
 fn opens(identity: &Identity, claim: &str, value: &str) -> bool {
     let claims = vec![(claim.to_owned(), vec![value.to_owned()])];
-    Requirement { claims, ..Requirement::default() }.check(identity) != Err(Unmet::Claim(claim.to_owned()))
+    Requirement { claims, ..Requirement::default() }.check(identity, std::time::UNIX_EPOCH)
+        != Err(Unmet::Claim(claim.to_owned()))
 }
 
 // MV01, KC01

@@ -115,6 +115,7 @@ pub const OF_MIGRATION: [&str; 4] = ["stable_subject", "previous_issuer", "previ
 pub(super) enum Source {
     Acr,
     Amr,
+    Assurance,
     AuthTime,
     /// A claim that may be a list: one text is written as a list of one.
     Claim(String),
@@ -141,6 +142,7 @@ impl Source {
         match claim {
             "acr" => Self::Acr,
             "amr" => Self::Amr,
+            "assurance" => Self::Assurance,
             "auth_time" => Self::AuthTime,
             "iss" => Self::Issuer,
             LINKED_ACCOUNT => Self::LinkedAccount,
@@ -167,6 +169,7 @@ impl Source {
         match self {
             Self::Acr => "acr",
             Self::Amr => "amr",
+            Self::Assurance => "assurance",
             Self::AuthTime => "auth_time",
             Self::Issuer => "iss",
             Self::LinkedAccount => LINKED_ACCOUNT,

@@ -53,6 +53,7 @@ impl Source {
             Self::Migration => beside.migration.map(text),
             Self::Acr => identity.acr.map(text),
             Self::Amr => Some(Found::List(identity.amr.clone())),
+            Self::Assurance => identity.assurance.map(|assurance| text(assurance.as_str())),
             Self::AuthTime => identity.auth_time.map(|seconds| Found::Text(seconds.to_string().into())),
             Self::Issuer => Some(text(identity.issuer)),
             Self::Mccmnc => identity.mccmnc.map(text),

@@ -18,6 +18,7 @@ fn parts() -> IdentityParts {
         subject: "mccmnc-1".to_owned(),
         mccmnc: Some("310010".to_owned()),
         acr: Some("a3".to_owned()),
+        assurance: Some(crate::oidc::acr::Assurance::Person),
         amr: vec!["hwk".to_owned(), "pin".to_owned()],
         auth_time: Some(1_800_000_000),
         claims: BTreeMap::new(),

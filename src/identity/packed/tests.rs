@@ -7,6 +7,7 @@ fn full() -> IdentityParts {
         subject: "s".repeat(255),
         mccmnc: Some("310260".into()),
         acr: Some("a3".into()),
+        assurance: Some(Assurance::Person),
         amr: vec!["hwk".into(), String::new(), "pin".into()],
         auth_time: Some(-1),
         claims: [
@@ -35,6 +36,7 @@ fn bare() -> IdentityParts {
         subject: "s".into(),
         mccmnc,
         acr,
+        assurance: None,
         amr,
         auth_time,
         claims,
@@ -49,6 +51,7 @@ fn what_was_packed_is_unpacked() {
     let halves = [
         IdentityParts { mccmnc: Some("000000".into()), ..bare.clone() },
         IdentityParts { acr: Some("a1".into()), ..bare.clone() },
+        IdentityParts { assurance: Some(Assurance::Network), ..bare.clone() },
         IdentityParts { auth_time: Some(i64::MAX), ..bare.clone() },
         IdentityParts { accept_unverified: true, ..bare.clone() },
         IdentityParts { absent_is_verified: true, ..bare.clone() },

@@ -11,6 +11,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         path: path.to_owned(),
         access,
         providers: Vec::new(),
+        step_up_context: None,
         linked_account: false,
         require: Default::default(),
         token: Default::default(),

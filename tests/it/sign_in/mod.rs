@@ -23,6 +23,7 @@ mod restart;
 mod return_address;
 mod sessions;
 mod sign_out;
+mod step_up;
 mod tabs;
 
 use url::Url;

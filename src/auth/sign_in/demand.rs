@@ -1,0 +1,135 @@
+//! A sign-in for a page that demands more of the way in which people sign in than others do, and the step-up of somebody
+//! who is signed in already (RFC 9470; OpenID Connect Core 3.1.2.1 `acr_values`, `max_age`, `prompt`).
+//!
+//! Rule: whoever steps up comes back as the same person, or nothing changes. Otherwise somebody who sits down at a signed-in
+//! browser could confirm with a phone of their own, and go on in the other person's place.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use crate::auth::SignIn;
+use crate::auth::refusal::Refusal;
+use crate::identity::Identity;
+use crate::route::Found;
+use crate::route::path::{NormalTarget, ReturnTo};
+use crate::secret::{constant_time_eq, sha256_of};
+use crate::session::sessions::Lookup;
+use crate::snapshot::CompiledRoute;
+use crate::web::RequestView;
+
+/// What names, for another of our hosts, the demanding route of its page: the route's path.
+pub(super) const FOR: &str = "for";
+
+/// A page that demands something of the sign-in that is under way for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Demand {
+    /// Host of the route.
+    pub host: String,
+    /// Its path, which it alone has there. The route is looked up again when the answer comes: what counts is what is
+    /// demanded then.
+    pub path: String,
+    /// Who must come back, if somebody is signed in: see [`mark_of`].
+    pub same: Option<String>,
+}
+
+/// What an authorization request for a demand asks for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    /// Authentication contexts; empty: those of every sign-in.
+    pub(super) acr_values: Vec<String>,
+    /// Longest time since the person authenticated.
+    pub(super) max_age: Option<Duration>,
+    /// Whether the person must be asked though the provider knows them.
+    pub(super) anew: bool,
+    /// What the person reads beside the question.
+    pub(super) context: Option<String>,
+}
+
+/// The shorter of two times, of which either may be missing.
+pub(super) fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
+}
+
+/// By what a person is known in the record of an attempt: 128 bits that tell nobody who they are.
+fn mark_of(identity: &Identity) -> String {
+    let issuer = sha256_of(&[identity.issuer().as_bytes()]);
+    let digest = sha256_of(&[b"zengate step-up v1 ", &issuer, identity.subject().as_bytes()]);
+    URL_SAFE_NO_PAD.encode(digest.first_chunk::<16>().unwrap_or(&[0; 16]))
+}
+
+impl<'a> SignIn<'a> {
+    /// The route of the page to return to, if it demands something of the way in which people sign in.
+    pub(super) fn demanding_page(&self, host: &str, page: &ReturnTo) -> Option<&'a CompiledRoute> {
+        let target = page.origin().is_none().then(|| NormalTarget::parse(page.target().as_bytes()).ok()).flatten()?;
+        match self.snapshot.find(host, &target) {
+            Found::Route(route) if route.require.demands_of_sign_in() => Some(route),
+            _ => None,
+        }
+    }
+
+    /// The demanding route at `path` of `host`. Who names another one than their page's only comes back once more: the page
+    /// judges whoever opens it.
+    pub(super) fn demanding_route(&self, host: &str, path: &str) -> Option<&'a CompiledRoute> {
+        let mut routes = self.snapshot.routes().iter().map(AsRef::as_ref);
+        routes.find(|route: &&CompiledRoute| {
+            route.host == host && route.path == path && route.require.demands_of_sign_in()
+        })
+    }
+
+    /// What a sign-in for `route` must bring, where `found` is the session at hand.
+    pub(super) fn demand_of(&self, route: &CompiledRoute, found: &Lookup, now: SystemTime) -> Demand {
+        let same = match found {
+            Lookup::SignedIn(live, _) => {
+                let identity = live.value().session().identity();
+                let steps_up = route.admits(identity) && route.require.check_sign_in(identity, now).is_err();
+                steps_up.then(|| mark_of(identity))
+            }
+            _ => None,
+        };
+        Demand { host: route.host.clone(), path: route.path.clone(), same }
+    }
+
+    /// What to ask the provider for.
+    pub(super) fn asked_for(&self, demand: Option<&Demand>) -> Asked {
+        let Some(demand) = demand else { return Asked::default() };
+        let Some(route) = self.demanding_route(&demand.host, &demand.path) else { return Asked::default() };
+        let step_up = self.registration.step_up(&route.require).unwrap_or_default();
+        let context = route.step_up_context.as_ref().filter(|_| self.registration.profile.shows_context);
+        Asked {
+            acr_values: step_up.acr_values,
+            max_age: step_up.max_age,
+            anew: demand.same.is_some(),
+            context: context.map(|text| text.replace("%host%", &demand.host)),
+        }
+    }
+
+    /// Whether `identity`, which has just been verified, is what a step-up was to bring.
+    ///
+    /// # Errors
+    /// Somebody else came back; or the same person, in a way that is not enough. The session that was there is not touched.
+    pub(super) fn meets(
+        &self,
+        view: &RequestView<'_>,
+        demand: Option<&Demand>,
+        identity: &Identity,
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
+        let Some((demand, same)) = demand.and_then(|demand| Some((demand, demand.same.as_ref()?))) else {
+            return Ok(());
+        };
+        let request_id = view.request_id;
+        if !constant_time_eq(same.as_bytes(), mark_of(identity).as_bytes()) {
+            info!(request_id, reason = "other_person", "A step-up was confirmed by somebody else");
+            return Err(Refusal::OtherPerson);
+        }
+        let Some(route) = self.demanding_route(&demand.host, &demand.path) else { return Ok(()) };
+        route.require.check_sign_in(identity, now).map_err(|unmet| {
+            info!(request_id, route = route.name, reason = %unmet, "A step-up was not enough");
+            Refusal::WeakSignIn
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! What is asked of a provider so that a sign-in meets what a route demands of the way in which people sign in.
+
+use std::time::Duration;
+
+use super::{BearerSettings, ClientRegistration, Registrations};
+use crate::policy::Requirement;
+use crate::route::RouteSettings;
+
+/// What a sign-in for a demanding route asks for beside what every sign-in asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepUp {
+    /// Authentication contexts, of which one must be reached; empty: those of every sign-in.
+    pub acr_values: Vec<String>,
+    /// Longest time since the person authenticated (Core 3.1.2.1, `max_age`).
+    pub max_age: Option<Duration>,
+}
+
+impl ClientRegistration {
+    /// What to ask this provider for, so that `demands` can be met; `None` if no sign-in with it can meet them.
+    pub fn step_up(&self, demands: &Requirement) -> Option<StepUp> {
+        // What has no ID token has neither a context nor a time.
+        if !self.profile.issues_id_tokens {
+            return None;
+        }
+        let acr_values = match demands.assurance {
+            None => demands.acr.clone(),
+            Some(wanted) if demands.acr.is_empty() => self.words_assuring(wanted),
+            Some(wanted) => {
+                let enough = |word: &&String| self.assurance_of(Some(word)).is_some_and(|found| found >= wanted);
+                demands.acr.iter().filter(enough).cloned().collect()
+            }
+        };
+        if acr_values.is_empty() && (demands.assurance.is_some() || !demands.acr.is_empty()) {
+            return None;
+        }
+        Some(StepUp { acr_values, max_age: demands.max_auth_age })
+    }
+}
+
+/// The authentication contexts that meet what `route` demands, at any issuer whose people or tokens it takes.
+pub(super) fn words_for(route: &RouteSettings, registrations: &Registrations, bearer: &BearerSettings) -> String {
+    let demands = &route.require;
+    let mut words: Vec<String> = Vec::new();
+    if route.access.takes_sessions() {
+        let with = registrations.iter().filter(|one| route.providers.is_empty() || route.providers.contains(&one.id));
+        words.extend(with.filter_map(|registration| registration.step_up(demands)).flat_map(|asked| asked.acr_values));
+    }
+    if route.access.takes_tokens() {
+        words.extend(demands.acr.iter().cloned());
+        let vocabularies = bearer.issuers.iter().map(|issuer| issuer.acr_vocabulary);
+        let assuring = demands.assurance.map(|wanted| vocabularies.flat_map(move |words| words.assuring(wanted)));
+        words.extend(assuring.into_iter().flatten().map(str::to_owned));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    words.retain(|word| seen.insert(word.clone()));
+    words.join(" ")
+}

@@ -1,0 +1,240 @@
+//! A page that demands more of the way in which people sign in: whoever is signed in confirms as the same person, and is back
+//! on the page; programs are told what to bring (RFC 9470); nothing is posted unseen, and nobody goes round in circles.
+
+use reqwest::Method;
+use serde_json::json;
+use zengate_simulator::Factor;
+
+use super::{assert_refused, at_once, is_signed_in, only, token_calls, until_code};
+use crate::support::browser::Browser;
+use crate::support::rig::{Choices, Rig};
+
+const ROUTES: &str = "  - { host: localhost, path: /pay, access: session, upstream: UPSTREAM,
+      require: { assurance: person }, step_up: { context: 'Confirm a payment at %host%' },
+      identity_headers: { map: { X-Sub: sub, X-Acr: acr, X-Assurance: assurance } } }
+  - { host: localhost, path: /recent, access: session, upstream: UPSTREAM, require: { max_auth_age: 5m } }
+  - { host: localhost, path: /finger, access: session, upstream: UPSTREAM, require: { amr: [hwk, [fpt, fid]] } }
+  - { host: second.localhost, path: /, access: session, upstream: UPSTREAM, require: { assurance: person } }
+  - { host: second.localhost, path: /open, access: session, upstream: UPSTREAM }
+";
+
+/// People of carriers who tap, and so sign in with `a1`.
+async fn rig() -> Rig {
+    with(Choices::default()).await
+}
+
+async fn with(choices: Choices) -> Rig {
+    let rig = Rig::with(Choices { routes: ROUTES.to_owned(), ..choices }).await;
+    at_once(&rig, "maya");
+    confirms_by(&rig, Factor::Approve);
+    rig
+}
+
+/// How people confirm from now on.
+fn confirms_by(rig: &Rig, factor: Factor) {
+    for carrier in rig.simulator.carriers() {
+        carrier.set(|rules| rules.auto_consent.as_mut().unwrap().factor = factor);
+    }
+}
+
+/// Who agrees at the carrier from now on, whoever is asked.
+fn agrees(rig: &Rig, person: Option<&str>) {
+    let person = person.map(str::to_owned);
+    rig.simulator.carrier("aurora").unwrap().set(|rules| rules.auto_consent.as_mut().unwrap().person = person);
+}
+
+fn session_of(browser: &Browser) -> String {
+    browser.cookies("localhost")["__Host-gw"].clone()
+}
+
+// Issue 11, item 4; dossier 8 and 15.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_signed_in_confirms_in_place_and_is_back_on_the_page() {
+    let embedded = Choices { sessions: "  store: embedded\n  path: DIR/sessions.redb\n".into(), ..Choices::default() };
+    for rig in [rig().await, with(embedded).await] {
+        let browser = Browser::new();
+        assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+        let before = session_of(&browser);
+        confirms_by(&rig, Factor::Pin);
+        let page = browser.go(rig.url("/pay/7?a=1&b=x%20y")).await;
+        assert_eq!((page.status.as_u16(), page.url.path(), page.url.query()), (200, "/pay/7", Some("a=1&b=x%20y")));
+        let seen = rig.upstream.last();
+        assert_eq!((seen.one("x-acr").as_deref(), seen.one("x-assurance").as_deref()), (Some("a3"), Some("person")));
+        let asked = rig.simulator.carrier("aurora").unwrap().last("authorize").unwrap();
+        assert_eq!(only(&asked, "acr_values").unwrap(), "a3");
+        assert_eq!(only(&asked, "prompt").unwrap(), "login");
+        assert_eq!(only(&asked, "context").unwrap(), "Confirm a payment at localhost");
+        // The session has another id, and the old one is over.
+        assert_ne!(session_of(&browser), before);
+        let old = Browser::new();
+        old.plant("localhost", "__Host-gw", &before);
+        assert!(!is_signed_in(&rig, &old).await);
+        // What was enough once stays enough.
+        let calls = token_calls(&rig);
+        assert_eq!(browser.go(rig.url("/pay")).await.status, 200);
+        assert_eq!(token_calls(&rig), calls);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_signed_in_is_asked_for_all_of_it_at_once() {
+    let rig = rig().await;
+    confirms_by(&rig, Factor::Pin);
+    let page = Browser::new().go(rig.url("/pay")).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert_eq!(token_calls(&rig), 1);
+    let asked = rig.simulator.carrier("aurora").unwrap().last("authorize").unwrap();
+    assert_eq!((only(&asked, "acr_values").unwrap(), only(&asked, "prompt")), ("a3".to_owned(), None));
+    // A page that demands nothing asks for what every sign-in asks for.
+    assert_eq!(Browser::new().go(rig.url("/app")).await.status, 200);
+    let asked = rig.simulator.carrier("aurora").unwrap().last("authorize").unwrap();
+    assert_eq!((only(&asked, "acr_values").unwrap(), only(&asked, "context")), ("a1 a3".to_owned(), None));
+}
+
+// The twin of a step-up: everything is right but the person.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_who_confirms_changes_nothing() {
+    let rig = rig().await;
+    let browser = Browser::new();
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    let before = session_of(&browser);
+    confirms_by(&rig, Factor::Pin);
+    agrees(&rig, Some("tomas"));
+    let page = browser.go(rig.url("/pay")).await;
+    assert_refused(&page, 403, "other_person");
+    assert_eq!(session_of(&browser), before, "the session is the one that it was");
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    // Put right, it goes on.
+    agrees(&rig, None);
+    assert_eq!(browser.go(rig.url("/pay")).await.status, 200);
+}
+
+// Whoever wants to be somebody else is not held to who they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_account_is_no_step_up() {
+    let rig = rig().await;
+    let browser = Browser::new();
+    confirms_by(&rig, Factor::Pin);
+    assert_eq!(browser.go(rig.url("/pay")).await.status, 200);
+    let before = rig.upstream.last().one("x-sub");
+    agrees(&rig, Some("tomas"));
+    let page = browser.go(rig.url("/oauth2/start?account=other&rd=/pay")).await;
+    assert_eq!((page.status.as_u16(), page.url.path()), (200, "/pay"), "{}", page.body);
+    assert_ne!(rig.upstream.last().one("x-sub"), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_that_is_not_enough_ends_there_and_not_in_circles() {
+    let rig = rig().await;
+    let browser = Browser::new();
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    let (before, calls) = (session_of(&browser), token_calls(&rig));
+    // The carrier answers with a tap, whatever was asked.
+    let weaker = json!("a1");
+    rig.simulator.carrier("aurora").unwrap().set(|rules| drop(rules.id_token_claims.insert("acr".into(), weaker)));
+    let page = browser.go(rig.url("/pay")).await;
+    assert_refused(&page, 403, "acr_unmet");
+    assert_eq!((session_of(&browser), token_calls(&rig)), (before.clone(), calls + 1));
+    // A PIN is no finger.
+    confirms_by(&rig, Factor::Pin);
+    rig.simulator.carrier("aurora").unwrap().set(|rules| drop(rules.id_token_claims.remove("acr")));
+    let page = browser.go(rig.url("/finger")).await;
+    assert_refused(&page, 403, "acr_unmet");
+    assert_eq!(session_of(&browser), before);
+    confirms_by(&rig, Factor::Fingerprint);
+    let page = browser.go(rig.url("/finger")).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+}
+
+// C26: what is too old, or of no known time, is asked for anew, and must then be recent.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_authentication_is_renewed_and_one_of_unknown_time_is_none() {
+    let rig = rig().await;
+    let aurora = rig.simulator.carrier("aurora").unwrap();
+    let browser = Browser::new();
+    let long_ago = json!(crate::bearer::now() - 3600);
+    aurora.set(|rules| drop(rules.id_token_claims.insert("auth_time".into(), long_ago)));
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    // The carrier says the same time again: asked for `max_age`, that is no good answer.
+    let page = browser.go(rig.url("/recent")).await;
+    assert_refused(&page, 502, "provider_invalid");
+    let asked = aurora.last("authorize").unwrap();
+    assert_eq!((only(&asked, "max_age").unwrap(), only(&asked, "prompt").unwrap()), ("300".into(), "login".into()));
+    aurora.set(|rules| {
+        rules.id_token_claims.clear();
+        rules.id_token_omit.push("auth_time".to_owned());
+    });
+    assert_refused(&browser.go(rig.url("/recent")).await, 502, "provider_invalid");
+    aurora.set(|rules| rules.id_token_omit.clear());
+    let page = browser.go(rig.url("/recent")).await;
+    assert_eq!((page.status.as_u16(), page.url.path()), (200, "/recent"), "{}", page.body);
+}
+
+// A POST is never lost silently, and never sent again; a program is told what to bring.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_posted_is_not_passed_on_and_programs_are_told_what_to_bring() {
+    let rig = rig().await;
+    let browser = Browser::new();
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    let count = rig.upstream.count();
+    let page = browser.post(rig.url("/pay"), &[("amount", "7")]).await;
+    assert_refused(&page, 401, "insufficient_user_authentication");
+    assert!(page.body.contains("was not passed on") && page.body.contains(">Confirm</a>"), "{}", page.body);
+    assert_eq!(rig.upstream.count(), count);
+    let headers = [("accept", "application/json")];
+    let page = browser.send(Method::GET, rig.url("/pay"), None, &headers).await;
+    assert_eq!((page.status.as_u16(), page.json()["error"].as_str()), (401, Some("insufficient_user_authentication")));
+    assert_eq!(
+        page.headers["www-authenticate"], "Bearer error=\"insufficient_user_authentication\", acr_values=\"a3\"",
+        "RFC 9470, 3"
+    );
+    let page = browser.send(Method::GET, rig.url("/recent"), None, &headers).await;
+    assert_eq!(page.status, 200, "they signed in just now");
+}
+
+// The page lies on another host than the one that signs in: the session there is not handed over as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_host_is_stepped_up_to_as_well() {
+    let rig = rig().await;
+    let browser = Browser::new();
+    let second = |path: &str| rig.url(path).replace("://localhost", "://second.localhost");
+    assert_eq!(browser.go(second("/open")).await.status, 200);
+    confirms_by(&rig, Factor::Pin);
+    let calls = token_calls(&rig);
+    let page = browser.go(second("/x?y=1")).await;
+    assert_eq!((page.status.as_u16(), page.url.path(), page.url.query()), (200, "/x", Some("y=1")), "{}", page.body);
+    assert_eq!(token_calls(&rig), calls + 1);
+    let asked = rig.simulator.carrier("aurora").unwrap().last("authorize").unwrap();
+    assert_eq!((only(&asked, "acr_values").unwrap(), only(&asked, "prompt").unwrap()), ("a3".into(), "login".into()));
+}
+
+// An answer of a step-up is good once, in its own browser, like any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_a_step_up_opens_nothing_elsewhere() {
+    let rig = rig().await;
+    let browser = Browser::new();
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    confirms_by(&rig, Factor::Pin);
+    let callback = until_code(&browser, rig.url("/pay")).await;
+    let thief = Browser::new();
+    assert!(!thief.open(&callback).await.gives_session());
+    assert!(!is_signed_in(&rig, &thief).await);
+    assert!(browser.open(&callback).await.gives_session());
+    let again = browser.open(&callback).await;
+    assert_eq!((again.raw_location(), again.gives_session()), ("/pay", false));
+}
+
+// A plain issuer steps up by the same code; what its words assure, the operator says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_issuer_steps_up_by_the_operators_words() {
+    let keys = "    scopes: [openid]\n    userinfo: false\n    assurance: { a1: device, a3: person, aal1: device, aal3: person }\n";
+    let rig = with(Choices { plain: Some(keys.to_owned()), ..Choices::default() }).await;
+    let browser = Browser::new();
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    rig.simulator.carrier("aurora").unwrap().set(|rules| rules.auto_consent.as_mut().unwrap().factor = Factor::Pin);
+    let page = browser.go(rig.url("/pay")).await;
+    assert_eq!((page.status.as_u16(), page.url.path()), (200, "/pay"), "{}", page.body);
+    let asked = rig.simulator.carrier("aurora").unwrap().last("authorize").unwrap();
+    assert_eq!((only(&asked, "acr_values").unwrap(), only(&asked, "context")), ("a3 aal3".into(), None));
+    assert_eq!(rig.upstream.last().one("x-assurance").as_deref(), Some("person"));
+}

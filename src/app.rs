@@ -264,7 +264,7 @@ impl App {
         }));
         let watched = Arc::clone(&auth);
         let parts = GatewayParts { settings: gateway_settings(&config), auth, metrics: Arc::clone(&metrics), entropy };
-        upstreams.refresh(&*names, &own, &metrics).await;
+        upstreams.refresh(&*names, &own, config.resolve_upstreams.patience, &metrics).await;
         if let Some(keys) = &assertion_keys {
             accounts::first_look(keys).await;
         }
@@ -280,10 +280,10 @@ impl App {
         background.keep("sweep", move || sweep(Arc::clone(&store)));
         let telling = Arc::clone(&sessions);
         background.keep("revocations", move || Arc::clone(&telling).tell_pending(SystemTime::now));
-        let (resolving, every) = (Arc::clone(&metrics), config.resolve_upstreams_every);
+        let (resolving, pace) = (Arc::clone(&metrics), config.resolve_upstreams);
         background.keep("upstreams", move || {
             let (upstreams, names, metrics) = (Arc::clone(&upstreams), Arc::clone(&names), Arc::clone(&resolving));
-            async move { upstreams.keep(&*names, &own, every, &metrics).await }
+            async move { upstreams.keep(&*names, &own, pace, &metrics).await }
         });
         if let Some(keys) = assertion_keys {
             background.keep("assertion_keys", move || Arc::clone(&keys).keep(SystemTime::now));

@@ -98,7 +98,7 @@ async fn upstreams(config: &Config) -> Vec<Warning> {
     let mut upstreams = Upstreams::default();
     config.routes.iter().for_each(|route| drop(Upstream::of(route, &mut upstreams)));
     let own = [("listen", config.listen), ("admin_listen", config.admin_listen)];
-    let unreachable = upstreams.resolve(&SystemNames, &own).await;
+    let unreachable = upstreams.resolve(&SystemNames, &own, config.resolve_upstreams.patience).await;
     let warning = |(index, route): (usize, &crate::route::RouteSettings)| {
         let why = unreachable.get(&(route.upstream.host.clone(), route.upstream.port))?;
         let text = format!("{why}; the gateway starts without it and asks again");

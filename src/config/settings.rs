@@ -22,6 +22,7 @@ use crate::session::Lifetimes;
 use crate::session::provider_check::RecheckPolicy;
 use crate::snapshot::{BearerSettings, CookieLife, ProviderSignOut, RegistrationSettings};
 use crate::telemetry::log::LogSettings;
+use crate::upstream::Pace;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +63,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// What is logged.
     pub log: LogSettings,
-    /// How often the names of upstreams are resolved anew. Default 30 s.
-    pub resolve_upstreams_every: Duration,
+    /// How the names of upstreams are resolved.
+    pub resolve_upstreams: Pace,
     /// How the gateway stops.
     pub shutdown: ShutdownSettings,
     /// Routes in the order of the file, no two with the same host and path; at least one.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::route::RouteSettings;
 
 pub use endpoints::Endpoints;
-pub use names::{Listener, NameService, SystemNames, Unreachable, Upstreams, is_this_machine, reaches};
+pub use names::{Listener, NameService, Pace, SystemNames, Unreachable, Upstreams, is_this_machine, reaches};
 
 /// The upstream of one route, ready to connect to.
 #[derive(Debug, Clone)]

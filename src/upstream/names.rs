@@ -16,9 +16,6 @@ use tracing::{info, warn};
 use super::endpoints::Endpoints;
 use crate::telemetry::Metrics;
 
-/// How long one question to the name service may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Pause between two rounds, however many connections fail.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -41,6 +38,15 @@ impl NameService for SystemNames {
     async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok(tokio::net::lookup_host((host, port)).await?.collect())
     }
+}
+
+/// How names are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How often all are asked for anew. Default 30 s.
+    pub every: Duration,
+    /// How long one question to the name service may take. Default 5 s.
+    pub patience: Duration,
 }
 
 /// One of the gateway's own listeners: its configuration key and where it listens.
@@ -77,11 +83,16 @@ impl Upstreams {
         Arc::clone(entry.or_insert_with(|| Arc::new(Endpoints::named(host, port, Arc::clone(&self.asked_anew)))))
     }
 
-    /// Asks for every name once, all at the same time. A name that has no address now keeps the ones it had. Returns what
-    /// cannot be reached, by host and port.
-    pub async fn resolve(&self, names: &dyn NameService, own: &[Listener]) -> BTreeMap<(String, u16), Unreachable> {
+    /// Asks for every name once, all at the same time, each for `patience` at most. A name that has no address now keeps the
+    /// ones it had. Returns what cannot be reached, by host and port.
+    pub async fn resolve(
+        &self,
+        names: &dyn NameService,
+        own: &[Listener],
+        patience: Duration,
+    ) -> BTreeMap<(String, u16), Unreachable> {
         let round = self.all.iter().map(|(key, endpoints)| async move {
-            let answer = tokio::time::timeout(PATIENCE, names.addresses(&key.0, key.1)).await;
+            let answer = tokio::time::timeout(patience, names.addresses(&key.0, key.1)).await;
             let found = answer.ok().and_then(Result::ok).unwrap_or_default();
             (key, endpoints, found)
         });
@@ -108,8 +119,8 @@ impl Upstreams {
     }
 
     /// One round, told in log and metrics.
-    pub async fn refresh(&self, names: &dyn NameService, own: &[Listener], metrics: &Metrics) {
-        let unreachable = self.resolve(names, own).await;
+    pub async fn refresh(&self, names: &dyn NameService, own: &[Listener], patience: Duration, metrics: &Metrics) {
+        let unreachable = self.resolve(names, own, patience).await;
         metrics.upstreams_unreachable.set(i64::try_from(unreachable.len()).unwrap_or(i64::MAX));
         let before = std::mem::replace(&mut *self.told.lock(), unreachable.clone());
         for ((host, port), why) in unreachable.iter().filter(|(key, why)| before.get(key) != Some(why)) {
@@ -121,15 +132,16 @@ impl Upstreams {
         }
     }
 
-    /// Asks again every `period`, and soon after a connection failed; never ends.
-    pub async fn keep(&self, names: &dyn NameService, own: &[Listener], period: Duration, metrics: &Metrics) {
+    /// Asks again at this pace, and soon after a connection failed; never ends.
+    pub async fn keep(&self, names: &dyn NameService, own: &[Listener], pace: Pace, metrics: &Metrics) {
         if self.all.is_empty() {
             return std::future::pending().await;
         }
         loop {
             tokio::time::sleep(SHORTEST_PAUSE).await;
-            let _either = tokio::time::timeout(period.saturating_sub(SHORTEST_PAUSE), self.asked_anew.notified()).await;
-            self.refresh(names, own, metrics).await;
+            let _either =
+                tokio::time::timeout(pace.every.saturating_sub(SHORTEST_PAUSE), self.asked_anew.notified()).await;
+            self.refresh(names, own, pace.patience, metrics).await;
         }
     }
 }

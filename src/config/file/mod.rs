@@ -151,6 +151,10 @@ pub(crate) struct File {
     /// connection fails. Up to four addresses of a name are tried; while it has none, requests are answered 502.
     #[schemars(extend("default" = "30s", "x-min" = "1s", "x-max" = "1h"))]
     pub(crate) resolve_upstreams: Time,
+    /// How long one question for the addresses of an upstream's name may take, at the start as later. A name that is not
+    /// answered in time keeps the addresses it had.
+    #[schemars(extend("default" = "5s", "x-min" = "100ms", "x-max" = "1m"))]
+    pub(crate) resolve_timeout: Time,
     /// What is protected. The most specific route wins, whatever the order; what no route names is refused.
     #[schemars(required, extend("minItems" = 1))]
     pub(crate) routes: Option<List<RouteFile>>,

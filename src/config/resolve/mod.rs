@@ -29,6 +29,7 @@ use super::settings::{
 use super::validate::Validation;
 use crate::snapshot::ProviderSignOut;
 use crate::telemetry::log::{LogFormat, LogLevel, LogSettings};
+use crate::upstream::Pace;
 
 /// What is needed at every step.
 struct Resolver<'a> {
@@ -166,7 +167,10 @@ impl Resolver<'_> {
                 access: log.access?,
             },
             shutdown: ShutdownSettings { grace: time(file.shutdown.as_ref()?.grace.as_ref()) },
-            resolve_upstreams_every: time(file.resolve_upstreams.as_ref()),
+            resolve_upstreams: Pace {
+                every: time(file.resolve_upstreams.as_ref()),
+                patience: time(file.resolve_timeout.as_ref()),
+            },
             routes,
             origin: Origin::default(),
         })

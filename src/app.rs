@@ -343,6 +343,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         cookie_life: sessions.cookie,
         sign_out: config.sign_out,
         recheck: config.sessions.recheck.is_some(),
+        recheck_unclear: config.sessions.recheck_unclear,
         front_channel_logout: config.front_channel_logout,
         starts_per_minute: config.sign_in.starts_per_minute,
         bearer: config.bearer.clone(),

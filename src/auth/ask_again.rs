@@ -17,6 +17,7 @@ use crate::session::Session;
 use crate::session::provider_check::{ProviderCheck, Recheck};
 use crate::session::provider_session::{MAX_HINT, ProviderSession};
 use crate::snapshot::{ClientRegistration, Snapshot};
+use crate::telemetry::Metrics;
 use crate::telemetry::events::SecurityEvent;
 use crate::telemetry::log::pseudonym;
 
@@ -25,6 +26,7 @@ pub(super) struct AskAgain {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) providers: Providers,
     pub(super) unclear: UnclearRefusals,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Why the person is not who they were.
@@ -69,23 +71,22 @@ impl Verdict {
     }
 }
 
-/// So many people in a row may be refused in words that are not clear, with nobody confirmed between them. From then on it
-/// is taken for a fault of the configuration, as which it ends no session before `sessions.recheck_grace` is over: a
-/// provider that takes no refresh request of ours any more must not sign everybody out at once.
-const MOST_UNCLEAR: usize = 3;
-
 /// Who was refused in words that are not clear since an issuer last confirmed somebody: issuer and subject.
+///
+/// So many people in a row as `sessions.recheck_unclear` says may be refused so. From then on it is taken for a fault of the
+/// configuration, as which it ends no session before `sessions.recheck_grace` is over: a provider that takes no refresh request
+/// of ours any more must not sign everybody out at once.
 #[derive(Default)]
 pub(super) struct UnclearRefusals(Mutex<Vec<(String, String)>>);
 
 impl UnclearRefusals {
-    /// Whether one more may count as being about the person.
-    fn count(&self, issuer: &str, subject: &str) -> bool {
+    /// Whether one more may count as being about the person, where at most `most` of an issuer do.
+    fn count(&self, issuer: &str, subject: &str, most: usize) -> bool {
         let mut refused = self.0.lock();
         if refused.iter().any(|known| known.0 == issuer && known.1 == subject) {
             return true;
         }
-        if refused.iter().filter(|known| known.0 == issuer).count() >= MOST_UNCLEAR {
+        if refused.iter().filter(|known| known.0 == issuer).count() >= most {
             return false;
         }
         refused.push((issuer.to_owned(), subject.to_owned()));
@@ -220,14 +221,18 @@ impl AskAgain {
             if let Err(again) = &answer
                 && *again == first
             {
-                if self.unclear.count(&carrier.issuer, subject) {
+                let most = self.snapshot.settings().recheck_unclear;
+                let about_person = self.unclear.count(&carrier.issuer, subject, most);
+                let about = if about_person { "person" } else { "registration" };
+                self.metrics.unclear_refusals.with_label_values(&[about]).inc();
+                if about_person {
                     return Err(Unconfirmed::Refused(format!("{again}, twice")));
                 }
                 let issuer = carrier.issuer.as_str();
                 error!(
                     issuer,
                     reason = %again,
-                    key = "sessions.recheck_grace",
+                    key = "sessions.recheck_unclear",
                     "`{issuer}` refuses every refresh token in the same words: is something wrong with our registration?"
                 );
             }
@@ -276,13 +281,15 @@ mod tests {
 
     #[test]
     fn a_provider_that_refuses_everybody_signs_out_a_few_and_not_all() {
-        let unclear = UnclearRefusals::default();
-        assert!((0..MOST_UNCLEAR).all(|person| unclear.count("a", &person.to_string())));
-        assert!(!unclear.count("a", "the next one"));
-        assert!(unclear.count("a", "0"), "who was refused before, on another device");
-        assert!(unclear.count("b", "the next one"), "another issuer");
-        unclear.confirmed("a");
-        assert!(unclear.count("a", "the next one"));
+        for most in [0, 1, 3] {
+            let unclear = UnclearRefusals::default();
+            assert!((0..most).all(|person| unclear.count("a", &person.to_string(), most)));
+            assert!(!unclear.count("a", "the next one", most));
+            assert_eq!(unclear.count("a", "0", most), most > 0, "who was refused before, on another device");
+            assert_eq!(unclear.count("b", "the next one", most), most > 0, "another issuer");
+            unclear.confirmed("a");
+            assert_eq!(unclear.count("a", "the next one", most), most > 0);
+        }
     }
 
     #[test]

@@ -111,6 +111,7 @@ impl Auth {
             snapshot: Arc::clone(&snapshot),
             providers: providers.clone(),
             unclear: Default::default(),
+            metrics: Arc::clone(&metrics),
         }));
         Self {
             tokens: Tokens::new(&settings.bearer, Arc::clone(providers.first()), Arc::clone(&metrics), &*entropy),

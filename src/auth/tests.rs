@@ -320,6 +320,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         cookie_life: crate::snapshot::CookieLife::Persistent,
         sign_out: crate::snapshot::ProviderSignOut::Ask,
         recheck: false,
+        recheck_unclear: 3,
         front_channel_logout: false,
         starts_per_minute: 60,
         bearer: config.bearer.clone(),
@@ -362,16 +363,18 @@ impl Story {
         pending_revocations: usize,
         policy: impl FnOnce(CachePolicy) -> CachePolicy,
     ) -> Self {
-        Self::made((store, Arc::default()), cache, pending_revocations, None, policy)
+        Self::made((store, Arc::default()), cache, pending_revocations, None, Arc::new(snapshot(CONFIG)), policy)
     }
 
     /// A gateway on `store` that asks `provider` again.
     fn rechecking(
         store: Arc<Switch>,
-        provider: Option<Arc<Fake>>,
-        recheck: Option<crate::session::provider_check::RecheckPolicy>,
+        provider: Arc<Fake>,
+        recheck: crate::session::provider_check::RecheckPolicy,
+        snapshot: Arc<Snapshot>,
     ) -> Self {
-        Self::made((store, provider.unwrap_or_default()), CacheLimits::default(), 100, recheck, |policy| policy)
+        let policy = |policy| policy;
+        Self::made((store, provider), CacheLimits::default(), 100, Some(recheck), snapshot, policy)
     }
 
     fn made(
@@ -379,6 +382,7 @@ impl Story {
         cache: CacheLimits,
         pending_revocations: usize,
         recheck: Option<crate::session::provider_check::RecheckPolicy>,
+        snapshot: Arc<Snapshot>,
         policy: impl FnOnce(CachePolicy) -> CachePolicy,
     ) -> Self {
         let lifetimes = Lifetimes::default();
@@ -397,7 +401,7 @@ impl Story {
         let auth = Arc::new(Auth::new(Parts {
             links: None,
             assertion_keys: None,
-            snapshot: Arc::new(snapshot(CONFIG)),
+            snapshot,
             sessions,
             providers: Providers::one(Arc::clone(&provider) as Arc<dyn Provider>),
             entropy: Arc::new(SystemEntropy),

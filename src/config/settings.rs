@@ -157,6 +157,8 @@ pub struct SessionSettings {
     pub cookie: CookieLife,
     /// When the provider is asked again about a session. Default never.
     pub recheck: Option<RecheckPolicy>,
+    /// People in a row who may be signed out because a provider refused them in words that are not clear. Default 3.
+    pub recheck_unclear: usize,
     /// What the names of our cookies begin with, after `__Host-`. Default `gw`.
     pub cookie_name: String,
     /// Lifetimes; `idle` is never longer than `absolute`.

@@ -72,6 +72,9 @@ pub struct AuthSettings {
     pub sign_out: ProviderSignOut,
     /// Whether the provider is asked again about sessions, for which refresh tokens are kept.
     pub recheck: bool,
+    /// So many people of an issuer in a row may be signed out because it refused their refresh tokens in words that are not clear.
+    /// Default 3.
+    pub recheck_unclear: usize,
     /// Whether front-channel logouts are taken.
     pub front_channel_logout: bool,
     /// Sign-ins that one client may begin in a minute, twice as many at once; zero for no limit. Default 1 200.

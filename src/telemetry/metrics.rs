@@ -40,6 +40,9 @@ pub struct Metrics {
     pub logout_tokens: IntCounterVec,
     /// `zengate_migrations_total{outcome}`: `moved`, `ambiguous`, `conflict`, `unproven`, `ignored`, `unavailable`.
     pub migrations: IntCounterVec,
+    /// `zengate_unclear_refusals_total{about}`: refresh tokens refused twice in words that are not clear, by whom that was taken to
+    /// be about: `person`, `registration`.
+    pub unclear_refusals: IntCounterVec,
     /// `zengate_link_changes_total{outcome}`: `linked`, `moved`, `unlinked`, `refused`, `unavailable`.
     pub link_changes: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
@@ -205,6 +208,11 @@ impl Metrics {
                 "zengate_migrations_total",
                 "People who came with the word of earlier carriers for who they were",
                 "outcome",
+            ),
+            unclear_refusals: counters(
+                "zengate_unclear_refusals_total",
+                "Refresh tokens refused twice in words that are not clear",
+                "about",
             ),
             link_changes: counters(
                 "zengate_link_changes_total",

@@ -72,16 +72,26 @@ impl Refreshing {
 
 /// A gateway on `store` that asks again every hour and goes on for a quarter of one.
 fn gateway(store: &Arc<Switch>, provider: &Arc<Fake>) -> Story {
+    gateway_where(store, provider, 3)
+}
+
+/// The same, where words that are not clear may sign out so many people.
+fn gateway_where(store: &Arc<Switch>, provider: &Arc<Fake>, unclear: usize) -> Story {
     let policy = RecheckPolicy { every: HOUR, grace: 15 * MINUTE };
-    let mut story = Story::rechecking(Arc::clone(store), Some(Arc::clone(provider)), Some(policy));
-    let mut settings = AuthSettings::clone(story.auth.snapshot().settings());
-    settings.recheck = true;
+    let mut settings = AuthSettings::clone(snapshot(CONFIG).settings());
+    (settings.recheck, settings.recheck_unclear) = (true, unclear);
     let (config, _) = Config::parse(CONFIG, "story.yaml", &|_| None).unwrap();
-    story.snapshot = Some(Arc::new(Snapshot::compile(settings, config.routes).unwrap()));
+    let snapshot = Arc::new(Snapshot::compile(settings, config.routes).unwrap());
+    let mut story = Story::rechecking(Arc::clone(store), Arc::clone(provider), policy, Arc::clone(&snapshot));
+    story.snapshot = Some(snapshot);
     story
 }
 
 async fn signed_in(refreshes: bool) -> Story {
+    signed_in_where(refreshes, 3).await
+}
+
+async fn signed_in_where(refreshes: bool, unclear: usize) -> Story {
     let store = Arc::new(Switch {
         store: MemoryStore::new(Limits::default()),
         away: AtomicBool::new(false),
@@ -89,7 +99,7 @@ async fn signed_in(refreshes: bool) -> Story {
     });
     let provider = Arc::new(Fake::default());
     *provider.refreshing.lock() = refreshes.then(Refreshing::default);
-    let mut story = gateway(&store, &provider);
+    let mut story = gateway_where(&store, &provider, unclear);
     story.sign_in().await;
     assert!(story.passes(APP).await);
     story
@@ -160,7 +170,21 @@ async fn words_that_are_not_clear_end_a_session_when_they_are_said_twice_and_not
         story.wait(21 * MINUTE);
         assert_eq!(story.passes(APP).await, stays);
         assert_eq!(asked(&story), asks);
+        let counted = |about: &str| story.auth.metrics.unclear_refusals.with_label_values(&[about]).get();
+        assert_eq!((counted("person"), counted("registration")), (u64::from(!stays), 0));
     }
+}
+
+// The twin, where nobody is to be signed out by such words: they count as the provider being away.
+#[tokio::test]
+async fn words_that_are_not_clear_end_no_session_where_the_configuration_says_so() {
+    let mut story = signed_in_where(true, 0).await;
+    assert!(uses(&mut story, 40 * MINUTE).await);
+    says(&story, Says::Unclear);
+    story.wait(21 * MINUTE);
+    assert!(story.passes(APP).await);
+    let counted = |about: &str| story.auth.metrics.unclear_refusals.with_label_values(&[about]).get();
+    assert_eq!((counted("person"), counted("registration")), (0, 1));
 }
 
 #[tokio::test]

@@ -281,9 +281,14 @@ pub(crate) struct SessionsFile {
     pub(crate) recheck: Time,
     /// While the provider cannot be asked, sessions go on for so much longer: it is away, or refuses us rather than the person
     /// (`invalid_client`, `unauthorized_client`, ...). `invalid_grant` ends the session at once; so does another refusal in the
-    /// same words twice, until three people were refused so with nobody confirmed between them.
+    /// same words twice, until `recheck_unclear` people were refused so with nobody confirmed between them.
     #[schemars(extend("default" = "15m", "x-max" = "1d"))]
     pub(crate) recheck_grace: Time,
+    /// So many people of a provider in a row may be signed out because it refused their refresh tokens in words that are not clear
+    /// (`invalid_request`, or words of its own, twice). From then on it is taken for a fault of our registration, until the
+    /// provider confirms somebody. 0: words that are not clear sign nobody out.
+    #[schemars(extend("default" = 3), range(min = 0, max = 10_000))]
+    pub(crate) recheck_unclear: Option<u64>,
     /// A sign-in that is not finished within this time is over; whoever comes back later begins another one for the same
     /// page by themselves. Providers' login pages usually live as long.
     #[schemars(extend("default" = "30m", "x-min" = "1m", "x-max" = "1h"))]

@@ -34,6 +34,7 @@ impl Resolver<'_> {
                 .recheck
                 .as_ref()
                 .map(|every| RecheckPolicy { every: time(Some(every)), grace: time(file.recheck_grace.as_ref()) }),
+            recheck_unclear: count(file.recheck_unclear),
             cookie_name: file.cookie_name.as_ref()?.0.0.clone(),
             lifetimes: Lifetimes {
                 idle: time(file.idle.as_ref()),

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from kit.app import App                                  # noqa: E402
 from kit.gateway import UnknownKey                       # noqa: E402
-from kit.processes import Failed, end_on_signals         # noqa: E402
+from kit.processes import Failed, PortTaken, end_on_signals   # noqa: E402
 import features as all_features                          # noqa: E402
 import providers                                         # noqa: E402
 from cache import ROOT, Cache                            # noqa: E402
@@ -37,7 +37,7 @@ def known_providers():
     return {name: importlib.import_module(f"providers.{name}").PROVIDER for name in names}
 
 
-def try_feature(feature, provider, binary, app, directory):
+def try_feature(feature, provider, binary, app, directory, again=True):
     """One cell of the table: a word and what was seen."""
     scene = Scene(provider, binary, app, directory)
     try:
@@ -47,6 +47,8 @@ def try_feature(feature, provider, binary, app, directory):
         return "-", str(why)
     except UnknownKey as why:
         return "missing", f"no such key yet: {why}"
+    except PortTaken as why:
+        taken = str(why)
     except Failed as why:
         return "FAIL", str(why)
     except Exception as error:                           # the suite's own trouble is told as such
@@ -55,6 +57,7 @@ def try_feature(feature, provider, binary, app, directory):
         return "TROUBLE", f"{type(error).__name__}: {error}"
     finally:
         scene.end()
+    return try_feature(feature, provider, binary, app, directory, False) if again else ("TROUBLE", taken)
 
 
 def try_provider(kind, names, binary, app, cache, base):

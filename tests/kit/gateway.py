@@ -7,7 +7,7 @@ import signal
 import subprocess
 import urllib.request
 
-from .processes import Failed, Process, free_port, until
+from .processes import Failed, PortTaken, Process, free_port, until
 
 SECRET = "a-secret-of-more-than-32-characters-0123456789"
 
@@ -100,8 +100,20 @@ class Gateway:
         self.log = os.path.join(self.directory, f"zengate-{self.starts}.log")
         open(self.log, "w").close()
         self.process = Process([self.binary, "serve", "--config", config], self.log)
+        until(self.up, 20, f"{self.log}: the gateway is up")
         self.process.listening(self.port, 20)
         return self
+
+    def up(self):
+        """Whether it says that it is up: somebody listens on its port even where another program has it."""
+        ended = self.process.child.poll() is not None
+        with open(self.log, errors="replace") as file:
+            said = file.read()
+        if "Address already in use" in said:
+            raise PortTaken(said[-300:])
+        if ended:
+            raise Failed(f"{self.log}: ended:\n{said[-1500:]}")
+        return "The gateway is up" in said
 
     def stop(self):
         if self.process:

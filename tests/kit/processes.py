@@ -11,11 +11,22 @@ class Failed(Exception):
     """Something that the suite needs did not come about. The text says what."""
 
 
+class PortTaken(Failed):
+    """Somebody else got a port between its choice and its use: any connection of this machine may."""
+
+
+_GIVEN = set()
+
+
 def free_port():
-    """A port of the loopback interface that nobody listens on, chosen by the kernel."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of the loopback interface that nobody listens on, chosen by the kernel, and another one each time."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
 
 
 def until(question, seconds, what, every=0.1):

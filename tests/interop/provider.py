@@ -144,6 +144,7 @@ class Provider:
     # ------------------------------------------------------------------ what only some can do
 
     offline_scopes = []                             # what a refresh token must be asked for with
+    offline = {}                                    # further keys of `provider.oidc` that it takes
     recheck = {}                                    # keys of `sessions` without which a re-check does not do here what it is for
 
     def further_audience(self, scene):

@@ -55,7 +55,8 @@ def recheck(scene):
     if type(scene.provider).disable_person is Provider.disable_person:
         raise Unsupported("the person is not disabled from outside")
     gateway = scene.started({"grant_types": ["authorization_code", "refresh_token"]},
-                            {"scopes": [*scene.provider.scopes, *scene.provider.offline_scopes]}, sessions={"recheck": "1m", **scene.provider.recheck})
+                            {"scopes": [*scene.provider.scopes, *scene.provider.offline_scopes], **scene.provider.offline},
+                            sessions={"recheck": "1m", **scene.provider.recheck})
     browser, _ = scene.signed_in(gateway)
     time.sleep(62)                                       # the shortest that the gateway takes is a minute
     browser.go(gateway.url("/still"))

@@ -16,6 +16,8 @@ class Idpyoidc(Provider):
     algorithms = ["RS256", "PS256", "ES256"]
     groups = ("groups", "staff", "groups")
     offline_scopes = ["offline_access"]
+    offline = {"prompt": "consent"}
+    assertion = {"assertion_audience": "token_endpoint"}
     requirements = ["idpyoidc==5.0.0", "flask==3.1.3"]
 
     def install(self):

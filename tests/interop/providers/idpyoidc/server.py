@@ -19,6 +19,7 @@ from idpyoidc.server import Server
 from idpyoidc.server.configure import OPConfiguration
 from idpyoidc.server.exception import ClientAuthenticationError, FailedAuthentication, UnAuthorizedClient
 from idpyoidc.server.oidc.token import Token
+from idpyoidc.server.session.grant import Grant
 
 PORT, FOLDER = int(sys.argv[1]), Path(sys.argv[2])
 PERSON = json.loads((FOLDER / "person.json").read_text())
@@ -239,10 +240,10 @@ def listen_to_words():
     for line in sys.stdin:
         if line.strip() == "disable":
             file.write_text("{}")
-            for name in list(context.session_manager.db):
-                session = context.session_manager.db[name]
-                if hasattr(session, "revoke") and name.startswith(PERSON["username"]):
-                    session.revoke()
+            for grant in [node for node in context.session_manager.db.db.values() if isinstance(node, Grant)]:
+                grant.revoke()
+                for token in grant.issued_token:
+                    token.revoke()
         if line.strip() == "enable":
             file.write_text(json.dumps({PERSON["username"]: PERSON["password"]}))
         print(line.strip(), flush=True)

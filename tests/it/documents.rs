@@ -246,14 +246,14 @@ fn each_error_ends_as_the_page_says() {
 
 #[test]
 fn every_refusal_stands_on_its_page_with_its_status_and_no_other() {
-    let source = fs::read_to_string(root().join("src/auth/refusal/messages.rs")).unwrap();
+    let source = fs::read_to_string(root().join("src/auth/refusal/code.rs")).unwrap();
     let status = |constant: &str| {
         let constant_name = |reason: &str| reason.to_ascii_uppercase().replace([' ', '-'], "_");
         let mut all = (400..600).filter_map(|number| StatusCode::from_u16(number).ok());
         all.find(|status| status.canonical_reason().is_some_and(|reason| constant_name(reason) == constant)).unwrap()
     };
-    let named = source.split("message(").filter_map(|call| {
-        let (constant, rest) = call.trim_start().strip_prefix("S::")?.split_once(',')?;
+    let named = source.split("=> (").filter_map(|arm| {
+        let (constant, rest) = arm.strip_prefix("S::")?.split_once(',')?;
         Some((rest.split('"').nth(1)?.to_owned(), status(constant).as_u16().to_string()))
     });
     let named: BTreeSet<(String, String)> = named.collect();

@@ -3,6 +3,7 @@
 //! The browser learns a code, plain words and an id; the log learns the reason. No refusal carries text that came from
 //! a browser, a carrier or a store.
 
+mod code;
 mod exit;
 mod messages;
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::SignIn;
 use super::answers::Answers;
 use super::own_address::OwnQuery;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Refused};
 use crate::route::path::NormalTarget;
 use crate::session::sessions::{Lookup, Purpose};
 use crate::snapshot::SHOWN;
@@ -133,7 +133,9 @@ impl Answers<'_> {
             Lookup::StoreDown => return self.refusal(Refusal::StoreUnavailable, view),
             found @ (Lookup::Absent | Lookup::Dead) => {
                 let start = format!("{}{}", self.snapshot.origin_of(view.host), self.snapshot.start());
-                let mut reply = error_json(StatusCode::UNAUTHORIZED, "unauthenticated", view.request_id, Some(&start));
+                let message = Refusal::Unauthenticated.message();
+                self.exit.note(Refused::of(Refusal::Unauthenticated, view));
+                let mut reply = error_json(message.status, message.code, view.request_id, Some(&start));
                 if matches!(found, Lookup::Dead) {
                     reply.add_cookie(clear_cookie(&self.settings.cookies.session));
                 }

@@ -37,6 +37,7 @@ mod cancelled;
 mod ends;
 mod fake;
 mod lifetimes;
+pub(super) mod lines;
 mod provider_logout;
 mod recheck;
 mod sign_out;

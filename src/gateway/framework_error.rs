@@ -14,6 +14,7 @@ use super::adapt::{Untranslatable, refuse_head};
 use super::connections::Side;
 use super::context::RequestId;
 use super::head::HeadFault;
+use super::named_limits::NamedLimits;
 use crate::auth::{Recipient, Refusal, RefusalExit, Refused};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
@@ -25,6 +26,8 @@ pub(super) struct FrameworkErrorReplacement {
     pub(super) ids: Arc<AtomicU64>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) exit: RefusalExit,
+    /// The limits as the operator knows them.
+    pub(super) named: Option<NamedLimits>,
 }
 
 impl FrameworkErrorReplacement {
@@ -50,7 +53,8 @@ impl FrameworkErrorReplacement {
             self.metrics.requests.of(RequestOutcome::Answered).inc();
         }
 
-        let refused = Refused { refusal, request_id: request_id.as_str(), client, route: None, reason: Some(reason) };
+        let reason = self.named.map_or(reason.into(), |named| named.explain(reason));
+        let refused = Refused { refusal, request_id: request_id.as_str(), client, route: None, reason: Some(&*reason) };
         let reply = self.exit.refuse(refused, Recipient::Unjudged { html: false });
         let mut answer = format!("HTTP/1.1 {}\r\n", reply.status).into_bytes();
         let length = reply.body.len().to_string();
@@ -84,7 +88,8 @@ mod tests {
     fn the_answer_is_one_of_ours_and_ends_the_connection() {
         let metrics = Arc::<Metrics>::default();
         let exit = RefusalExit::new(Arc::clone(&metrics));
-        let replacement = FrameworkErrorReplacement { side: Side::Public, ids: Arc::default(), metrics, exit };
+        let replacement =
+            FrameworkErrorReplacement { side: Side::Public, ids: Arc::default(), metrics, exit, named: None };
         let client = IpAddr::from([127, 0, 0, 1]);
         let theirs = b"HTTP/1.1 400 Bad Request\r\nServer: Them\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
         let say = |fault, line: &[u8]| String::from_utf8(replacement.answer(client, fault, line, theirs)).unwrap();

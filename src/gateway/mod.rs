@@ -23,6 +23,7 @@ mod head_watch;
 mod headers;
 mod large_answers;
 mod listener;
+mod named_limits;
 mod peer;
 mod proxy;
 mod ready_headers;

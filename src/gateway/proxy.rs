@@ -1,6 +1,7 @@
 //! The framework's phases, a short paragraph each. What is decided is decided in `auth/`; what is removed and written
 //! is in `headers.rs`; this room only keeps the order.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -20,6 +21,7 @@ use super::adapt::{Seen, Untranslatable, address, honest_nominations};
 use super::body_rate::BodyPace;
 use super::context::{Context, Peer, RequestId};
 use super::headers::HeaderRules;
+use super::named_limits::NamedLimits;
 use super::peer::{WEBSOCKET_IDLE, peer_of};
 use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
@@ -102,6 +104,24 @@ impl Gateway {
         Ok(())
     }
 
+    /// Why a request that was let in was not answered by the app: for limits their key and size, else the framework's word.
+    fn reason_of<'a>(&self, refusal: Refusal, error: &'a Error, context: &Context) -> Cow<'a, str> {
+        match (refusal, error.etype()) {
+            (Refusal::BodyTooLarge, _) => {
+                over_max_body(context.permit.as_ref().map_or(0, |permit| permit.route().max_body)).into()
+            }
+            (Refusal::ClientTooSlow, ErrorType::HTTPStatus(_)) => {
+                let rate = self.settings.body_rate.bytes_per_second;
+                format!("the body came slower than `limits.body_min_rate` of {rate} bytes a second").into()
+            }
+            (Refusal::ClientTooSlow, _) => {
+                let patience = self.settings.client_read_timeout;
+                format!("silent for longer than `limits.read_timeout` of {patience:?}").into()
+            }
+            (_, kind) => kind.as_str().into(),
+        }
+    }
+
     /// Ends a stream with the session or the access token it was opened under.
     fn end_with_session(&self, session: &Session, context: &Context) {
         let stream = session.stream().and_then(guarded_stream::of);
@@ -142,6 +162,10 @@ impl Gateway {
 fn is_too_long(target: &NormalTarget, settings: &AuthSettings) -> bool {
     let length = target.as_str().len();
     length > settings.longest_target && (length > settings.longest_own_target() || !target.is_under(&settings.prefix))
+}
+
+fn over_max_body(longest: u64) -> String {
+    format!("over the route's `max_body` (else `limits.body`) of {longest} bytes")
 }
 
 fn is_body_broken(session: &Session) -> bool {
@@ -200,7 +224,9 @@ impl ProxyHttp for Gateway {
         if let Err(fault) = self.admit(session, context) {
             self.metrics.limit_hits.with_label_values(&[fault.reason]).inc();
             let html = wants_html(&session.req_header().headers);
-            let refused = context.refused(fault.refusal, Some(fault.reason));
+            let named = NamedLimits::of(&self.settings, context.snapshot.settings().longest_target);
+            let reason = named.explain(fault.reason);
+            let refused = context.refused(fault.refusal, Some(&reason));
             context.early = Some(self.exit.refuse(refused, Recipient::Unjudged { html }).closing());
         }
         Ok(())
@@ -221,7 +247,9 @@ impl ProxyHttp for Gateway {
                 Some(body) => self.auth.answer_body(&context.snapshot, &seen, &body, context.received_at).await,
                 None => {
                     let start = context.snapshot.start();
-                    let refused = context.refused(Refusal::BodyTooLarge, None);
+                    self.metrics.limit_hits.with_label_values(&["body"]).inc();
+                    let reason = format!("over {longest} bytes (`sign_in.form_bytes`; for a logout token it is fixed)");
+                    let refused = context.refused(Refusal::BodyTooLarge, Some(&reason));
                     self.exit.refuse(refused, Recipient::Anyone { view: &seen, start }).closing()
                 }
             };
@@ -233,7 +261,8 @@ impl ProxyHttp for Gateway {
         let decision = match decision {
             Decision::Forward(permit) if context.announced.is_some_and(|length| length > permit.route().max_body) => {
                 self.metrics.limit_hits.with_label_values(&["body"]).inc();
-                let refused = context.refused(Refusal::BodyTooLarge, None);
+                let reason = over_max_body(permit.route().max_body);
+                let refused = context.refused(Refusal::BodyTooLarge, Some(&reason));
                 let refused = Refused { route: Some(&permit.route().name), ..refused };
                 let (view, start) = (view(session, context, &target), context.snapshot.start());
                 Decision::Answer(self.exit.refuse(refused, Recipient::Anyone { view: &view, start }).closing())
@@ -391,7 +420,8 @@ impl ProxyHttp for Gateway {
         if refusal.is_upstreams() {
             context.outcome = RequestOutcome::UpstreamFailed;
         }
-        let refused = context.refused(refusal, Some(error.etype().as_str()));
+        let reason = self.reason_of(refusal, error, context);
+        let refused = context.refused(refusal, Some(&reason));
         if session.response_written().is_some() {
             self.exit.note(refused);
         } else {

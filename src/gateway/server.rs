@@ -20,6 +20,7 @@ use super::capacity::Capacity;
 use super::connections::{Connections, Side};
 use super::framework_error::FrameworkErrorReplacement;
 use super::listener::{Listener, Reserve, bind};
+use super::named_limits::NamedLimits;
 use super::proxy::Gateway;
 use super::{GatewaySettings, ListenerLimits};
 use crate::auth::Auth;
@@ -107,9 +108,11 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let mut seed = [0; 8];
     entropy.fill(&mut seed);
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
+    let named = NamedLimits::of(&settings, auth.snapshot().settings().longest_target);
     let replacement = |side| {
         let (ids, metrics, exit) = (Arc::clone(&ids), Arc::clone(&metrics), auth.exit().clone());
-        Arc::new(FrameworkErrorReplacement { side, ids, metrics, exit })
+        let named = (side == Side::Public).then_some(named);
+        Arc::new(FrameworkErrorReplacement { side, ids, metrics, exit, named })
     };
     let (public_replacement, private_replacement) = (replacement(Side::Public), replacement(Side::Private));
 

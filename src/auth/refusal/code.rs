@@ -63,4 +63,16 @@ impl Refusal {
             Self::WeakSignIn => (S::FORBIDDEN, "acr_unmet"),
         }
     }
+
+    /// What the log says of a limit that was overstepped, where whoever found it says no more: its key.
+    pub(super) fn limit(self) -> Option<&'static str> {
+        Some(match self {
+            Self::AttemptExpired => "over `sessions.attempt`",
+            Self::SignOutNotKept => "over `sessions.pending_revocations`",
+            Self::TooManyFailures(_) => "over `bearer.failures_per_minute`",
+            Self::TooManySignIns(_) => "over `sign_in.starts_per_minute`",
+            Self::TooManySubjects => "over `accounts.subjects_per_account`",
+            _ => return None,
+        })
+    }
 }

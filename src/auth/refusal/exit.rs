@@ -105,7 +105,7 @@ impl RefusalExit {
             route: refused.route,
             code: message.code,
             status: message.status.as_u16(),
-            reason: refused.reason,
+            reason: refused.reason.or_else(|| refused.refusal.limit()),
         }
         .emit();
     }

@@ -6,6 +6,8 @@
 mod code;
 mod exit;
 mod messages;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ mod inquiry;
 mod logs;
 mod readiness;
 mod reasons;
+mod refusals;
 mod shutdown;
 mod stalled_log;
 mod unread_answers;

@@ -1,6 +1,5 @@
-use std::time::Duration;
-
 use super::*;
+use crate::auth::refusal::tests::all;
 
 // FD20: whoever reads a page can do something about it, or is told that it is not theirs to do.
 #[test]
@@ -18,60 +17,7 @@ fn every_refusal_that_a_person_reads_has_a_way_on() {
         "unknown_host",
         "unlinked_user",
     ];
-    let all = [
-        Refusal::AttemptExpired,
-        Refusal::AttemptUnknown,
-        Refusal::BodyTooLarge,
-        Refusal::CallbackMalformed,
-        Refusal::CarrierMismatch,
-        Refusal::CarrierUnknownPerson,
-        Refusal::ClientTooSlow,
-        Refusal::CookieLost,
-        Refusal::Declined,
-        Refusal::DeviceUnavailable,
-        Refusal::HeadTooLarge,
-        Refusal::Internal,
-        Refusal::MethodNotAllowed,
-        Refusal::MethodNotServed,
-        Refusal::NetworkFailure,
-        Refusal::NoRoute,
-        Refusal::NotFound,
-        Refusal::NotSignedIn,
-        Refusal::OtherPerson,
-        Refusal::PolicyUnmet,
-        Refusal::ProviderInvalid,
-        Refusal::ProviderRefused,
-        Refusal::ProviderTimeout,
-        Refusal::ProviderUnavailable(None),
-        Refusal::RequestMalformed,
-        Refusal::ScopeMissing,
-        Refusal::SeveralCredentials,
-        Refusal::SignOutForeign,
-        Refusal::SignOutNotKept,
-        Refusal::SignOutUnheard,
-        Refusal::StepUpNeeded,
-        Refusal::StoreNotWritable,
-        Refusal::StoreUnavailable,
-        Refusal::TargetTooLong,
-        Refusal::TimedOut,
-        Refusal::TooManySignIns(Duration::ZERO),
-        Refusal::Unauthenticated,
-        Refusal::UnknownHost,
-        Refusal::TokenInvalid,
-        Refusal::TokenMissing,
-        Refusal::TooManyFailures(Duration::ZERO),
-        Refusal::UnknownIssuer,
-        Refusal::LinkForeign,
-        Refusal::LinkUnknown,
-        Refusal::LinkedElsewhere,
-        Refusal::TooManySubjects,
-        Refusal::UnlinkedUser,
-        Refusal::Unsupported,
-        Refusal::UpstreamTimeout,
-        Refusal::UpstreamUnavailable,
-        Refusal::WeakSignIn,
-    ];
-    for refusal in all {
+    for refusal in all() {
         let message = refusal.message();
         let may_be_without = of_programs.contains(&message.code)
             || said.contains(&message.code)

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use http::{HeaderValue, StatusCode};
 use tracing::info;
 
-use super::own_address::{OwnQuery, with_page};
+use super::own_address::{OwnQuery, PROVIDER, with_page};
 use super::refusal::{Recipient, Refusal, RefusalExit, Refused};
 use super::session_cookie::session_of;
 use crate::route::path::{NormalTarget, ReturnTo};
@@ -94,20 +94,28 @@ impl Answers<'_> {
 
     /// The same for a person whose address must not be asked for twice: it is counted and logged, and told at an address of
     /// its own, where it can be reloaded.
-    pub(super) fn refusal_elsewhere(&self, refusal: Refusal, view: &RequestView<'_>, to: Option<&ReturnTo>) -> Reply {
+    /// It says so in the words of the provider with the id `of`.
+    pub(super) fn refusal_elsewhere(
+        &self,
+        refusal: Refusal,
+        view: &RequestView<'_>,
+        to: Option<&ReturnTo>,
+        of: &str,
+    ) -> Reply {
         let code = refusal.message().code;
         if !(view.is_navigation() || view.is_form_navigation()) || Refusal::of_sign_in(code).is_none() {
             return self.refusal_to(refusal, view, to);
         }
         self.exit.note(Refused::of(refusal, view));
-        let address = format!("{}/refused?code={code}&id={}", self.settings.prefix, view.request_id);
+        let of = if of.is_empty() { String::new() } else { format!("&{PROVIDER}={of}") };
+        let address = format!("{}/refused?code={code}&id={}{of}", self.settings.prefix, view.request_id);
         match HeaderValue::try_from(self.carrying(&address, to)) {
             Ok(location) => Reply::redirect(StatusCode::SEE_OTHER, location),
             Err(_) => Reply::empty(StatusCode::BAD_REQUEST),
         }
     }
 
-    /// `refused?code=&id=&rd=`: what a sign-in was refused with. The codes are a closed set of ours, and nothing is counted:
+    /// `refused?code=&id=&provider=&rd=`: what a sign-in was refused with. The codes are a closed set of ours, and nothing is counted:
     /// anybody can open this address.
     pub(super) fn refused(&self, view: &RequestView<'_>) -> Reply {
         let query = OwnQuery::of(view);
@@ -118,7 +126,9 @@ impl Answers<'_> {
         let id = query.value("id").filter(|id| id.len() == 16 && id.bytes().all(digit));
         let shown = RequestView { request_id: id.as_deref().unwrap_or(view.request_id), ..*view };
         let to = self.return_to(query.wanted().as_deref(), view);
-        refusal.reply(&shown, &self.start_for(Some(&to)))
+        let registrations = &self.settings.registrations;
+        let of = query.value(PROVIDER).and_then(|id| registrations.get(&id)).unwrap_or(registrations.first());
+        refusal.reply_in(of.profile.words, &shown, &self.start_for(Some(&to)))
     }
 
     /// The address on this host that begins a sign-in and returns to `to`.

@@ -44,6 +44,7 @@ mod sign_out;
 mod streams;
 mod switch;
 mod verdicts;
+mod words;
 
 use self::fake::Fake;
 use self::switch::Switch;
@@ -130,6 +131,8 @@ struct Story {
     snapshot: Option<Arc<Snapshot>>,
     provider: Arc<Fake>,
     now: SystemTime,
+    /// Further headers of its requests.
+    headers: Vec<(&'static str, String)>,
     jar: Vec<(&'static str, String, String)>,
 }
 
@@ -204,8 +207,18 @@ impl Story {
             snapshot: None,
             provider,
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
+            headers: Vec::new(),
             jar: Vec::new(),
         }
+    }
+
+    /// From now on the routes are those of `text`, and the settings what `change` makes of them.
+    fn configure(&mut self, text: &str, change: impl FnOnce(&mut AuthSettings)) {
+        let mut settings = AuthSettings::clone(self.auth.snapshot().settings());
+        let (config, _) = Config::parse(text, "story.yaml", &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
+        settings.bearer = config.bearer.clone();
+        change(&mut settings);
+        self.snapshot = Some(Arc::new(Snapshot::compile(settings, config.routes).unwrap()));
     }
 
     async fn ask(&mut self, method: Method, url: &str) -> Decision {
@@ -214,6 +227,9 @@ impl Story {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, "text/html".parse().unwrap());
         headers.insert("origin", url.origin().ascii_serialization().parse().unwrap());
+        for (name, value) in &self.headers {
+            headers.insert(*name, value.parse().unwrap());
+        }
         let own = self.jar.iter().filter(|(of, ..)| *of == host);
         let cookies: Vec<_> = own.map(|(_, name, value)| format!("{name}={value}")).collect();
         headers.insert(COOKIE, cookies.join("; ").parse().unwrap());

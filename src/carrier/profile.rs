@@ -33,6 +33,10 @@ pub struct Profile {
     pub port_tokens: Option<&'static str>,
     /// Whether a request may carry a `context`, which the person reads beside the question (dossier 8).
     pub shows_context: bool,
+    /// Whether its errors tell of phones, SIMs and apps of carriers (dossier 9.1); else those codes mean nothing.
+    pub errors_tell_of_phones: bool,
+    /// What its people read of refusals in place of what everybody else does: codes, and texts.
+    pub words: &'static [(&'static str, &'static str)],
 }
 
 /// How a provider is told whom to expect.
@@ -70,6 +74,11 @@ pub static ZENKEY: Profile = Profile {
     names_network: true,
     port_tokens: Some("aka"),
     shows_context: true,
+    errors_tell_of_phones: true,
+    words: &[(
+        "acr_unmet",
+        "This site asks for more than you confirmed with, such as a PIN or a fingerprint. Try again and use it.",
+    )],
 };
 
 /// Any OpenID Connect issuer.
@@ -92,6 +101,8 @@ const PLAIN: Profile = Profile {
     names_network: false,
     port_tokens: None,
     shows_context: false,
+    errors_tell_of_phones: false,
+    words: &[],
 };
 
 #[cfg(test)]

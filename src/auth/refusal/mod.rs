@@ -164,7 +164,19 @@ impl Refusal {
 
     /// The reply: a page for a person who is looking at it, JSON for everything else. Starting again leads to `start`.
     pub(in crate::auth) fn reply(self, view: &RequestView<'_>, start: &str) -> Reply {
+        self.reply_in(&[], view, start)
+    }
+
+    /// The same; `words` are texts that are read in place of the common ones, by codes.
+    pub(in crate::auth) fn reply_in(
+        self,
+        words: &[(&'static str, &'static str)],
+        view: &RequestView<'_>,
+        start: &str,
+    ) -> Reply {
         let message = self.message();
+        let own = words.iter().find(|(code, _)| *code == message.code);
+        let message = own.map_or(message, |(_, text)| Message { text, ..message });
         let mut reply = if view.wants_html() {
             let start = Action { label: "Start again", href: start };
             let action = match message.way {

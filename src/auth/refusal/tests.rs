@@ -14,7 +14,7 @@ use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 
 /// Every refusal there is.
-pub(super) fn all() -> [Refusal; 49] {
+pub(super) fn all() -> [Refusal; 51] {
     [
         Refusal::AttemptExpired,
         Refusal::AttemptUnknown,
@@ -34,6 +34,7 @@ pub(super) fn all() -> [Refusal; 49] {
         Refusal::NoRoute,
         Refusal::NotFound,
         Refusal::NotSignedIn,
+        Refusal::OtherPerson,
         Refusal::PolicyUnmet,
         Refusal::ProviderInvalid,
         Refusal::ProviderRefused,
@@ -45,6 +46,7 @@ pub(super) fn all() -> [Refusal; 49] {
         Refusal::SignOutForeign,
         Refusal::SignOutNotKept,
         Refusal::SignOutUnheard,
+        Refusal::StepUpNeeded,
         Refusal::StoreNotWritable,
         Refusal::StoreUnavailable,
         Refusal::TargetTooLong,

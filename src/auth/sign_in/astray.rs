@@ -144,6 +144,6 @@ impl SignIn<'_> {
     /// they reload then says the same, and not that the answer was brought twice.
     pub(super) fn refused(&self, view: &RequestView<'_>, refusal: Refusal, page: Option<&ReturnTo>) -> Reply {
         self.metrics.sign_ins.with_label_values(&[refusal.message().code]).inc();
-        self.answers.refusal_elsewhere(refusal, view, page)
+        self.answers.refusal_elsewhere(refusal, view, page, &self.registration.id)
     }
 }

@@ -116,6 +116,8 @@ impl SignIn<'_> {
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
         let (by_provider, ends_with_browser) = (params.error.is_some(), attempt.ends_with_browser);
+        let registration = self.settings.registrations.get(&attempt.provider);
+        let of = registration.and_then(|registration| self.at(registration)).unwrap_or(*self);
         match self.finish_leg(&LegRequest { view, binding: Some(binding) }, attempt, params, now).await {
             Ok(LegOutcome::Continue(redirect)) => self.redirect_out(redirect),
             Ok(LegOutcome::SignedIn(mut session, provider)) => {
@@ -126,7 +128,7 @@ impl SignIn<'_> {
                 let arrived = self.arrive(view, opened, &bindings, binding, &return_to, hand_off.as_ref(), now).await;
                 arrived.unwrap_or_else(|refusal| self.refused(view, refusal, Some(&return_to)))
             }
-            Err(refusal) => self.not_finished(view, &state, refusal, by_provider, &return_to, now).await,
+            Err(refusal) => of.not_finished(view, &state, refusal, by_provider, &return_to, now).await,
         }
     }
 
@@ -433,8 +435,10 @@ impl SignIn<'_> {
         Err(match (error.reaction(), error) {
             (Reaction::Declined, _) => Refusal::Declined,
             (Reaction::OperatorFault, _) => Refusal::ProviderRefused,
-            (Reaction::OtherMethod, _) => Refusal::Unsupported,
+            (_, CarrierError::ServerError | CarrierError::TemporarilyUnavailable) => Refusal::ProviderUnavailable(None),
             (Reaction::Rediscover, _) => Refusal::CarrierUnknownPerson,
+            _ if !self.registration.profile.errors_tell_of_phones => Refusal::NotSignedIn,
+            (Reaction::OtherMethod, _) => Refusal::Unsupported,
             (_, CarrierError::AuthenticationTimedOut) => Refusal::TimedOut,
             (_, CarrierError::DeviceUnavailable) => Refusal::DeviceUnavailable,
             (_, CarrierError::NetworkFailure) => Refusal::NetworkFailure,

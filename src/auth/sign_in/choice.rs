@@ -5,7 +5,7 @@
 
 use super::attempt::SignInAttempt;
 use crate::auth::SignIn;
-use crate::auth::own_address::OwnQuery;
+use crate::auth::own_address::{OwnQuery, PROVIDER};
 use crate::auth::refusal::Refusal;
 use crate::route::Found;
 use crate::route::path::{NormalTarget, ReturnTo};
@@ -13,8 +13,6 @@ use crate::snapshot::ClientRegistration;
 use crate::web::page::chooser_page;
 use crate::web::{Reply, RequestView};
 
-/// What names the one provider to sign in with, by its id.
-pub(super) const PROVIDER: &str = "provider";
 /// What names those that another of our hosts leaves to choose from, by their ids, between commas.
 pub(super) const AMONG: &str = "among";
 

@@ -261,14 +261,18 @@ const START_BURST_MINUTES: u32 = 2;
 const MOST_SPENT: u64 = 10_000;
 
 /// How many sign-ins one client may begin, and what is known of those that are over.
+/// How often an answer may come once more before it counts as one that belongs to no sign-in: a double click, a reload,
+/// Back.
+const FREE_REPEATS: u8 = 3;
+
 struct SignInLimits {
     starts: RateLimiter,
     /// Callbacks that belong to no sign-in.
     forged: RateLimiter,
     /// Where sign-ins come from.
     source: OneSource,
-    /// States that are known to be used up.
-    spent: TtlCache<StoreKey, ()>,
+    /// States that are known to be used up, and how often each came once more.
+    spent: TtlCache<StoreKey, u8>,
 }
 
 impl SignInLimits {
@@ -280,6 +284,18 @@ impl SignInLimits {
             source: OneSource::default(),
             spent: TtlCache::new(MOST_SPENT, remembered),
         }
+    }
+
+    /// Whether the state of `key` is known to be used up; then this time counts.
+    fn comes_again(&self, key: StoreKey) -> bool {
+        let Some(times) = self.spent.get(&key) else { return false };
+        self.spent.insert(key, times.saturating_add(1));
+        true
+    }
+
+    /// Whether the state of `key` came again more often than by a double click, a reload or Back.
+    fn is_repeated(&self, key: &StoreKey) -> bool {
+        self.spent.get(key).is_some_and(|times| *times > FREE_REPEATS)
     }
 }
 

@@ -33,6 +33,7 @@ use crate::web::{Reply, RequestView};
 use std::time::{Duration, SystemTime};
 
 mod begun_anew;
+mod budgets;
 mod cancelled;
 mod ends;
 mod fake;

@@ -98,6 +98,19 @@ impl RateLimiter {
         }
     }
 
+    /// Gives back one that `client` has spent.
+    pub fn give_back(&self, client: IpAddr, now: SystemTime) {
+        if self.per_minute == 0 {
+            return;
+        }
+        let now = Timestamp::of(now);
+        let mut budgets = self.budgets.lock();
+        for network in ClientNetwork::all_of(client) {
+            let (whole_at, rate) = self.budget(&budgets, network, now);
+            budgets.set(network, whole_at.minus(rate.every).max(now), self.networks);
+        }
+    }
+
     fn ask(&self, client: IpAddr, now: SystemTime, spend: bool) -> Result<(), Duration> {
         if self.per_minute == 0 {
             return Ok(());
@@ -172,6 +185,18 @@ mod tests {
 
     fn taken(limiter: &RateLimiter, client: &str, tries: usize, now: SystemTime) -> usize {
         (0..tries).filter(|_| limiter.take(address(client), now).is_ok()).count()
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again_and_no_more_than_was_spent() {
+        for client in ["192.0.2.1", "2001:db8::1"] {
+            let limiter = RateLimiter::new(60, 2);
+            assert_eq!(taken(&limiter, client, 200, noon()), 120);
+            limiter.give_back(address(client), noon());
+            assert_eq!(taken(&limiter, client, 10, noon()), 1);
+            (0..500).for_each(|_| limiter.give_back(address(client), noon()));
+            assert_eq!(taken(&limiter, client, 200, noon()), 120, "a whole budget is the most");
+        }
     }
 
     // L13

@@ -52,6 +52,12 @@ impl Timestamp {
         Self(self.0.saturating_add(millis_of(time)))
     }
 
+    /// So much earlier, at the earliest 1970.
+    #[must_use]
+    pub fn minus(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(millis_of(time)))
+    }
+
     /// Time from `earlier` until this moment; zero if it is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

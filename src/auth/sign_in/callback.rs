@@ -107,7 +107,7 @@ impl SignIn<'_> {
         let attempt = match self.take_attempt(view, &state, binding, now).await {
             Ok(attempt) => attempt,
             Err(error) => {
-                if matches!(error, TakeError::Gone) {
+                if matches!(error, TakeError::Gone) && self.limits.is_repeated(&state.store_key()) {
                     self.limits.forged.charge(view.client, now);
                 }
                 return self.not_taken(view, &state, binding, &error, now).await;
@@ -141,13 +141,13 @@ impl SignIn<'_> {
         now: SystemTime,
     ) -> Result<SignInAttempt, TakeError> {
         let key = state.store_key();
-        if self.limits.spent.get(&key).is_some() {
+        if self.limits.comes_again(key) {
             return Err(TakeError::Gone);
         }
         let starts = StartCookies::of(view.headers, &self.settings.cookies);
         let taken = self.attempts().take(state, binding, &starts, view.host, now).await;
         if !matches!(taken, Err(TakeError::Store(_))) {
-            self.limits.spent.insert(key, ());
+            self.limits.spent.insert(key, 0);
         }
         taken
     }

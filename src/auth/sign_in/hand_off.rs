@@ -83,7 +83,7 @@ impl SignIn<'_> {
         let page = attempt.return_to.clone();
         let (cookies, state, binding) = match self.remember_start(view, attempt, now).await {
             Ok(remembered) => remembered,
-            Err(refusal) => return self.answers.refusal_to(refusal, view, Some(&page)),
+            Err(refusal) => return self.not_begun(refusal, view, &page, now),
         };
         let snapshot = self.snapshot;
         let start = format!("{}{}/start", snapshot.origin_of(snapshot.public_host()), self.settings.prefix);
@@ -148,7 +148,7 @@ impl SignIn<'_> {
         }
         let id = id_of(view, &self.settings.cookies)?;
         let handed = self.hand_off(view, hand_off, live.value().session(), &id, now).await;
-        Some(handed.unwrap_or_else(|refusal| self.answers.refusal(refusal, view)))
+        Some(handed.unwrap_or_else(|refusal| self.not_begun(refusal, view, &ReturnTo::home(), now)))
     }
 
     /// Makes the ticket and sends the browser with it to the asking host.

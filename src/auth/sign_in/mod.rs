@@ -13,6 +13,7 @@ pub(super) mod demand;
 mod form_post;
 mod hand_off;
 mod migration;
+mod not_begun;
 pub(super) mod one_source;
 mod return_note;
 pub(super) mod start;

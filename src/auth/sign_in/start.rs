@@ -140,7 +140,7 @@ impl SignIn<'_> {
                 fault = fault.as_str(),
                 "A sign-in was not begun: it could not be kept"
             );
-            return self.answers.refusal_to(Refusal::StoreNotWritable, view, Some(&return_to));
+            return self.not_begun(Refusal::StoreNotWritable, view, &return_to, now);
         }
         let hand_off = if view.host == self.snapshot.public_host() { self.asked_hand_off(query) } else { None };
         let mut providers = match self.allowed(view, query, &return_to, hand_off.is_some()) {
@@ -222,7 +222,7 @@ impl SignIn<'_> {
                 info!(request_id = view.request_id, outcome = "login_started", "A sign-in begins");
                 self.redirect_out(redirect)
             }
-            Err(refusal) => self.answers.refusal_to(refusal, view, Some(&page)),
+            Err(refusal) => self.not_begun(refusal, view, &page, now),
         }
     }
 

@@ -194,6 +194,7 @@ fn more_demanded(
         who,
         Action { label: "Use another account", href: &other },
         settings.contact.as_deref(),
+        view.asks_for() == AsksFor::Frame,
     )
 }
 

@@ -37,6 +37,7 @@ mod budgets;
 mod cancelled;
 mod ends;
 mod fake;
+mod frames;
 mod lifetimes;
 pub(super) mod lines;
 mod provider_logout;
@@ -44,6 +45,7 @@ mod recheck;
 mod sign_out;
 mod streams;
 mod switch;
+mod two_hosts;
 mod verdicts;
 mod words;
 

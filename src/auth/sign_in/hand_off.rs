@@ -20,7 +20,7 @@ use super::attempts::with_query;
 use super::binding::{Binding, State};
 use super::choice::AMONG;
 use super::demand::FOR;
-use super::start::{OutgoingRedirect, SHARED_DEVICE, is_on_shared_device};
+use super::start::{LOGIN_HINT, OTHER_ACCOUNT, OutgoingRedirect, SHARED_DEVICE, is_on_shared_device, wishes_of};
 use crate::auth::SignIn;
 use crate::auth::own_address::OwnQuery;
 use crate::auth::refusal::Refusal;
@@ -98,6 +98,9 @@ impl SignIn<'_> {
         if again {
             wish.push(("again", "1"));
         }
+        let wishes = wishes_of(&OwnQuery::of(view));
+        wish.extend(wishes.login_hint.as_deref().map(|hint| (LOGIN_HINT, hint)));
+        wish.extend(wishes.other_account.then_some(OTHER_ACCOUNT));
         // Only for what goes wrong over there: this host has the page.
         let page = format!("{}{}", snapshot.origin_of(view.host), page.target());
         if page.len() <= LONGEST_PAGE {

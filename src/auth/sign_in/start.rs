@@ -34,16 +34,18 @@ const LOOP_LIMIT: u64 = 3;
 pub(in crate::auth) const LOOP_SECONDS: u64 = 60;
 
 /// Who is to sign in, as far as a link of others knows.
-const LOGIN_HINT: &str = "login_hint";
+pub(super) const LOGIN_HINT: &str = "login_hint";
+/// The part of a start's query that asks for another account.
+pub(super) const OTHER_ACCOUNT: (&str, &str) = ("account", "other");
 /// Longest such hint, and longest name of an issuer, in bytes.
 const MAX_HINT: usize = 256;
 
 /// What the address that begins a sign-in asks for beside a page.
-fn wishes_of(query: &OwnQuery<'_>) -> Wishes {
+pub(super) fn wishes_of(query: &OwnQuery<'_>) -> Wishes {
     let fits = |hint: &String| (1..=MAX_HINT).contains(&hint.len()) && !hint.contains(char::is_control);
     Wishes {
         login_hint: query.value(LOGIN_HINT).filter(fits),
-        other_account: query.value("account").as_deref() == Some("other"),
+        other_account: query.value(OTHER_ACCOUNT.0).as_deref() == Some(OTHER_ACCOUNT.1),
     }
 }
 
@@ -163,7 +165,10 @@ impl SignIn<'_> {
             return self.start_elsewhere(view, return_to, &providers, demanding, again, now).await;
         }
         if let Some(hand_off) = &hand_off {
-            if let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, demanding, now).await {
+            // Whoever wants another account is not served with the one at hand.
+            if !wishes_of(query).other_account
+                && let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, demanding, now).await
+            {
                 return reply;
             }
             return_to = self.on_its_host(return_to, hand_off);

@@ -45,6 +45,7 @@ mod recheck;
 mod sign_out;
 mod streams;
 mod switch;
+mod tokens;
 mod two_hosts;
 mod verdicts;
 mod words;

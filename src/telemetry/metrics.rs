@@ -43,6 +43,8 @@ pub struct Metrics {
     /// `zengate_unclear_refusals_total{about}`: refresh tokens refused twice in words that are not clear, by whom that was taken to
     /// be about: `person`, `registration`.
     pub unclear_refusals: IntCounterVec,
+    /// `zengate_logout_hints_left_out_total`.
+    pub hints_left_out: IntCounter,
     /// `zengate_link_changes_total{outcome}`: `linked`, `moved`, `unlinked`, `refused`, `unavailable`.
     pub link_changes: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
@@ -218,6 +220,10 @@ impl Metrics {
                 "zengate_link_changes_total",
                 "Links of people to accounts of the app that were changed",
                 "outcome",
+            ),
+            hints_left_out: counter(
+                "zengate_logout_hints_left_out_total",
+                "Sign-ins whose ID token is too long to be named to the provider at sign-out",
             ),
             revocations_pending: gauge(
                 "zengate_revocations_pending",

@@ -317,16 +317,35 @@ impl SignIn<'_> {
         if let Some(standing) = Box::pin(self.standing(view, &token, now)).await? {
             session.stands(standing);
         }
-        let provider = self.kept_of_provider(&token, tokens, now).await;
+        let provider = self.kept_of_provider(&token, tokens, request_id, now).await;
         Ok(LegOutcome::SignedIn(Box::new(session), Some(provider)))
     }
 
     /// What is kept of the session at the provider: nothing that a sign-out or a question to the provider does not need.
-    async fn kept_of_provider(&self, token: &VerifiedIdToken, tokens: Tokens, now: SystemTime) -> ProviderSession {
+    async fn kept_of_provider(
+        &self,
+        token: &VerifiedIdToken,
+        tokens: Tokens,
+        request_id: &str,
+        now: SystemTime,
+    ) -> ProviderSession {
         let ends_there = self.settings.sign_out != ProviderSignOut::Never
             && self.provider.end_session_endpoint(token.issuer(), now).await.is_some();
         let refresh_token = tokens.refresh_token.filter(|_| self.settings.recheck);
-        let hint = Some(tokens.id_token).filter(|hint| ends_there && hint.expose().len() <= MAX_HINT);
+        let bytes = tokens.id_token.expose().len();
+        if ends_there && bytes > MAX_HINT {
+            self.metrics.hints_left_out.inc();
+            let issuer = token.issuer();
+            info!(
+                request_id,
+                issuer,
+                bytes,
+                most = MAX_HINT,
+                "The ID token is too long to go along at sign-out: `client_id` does, and the provider may ask the person. Have \
+                 it send fewer claims in ID tokens"
+            );
+        }
+        let hint = Some(tokens.id_token).filter(|_| ends_there && bytes <= MAX_HINT);
         ProviderSession { sid: token.session_id().map(str::to_owned), id_token: hint, refresh_token }
     }
 

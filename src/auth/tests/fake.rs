@@ -12,6 +12,8 @@ pub(super) struct Fake {
     pub(super) refreshing: Mutex<Option<recheck::Refreshing>>,
     /// The name of its session, if it says so.
     pub(super) sid: Mutex<Option<String>>,
+    /// How much more it says in its ID tokens than anybody asked for.
+    pub(super) padding: Mutex<String>,
     /// Where its sessions end, if it says so.
     pub(super) ends: Mutex<Option<Url>>,
 }
@@ -80,7 +82,7 @@ impl Provider for Fake {
         let now = self.now.lock().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let claims = json!({
             "iss": CARRIER, "sub": "somebody", "aud": "ccid-a", "nonce": *self.nonce.lock(), "acr": "a1",
-            "iat": now, "exp": now + 600, "sid": *self.sid.lock(),
+            "iat": now, "exp": now + 600, "sid": *self.sid.lock(), "padding": *self.padding.lock(),
         });
         let id_token = RSA.token(&json!({ "alg": "RS256", "kid": "k" }), &claims);
         let refresh_token = self.refreshing.lock().as_ref().map(recheck::Refreshing::issued);

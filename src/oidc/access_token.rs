@@ -231,7 +231,9 @@ impl VerifiedAccessToken {
 fn check_kind(typ: Option<&str>, claims: &Map<String, Value>, accept_untyped: bool) -> Result<(), TokenError> {
     match typ {
         Some("at+jwt") => Ok(()),
-        None | Some("jwt") if accept_untyped && !OTHER_KINDS.iter().any(|name| claims.contains_key(*name)) => Ok(()),
+        None | Some("jwt" | "jose") if accept_untyped && !OTHER_KINDS.iter().any(|name| claims.contains_key(*name)) => {
+            Ok(())
+        }
         _ => Err(TokenError::OtherKind),
     }
 }

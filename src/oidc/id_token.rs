@@ -194,11 +194,11 @@ impl VerifiedIdToken {
     }
 }
 
-/// An ID token has no `typ` or `JWT`; every other kind of token names itself (RFC 8725, 3.11). If logout, port or
+/// An ID token has no `typ`, or `JWT`, or `JOSE`, which says no more than that it is compact (RFC 7515, 4.1.9); every other kind of token names itself (RFC 8725, 3.11). If logout, port or
 /// access tokens passed, whoever may obtain one of those could sign in with it.
 fn check_typ(typ: Option<&str>, accept_at_jwt: bool) -> Result<(), TokenError> {
     match typ {
-        None | Some("jwt") => Ok(()),
+        None | Some("jwt" | "jose") => Ok(()),
         Some("at+jwt") if accept_at_jwt => Ok(()),
         Some(_) => Err(TokenError::OtherKind),
     }

@@ -130,7 +130,7 @@ impl UnverifiedLogoutToken {
     ) -> Result<PlausibleLogoutToken<'_>, LogoutTokenError> {
         // `logout+jwt` is what the specification recommends; issuers that name no kind are told by `events`. Every other
         // kind of token names itself (RFC 8725, 3.11).
-        if !matches!(self.jwt.typ(), None | Some("jwt" | "logout+jwt")) {
+        if !matches!(self.jwt.typ(), None | Some("jwt" | "jose" | "logout+jwt")) {
             return Err(LogoutTokenError::OtherKind);
         }
         if self.issuer != rule.issuer {

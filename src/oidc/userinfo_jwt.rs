@@ -43,7 +43,7 @@ impl SignedUserInfo {
         let jwt = UnverifiedJwt::parse(&SecretString::new(text.trim_end()), longest)?;
         // An ID, logout or access token of the same issuer is signed by the same keys (RFC 8725, 3.11).
         match jwt.typ() {
-            None | Some("jwt" | "userinfo+jwt") => Ok(Self(jwt)),
+            None | Some("jwt" | "jose" | "userinfo+jwt") => Ok(Self(jwt)),
             Some(_) => Err(UserInfoJwtError::OtherKind),
         }
     }

@@ -301,7 +301,8 @@ fn a_token_of_another_kind_is_no_id_token() {
         assert_eq!(honest().header("typ", json!(typ)).fails(), TokenError::OtherKind, "{typ}");
     }
     assert_eq!(honest().header("typ", json!(7)).fails(), TokenError::Malformed);
-    for typ in ["JWT", "jwt", "application/jwt"] {
+    // RFC 7515, 4.1.9: `JOSE` says that it is compact, as `JWT` does.
+    for typ in ["JWT", "jwt", "application/jwt", "JOSE", "application/jose"] {
         honest().header("typ", json!(typ)).passes();
     }
     for typ in others {
@@ -498,3 +499,38 @@ fn an_access_token_hash_of_ed25519_is_of_either_size() {
 
 mod signature;
 mod tenants;
+
+// MV15: a limit is named by its key, with what was found.
+#[test]
+fn a_token_that_is_too_long_is_explained_by_the_key_of_the_limit() {
+    let token = honest();
+    let raw = token.bend(|token| token.claims["groups"] = json!("g".repeat(2000)));
+    let raw = RSA.token(&raw.header, &raw.claims);
+    let tenants = Default::default();
+    let expect = Expectation {
+        issuer: "https://a.test",
+        tenants: &tenants,
+        client_id: "us",
+        nonce: "n",
+        algorithms: &[],
+        acr_values: &[],
+        acr_vocabulary: crate::carrier::profile::OIDC.acr_words,
+        require_acr: false,
+        skew: Duration::from_secs(60),
+        max_age: None,
+        accept_at_jwt_typ: false,
+        access_token: None,
+        trusted_audiences: &[],
+    };
+    let longest = raw.expose().len();
+    let error = UnverifiedIdToken::parse(&raw, longest - 1).err().unwrap();
+    assert_eq!(error, TokenError::TooLarge);
+    for (key, limit) in
+        [("provider.oidc", "`provider.max_id_token`"), ("providers[1].oidc", "`providers[1].max_id_token`")]
+    {
+        let said = explain(error, &raw, &expect, key, SystemTime::UNIX_EPOCH);
+        assert!(said.contains(limit) && said.contains(&format!("{longest} bytes")) && !said.contains("gggg"), "{said}");
+    }
+    // The twin: as long as it may be.
+    assert!(UnverifiedIdToken::parse(&raw, longest).is_ok());
+}

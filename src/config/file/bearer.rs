@@ -67,6 +67,6 @@ pub(crate) struct BearerIssuerFile {
     #[schemars(extend("default" = "unverified"))]
     pub(crate) email_verified_absent: Option<AbsentWord>,
     /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
-    /// or `" "` (any white space).
+    /// or `" "` (any white space); `json` where the text is a list in JSON.
     pub(crate) split_claims: Option<BTreeMap<String, String>>,
 }

@@ -251,7 +251,7 @@ pub(crate) struct OidcFile {
     #[schemars(extend("default" = "unverified"))]
     pub(crate) email_verified_absent: Option<AbsentWord>,
     /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
-    /// or `" "` (any white space).
+    /// or `" "` (any white space); `json` where the text is a list in JSON.
     pub(crate) split_claims: Option<BTreeMap<String, String>>,
     /// Scopes that are asked for; `openid` must be among them.
     #[schemars(extend("default" = ["openid"], "minItems" = 1))]
@@ -376,7 +376,7 @@ pub(crate) struct IssuerFile {
     #[schemars(extend("default" = "unverified"))]
     pub(crate) email_verified_absent: Option<AbsentWord>,
     /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
-    /// or `" "` (any white space).
+    /// or `" "` (any white space); `json` where the text is a list in JSON.
     pub(crate) split_claims: Option<BTreeMap<String, String>>,
     /// Carriers whose people may bring their account along to this one (docs/ACCOUNTS.md): exact issuers, each of
     /// `trusted_issuers`. What proves it says nothing of who they are here, only this carrier does: list a pair only if

@@ -8,10 +8,13 @@ use serde_json::{Map, Value};
 use super::shape::{Found, Read, find, read, read_single, split};
 use super::{CLIENT, ClaimValue, MAX_CLAIMS, MAX_NAME, MAX_VALUE, NamedClaims, PROTOCOL, WORDS, is_single, says_yes};
 
+/// What stands in place of a separator where the one text is a list in JSON: `"[\"a\",\"b\"]"`.
+const JSON: &str = "json";
+
 /// What the operator says about the claims of one issuer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimRules {
-    /// Claims in which several values stand in one text: name and separator.
+    /// Claims in which several values stand in one text: name and separator, or `json` for a list in JSON.
     pub split: BTreeMap<String, String>,
     /// Let e-mail addresses and phone numbers count that the issuer itself calls unverified. Default no.
     pub accept_unverified: bool,
@@ -182,6 +185,12 @@ impl<'a> Collector<'a> {
     fn read(&self, name: &str, value: &Value) -> Read {
         let found = if is_single(name) { read_single(name, value) } else { read(value) };
         match (found, self.reading.rules.split.get(name)) {
+            (Read::Value { value: ClaimValue::Text(text), .. }, Some(word)) if word == JSON => {
+                match serde_json::from_str::<Value>(&text) {
+                    Ok(list @ Value::Array(_)) => read(&list),
+                    _ => Read::Odd,
+                }
+            }
             (Read::Value { value: ClaimValue::Text(text), skipped }, Some(separator)) => {
                 Read::Value { value: ClaimValue::List(split(&text, separator)), skipped }
             }

@@ -183,6 +183,26 @@ fn one_text_is_a_list_where_the_operator_says_so() {
     assert_eq!(claims_by(json!({"groups": ["a,b"]}), &["groups"], &rules).values["groups"], list(&["a,b"]));
 }
 
+#[test]
+fn one_text_is_a_list_in_json_where_the_operator_says_so() {
+    let json = ClaimRules { split: [("groups".to_owned(), "json".to_owned())].into(), ..ClaimRules::default() };
+    let none = ClaimRules::default();
+    let groups = |text: &str, rules| claims_by(json!({"groups": text}), &["groups"], rules);
+    let several = r#"["a","b, c",7]"#;
+    assert_eq!(groups(several, &json).values["groups"], list(&["a", "b, c", "7"]));
+    assert_eq!(groups(several, &none).values["groups"], text(several), "nobody said that this is several");
+    assert_eq!(claims_by(json!({"groups": ["a"]}), &["groups"], &json).values["groups"], list(&["a"]));
+    // What is no list is nobody's group, and is said.
+    for odd in ["a", "\"a\"", "{\"a\":true}", "[\"a\"", "[\"a\"]]", "7", "null"] {
+        let read = groups(odd, &json);
+        assert!(!read.values.contains_key("groups"), "{odd}");
+        assert_eq!(read.left_out, [LeftOut { claim: "groups".to_owned(), why: Why::Shape }], "{odd}");
+    }
+    let skipped = groups(r#"["a",["b"],null]"#, &json);
+    assert_eq!(skipped.values["groups"], list(&["a"]));
+    assert_eq!(skipped.left_out, [LeftOut { claim: "groups".to_owned(), why: Why::Elements }]);
+}
+
 // XS04, PF01, MV02
 #[test]
 fn what_is_named_is_never_cut_below_what_the_operator_allows() {

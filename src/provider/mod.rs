@@ -143,12 +143,19 @@ pub enum Finding {
 }
 
 /// A forward proxy between us and providers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OutboundProxy {
-    /// `http://host:port`; it is asked to connect (RFC 9110, 9.3.6), and TLS is spoken through it.
+    /// `http://host:port`, or `http://user:password@host:port`, which is told to the proxy alone; it is asked to connect (RFC 9110, 9.3.6), and TLS is spoken through it.
     pub url: Url,
     /// Hosts, domains and networks that are reached without it, as in `NO_PROXY`; this machine always is.
     pub exempt: String,
+}
+
+impl std::fmt::Debug for OutboundProxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = (self.url.host_str(), self.url.port_or_known_default());
+        f.debug_struct("OutboundProxy").field("place", &place).field("exempt", &self.exempt).finish_non_exhaustive()
+    }
 }
 
 /// Addresses of an issuer, as far as the operator has given them.

@@ -1,6 +1,7 @@
 //! A store that can be away.
 
 use super::*;
+use crate::session::store::Swap;
 
 /// A store that can be away, and counts how often it is asked for sessions.
 pub(super) struct Switch {

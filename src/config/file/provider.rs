@@ -32,7 +32,8 @@ pub(crate) struct ProviderFile {
     /// One OAuth 2.0 provider without ID tokens, whose API says who somebody is.
     pub(crate) oauth2: Option<OAuth2File>,
     /// Forward proxy that leads to providers; `direct` for none. Without it: `HTTPS_PROXY` of the environment, with the hosts
-    /// of `NO_PROXY` left out. This machine is always reached without it.
+    /// of `NO_PROXY` left out; there, and only there, a user name and password may stand before the host, which the proxy alone is
+    /// told. This machine is always reached without it.
     pub(crate) proxy: Option<Written<ProxyUrl>>,
     /// Hosts, domains (`.corp.example`) and networks that are reached without the proxy of `proxy`.
     #[schemars(extend("default" = []))]

@@ -127,6 +127,9 @@ impl Form for BackchannelUrl {
     }
 }
 
+/// Longest user name and password of a proxy together, in bytes as they are written.
+const LONGEST_CREDENTIALS: usize = 512;
+
 /// A forward proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProxyUrl(pub(crate) Url);
@@ -145,6 +148,23 @@ impl Form for ProxyUrl {
 }
 
 impl ProxyUrl {
+    /// Reads what `HTTPS_PROXY` of the environment says, where `user:password@` may stand before the host: the proxy wants to
+    /// know who asks (RFC 9110, 11.7.2). In a file that would be shown.
+    pub(crate) fn from_environment(text: &str) -> Result<Self, String> {
+        let text = text.trim_end_matches('/');
+        let parts = text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+        let Some((scheme, (credentials, rest))) = parts else { return Self::parse(text) };
+        let Self(mut url) = Self::parse(&format!("{scheme}://{rest}"))?;
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'?' | b'#' | b'@' | b'\\');
+        let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+        let sound = !user.is_empty() && credentials.len() <= LONGEST_CREDENTIALS && credentials.bytes().all(plain);
+        let set = url.set_username(user).and_then(|()| url.set_password(Some(password)));
+        match set {
+            Ok(()) if sound => Ok(Self(url)),
+            _ => Err("has a user name or password that cannot be read; write signs such as `@` as `%40`".to_owned()),
+        }
+    }
+
     /// The proxy; none for `direct`.
     pub(crate) fn url(&self) -> Option<Url> {
         Some(self.0.clone()).filter(|url| url.host_str() != Some("direct.invalid"))

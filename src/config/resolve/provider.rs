@@ -12,9 +12,9 @@ use crate::config::file::{
     File, IssuerEntry, IssuerFile, List, MemberClientFile, OAuth2File, OidcFile, PortTokensFile, ProviderFile,
     ResponseModeWord, ZenkeyFile,
 };
+use crate::config::form::Written;
 use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
-use crate::config::form::{Form, Written};
 use crate::oidc::acr::{Assurance, Vocabulary};
 use crate::oidc::authorization::RequestSettings;
 use crate::oidc::claims::ClaimRules;
@@ -214,11 +214,11 @@ impl Resolver<'_> {
         };
         let text = env(["HTTPS_PROXY", "https_proxy"])?;
         let exempt = env(["NO_PROXY", "no_proxy"]).unwrap_or_default();
-        match <ProxyUrl as Form>::parse(text.trim_end_matches('/')) {
+        match ProxyUrl::from_environment(&text) {
             Ok(proxy) => proxy.url().map(|url| OutboundProxy { url, exempt }),
             Err(_) => {
                 // The value is not shown: it may hold a password.
-                let text = "is missing, and HTTPS_PROXY of the environment is not used: it is no `http://host:port`";
+                let text = "is missing, and HTTPS_PROXY of the environment is not used: it is no `http://host:port`, or `http://user:password@host:port`";
                 self.warn(&format!("{section}.proxy"), text);
                 None
             }

@@ -206,3 +206,39 @@ fn an_api_cannot_be_described_so_that_it_proves_what_it_does_not() {
         assert!(faults.contains(expected), "{to}: {faults}");
     }
 }
+
+// XM03, PM12
+#[test]
+fn the_proxy_of_the_environment_counts_where_the_file_names_none() {
+    const ONE: &str = "\
+public_url: https://apps.example.com
+provider: { oidc: { issuer: 'https://a.test', client_id: a, client_secret: { env: A } } }
+routes:
+  - { host: apps.example.com, access: session, upstream: 'http://127.0.0.1:1' }
+";
+    let read = |text: &str, env: &[(&str, &str)]| {
+        let machine = env.iter().fold(Machine::new().env("A", "s"), |machine, (name, value)| machine.env(name, value));
+        let (config, warnings) = machine.read_config(text).unwrap_or_else(|faults| panic!("{faults}"));
+        let warnings: Vec<String> = warnings.iter().map(|remark| format!("{} {}", remark.key, remark.text)).collect();
+        (config.provider.settings.proxy, warnings.join("\n"))
+    };
+    let found =
+        |proxy: Option<crate::provider::OutboundProxy>| proxy.map(|proxy| (proxy.url.to_string(), proxy.exempt));
+    assert_eq!(read(ONE, &[]).0, None);
+    let both = [("HTTPS_PROXY", "http://proxy.test:3128/"), ("NO_PROXY", "a.test,.corp.test")];
+    let expected = Some(("http://proxy.test:3128/".to_owned(), "a.test,.corp.test".to_owned()));
+    assert_eq!(found(read(ONE, &both).0), expected);
+    assert_eq!(found(read(ONE, &both.map(|(name, value)| (&*name.to_lowercase().leak(), value))).0), expected);
+    assert_eq!(read(ONE, &[("HTTPS_PROXY", ""), ("HTTP_PROXY", "http://proxy.test:1")]).0, None);
+    // What the file says wins, `direct` too; and NO_PROXY is not mixed with the file's own.
+    let own = ONE.replace("provider: { ", "provider: { proxy: 'http://own.test:1', no_proxy: [b.test], ");
+    assert_eq!(found(read(&own, &both).0), Some(("http://own.test:1/".to_owned(), "b.test".to_owned())));
+    assert_eq!(read(&ONE.replace("provider: { ", "provider: { proxy: direct, "), &both).0, None);
+    // With a password, which nobody reads anywhere; and what cannot be used is said without it.
+    let (proxy, warnings) = read(ONE, &[("HTTPS_PROXY", "http://us:canary@proxy.test:3128")]);
+    let proxy = proxy.unwrap();
+    assert_eq!((proxy.url.username(), proxy.url.password()), ("us", Some("canary")));
+    assert!(!format!("{proxy:?}{warnings}").contains("canary"), "{proxy:?} {warnings}");
+    let (proxy, warnings) = read(ONE, &[("HTTPS_PROXY", "socks5://us:canary@proxy.test:1080")]);
+    assert!(proxy.is_none() && warnings.contains("provider.proxy") && !warnings.contains("canary"), "{warnings}");
+}

@@ -61,3 +61,26 @@ async fn a_proxy_is_asked_for_what_is_not_this_machine_and_the_guard_stands_befo
     }
     assert_eq!(proxy.heard().len(), 1);
 }
+
+// XM03: who we are towards the proxy, the proxy is told and nobody behind it.
+#[tokio::test]
+async fn a_proxy_that_wants_a_password_is_told_it_and_nobody_else() {
+    for (password, told) in [("us:p%3Aw@", true), ("", false)] {
+        let (proxy, local) = (Peer::start().await, Peer::start().await);
+        proxy.play("idp.example:443", Play::Say(answer(502, &[], b"")));
+        local.say("/x", &json!({}));
+        let mut settings = plain("https://idp.example");
+        settings.allow_private_addresses = true;
+        let url = Url::parse(&proxy.base.replace("://", &format!("://{password}"))).unwrap();
+        settings.proxy = Some(OutboundProxy { url, exempt: String::new() });
+        let client = HttpClient::new(&settings).unwrap();
+        let refused = client.get("metadata", &Url::parse("https://idp.example/x").unwrap(), 1000).await.err().unwrap();
+        assert!(!format!("{refused} {refused:?}").contains("p%3Aw"), "{refused:?}");
+        let asked = proxy.heard().pop().unwrap();
+        assert_eq!(asked.line, "CONNECT idp.example:443 HTTP/1.1");
+        // `us:p:w` (RFC 7617, 2).
+        assert_eq!(asked.header("proxy-authorization"), told.then_some("Basic dXM6cDp3"));
+        client.get("metadata", &Url::parse(&format!("{}/x", local.base)).unwrap(), 1000).await.unwrap();
+        assert_eq!(local.heard().pop().unwrap().header("proxy-authorization"), None);
+    }
+}

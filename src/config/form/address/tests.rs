@@ -187,3 +187,49 @@ fn hosts_and_upstreams_are_exact() {
         assert!(AllowedHost::parse(text).is_err(), "{text:?}");
     }
 }
+
+// KC10: Keycloak writes a space in a realm's name as `%20`, in its address as in `iss`.
+#[test]
+fn an_issuer_may_have_an_encoded_space_and_nothing_that_hides_a_path() {
+    for text in ["https://a.test/realms/My%20Realm", "https://a.test/realms/K%C3%B6ln", "http://localhost:9/My%20Realm"]
+    {
+        assert_eq!(IssuerName::parse(text).unwrap().0, text);
+        assert_eq!(OidcIssuer::parse(text).unwrap().0, text);
+    }
+    for text in [
+        "https://a.test/realms/My Realm",
+        "https://a.test/%2e%2e/x",
+        "https://a.test/%2E/x",
+        "https://a.test/a%2fb",
+        "https://a.test/a%2Fb",
+        "https://a.test/a%5cb",
+        "https://a.test/a%5Cb",
+    ] {
+        assert!(IssuerName::parse(text).is_err(), "{text:?}");
+        assert!(OidcIssuer::parse(text).is_err(), "{text:?}");
+    }
+}
+
+// XM03
+#[test]
+fn a_proxy_of_the_environment_may_want_a_password_and_one_in_a_file_may_not() {
+    let read = |text: &str| ProxyUrl::from_environment(text).map(|proxy| proxy.0);
+    let url = read("http://us%40corp:p%3Aw@proxy.test:3128/").unwrap();
+    assert_eq!((url.username(), url.password(), url.port()), ("us%40corp", Some("p%3Aw"), Some(3128)));
+    assert_eq!(read("http://proxy.test:3128").unwrap().username(), "");
+    assert!(ProxyUrl::from_environment("direct").unwrap().url().is_none());
+    for bad in [
+        "http://:p@proxy.test",
+        "http://u:p@q@proxy.test",
+        "https://u:p@proxy.test",
+        "http://u p:x@proxy.test",
+        "http://u:p@",
+        "u:p@proxy.test",
+        "http://u:p@proxy.test/x",
+        &format!("http://u:{}@proxy.test", "p".repeat(600)),
+    ] {
+        let fault = read(bad).unwrap_err();
+        assert!(!fault.contains("u:p"), "{bad}: {fault}");
+    }
+    assert!(<ProxyUrl as Form>::parse("http://u:p@proxy.test:3128").is_err());
+}

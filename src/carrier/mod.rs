@@ -5,5 +5,6 @@
 pub mod discovery;
 pub mod error;
 pub mod port_token;
+pub mod network;
 pub mod profile;
 pub mod userinfo;

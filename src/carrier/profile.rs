@@ -3,6 +3,7 @@
 //! No code asks which kind it has before it: it asks a field. So a further kind is a further value here, and nothing that
 //! judges an answer can be softer for one kind than for another without a field that says so.
 
+use super::network::NetworkForm;
 use crate::oidc::acr::{Assurance, Vocabulary, Words};
 
 /// What one kind of provider does in its own way.
@@ -37,6 +38,8 @@ pub struct Profile {
     pub errors_tell_of_phones: bool,
     /// What its people read of refusals in place of what everybody else does: codes, and texts.
     pub words: &'static [(&'static str, &'static str)],
+    /// How browsers bring networks back; none if they bring none.
+    pub network_form: Option<NetworkForm>,
 }
 
 /// How a provider is told whom to expect.
@@ -79,6 +82,7 @@ pub static ZENKEY: Profile = Profile {
         "acr_unmet",
         "This site asks for more than you confirmed with, such as a PIN or a fingerprint. Try again and use it.",
     )],
+    network_form: Some(NetworkForm::SixDigits),
 };
 
 /// Any OpenID Connect issuer.
@@ -103,6 +107,7 @@ const PLAIN: Profile = Profile {
     shows_context: false,
     errors_tell_of_phones: false,
     words: &[],
+    network_form: None,
 };
 
 #[cfg(test)]

@@ -157,19 +157,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
                 issuer: "https://discoveryissuer.myzenkey.com".parse().unwrap(),
                 ui: "https://discoveryui.myzenkey.com/ui/discovery-ui".parse().unwrap(),
             },
-            members: vec![IssuerSettings {
-                key: "provider.zenkey.trusted_issuers[0]".to_owned(),
-                id: String::new(),
-                authentication: None,
-                issuer: "https://oidc.idp.xlogin.att.com".to_owned(),
-                tenants: Default::default(),
-                allowed_hosts: vec![],
-                algorithms: vec!["RS256".to_owned()],
-                accept_at_jwt_typ: false,
-                claims: Default::default(),
-                trusted_audiences: vec![],
-                migrates_from: Vec::new(),
-            }],
+            members: vec![IssuerSettings::of("provider.zenkey.trusted_issuers[0]", "https://oidc.idp.xlogin.att.com")],
             api: None,
         }
     );

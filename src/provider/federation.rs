@@ -224,12 +224,23 @@ impl Federation {
 #[async_trait]
 impl Provider for Federation {
     async fn discover(&self, mccmnc: &str, correlation_id: &str, now: SystemTime) -> Result<Discovery, ProviderError> {
+        let federation = &self.settings.federation;
         // The caller has checked it; a code that is not one would reach a URL and a cache key.
-        if mccmnc.len() != 6 || !mccmnc.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(ProviderError::invalid("not a carrier code"));
-        }
+        let network = federation.profile.network_form.and_then(|form| form.read(mccmnc));
+        let network = network.ok_or(ProviderError::invalid("not a carrier code"))?;
         let source = Source::Discovery { mccmnc: mccmnc.to_owned(), correlation_id: correlation_id.to_owned() };
-        self.configurations.find(source, now).await
+        let found = self.configurations.find(source, now).await?;
+        match (&found, federation.member_of(&network)) {
+            // Whoever bends the answer of discovery would otherwise have the people of one carrier sign in at another.
+            (Discovery::Carrier(carrier), Some(member)) if carrier.issuer != member.issuer => {
+                self.stats.untrusted_configurations.add(1);
+                let error = ProviderError::untrusted("discovery leads the network of one member to another one");
+                Err(error
+                    .instead(&member.issuer, &carrier.issuer)
+                    .advise(format!("`{}.networks` says whose it is", member.key)))
+            }
+            _ => Ok(found),
+        }
     }
 
     fn doubt(&self, mccmnc: &str, now: SystemTime) {

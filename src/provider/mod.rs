@@ -38,6 +38,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
+use crate::carrier::network::Network;
 use crate::carrier::profile::Profile;
 use crate::identity::ApiAccount;
 use crate::oidc::claims::ClaimRules;
@@ -54,6 +55,10 @@ pub struct IssuerSettings {
     pub key: String,
     /// What it is known by in addresses of ours; empty if nothing asks.
     pub id: String,
+    /// What people know it by, where they choose.
+    pub name: String,
+    /// Networks whose subscribers are its people, as far as the configuration says; each network is one member's.
+    pub networks: Vec<Network>,
     /// What we have to show this one, and no other; `None`: what we show all of its federation.
     pub authentication: Option<ClientAuthentication>,
     /// Exact issuer string, as it stands in `iss` (no wildcard, no trailing-slash forgiveness).
@@ -75,6 +80,25 @@ pub struct IssuerSettings {
 }
 
 impl IssuerSettings {
+    /// `issuer`, of which the configuration says nothing else at `key`.
+    pub fn of(key: impl Into<String>, issuer: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            id: String::new(),
+            name: String::new(),
+            networks: Vec::new(),
+            authentication: None,
+            issuer: issuer.into(),
+            tenants: Tenants::default(),
+            allowed_hosts: Vec::new(),
+            algorithms: vec!["RS256".to_owned()],
+            accept_at_jwt_typ: false,
+            claims: ClaimRules::default(),
+            trusted_audiences: Vec::new(),
+            migrates_from: Vec::new(),
+        }
+    }
+
     /// Whether people of this issuer are known by `issuer`: its own name, or that of one of its tenants.
     pub fn names(&self, issuer: &str) -> bool {
         self.named().any(|known| known == issuer)
@@ -120,6 +144,11 @@ impl FederationSettings {
     /// The one issuer at which everybody signs in, if there is one.
     pub fn fixed(&self) -> Option<&IssuerSettings> {
         self.members.first().filter(|_| self.finding == Finding::Fixed)
+    }
+
+    /// The member whose people the subscribers of `network` are, if the configuration says so.
+    pub fn member_of(&self, network: &Network) -> Option<&IssuerSettings> {
+        self.members.iter().find(|member| member.networks.contains(network))
     }
 
     /// The member with this issuer.

@@ -33,19 +33,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn issuer(base: &str) -> IssuerSettings {
-    IssuerSettings {
-        key: "provider.oidc".to_owned(),
-        id: String::new(),
-        authentication: None,
-        issuer: base.to_owned(),
-        tenants: Default::default(),
-        allowed_hosts: vec![],
-        algorithms: vec!["RS256".to_owned()],
-        accept_at_jwt_typ: false,
-        claims: Default::default(),
-        trusted_audiences: vec![],
-        migrates_from: Vec::new(),
-    }
+    IssuerSettings::of("provider.oidc", base)
 }
 
 /// One OpenID Connect issuer.

@@ -243,17 +243,8 @@ mod tests {
 
     fn list(issuer: &str, hosts: &[&str]) -> TrustList {
         let issuer = IssuerSettings {
-            key: "provider.oidc".to_owned(),
-            id: String::new(),
-            authentication: None,
-            issuer: issuer.to_owned(),
-            tenants: Default::default(),
             allowed_hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
-            algorithms: vec![],
-            accept_at_jwt_typ: false,
-            claims: Default::default(),
-            trusted_audiences: vec![],
-            migrates_from: Vec::new(),
+            ..IssuerSettings::of("provider.oidc", issuer)
         };
         TrustList::new(&crate::provider::tests::settings(crate::provider::tests::one_issuer(issuer)))
     }

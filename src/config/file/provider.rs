@@ -12,8 +12,8 @@ use super::{List, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, BackchannelUrl, IssuerName, OidcIssuer, ProviderUrl, ProxyUrl};
 use crate::config::form::text::{
-    Acr, Algorithm, Audience, ClaimsRequest, ClientId, FilePath, Prompt, ProviderId, ProviderName, ProxyExemption,
-    Resource, Scope, TenantId, UiLocale,
+    Acr, Algorithm, Audience, ClaimsRequest, ClientId, FilePath, NetworkWord, Prompt, ProviderId, ProviderName,
+    ProxyExemption, Resource, Scope, TenantId, UiLocale,
 };
 use crate::config::secret_ref::SecretRef;
 
@@ -355,6 +355,12 @@ pub(crate) struct IssuerFile {
     pub(crate) issuer: Option<Written<IssuerName>>,
     /// What the carrier is known by in addresses of ours: needed with `client`.
     pub(crate) id: Option<Written<ProviderId>>,
+    /// What people know the carrier by, where they choose. Without it: the id.
+    pub(crate) name: Option<Written<ProviderName>>,
+    /// Networks whose subscribers are its people, each as MCC and MNC of two or three digits: `310-410`, `901-07`. Where a
+    /// network is listed, discovery cannot lead its people to another carrier.
+    #[schemars(extend("default" = []))]
+    pub(crate) networks: Option<List<Written<NetworkWord>>>,
     /// How the gateway shows this carrier who it is, if otherwise than the rest.
     pub(crate) client: Option<MemberClientFile>,
     /// Further hosts that its endpoints may have, exact; its own is always allowed.

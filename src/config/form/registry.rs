@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 39] = [
+pub(crate) const FORMS: [Row; 40] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -46,6 +46,7 @@ pub(crate) const FORMS: [Row; 39] = [
     row::<text::FilePath>(),
     row::<text::HeaderWord>(),
     row::<text::Label>(),
+    row::<text::NetworkWord>(),
     row::<text::OwnPrefix>(),
     row::<text::Prompt>(),
     row::<text::ProviderId>(),

@@ -3,6 +3,7 @@
 use http::HeaderName;
 
 use super::Form;
+use crate::carrier::network::Network;
 
 /// Declares a form that is a checked text.
 macro_rules! text_form {
@@ -214,6 +215,22 @@ text_form!(
         Ok(text.to_owned())
     }
 );
+
+text_form!(
+    /// A mobile network (ITU-T E.212).
+    NetworkWord, "mobile-network", "a network such as `310-410` or `901-07`",
+    check |text| match Network::parse(text) {
+        Some(network) => Ok(network.to_string()),
+        None => Err("is not a mobile network: three digits, `-`, and two or three digits, such as `310-410`".to_owned()),
+    }
+);
+
+impl NetworkWord {
+    /// The network.
+    pub(crate) fn network(&self) -> Option<Network> {
+        Network::parse(&self.0)
+    }
+}
 
 text_form!(
     /// The prefix of our own addresses.

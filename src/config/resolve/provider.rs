@@ -6,6 +6,7 @@ use url::Url;
 
 use super::{Resolver, bytes, time, values};
 use crate::carrier::port_token::PortTokenSettings;
+use crate::carrier::network::Network;
 use crate::carrier::profile;
 use crate::config::fault::shown;
 use crate::config::file::{
@@ -17,7 +18,6 @@ use crate::config::form::address::ProxyUrl;
 use crate::config::form::text::Scope;
 use crate::oidc::acr::{Assurance, Vocabulary};
 use crate::oidc::authorization::RequestSettings;
-use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::ClientAuthentication;
 use crate::provider::{FederationSettings, Finding, IssuerSettings, OutboundProxy, ProviderSettings};
 
@@ -254,40 +254,31 @@ impl Resolver<'_> {
         for (index, entry) in file.trusted_issuers.iter().flat_map(List::items) {
             let mut key = format!("{section}.trusted_issuers[{index}]");
             let settings = match entry {
-                IssuerEntry::Name(name) => IssuerSettings {
-                    key: key.clone(),
-                    id: String::new(),
-                    authentication: None,
-                    issuer: name.0.0.clone(),
-                    tenants: Default::default(),
-                    allowed_hosts: Vec::new(),
-                    algorithms: vec!["RS256".to_owned()],
-                    accept_at_jwt_typ: false,
-                    claims: ClaimRules::default(),
-                    trusted_audiences: Vec::new(),
-                    migrates_from: Vec::new(),
-                },
+                IssuerEntry::Name(name) => IssuerSettings::of(key.as_str(), name.0.0.as_str()),
                 IssuerEntry::Full(full) => {
                     let Some(issuer) = &full.issuer else { continue };
                     let (absent, split) = (full.email_verified_absent, full.split_claims.as_ref());
                     let claims = self.claim_rules(&key, full.accept_unverified_contacts, absent, split);
                     let block = key.clone();
                     key.push_str(".issuer");
+                    let id = full.id.as_ref().map(|id| id.0.0.clone()).unwrap_or_default();
+                    let own = full.client.as_ref().map(|client| self.own_authentication(&block, full, client));
                     IssuerSettings {
-                        id: full.id.as_ref().map(|id| id.0.0.clone()).unwrap_or_default(),
-                        authentication: full
-                            .client
-                            .as_ref()
-                            .map(|client| self.own_authentication(&block, full, client)),
-                        key: block,
-                        issuer: issuer.0.0.clone(),
-                        tenants: Default::default(),
+                        name: full.name.as_ref().map_or_else(|| id.clone(), |name| name.0.0.clone()),
+                        id,
+                        networks: full
+                            .networks
+                            .iter()
+                            .flat_map(List::items)
+                            .filter_map(|(_, word)| word.0.network())
+                            .collect(),
+                        authentication: own,
                         allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                         accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
                         claims,
-                        trusted_audiences: Vec::new(),
                         migrates_from: values(full.migrates_from.as_ref(), |issuer| issuer.0.0.clone()),
+                        ..IssuerSettings::of(block, issuer.0.0.as_str())
                     }
                 }
             };
@@ -296,6 +287,7 @@ impl Resolver<'_> {
         }
         self.distinct_issuers(&trusted, &keys);
         self.migrations(section, file, &trusted);
+        self.distinct_networks(&trusted);
         for (index, member) in trusted.iter().enumerate().filter(|(_, member)| !member.id.is_empty()) {
             if trusted[..index].iter().any(|earlier| earlier.id == member.id) {
                 self.fault(&format!("{}.id", member.key), format!("{} stands twice", shown(&member.id)));
@@ -382,17 +374,13 @@ impl Resolver<'_> {
                 profile: &profile::OIDC,
                 finding: Finding::Fixed,
                 members: vec![IssuerSettings {
-                    key: section.to_owned(),
-                    id: String::new(),
-                    authentication: None,
-                    issuer: file.issuer.as_ref()?.0.0.clone(),
                     tenants: self.tenants(section, file),
                     allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                     algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                     accept_at_jwt_typ: file.accept_at_jwt_typ?,
                     claims,
                     trusted_audiences: values(file.trusted_audiences.as_ref(), |audience| audience.0.0.clone()),
-                    migrates_from: Vec::new(),
+                    ..IssuerSettings::of(section, file.issuer.as_ref()?.0.0.as_str())
                 }],
                 api: None,
             },
@@ -417,17 +405,8 @@ impl Resolver<'_> {
                 profile: &profile::OAUTH2,
                 finding: Finding::Fixed,
                 members: vec![IssuerSettings {
-                    key: section.to_owned(),
-                    id: String::new(),
-                    authentication: None,
-                    issuer: api.issuer.clone(),
-                    tenants: Default::default(),
-                    allowed_hosts: Vec::new(),
                     algorithms: Vec::new(),
-                    accept_at_jwt_typ: false,
-                    claims: ClaimRules::default(),
-                    trusted_audiences: Vec::new(),
-                    migrates_from: Vec::new(),
+                    ..IssuerSettings::of(section, api.issuer.as_str())
                 }],
                 api: Some(Box::new(api)),
             },
@@ -457,6 +436,25 @@ impl Resolver<'_> {
             self.fault(key, "lacks `openid`, without which there is no ID token; add it");
         }
         scopes
+    }
+
+    /// One network is one carrier's: of two that both listed it, either could be given the other's people.
+    fn distinct_networks(&mut self, members: &[IssuerSettings]) {
+        let mut known: Vec<(Network, String)> = Vec::new();
+        for member in members {
+            for (index, network) in member.networks.iter().enumerate() {
+                let place = format!("{}.networks[{index}]", member.key);
+                match known.iter().find(|(earlier, _)| earlier == network) {
+                    Some((_, earlier)) => {
+                        self.fault(
+                            &place,
+                            format!("{network} already stands at {earlier}; a network is one carrier's"),
+                        );
+                    }
+                    None => known.push((*network, place)),
+                }
+            }
+        }
     }
 
     /// D13, RFC 9700 4.4. If two entries could both be "the issuer", the looser one would speak for the other. The

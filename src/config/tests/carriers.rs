@@ -78,6 +78,34 @@ fn a_key_that_a_carrier_could_not_use_is_a_fault() {
     }
 }
 
+// CR-F10
+#[test]
+fn one_network_is_one_carriers() {
+    let listed = |one: &str, two: &str| {
+        let one = format!("{{ issuer: 'https://one.example', networks: [310-410, {one}] }}");
+        let text = KEYED.replace("- https://one.example", &format!("- {one}"));
+        machine().read_config(&text.replace("id: two, ", &format!("id: two, networks: ['{two}'], ")))
+    };
+    for (one, two) in [("901-07", "901-07"), ("901-070", "901-070")] {
+        let faults = listed(one, two).expect_err(one).to_string();
+        let expected = format!(
+            "trusted_issuers[1].networks[0]: {two} already stands at provider.zenkey.trusted_issuers[0].networks[1]"
+        );
+        assert!(faults.contains(&expected) && faults.lines().count() == 1, "{faults}");
+    }
+    // CR-F09, the twin: a network is its digits and how many there are.
+    let (config, _) = listed("901-07", "901-070").unwrap_or_else(|faults| panic!("{faults}"));
+    let federation = &config.provider.settings.federation;
+    for (network, issuer) in [("901-07", "https://one.example"), ("901-070", "https://two.example")] {
+        let network = crate::carrier::network::Network::parse(network).unwrap();
+        assert_eq!(federation.member_of(&network).map(|member| member.issuer.as_str()), Some(issuer));
+    }
+    for bent in ["901-7", "90107", "901_07", "9010-7", "٩٠١-٠٧"] {
+        let faults = listed("901-08", bent).expect_err(bent).to_string();
+        assert!(faults.contains("is not a mobile network"), "{faults}");
+    }
+}
+
 // The twin of the last one: a key in place of the secret, and something else to seal sessions with.
 #[test]
 fn keys_may_stand_in_place_of_the_secret() {

@@ -28,7 +28,7 @@ use crate::gateway::{
     TrustedProxies,
 };
 use crate::oidc::client_auth::ClientKey;
-use crate::provider::{ClientError, Federation, Finding, KeyMemory, Provider, ProviderStats, Providers};
+use crate::provider::{ClientError, Federation, KeyMemory, Provider, ProviderStats, Providers};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::cached::CachePolicy;
@@ -104,7 +104,11 @@ pub fn faults(config: &Config) -> Vec<String> {
 pub fn redirect_uris(config: &Config) -> Vec<(String, String)> {
     let Ok(Compiled { snapshot, .. }) = compile(config) else { return Vec::new() };
     let registrations = snapshot.settings().registrations.iter();
-    registrations.map(|registration| (registration.id.clone(), snapshot.redirect_uri(registration))).collect()
+    let addresses = registrations.flat_map(|registration| {
+        let below = registration.all_below_callback();
+        below.map(|below| (registration.id.clone(), snapshot.redirect_uri_below(&below)))
+    });
+    addresses.collect()
 }
 
 /// Further addresses of ours that a provider may want to know, each with what providers call it: where people come back to after
@@ -366,10 +370,10 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         acr_values: provider.acr_values.clone(),
         require_acr: provider.require_acr,
         assurance: provider.assurance.clone(),
-        discovery_ui: match &federation.finding {
-            Finding::Fixed => None,
-            Finding::Discovery { ui, .. } => Some(ui.clone()),
-        },
+        find: federation.find.clone(),
+        discovery_ui: federation.discovery.as_ref().map(|discovery| discovery.ui.clone()),
+        member_redirect_uris: provider.member_redirect_uris,
+        remember_carrier: provider.remember_carrier,
         issuers: federation.members.clone(),
         max_id_token: settings.max_id_token,
         response_mode: if provider.form_post { ResponseMode::FormPost } else { ResponseMode::Query },

@@ -257,7 +257,7 @@ impl AskAgain {
         let expect = Expectation {
             issuer: &carrier.issuer,
             tenants: &trusted.tenants,
-            client_id: &registration.client_id,
+            client_id: registration.client_id_at(&carrier.issuer),
             nonce: "",
             algorithms: &trusted.algorithms,
             acr_values: &[],

@@ -168,7 +168,7 @@ impl SignIn<'_> {
         let named = issuer.named().find(|named| *named == token.issuer()).ok_or(Unheard::UnknownIssuer)?;
         let rule = LogoutTokenRule {
             issuer: named,
-            client_id: &there.registration.client_id,
+            client_id: there.registration.client_id_at(&issuer.issuer),
             algorithms: &issuer.algorithms,
             skew: self.settings.skew,
         };

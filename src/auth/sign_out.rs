@@ -77,6 +77,7 @@ impl SignIn<'_> {
         };
         reply.set(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\""));
         reply.add_cookie(clear_cookie(&self.settings.cookies.session));
+        self.forget_carrier(view).into_iter().for_each(|cookie| reply.add_cookie(cookie));
         let name = self.settings.cookies.loop_guard();
         if find_cookie(view.headers, &name).is_some() {
             reply.add_cookie(clear_cookie(&name));
@@ -191,7 +192,7 @@ impl SignIn<'_> {
         if let Some(hint) = &kept.id_token {
             query.append_pair("id_token_hint", hint.expose());
         }
-        query.append_pair("client_id", &there.registration.client_id);
+        query.append_pair("client_id", there.registration.client_id_at(issuer));
         query.append_pair("post_logout_redirect_uri", self.snapshot.post_logout_redirect_uri());
         query.append_pair("state", &state);
         drop(query);

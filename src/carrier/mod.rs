@@ -4,7 +4,8 @@
 
 pub mod discovery;
 pub mod error;
-pub mod port_token;
+pub mod find;
 pub mod network;
+pub mod port_token;
 pub mod profile;
 pub mod userinfo;

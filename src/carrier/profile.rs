@@ -3,6 +3,7 @@
 //! No code asks which kind it has before it: it asks a field. So a further kind is a further value here, and nothing that
 //! judges an answer can be softer for one kind than for another without a field that says so.
 
+use super::find::Way;
 use super::network::NetworkForm;
 use crate::oidc::acr::{Assurance, Vocabulary, Words};
 
@@ -38,6 +39,8 @@ pub struct Profile {
     pub errors_tell_of_phones: bool,
     /// What its people read of refusals in place of what everybody else does: codes, and texts.
     pub words: &'static [(&'static str, &'static str)],
+    /// How it is found out which member a person has, unless the configuration says otherwise.
+    pub find: &'static [Way],
     /// How browsers bring networks back; none if they bring none.
     pub network_form: Option<NetworkForm>,
 }
@@ -82,6 +85,7 @@ pub static ZENKEY: Profile = Profile {
         "acr_unmet",
         "This site asks for more than you confirmed with, such as a PIN or a fingerprint. Try again and use it.",
     )],
+    find: &[Way::UiWithState],
     network_form: Some(NetworkForm::SixDigits),
 };
 
@@ -107,6 +111,7 @@ const PLAIN: Profile = Profile {
     shows_context: false,
     errors_tell_of_phones: false,
     words: &[],
+    find: &[Way::Fixed],
     network_form: None,
 };
 

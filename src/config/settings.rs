@@ -96,6 +96,10 @@ pub struct SignInProvider {
     pub form_post: bool,
     /// What is said of port tokens.
     pub port_tokens: PortTokenSettings,
+    /// Whether a carrier that a person picked answers at an address of its own.
+    pub member_redirect_uris: bool,
+    /// How long a browser remembers the carrier of its last sign-in; `None`: it does not.
+    pub remember_carrier: Option<Duration>,
 }
 
 /// How sign-ins run.

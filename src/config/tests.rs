@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
+use crate::carrier::find::Way;
 use crate::carrier::profile;
 use crate::identity::headers::{Encoding, HeaderRule, Preset};
-use crate::provider::{FederationSettings, Finding, IssuerSettings};
+use crate::provider::{DiscoveryAddresses, FederationSettings, IssuerSettings};
 use crate::route::path::ReturnPolicy;
 use crate::route::{Access, RouteTable};
 use crate::session::Lifetimes;
@@ -153,10 +154,11 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
         provider.federation,
         FederationSettings {
             profile: &profile::ZENKEY,
-            finding: Finding::Discovery {
+            find: vec![Way::UiWithState],
+            discovery: Some(DiscoveryAddresses {
                 issuer: "https://discoveryissuer.myzenkey.com".parse().unwrap(),
                 ui: "https://discoveryui.myzenkey.com/ui/discovery-ui".parse().unwrap(),
-            },
+            }),
             members: vec![IssuerSettings::of("provider.zenkey.trusted_issuers[0]", "https://oidc.idp.xlogin.att.com")],
             api: None,
         }

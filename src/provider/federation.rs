@@ -142,7 +142,8 @@ impl Federation {
         let ours = self.authentication(carrier);
         let method = ours.method.unwrap_or(carrier.auth_method);
         let audience = Audience { issuer: &carrier.issuer, token_endpoint: carrier.token_endpoint.as_str() };
-        let shown = ours.credentials(method, &self.settings.client_id, audience, now, &SystemEntropy);
+        let shown =
+            ours.credentials(method, self.settings.client_id_at(&carrier.issuer), audience, now, &SystemEntropy);
         shown.ok_or_else(|| {
             ProviderError::invalid("no client credentials for this way to show them")
                 .found(method.as_str())
@@ -256,6 +257,14 @@ impl Provider for Federation {
         match self.configurations.find(Source::Issuer(issuer.issuer.clone()), now).await? {
             Discovery::Carrier(carrier) => Ok(*carrier),
             Discovery::AskUser(_) => Err(ProviderError::invalid("no discovery in this federation")),
+        }
+    }
+
+    async fn member(&self, issuer: &str, now: SystemTime) -> Result<Carrier, ProviderError> {
+        let member = self.trusted(issuer).ok_or(ProviderError::untrusted("issuer is not on the list"))?;
+        match self.configurations.find(Source::Issuer(member.issuer.clone()), now).await? {
+            Discovery::Carrier(carrier) => Ok(*carrier),
+            Discovery::AskUser(_) => Err(ProviderError::invalid("no configuration of its own")),
         }
     }
 

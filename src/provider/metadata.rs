@@ -13,7 +13,9 @@ use super::bulkhead::{Bulkhead, PLACES};
 use super::client::HttpClient;
 use super::stats::ProviderStats;
 use super::trust::TrustList;
-use super::{Carrier, Discovery, Endpoints, ErrorKind, FederationSettings, Finding, ProviderError, ProviderSettings};
+use super::{
+    Carrier, Discovery, DiscoveryAddresses, Endpoints, ErrorKind, FederationSettings, ProviderError, ProviderSettings,
+};
 use crate::carrier::discovery::{DiscoveryAnswer, discovery_url};
 use crate::ground::single_flight::SingleFlight;
 use crate::ground::time::distance;
@@ -226,7 +228,7 @@ impl Configurations {
         mccmnc: &str,
         correlation_id: &str,
     ) -> Result<(Discovery, Option<Duration>), ProviderError> {
-        let Finding::Discovery { issuer, ui } = &self.federation.finding else {
+        let Some(DiscoveryAddresses { issuer, ui }) = &self.federation.discovery else {
             return Err(ProviderError::invalid("no discovery in this federation"));
         };
         let url = discovery_url(issuer, &self.client_id, mccmnc, Some(correlation_id));
@@ -338,7 +340,7 @@ impl Configurations {
         let (section, federation) = (&self.section, &self.federation);
         let kind = federation.profile.name;
         match federation.member(issuer) {
-            Some(member) if federation.finding == Finding::Fixed => {
+            Some(member) if federation.fixed().is_some() => {
                 format!("write `{}.issuer` exactly as the provider does, slash at the end included", member.key)
             }
             Some(_) => format!("write the issuer in `{section}.{kind}.trusted_issuers` exactly as the carrier does"),

@@ -38,6 +38,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
+use crate::carrier::find::Way;
 use crate::carrier::network::Network;
 use crate::carrier::profile::Profile;
 use crate::identity::ApiAccount;
@@ -59,6 +60,8 @@ pub struct IssuerSettings {
     pub name: String,
     /// Networks whose subscribers are its people, as far as the configuration says; each network is one member's.
     pub networks: Vec<Network>,
+    /// Our client id there; `None`: the one of its federation.
+    pub client_id: Option<String>,
     /// What we have to show this one, and no other; `None`: what we show all of its federation.
     pub authentication: Option<ClientAuthentication>,
     /// Exact issuer string, as it stands in `iss` (no wildcard, no trailing-slash forgiveness).
@@ -87,6 +90,7 @@ impl IssuerSettings {
             id: String::new(),
             name: String::new(),
             networks: Vec::new(),
+            client_id: None,
             authentication: None,
             issuer: issuer.into(),
             tenants: Tenants::default(),
@@ -132,8 +136,10 @@ pub struct TokenIssuerSettings {
 pub struct FederationSettings {
     /// What these do in ways of their own.
     pub profile: &'static Profile,
-    /// How it is found out which of them a person has.
-    pub finding: Finding,
+    /// How it is found out which of them a person has, in this order.
+    pub find: Vec<Way>,
+    /// The services of the federation that find it out; none where none is asked.
+    pub discovery: Option<DiscoveryAddresses>,
     /// Who may vouch for somebody; at least one.
     pub members: Vec<IssuerSettings>,
     /// Where ID tokens do not say who somebody is: the API that does, of the one member.
@@ -143,7 +149,7 @@ pub struct FederationSettings {
 impl FederationSettings {
     /// The one issuer at which everybody signs in, if there is one.
     pub fn fixed(&self) -> Option<&IssuerSettings> {
-        self.members.first().filter(|_| self.finding == Finding::Fixed)
+        self.members.first().filter(|_| self.find == [Way::Fixed])
     }
 
     /// The member whose people the subscribers of `network` are, if the configuration says so.
@@ -157,18 +163,13 @@ impl FederationSettings {
     }
 }
 
-/// How it is found out which member a person has.
+/// Where a federation finds out a person's network, and tells which member that is (dossier 5, 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// There is one.
-    Fixed,
-    /// A page of the federation finds out the person's network, and a service of it tells which member that is (dossier 5, 6).
-    Discovery {
-        /// Base of the service; `/.well-known/openid_configuration` (underscore) is appended.
-        issuer: Url,
-        /// The page.
-        ui: Url,
-    },
+pub struct DiscoveryAddresses {
+    /// Base of the service that tells; `/.well-known/openid_configuration` (underscore) is appended.
+    pub issuer: Url,
+    /// The page that finds out.
+    pub ui: Url,
 }
 
 /// A forward proxy between us and providers.
@@ -262,6 +263,11 @@ pub struct ProviderSettings {
 }
 
 impl ProviderSettings {
+    /// Our client id at `issuer`.
+    pub fn client_id_at(&self, issuer: &str) -> &str {
+        self.federation.member(issuer).and_then(|member| member.client_id.as_deref()).unwrap_or(&self.client_id)
+    }
+
     /// Origins that may be asked over plain http although they are not this machine: the operator wrote each of them down and
     /// says that plain http is meant. No answer of anybody adds one.
     fn plain_origins(&self) -> Vec<Origin> {
@@ -352,6 +358,11 @@ pub trait Provider: Send + Sync {
 
     /// The one issuer of a plain OpenID Connect federation.
     async fn issuer(&self, now: SystemTime) -> Result<Carrier, ProviderError>;
+
+    /// One member, by its issuer, as its own metadata has it: for whoever was told which one it is.
+    async fn member(&self, issuer: &str, _now: SystemTime) -> Result<Carrier, ProviderError> {
+        Err(ProviderError::untrusted("issuer is not on the list").found(issuer))
+    }
 
     /// As [`Provider::keys`], for a token of an issuer that people sign in with which anybody may have sent: a `kid` that is
     /// not at hand is looked for at `client`'s expense, so that strangers do not use up what people's sign-ins need.

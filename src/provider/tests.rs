@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::*;
+use crate::carrier::find::Way;
 use crate::carrier::profile;
 use peer::Peer;
 
@@ -38,7 +39,13 @@ fn issuer(base: &str) -> IssuerSettings {
 
 /// One OpenID Connect issuer.
 pub(super) fn one_issuer(issuer: IssuerSettings) -> FederationSettings {
-    FederationSettings { profile: &profile::OIDC, finding: Finding::Fixed, members: vec![issuer], api: None }
+    FederationSettings {
+        profile: &profile::OIDC,
+        find: vec![Way::Fixed],
+        discovery: None,
+        members: vec![issuer],
+        api: None,
+    }
 }
 
 pub(super) fn settings(federation: FederationSettings) -> ProviderSettings {
@@ -76,10 +83,11 @@ fn plain(base: &str) -> ProviderSettings {
 fn zenkey(discovery: &Peer, bases: &[&str]) -> ProviderSettings {
     settings(FederationSettings {
         profile: &profile::ZENKEY,
-        finding: Finding::Discovery {
+        find: vec![Way::UiWithState],
+        discovery: Some(DiscoveryAddresses {
             issuer: Url::parse(&discovery.base).unwrap(),
             ui: Url::parse(&format!("{}/ui", discovery.base)).unwrap(),
-        },
+        }),
         members: bases.iter().map(|base| issuer(base)).collect(),
         api: None,
     })

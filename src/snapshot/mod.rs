@@ -279,10 +279,15 @@ impl Snapshot {
     /// bring a code of another provider where its own was to come, and be given that code at its token endpoint (mix-up,
     /// RFC 9700 4.4.2).
     pub fn redirect_uri(&self, registration: &ClientRegistration) -> String {
+        self.redirect_uri_below(&registration.below_callback(""))
+    }
+
+    /// The redirect URI below which `below` stands, which is one of [`ClientRegistration::all_below_callback`].
+    pub fn redirect_uri_below(&self, below: &str) -> String {
         let mut uri = self.callback.clone();
-        if !registration.id.is_empty() {
+        if !below.is_empty() {
             uri.push('/');
-            uri.push_str(&registration.id);
+            uri.push_str(below);
         }
         uri
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::BearerSettings;
+use crate::carrier::find::Way;
 use crate::carrier::port_token::PortTokenSettings;
 use crate::carrier::profile::Profile;
 use crate::identity::{ClaimValue, Identity};
@@ -162,8 +163,14 @@ pub struct ClientRegistration {
     /// What the operator says of the provider's words for authentication contexts, before what is known of its kind; the
     /// lowest first.
     pub assurance: Vec<(String, Assurance)>,
-    /// The page that finds out a person's carrier; `None` for one fixed issuer.
+    /// How it is found out which member a person has.
+    pub find: Vec<Way>,
+    /// The page of the federation that finds out a person's carrier; `None` where there is none.
     pub discovery_ui: Option<Url>,
+    /// Whether a member that a person picked answers at an address of its own.
+    pub member_redirect_uris: bool,
+    /// How long a browser remembers the carrier of its last sign-in; `None`: it does not.
+    pub remember_carrier: Option<Duration>,
     /// Trusted issuers.
     pub issuers: Vec<IssuerSettings>,
     /// Longest ID token that is looked at, in bytes. Default 256 KiB.
@@ -182,6 +189,39 @@ impl ClientRegistration {
     /// Whether people may bring their account along from one of its issuers to another.
     pub fn lets_people_migrate(&self) -> bool {
         self.issuers.iter().any(|member| !member.migrates_from.is_empty())
+    }
+
+    /// Whether people pick a member on a page of ours.
+    pub fn picks(&self) -> bool {
+        self.find.contains(&Way::Picker)
+    }
+
+    /// The member with this id, if people can pick it.
+    pub fn member(&self, id: &str) -> Option<&IssuerSettings> {
+        self.issuers.iter().find(|member| self.picks() && !member.id.is_empty() && member.id == id)
+    }
+
+    /// The member whose people the subscribers of the network are that a browser named, if the configuration says so.
+    pub fn member_of(&self, named: &str) -> Option<&IssuerSettings> {
+        let network = self.profile.network_form?.read(named)?;
+        self.issuers.iter().find(|member| member.networks.contains(&network))
+    }
+
+    /// Our client id at `issuer`.
+    pub fn client_id_at(&self, issuer: &str) -> &str {
+        let member = self.issuers.iter().find(|member| member.issuer == issuer);
+        member.and_then(|member| member.client_id.as_deref()).unwrap_or(&self.client_id)
+    }
+
+    /// What stands below `callback/` in the redirect URI of the member with the id `member`; empty for the address of all.
+    pub fn below_callback(&self, member: &str) -> String {
+        [self.id.as_str(), member].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+    }
+
+    /// All that may stand below `callback/`, the address of all first.
+    pub fn all_below_callback(&self) -> impl Iterator<Item = String> {
+        let own = self.issuers.iter().filter(|member| self.member_redirect_uris && !member.id.is_empty());
+        std::iter::once("").chain(own.map(|member| member.id.as_str())).map(|member| self.below_callback(member))
     }
 
     /// What the words for authentication contexts mean at its issuers.

@@ -75,6 +75,17 @@ impl RequestView<'_> {
         self.method == Method::POST && matches!(mode, Ok(None | Some("navigate"))) && self.wants_html()
     }
 
+    /// Whether the browser is on a phone, by its own word: the hint that it sends for this (`Sec-CH-UA-Mobile`), or the word that
+    /// browsers on phones have in their names and those on tablets have not.
+    pub fn is_phone(&self) -> bool {
+        match single_value(self.headers, "sec-ch-ua-mobile") {
+            Ok(Some("?1")) => true,
+            Ok(None) => single_value(self.headers, header::USER_AGENT)
+                .is_ok_and(|agent| agent.is_some_and(|agent| agent.contains("Mobile") && !agent.contains("iPad"))),
+            _ => false,
+        }
+    }
+
     fn is_script(&self) -> bool {
         !matches!(single_value(self.headers, "x-requested-with"), Ok(said) if said != Some("XMLHttpRequest"))
     }

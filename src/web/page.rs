@@ -128,9 +128,8 @@ pub fn sign_in_page(start_href: &str, shared_href: &str, comes_back: bool, reque
     render(StatusCode::OK, "Please sign in", text, next, None, request_id)
 }
 
-/// Lets a person choose with whom to sign in; each choice is a name and the local address that begins it.
-pub fn chooser_page(choices: &[(&str, String)], request_id: &str) -> Reply {
-    let text = "Choose where you have an account.";
+/// Lets a person choose with whom to sign in, as `text` asks them to; each choice is a name and the local address that begins it.
+pub fn chooser_page(text: &'static str, choices: &[(String, String)], request_id: &str) -> Reply {
     render(StatusCode::OK, "Sign in", text, Next::Choice(choices), None, request_id)
 }
 
@@ -179,7 +178,7 @@ pub fn escape(text: &str) -> String {
 /// What a person can do on a page.
 #[derive(Clone, Copy)]
 enum Next<'a> {
-    Choice(&'a [(&'a str, String)]),
+    Choice(&'a [(String, String)]),
     /// A link that takes the place of the whole window, not of the frame that it stands in.
     Leave {
         label: &'static str,

@@ -81,6 +81,9 @@ pub(crate) enum Leg {
 pub(crate) struct AuthorizationLeg {
     /// Whom we asked.
     pub carrier: Carrier,
+    /// Id of the member that the person picked, if its answer comes to an address of its own; else empty.
+    #[serde(default)]
+    pub member: String,
     /// Expected in the ID token.
     pub nonce: String,
     /// PKCE verifier, redeemed with the code.
@@ -124,6 +127,14 @@ impl SignInAttempt {
         match &self.kept {
             Some(id) => Wanted::Kept(id.clone()),
             None => Wanted::Page(self.return_to.clone()),
+        }
+    }
+
+    /// Id of the member whose own address the answer must come to; empty for the address of all.
+    pub(super) fn member(&self) -> &str {
+        match &self.leg {
+            Leg::Authorization(leg) => &leg.member,
+            Leg::Discovery | Leg::HandOff => "",
         }
     }
 
@@ -191,7 +202,19 @@ struct StartCarrier(
     #[serde(with = "secret_text")] SecretString,
     #[serde(default)] AuthMethod,
     #[serde(default)] bool,
+    #[serde(default, skip_serializing_if = "StartMember::is_plain")] StartMember,
 );
+
+/// Of a member of a federation whose page did not come first: its id, if it answers at an address of its own; the network that
+/// led to it, and whether discovery confirmed that.
+#[derive(Default, Serialize, Deserialize)]
+struct StartMember(String, Option<(String, bool)>);
+
+impl StartMember {
+    fn is_plain(&self) -> bool {
+        self.0.is_empty() && self.1.is_none()
+    }
+}
 
 impl StartRecord {
     pub(super) fn of(attempt: &SignInAttempt) -> Self {
@@ -212,6 +235,10 @@ impl StartRecord {
                     leg.code_verifier.clone(),
                     carrier.auth_method,
                     leg.form_post,
+                    StartMember(
+                        leg.member.clone(),
+                        carrier.mccmnc.clone().map(|network| (network, carrier.mccmnc_confirmed)),
+                    ),
                 )))
             }
         };
@@ -247,7 +274,9 @@ impl StartRecord {
                     code_verifier,
                     method,
                     form_post,
+                    StartMember(member, network),
                 ) = *carrier;
+                let (mccmnc, mccmnc_confirmed) = network.map_or((None, false), |(code, sure)| (Some(code), sure));
                 let long = |text: &str| Url::parse(&lengthened(text, &issuer)).ok();
                 let carrier = Carrier {
                     authorization_endpoint: long(&authorization)?,
@@ -258,16 +287,15 @@ impl StartRecord {
                     },
                     end_session_endpoint: None,
                     jwks_uri: long(&keys)?,
-                    // A plain issuer has no code.
-                    mccmnc: None,
-                    mccmnc_confirmed: false,
+                    mccmnc,
+                    mccmnc_confirmed,
                     iss_parameter_supported: promised,
                     auth_method: method,
                     pushed_endpoint: None,
                     requires_pushed_requests: false,
                     issuer,
                 };
-                Leg::Authorization(Box::new(AuthorizationLeg { carrier, nonce, code_verifier, form_post }))
+                Leg::Authorization(Box::new(AuthorizationLeg { carrier, member, nonce, code_verifier, form_post }))
             }
         };
         let hand_off = hand_off.map(|(host, state, browser)| HandOff { host, state, browser });

@@ -277,6 +277,7 @@ mod tests {
             wishes: crate::auth::sign_in::attempt::Wishes::default(),
             leg: Leg::Authorization(Box::new(AuthorizationLeg {
                 carrier: carrier(),
+                member: String::new(),
                 nonce: random_text::<32>(&SystemEntropy),
                 code_verifier: SecretString::new(random_text::<32>(&SystemEntropy)),
                 form_post: false,

@@ -13,7 +13,7 @@ use super::attempt::{AuthorizationLeg, Leg, SignInAttempt};
 use super::attempts::TakeError;
 use super::binding::{Binding, Bindings, State};
 use super::demand::{Asked, shorter};
-use super::start::{LegRequest, OutgoingRedirect};
+use super::start::{LegRequest, OutgoingRedirect, Towards};
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
@@ -124,9 +124,16 @@ impl SignIn<'_> {
                 if ends_with_browser {
                     session.end_with_browser();
                 }
+                let carrier = self.remember_carrier(view, session.identity(), ends_with_browser, now);
                 let opened = (*session, provider);
                 let arrived = self.arrive(view, opened, &bindings, binding, &return_to, hand_off.as_ref(), now).await;
-                arrived.unwrap_or_else(|refusal| self.refused(view, refusal, Some(&return_to)))
+                match arrived {
+                    Ok(mut reply) => {
+                        carrier.into_iter().for_each(|cookie| reply.add_cookie(cookie));
+                        reply
+                    }
+                    Err(refusal) => self.refused(view, refusal, Some(&return_to)),
+                }
             }
             Err(refusal) => of.not_finished(view, &state, refusal, by_provider, &return_to, now).await,
         }
@@ -220,7 +227,8 @@ impl SignIn<'_> {
         match discovery.map_err(|error| self.provider_refusal(view, &error))? {
             Discovery::Carrier(carrier) => {
                 let hint = params.login_hint_token.as_ref().map(SecretString::expose);
-                self.redirect_to_carrier(request, attempt, *carrier, hint, now).await
+                let to = Towards { carrier: *carrier, picked: None };
+                self.redirect_to_carrier(request, attempt, to, hint, now).await
             }
             Discovery::AskUser(ui) if attempt.recoveries < MAX_RECOVERIES => {
                 attempt.recoveries += 1;
@@ -240,7 +248,7 @@ impl SignIn<'_> {
         now: SystemTime,
     ) -> Result<LegOutcome, Refusal> {
         let view = request.view;
-        let AuthorizationLeg { carrier, nonce, code_verifier, form_post } = leg;
+        let AuthorizationLeg { carrier, member: at_member, nonce, code_verifier, form_post } = leg;
         if params.code.is_some() && form_post != (view.method == Method::POST) {
             info!(request_id = view.request_id, "A code came in another way than was asked for");
             return Err(Refusal::CallbackMalformed);
@@ -280,7 +288,7 @@ impl SignIn<'_> {
         };
         let grant = CodeGrant {
             code: &code,
-            redirect_uri: &self.snapshot.redirect_uri(self.registration),
+            redirect_uri: &self.snapshot.redirect_uri_below(&self.registration.below_callback(&at_member)),
             code_verifier: &code_verifier,
             correlation_id: &attempt.correlation_id,
             now,
@@ -364,7 +372,7 @@ impl SignIn<'_> {
         let expect = Expectation {
             issuer: &carrier.issuer,
             tenants: &trusted.tenants,
-            client_id: &self.registration.client_id,
+            client_id: self.registration.client_id_at(&carrier.issuer),
             nonce,
             algorithms: &trusted.algorithms,
             acr_values: if wanted.acr_values.is_empty() { &self.registration.acr_values } else { &wanted.acr_values },
@@ -409,20 +417,27 @@ impl SignIn<'_> {
         correlation_id: &str,
         now: SystemTime,
     ) -> Result<(), Refusal> {
-        if carrier.mccmnc.as_deref().is_none_or(|expected| expected == mccmnc) {
+        let Some(expected) = carrier.mccmnc.as_deref() else {
+            // Nobody found it by a network. The one it names may still be listed as another's.
+            let named = self.registration.member_of(mccmnc);
+            return match named.is_none_or(|named| named.issuer == carrier.issuer) {
+                true => Ok(()),
+                false => Err(self.other_network(view)),
+            };
+        };
+        if expected == mccmnc {
             return Ok(());
         }
         match self.provider.discover(mccmnc, correlation_id, now).await {
             Ok(Discovery::Carrier(other)) if other.issuer == carrier.issuer => Ok(()),
-            _ => {
-                warn!(
-                    request_id = view.request_id,
-                    reason = "mccmnc_mismatch",
-                    "A callback names another network than the sign-in went to"
-                );
-                Err(Refusal::CarrierMismatch)
-            }
+            _ => Err(self.other_network(view)),
         }
+    }
+
+    fn other_network(&self, view: &RequestView<'_>) -> Refusal {
+        let (request_id, reason) = (view.request_id, "mccmnc_mismatch");
+        warn!(request_id, reason, "A callback names another network than the sign-in went to");
+        Refusal::CarrierMismatch
     }
 
     /// What a carrier's error leads to: one more discovery, or a page in plain words.
@@ -444,7 +459,9 @@ impl SignIn<'_> {
                     self.provider.doubt(mccmnc, now);
                 }
                 attempt.recoveries += 1;
-                return self.redirect_to_discovery(request, attempt, None, now).await;
+                let mut redirect = self.redirect_to_discovery(request, attempt, None, now).await?;
+                redirect.cookies.extend(self.forget_carrier(view));
+                return Ok(redirect);
             }
             Reaction::OperatorFault => {
                 warn!(request_id = view.request_id, error = code, "The provider finds fault with our registration");

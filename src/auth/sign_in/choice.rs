@@ -3,20 +3,71 @@
 //! An address, a link of a provider's own, or the route that was asked for may name them; where more than one is left, the
 //! person chooses on a page of ours. Whatever was named, only what the configuration and the route allow is left.
 
+use std::time::SystemTime;
+
 use super::attempt::SignInAttempt;
 use crate::auth::SignIn;
 use crate::auth::own_address::{OwnQuery, PROVIDER};
 use crate::auth::refusal::Refusal;
+use crate::provider::IssuerSettings;
 use crate::route::Found;
 use crate::route::path::{NormalTarget, ReturnTo};
 use crate::snapshot::ClientRegistration;
 use crate::web::page::chooser_page;
 use crate::web::{Reply, RequestView};
 
+/// What names the carrier that a person picked, by its id.
+pub(super) const MEMBER: &str = "carrier";
+/// What says that a person knows none of those that they could pick.
+const UNSURE: &str = "unsure";
 /// What names those that another of our hosts leaves to choose from, by their ids, between commas.
 pub(super) const AMONG: &str = "among";
 
+/// What a person said of their carrier.
+pub(super) enum Picked<'a> {
+    /// Nothing yet: they are asked.
+    Nothing,
+    /// This one.
+    Member(&'a IssuerSettings),
+    /// It is for others to find out.
+    LeftOpen,
+}
+
 impl<'a> SignIn<'a> {
+    /// What the address says of the carrier, where people pick one. A carrier's own link names it by `iss`.
+    pub(super) fn picked(&self, query: &OwnQuery<'_>) -> Result<Picked<'a>, Refusal> {
+        let registration = self.registration;
+        if !registration.picks() {
+            return Ok(Picked::LeftOpen);
+        }
+        let named =
+            query.value("iss").and_then(|issuer| registration.issuers.iter().find(|member| member.names(&issuer)));
+        match (query.value(MEMBER), named) {
+            (Some(id), _) => registration.member(&id).map(Picked::Member).ok_or(Refusal::RequestMalformed),
+            (None, Some(member)) => Ok(Picked::Member(member)),
+            (None, None) if query.is_set(UNSURE) && registration.discovery_ui.is_some() => Ok(Picked::LeftOpen),
+            (None, None) => Ok(Picked::Nothing),
+        }
+    }
+
+    /// The page on which a person picks their carrier, the one of their last sign-in marked. Each link is this very request,
+    /// with the choice added.
+    pub(super) fn ask_which_carrier(&self, query: &OwnQuery<'_>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        let last = self.last_carrier(view, now).map(|last| last.member).unwrap_or_default();
+        let link = |name: &str, value: &str| format!("{}?{}", self.snapshot.start(), query.with(name, value));
+        let members = self.registration.issuers.iter().filter(|member| !member.id.is_empty());
+        let mut choices: Vec<_> = members
+            .map(|member| {
+                let mark = if member.id == last { " (last time)" } else { "" };
+                (format!("{}{mark}", member.name), link(MEMBER, &member.id))
+            })
+            .collect();
+        if self.registration.discovery_ui.is_some() {
+            choices.push(("Another one, or I do not know".to_owned(), link(UNSURE, "1")));
+        }
+        chooser_page("Choose your mobile carrier.", &choices, view.request_id)
+    }
+
     /// The providers that this sign-in may be with, in the order of the configuration; never none.
     ///
     /// `iss` is what a provider's own link names itself by (OpenID Connect Core 4).
@@ -63,18 +114,18 @@ impl<'a> SignIn<'a> {
     pub(super) fn ask_which(&self, query: &OwnQuery<'_>, providers: &[&ClientRegistration], request_id: &str) -> Reply {
         let choices = providers.iter().map(|registration| {
             let href = format!("{}?{}", self.snapshot.start(), query.with(PROVIDER, &registration.id));
-            (registration.name.as_str(), href)
+            (registration.name.clone(), href)
         });
-        chooser_page(&choices.collect::<Vec<_>>(), request_id)
+        chooser_page("Choose where you have an account.", &choices.collect::<Vec<_>>(), request_id)
     }
 
     /// Whether the address of `view` is one to which answers come: our own, or one of several providers'.
     pub(super) fn is_a_callback(&self, view: &RequestView<'_>) -> bool {
-        let registrations = &self.settings.registrations;
-        match self.below_callback(view) {
-            None => true,
-            Some(id) => !id.is_empty() && registrations.get(id).is_some(),
-        }
+        let known = |below: &str| {
+            let mut all = self.settings.registrations.iter().flat_map(ClientRegistration::all_below_callback);
+            all.any(|known| known == below)
+        };
+        self.below_callback(view).is_none_or(|below| !below.is_empty() && known(below))
     }
 
     /// What follows `callback/` in the address of `view`.
@@ -84,12 +135,12 @@ impl<'a> SignIn<'a> {
 
     /// The provider that `attempt` is with, if its answer came where the answers of that provider come.
     ///
-    /// Rule: each of several providers has a redirect URI of its own, and an answer at another one is refused before
+    /// Rule: each of several providers, and each carrier that has one, has a redirect URI of its own, and an answer at another one is refused before
     /// anything is redeemed. A hostile provider could otherwise be given another provider's code (mix-up, RFC 9700 4.4).
     pub(super) fn chosen_for(&self, view: &RequestView<'_>, attempt: &SignInAttempt) -> Result<SignIn<'a>, Refusal> {
         let registration = self.settings.registrations.get(&attempt.provider).ok_or(Refusal::AttemptUnknown)?;
         let own = self.below_callback(view).unwrap_or_default();
-        if !attempt.is_hand_off() && own != registration.id {
+        if !attempt.is_hand_off() && own != registration.below_callback(attempt.member()) {
             return Err(Refusal::CarrierMismatch);
         }
         self.at(registration).ok_or(Refusal::AttemptUnknown)

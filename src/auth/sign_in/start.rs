@@ -9,17 +9,18 @@ use url::Url;
 use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, Wishes};
 use super::attempts::remembered_for;
 use super::binding::{Binding, Bindings};
+use super::choice::{MEMBER, Picked};
 use super::demand::{Demand, FOR};
 use super::return_note::is_long;
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
-use crate::auth::own_address::{OwnQuery, with_page};
+use crate::auth::own_address::{OwnQuery, PROVIDER, with_page};
 use crate::auth::refusal::Refusal;
 use crate::carrier;
 use crate::carrier::profile::Hint;
 use crate::ground::time::Timestamp;
 use crate::oidc::authorization::{AuthorizationRequest, CodeVerifier, CorrelationId};
-use crate::provider::{Carrier, ErrorKind, ProviderError};
+use crate::provider::{Carrier, ErrorKind, IssuerSettings, ProviderError};
 use crate::route::path::ReturnTo;
 use crate::secret::random_text;
 use crate::session::sessions::{Lookup, Purpose};
@@ -59,6 +60,14 @@ pub(in crate::auth) struct OutgoingRedirect {
 pub(in crate::auth) struct LegRequest<'a> {
     pub(in crate::auth) view: &'a RequestView<'a>,
     pub(in crate::auth) binding: Option<&'a Binding>,
+}
+
+/// To whom a person is sent to sign in.
+pub(in crate::auth) struct Towards<'a> {
+    /// The issuer.
+    pub(in crate::auth) carrier: Carrier,
+    /// The member that the person picked; `None` if it was found otherwise.
+    pub(in crate::auth) picked: Option<&'a IssuerSettings>,
 }
 
 /// The part of a start's query that says that the device is not the person's.
@@ -112,7 +121,7 @@ impl SignIn<'_> {
     fn start_by_form(&self, view: &RequestView<'_>) -> Reply {
         let form = OwnQuery::of_form(view);
         let mut address = url::form_urlencoded::Serializer::new(format!("{}?", self.snapshot.start()));
-        for name in ["iss", LOGIN_HINT] {
+        for name in ["iss", LOGIN_HINT, PROVIDER, MEMBER] {
             if let Some(value) = form.value(name).filter(|value| value.len() <= MAX_HINT) {
                 address.append_pair(name, &value);
             }
@@ -191,35 +200,47 @@ impl SignIn<'_> {
         let demand = demand.filter(|_| can);
         match self.at(registration) {
             Some(chosen) => {
+                let picked = match chosen.picked(query) {
+                    Ok(Picked::Nothing) => return chosen.ask_which_carrier(query, view, now),
+                    Ok(Picked::Member(member)) => Some(member),
+                    Ok(Picked::LeftOpen) => None,
+                    Err(refusal) => return self.answers.refusal(refusal, view),
+                };
                 let attempt = chosen.new_attempt(view.host, return_to, hand_off, now);
-                chosen
-                    .begin_with(
-                        view,
-                        SignInAttempt {
-                            again,
-                            ends_with_browser: is_on_shared_device(query),
-                            wishes,
-                            demand,
-                            ..attempt
-                        },
-                        now,
-                    )
-                    .await
+                let ends_with_browser = is_on_shared_device(query);
+                let attempt = SignInAttempt { again, ends_with_browser, wishes, demand, ..attempt };
+                let mut reply = chosen.begin_with(view, attempt, picked, now).await;
+                if ends_with_browser {
+                    self.forget_carrier(view).into_iter().for_each(|cookie| reply.add_cookie(cookie));
+                }
+                reply
             }
             None => self.answers.refusal_to(Refusal::UnknownIssuer, view, Some(&return_to)),
         }
     }
 
     /// Begins a sign-in with the provider that was chosen.
-    async fn begin_with(&self, view: &RequestView<'_>, attempt: SignInAttempt, now: SystemTime) -> Reply {
+    async fn begin_with(
+        &self,
+        view: &RequestView<'_>,
+        attempt: SignInAttempt,
+        picked: Option<&IssuerSettings>,
+        now: SystemTime,
+    ) -> Reply {
         let page = attempt.return_to.clone();
         let request = LegRequest { view, binding: None };
-        let redirect = match &self.registration.discovery_ui {
-            Some(_) => self.redirect_to_discovery(&request, attempt, None, now).await,
-            None => match self.provider.issuer(now).await {
-                Ok(issuer) => self.redirect_to_carrier(&request, attempt, issuer, None, now).await,
-                Err(error) => Err(self.provider_refusal(view, &error)),
-            },
+        let carrier = match (picked, &self.registration.discovery_ui) {
+            (Some(member), _) => self.provider.member(&member.issuer, now).await.map(Some),
+            (None, Some(_)) => Ok(self.remembered_carrier(view, &attempt, now).await),
+            (None, None) => self.provider.issuer(now).await.map(Some),
+        };
+        let redirect = match carrier {
+            Ok(Some(carrier)) => {
+                let to = Towards { carrier, picked };
+                self.redirect_to_carrier(&request, attempt, to, None, now).await
+            }
+            Ok(None) => self.redirect_to_discovery(&request, attempt, None, now).await,
+            Err(error) => Err(self.provider_refusal(view, &error)),
         };
         match redirect {
             Ok(redirect) => {
@@ -300,19 +321,24 @@ impl SignIn<'_> {
         &self,
         request: &LegRequest<'_>,
         mut attempt: SignInAttempt,
-        carrier: Carrier,
+        to: Towards<'_>,
         login_hint_token: Option<&str>,
         now: SystemTime,
     ) -> Result<OutgoingRedirect, Refusal> {
         let verifier = CodeVerifier::generate(self.entropy);
         let nonce = random_text::<32>(self.entropy);
+        let Towards { carrier, picked } = to;
         let asked = carrier.clone();
+        let member = picked.filter(|_| self.registration.member_redirect_uris);
+        let member = member.map(|member| member.id.clone()).unwrap_or_default();
+        let redirect_uri = self.snapshot.redirect_uri_below(&self.registration.below_callback(&member));
         let form_post = self.registration.response_mode == ResponseMode::FormPost;
         let hint = attempt.wishes.login_hint.take();
         let other_account = attempt.wishes.other_account;
         let wanted = self.asked_for(attempt.demand.as_ref());
         attempt.leg = Leg::Authorization(Box::new(AuthorizationLeg {
             carrier,
+            member,
             nonce: nonce.clone(),
             code_verifier: verifier.secret().clone(),
             form_post,
@@ -323,8 +349,8 @@ impl SignIn<'_> {
         let languages = single_value(request.view.headers, header::ACCEPT_LANGUAGE).ok().flatten();
         let authorization = AuthorizationRequest {
             endpoint: &asked.authorization_endpoint,
-            client_id: &self.registration.client_id,
-            redirect_uri: &self.snapshot.redirect_uri(self.registration),
+            client_id: self.registration.client_id_at(&asked.issuer),
+            redirect_uri: &redirect_uri,
             scopes: &self.registration.scopes,
             wants_id_token: profile.issues_id_tokens,
             state: &state,

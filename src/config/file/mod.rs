@@ -28,7 +28,7 @@ pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use endpoints::EndpointsFile;
 pub(crate) use provider::{
     AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, IssuerFile, MemberClientFile, OAuth2File, OidcFile,
-    PortTokensFile, ProfileWord, ProviderFile, PushedWord, ResponseModeWord, ZenkeyFile,
+    PortTokensFile, ProfileWord, ProviderFile, PushedWord, ResponseModeWord, WayWord, ZenkeyFile,
 };
 pub(crate) use routes::{
     AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,

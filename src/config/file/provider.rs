@@ -94,6 +94,20 @@ pub(crate) struct ZenkeyFile {
     /// Carriers that may be the answer of discovery: each its exact issuer, or a mapping with more about it.
     #[schemars(required, extend("minItems" = 1))]
     pub(crate) trusted_issuers: Option<List<IssuerEntry>>,
+    /// Ways to find out which carrier a person has. `ui_with_state`: ZenKey's discovery UI. `picker`: a page of ours, on which
+    /// people pick one of `trusted_issuers`, each of which then has an `id`; with `ui_with_state` behind it, the page also leads to
+    /// the discovery UI. Whoever picks on a desktop brings the carrier no `login_hint_token`.
+    #[schemars(extend("default" = ["ui_with_state"], "minItems" = 1))]
+    pub(crate) find: Option<List<WayWord>>,
+    /// Whether a carrier that a person picks answers at an address of its own, `/oauth2/callback/ID`, which must be registered
+    /// there, so that no carrier's code is taken for another's. Without it all of them answer at `/oauth2/callback`.
+    #[schemars(extend("default" = false))]
+    pub(crate) redirect_uri_per_carrier: Option<bool>,
+    /// For how long a browser remembers the carrier of its last sign-in, in a sealed cookie: people on phones then do not see the
+    /// discovery UI, and the page on which people pick marks their carrier. It is personal data. Signing out, and signing in on
+    /// a device of somebody else's, forgets it. Without it nothing is remembered.
+    #[schemars(extend("x-min" = "1h", "x-max" = "400d"))]
+    pub(crate) remember_carrier: Time,
     /// Service that tells which carrier serves a subscriber.
     #[schemars(extend("default" = "https://discoveryissuer.myzenkey.com"))]
     pub(crate) discovery_issuer: Option<Written<ProviderUrl>>,
@@ -318,6 +332,15 @@ pub(crate) enum ResponseModeWord {
     FormPost,
 }
 
+/// A way to find out which carrier a person has.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum WayWord {
+    Picker,
+    UiWithState,
+}
+
 /// A trusted issuer: its name, or more about it.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -327,10 +350,12 @@ pub(crate) enum IssuerEntry {
     Full(Box<IssuerFile>),
 }
 
-/// How we show one carrier who we are, and no other. Our client id is the one that all carriers know.
+/// What we are at one carrier, and at no other.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MemberClientFile {
+    /// Client id there. Without it: the one that all carriers know.
+    pub(crate) client_id: Option<Written<ClientId>>,
     /// Client secret there.
     pub(crate) client_secret: Option<SecretRef>,
     /// Files with private keys of ours for `private_key_jwt` at this carrier, and at no other. The first one signs; the public
@@ -353,7 +378,7 @@ pub(crate) struct IssuerFile {
     /// The issuer, exactly as it stands in its tokens: no wildcard, trailing slash included.
     #[schemars(required)]
     pub(crate) issuer: Option<Written<IssuerName>>,
-    /// What the carrier is known by in addresses of ours: needed with `client`.
+    /// What the carrier is known by in addresses of ours: needed with `client`, and where people pick.
     pub(crate) id: Option<Written<ProviderId>>,
     /// What people know the carrier by, where they choose. Without it: the id.
     pub(crate) name: Option<Written<ProviderName>>,

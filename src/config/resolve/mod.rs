@@ -7,6 +7,7 @@ mod bearer;
 mod claims;
 mod client;
 mod issuers;
+mod members;
 mod provider;
 mod routes;
 mod scopes;
@@ -340,9 +341,24 @@ impl From<provider::Provider> for SignInProvider {
             request,
             form_post,
             port_tokens,
+            member_redirect_uris,
+            remember_carrier,
         } = provider;
         let require_acr = require_acr && !acr_values.is_empty();
-        Self { id, name, settings, scopes, acr_values, require_acr, assurance, request, form_post, port_tokens }
+        Self {
+            id,
+            name,
+            settings,
+            scopes,
+            acr_values,
+            require_acr,
+            assurance,
+            request,
+            form_post,
+            port_tokens,
+            member_redirect_uris,
+            remember_carrier,
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Providers: one federation, distinct issuers, scopes that can work.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use url::Url;
 
 use super::{Resolver, bytes, time, values};
+use crate::carrier::find::Way;
 use crate::carrier::port_token::PortTokenSettings;
-use crate::carrier::network::Network;
 use crate::carrier::profile;
 use crate::config::fault::shown;
 use crate::config::file::{
@@ -19,7 +20,7 @@ use crate::config::form::text::Scope;
 use crate::oidc::acr::{Assurance, Vocabulary};
 use crate::oidc::authorization::RequestSettings;
 use crate::oidc::client_auth::ClientAuthentication;
-use crate::provider::{FederationSettings, Finding, IssuerSettings, OutboundProxy, ProviderSettings};
+use crate::provider::{DiscoveryAddresses, FederationSettings, IssuerSettings, OutboundProxy, ProviderSettings};
 
 /// What a provider's section says, for its two consumers.
 pub(super) struct Provider {
@@ -33,6 +34,8 @@ pub(super) struct Provider {
     pub(super) request: RequestSettings,
     pub(super) form_post: bool,
     pub(super) port_tokens: PortTokenSettings,
+    pub(super) member_redirect_uris: bool,
+    pub(super) remember_carrier: Option<Duration>,
 }
 
 impl Provider {
@@ -190,6 +193,15 @@ impl Resolver<'_> {
             request: common.request,
             form_post: common.form_post,
             port_tokens: common.port_tokens,
+            member_redirect_uris: file
+                .zenkey
+                .as_ref()
+                .is_some_and(|zenkey| zenkey.redirect_uri_per_carrier == Some(true)),
+            remember_carrier: file
+                .zenkey
+                .as_ref()
+                .and_then(|zenkey| zenkey.remember_carrier.as_ref())
+                .map(|age| time(Some(age))),
         })
     }
 
@@ -272,6 +284,7 @@ impl Resolver<'_> {
                             .flat_map(List::items)
                             .filter_map(|(_, word)| word.0.network())
                             .collect(),
+                        client_id: full.client.as_ref().and_then(|client| Some(client.client_id.as_ref()?.0.0.clone())),
                         authentication: own,
                         allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
@@ -293,15 +306,17 @@ impl Resolver<'_> {
                 self.fault(&format!("{}.id", member.key), format!("{} stands twice", shown(&member.id)));
             }
         }
+        let find = self.ways(section, file, &trusted);
         let acr_values =
             self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), profile::ZENKEY.acr_words);
         Some(Common {
             federation: FederationSettings {
                 profile: &profile::ZENKEY,
-                finding: Finding::Discovery {
+                discovery: find.iter().any(|way| *way != Way::Picker).then_some(DiscoveryAddresses {
                     issuer: file.discovery_issuer.as_ref()?.0.0.clone(),
                     ui: file.discovery_ui.as_ref()?.0.0.clone(),
-                },
+                }),
+                find,
                 members: trusted,
                 api: None,
             },
@@ -372,7 +387,8 @@ impl Resolver<'_> {
         Some(Common {
             federation: FederationSettings {
                 profile: &profile::OIDC,
-                finding: Finding::Fixed,
+                find: profile::OIDC.find.to_vec(),
+                discovery: None,
                 members: vec![IssuerSettings {
                     tenants: self.tenants(section, file),
                     allowed_hosts: values(file.allowed_hosts.as_ref(), |host| host.0.0.clone()),
@@ -403,7 +419,8 @@ impl Resolver<'_> {
         Some(Common {
             federation: FederationSettings {
                 profile: &profile::OAUTH2,
-                finding: Finding::Fixed,
+                find: profile::OAUTH2.find.to_vec(),
+                discovery: None,
                 members: vec![IssuerSettings {
                     algorithms: Vec::new(),
                     ..IssuerSettings::of(section, api.issuer.as_str())
@@ -436,25 +453,6 @@ impl Resolver<'_> {
             self.fault(key, "lacks `openid`, without which there is no ID token; add it");
         }
         scopes
-    }
-
-    /// One network is one carrier's: of two that both listed it, either could be given the other's people.
-    fn distinct_networks(&mut self, members: &[IssuerSettings]) {
-        let mut known: Vec<(Network, String)> = Vec::new();
-        for member in members {
-            for (index, network) in member.networks.iter().enumerate() {
-                let place = format!("{}.networks[{index}]", member.key);
-                match known.iter().find(|(earlier, _)| earlier == network) {
-                    Some((_, earlier)) => {
-                        self.fault(
-                            &place,
-                            format!("{network} already stands at {earlier}; a network is one carrier's"),
-                        );
-                    }
-                    None => known.push((*network, place)),
-                }
-            }
-        }
     }
 
     /// D13, RFC 9700 4.4. If two entries could both be "the issuer", the looser one would speak for the other. The

@@ -106,6 +106,42 @@ fn one_network_is_one_carriers() {
     }
 }
 
+// CR-F01
+#[test]
+fn people_pick_first_and_pick_carriers_that_have_an_id() {
+    let given = |find: &str, more: &str| {
+        let text = KEYED.replace("client_id: ccid-a\n", &format!("client_id: ccid-a\n    find: {find}\n{more}"));
+        machine().read_config(&text.replace("- https://one.example", "- { issuer: 'https://one.example', id: one }"))
+    };
+    use crate::carrier::find::Way;
+    for (find, ways) in
+        [("[picker]", &[Way::Picker][..]), ("[picker, ui_with_state]", &[Way::Picker, Way::UiWithState])]
+    {
+        let (config, _) =
+            given(find, "    redirect_uri_per_carrier: true\n").unwrap_or_else(|faults| panic!("{faults}"));
+        let federation = &config.provider.settings.federation;
+        assert_eq!((&federation.find[..], federation.discovery.is_some()), (ways, ways.len() > 1));
+        assert_eq!((federation.members[0].name.as_str(), config.provider.member_redirect_uris), ("one", true));
+    }
+    for (find, more, expected) in [
+        ("[ui_with_state, picker]", "", "find[1]: stands behind another way"),
+        ("[picker, picker]", "", "find[1]: stands twice"),
+        ("[]", "", "find"),
+        (
+            "[ui_with_state]",
+            "    redirect_uri_per_carrier: true\n",
+            "redirect_uri_per_carrier: is for carriers that people pick",
+        ),
+        ("[ui_with_state]", "    remember_carrier: 2y\n", "remember_carrier"),
+    ] {
+        let faults = given(find, more).expect_err(find).to_string();
+        assert!(faults.contains(expected) && faults.lines().count() == 1, "{faults}");
+    }
+    let text = KEYED.replace("client_id: ccid-a\n", "client_id: ccid-a\n    find: [picker]\n");
+    let faults = machine().read_config(&text).expect_err("one has no id").to_string();
+    assert!(faults.contains("trusted_issuers[0]: lacks an `id`, by which people pick it"), "{faults}");
+}
+
 // The twin of the last one: a key in place of the secret, and something else to seal sessions with.
 #[test]
 fn keys_may_stand_in_place_of_the_secret() {

@@ -49,7 +49,7 @@ impl Federation {
             refusal.found(&error.to_string()).advise(advice)
         };
         let read = SignedUserInfo::parse(&answer.body, self.settings.max_id_token).map_err(refuse)?;
-        let (issuer, client_id) = (carrier.issuer.as_str(), self.settings.client_id.as_str());
+        let (issuer, client_id) = (carrier.issuer.as_str(), self.settings.client_id_at(&carrier.issuer));
         let algorithms = self.trusted(issuer).map_or(&[][..], |trusted| &trusted.algorithms);
         let keys = self.keys(carrier, read.kid(), now).await?;
         let mut claims = read.verify(&keys, algorithms, issuer, client_id);

@@ -16,6 +16,7 @@ mod leaving;
 mod member_client;
 mod oauth2;
 mod outage;
+mod picker;
 mod plain_issuer;
 mod providers;
 mod replicas;

@@ -20,7 +20,10 @@ use self::background::{sweep, watch_readiness};
 use self::key_file::KeyFile;
 use self::shared_keys::SharedKeys;
 use self::supervisor::Supervisor;
+use url::Url;
+
 use crate::auth::{Auth, Parts};
+use crate::carrier::find::Way;
 use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
@@ -28,7 +31,7 @@ use crate::gateway::{
     TrustedProxies,
 };
 use crate::oidc::client_auth::ClientKey;
-use crate::provider::{ClientError, Federation, KeyMemory, Provider, ProviderStats, Providers};
+use crate::provider::{ClientError, DiscoveryAddresses, Federation, KeyMemory, Provider, ProviderStats, Providers};
 use crate::secret::{Entropy, SecretBytes, SystemEntropy};
 use crate::session::cache::{CacheLimits, SessionCache};
 use crate::session::cached::CachePolicy;
@@ -360,6 +363,9 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
 fn registration(provider: &SignInProvider) -> ClientRegistration {
     let settings = &provider.settings;
     let federation = &settings.federation;
+    let of_discovery = |way, address: fn(&DiscoveryAddresses) -> &Url| {
+        federation.discovery.as_ref().filter(|_| federation.find.contains(&way)).map(|found| address(found).clone())
+    };
     ClientRegistration {
         profile: federation.profile,
         id: provider.id.clone(),
@@ -371,7 +377,8 @@ fn registration(provider: &SignInProvider) -> ClientRegistration {
         require_acr: provider.require_acr,
         assurance: provider.assurance.clone(),
         find: federation.find.clone(),
-        discovery_ui: federation.discovery.as_ref().map(|discovery| discovery.ui.clone()),
+        discovery_ui: of_discovery(Way::UiWithState, |discovery| &discovery.ui),
+        optimized_discovery: of_discovery(Way::Optimized, |discovery| &discovery.optimized),
         member_redirect_uris: provider.member_redirect_uris,
         remember_carrier: provider.remember_carrier,
         issuers: federation.members.clone(),

@@ -21,6 +21,8 @@ pub(super) struct ReturnAddress {
     pub(super) correlation_id: Option<String>,
     /// Whether the carrier names its code. Not all of them did.
     pub(super) mccmnc: bool,
+    /// Whether it names itself (RFC 9207).
+    pub(super) iss: bool,
 }
 
 /// The person agrees without being asked.
@@ -99,6 +101,9 @@ fn answer_client(
     }
     if to.mccmnc {
         answer.push(("mccmnc".to_owned(), carrier.brand.mccmnc.to_owned()));
+    }
+    if to.iss {
+        answer.push(("iss".to_owned(), carrier.issuer()));
     }
     if let Some(correlation_id) = &to.correlation_id {
         answer.push(("correlation_id".to_owned(), correlation_id.clone()));

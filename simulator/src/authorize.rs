@@ -103,6 +103,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
         state: None,
         correlation_id: None,
         mccmnc: carrier.brand.profile != Profile::Verizon,
+        iss: false,
     };
 
     let mut parameters = plain.to_vec();
@@ -115,7 +116,9 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
     let state = field("state")?.map(str::to_owned);
     let correlation_id = field("correlation_id")?.map(str::to_owned);
     // The central service asks carriers to name themselves when it has done the discovery.
-    to.mccmnc |= field("discovered_by")?.is_some();
+    let by_service = field("discovered_by")?.is_some();
+    to.mccmnc |= by_service;
+    to.iss |= by_service;
     to.state = state;
     let field = |name: &'static str| {
         only(&parameters, name).map_err(|Repeated| to.refuse("invalid_request", "A parameter was sent twice"))

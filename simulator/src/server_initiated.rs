@@ -177,7 +177,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<Push, Refusal> {
         .find(|person| userinfo::subject(carrier.brand, &client.client_id, person) == hint)
         .ok_or(Refusal::request("invalid_login_hint", "login_hint is nobody's subject"))?;
     let request = AuthorizationRequest {
-        to: ReturnAddress { redirect_uri, state: owned("state"), correlation_id, mccmnc: false },
+        to: ReturnAddress { redirect_uri, state: owned("state"), correlation_id, mccmnc: false, iss: false },
         nonce: owned("nonce"),
         attributes: attributes_of(&scope),
         scope,

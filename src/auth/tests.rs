@@ -80,6 +80,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         assurance: Vec::new(),
         require_acr: true,
         find: profile::ZENKEY.find.to_vec(),
+        optimized_discovery: None,
         member_redirect_uris: false,
         remember_carrier: None,
         discovery_ui: Some(Url::parse("https://discovery.example/ui").unwrap()),

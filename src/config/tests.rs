@@ -158,6 +158,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
             discovery: Some(DiscoveryAddresses {
                 issuer: "https://discoveryissuer.myzenkey.com".parse().unwrap(),
                 ui: "https://discoveryui.myzenkey.com/ui/discovery-ui".parse().unwrap(),
+                optimized: "https://auth.myzenkey.com/v1/auth".parse().unwrap(),
             }),
             members: vec![IssuerSettings::of("provider.zenkey.trusted_issuers[0]", "https://oidc.idp.xlogin.att.com")],
             api: None,

@@ -228,7 +228,7 @@ impl Configurations {
         mccmnc: &str,
         correlation_id: &str,
     ) -> Result<(Discovery, Option<Duration>), ProviderError> {
-        let Some(DiscoveryAddresses { issuer, ui }) = &self.federation.discovery else {
+        let Some(DiscoveryAddresses { issuer, ui, .. }) = &self.federation.discovery else {
             return Err(ProviderError::invalid("no discovery in this federation"));
         };
         let url = discovery_url(issuer, &self.client_id, mccmnc, Some(correlation_id));

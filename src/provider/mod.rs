@@ -170,6 +170,8 @@ pub struct DiscoveryAddresses {
     pub issuer: Url,
     /// The page that finds out.
     pub ui: Url,
+    /// The address that takes an authorization request and finds out on the way.
+    pub optimized: Url,
 }
 
 /// A forward proxy between us and providers.

@@ -87,6 +87,7 @@ fn zenkey(discovery: &Peer, bases: &[&str]) -> ProviderSettings {
         discovery: Some(DiscoveryAddresses {
             issuer: Url::parse(&discovery.base).unwrap(),
             ui: Url::parse(&format!("{}/ui", discovery.base)).unwrap(),
+            optimized: Url::parse(&format!("{}/auth", discovery.base)).unwrap(),
         }),
         members: bases.iter().map(|base| issuer(base)).collect(),
         api: None,

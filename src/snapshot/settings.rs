@@ -167,6 +167,9 @@ pub struct ClientRegistration {
     pub find: Vec<Way>,
     /// The page of the federation that finds out a person's carrier; `None` where there is none.
     pub discovery_ui: Option<Url>,
+    /// The address of the federation that takes authorization requests and finds the carrier out on the way; `None` where none is
+    /// asked.
+    pub optimized_discovery: Option<Url>,
     /// Whether a member that a person picked answers at an address of its own.
     pub member_redirect_uris: bool,
     /// How long a browser remembers the carrier of its last sign-in; `None`: it does not.

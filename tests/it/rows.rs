@@ -56,7 +56,6 @@ const REQUIRED: &[(&str, u8, u8)] = &[
 /// Rows that wait for what does not exist yet.
 const WAITING: &[(&str, &str)] = &[
     ("C32", "there is no refresh: carrier tokens are dropped at the end of a sign-in"),
-    ("D08", "there is no optimized discovery: the carrier is always known before the code arrives"),
     ("F13", "the public listener speaks HTTP/1.1 only"),
     ("G08", "the public listener speaks HTTP/1.1 only"),
     ("H15", "the public listener has no TLS"),

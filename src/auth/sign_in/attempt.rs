@@ -72,8 +72,20 @@ pub(crate) enum Leg {
     /// The authorization endpoint of a carrier. Issuer and endpoints are frozen here: a callback that names another
     /// carrier changes nothing (RFC 9700, 4.4).
     Authorization(Box<AuthorizationLeg>),
+    /// An address that leads on to some carrier with our request: which one it was, the callback says.
+    Optimized(Box<OptimizedLeg>),
     /// Our own host that signs in for all of them.
     HandOff,
+}
+
+/// The leg that ends with a code of a carrier that is not known yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OptimizedLeg {
+    /// Expected in the ID token.
+    pub nonce: String,
+    /// PKCE verifier, redeemed with the code.
+    #[serde(with = "secret_text")]
+    pub code_verifier: SecretString,
 }
 
 /// The leg that ends with a code.
@@ -134,7 +146,7 @@ impl SignInAttempt {
     pub(super) fn member(&self) -> &str {
         match &self.leg {
             Leg::Authorization(leg) => &leg.member,
-            Leg::Discovery | Leg::HandOff => "",
+            Leg::Discovery | Leg::Optimized(_) | Leg::HandOff => "",
         }
     }
 
@@ -184,6 +196,8 @@ enum StartLeg {
     Discovery,
     #[serde(rename = "h")]
     HandOff,
+    #[serde(rename = "o")]
+    Optimized(Box<OptimizedLeg>),
     #[serde(rename = "a")]
     Authorization(Box<StartCarrier>),
 }
@@ -221,6 +235,7 @@ impl StartRecord {
         let leg = match &attempt.leg {
             Leg::Discovery => StartLeg::Discovery,
             Leg::HandOff => StartLeg::HandOff,
+            Leg::Optimized(leg) => StartLeg::Optimized(leg.clone()),
             Leg::Authorization(leg) => {
                 let carrier = &leg.carrier;
                 let short = |url: &Url| shortened(url.as_str(), &carrier.issuer);
@@ -262,6 +277,7 @@ impl StartRecord {
         let leg = match leg {
             StartLeg::Discovery => Leg::Discovery,
             StartLeg::HandOff => Leg::HandOff,
+            StartLeg::Optimized(leg) => Leg::Optimized(leg),
             StartLeg::Authorization(carrier) => {
                 let StartCarrier(
                     issuer,

@@ -44,9 +44,9 @@ pub(in crate::auth) enum LegOutcome {
 }
 
 /// What a provider said instead of a code. Its words are for the log: no page shows them.
-struct Said<'a> {
-    code: &'a ErrorCode,
-    description: Option<&'a str>,
+pub(super) struct Said<'a> {
+    pub(super) code: &'a ErrorCode,
+    pub(super) description: Option<&'a str>,
 }
 
 /// How often carrier discovery may be started anew within one sign-in (dossier 19: the budget of the SDKs).
@@ -196,6 +196,7 @@ impl SignIn<'_> {
         match std::mem::replace(&mut attempt.leg, Leg::Discovery) {
             Leg::Discovery => chosen.finish_discovery(request, attempt, params, now).await.map(LegOutcome::Continue),
             Leg::Authorization(leg) => chosen.finish_authorization(request, attempt, *leg, params, now).await,
+            Leg::Optimized(leg) => chosen.finish_optimized(request, attempt, *leg, params, now).await,
             Leg::HandOff => {
                 let binding = request.binding.ok_or(Refusal::AttemptUnknown)?;
                 let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
@@ -227,7 +228,7 @@ impl SignIn<'_> {
         match discovery.map_err(|error| self.provider_refusal(view, &error))? {
             Discovery::Carrier(carrier) => {
                 let hint = params.login_hint_token.as_ref().map(SecretString::expose);
-                let to = Towards { carrier: *carrier, picked: None };
+                let to = Towards::Carrier { carrier, picked: None };
                 self.redirect_to_carrier(request, attempt, to, hint, now).await
             }
             Discovery::AskUser(ui) if attempt.recoveries < MAX_RECOVERIES => {
@@ -239,7 +240,7 @@ impl SignIn<'_> {
     }
 
     /// The carrier's answer: a refusal, or a code that is redeemed, verified and turned into a session.
-    async fn finish_authorization(
+    pub(super) async fn finish_authorization(
         &self,
         request: &LegRequest<'_>,
         attempt: SignInAttempt,
@@ -441,7 +442,7 @@ impl SignIn<'_> {
     }
 
     /// What a carrier's error leads to: one more discovery, or a page in plain words.
-    async fn after_carrier_error(
+    pub(super) async fn after_carrier_error(
         &self,
         request: &LegRequest<'_>,
         mut attempt: SignInAttempt,

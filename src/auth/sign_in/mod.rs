@@ -15,6 +15,7 @@ mod hand_off;
 mod migration;
 mod not_begun;
 pub(super) mod one_source;
+mod optimized;
 mod remembered;
 mod return_note;
 pub(super) mod start;

@@ -108,7 +108,8 @@ impl SignIn<'_> {
         attempt: &SignInAttempt,
         now: SystemTime,
     ) -> Option<Carrier> {
-        let asks_anew = attempt.wishes.other_account || attempt.ends_with_browser;
+        // Whoever could pick, and left it open, wants it to be found out.
+        let asks_anew = attempt.wishes.other_account || attempt.ends_with_browser || self.registration.picks();
         let network = self.last_carrier(view, now).filter(|_| view.is_phone() && !asks_anew)?.network?;
         match self.provider.discover(&network, &attempt.correlation_id, now).await {
             Ok(Discovery::Carrier(carrier)) => {

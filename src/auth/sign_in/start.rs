@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use tracing::{info, warn};
 use url::Url;
 
-use super::attempt::{AuthorizationLeg, HandOff, Leg, SignInAttempt, Wishes};
+use super::attempt::{AuthorizationLeg, HandOff, Leg, OptimizedLeg, SignInAttempt, Wishes};
 use super::attempts::remembered_for;
 use super::binding::{Binding, Bindings};
 use super::choice::{MEMBER, Picked};
@@ -63,11 +63,16 @@ pub(in crate::auth) struct LegRequest<'a> {
 }
 
 /// To whom a person is sent to sign in.
-pub(in crate::auth) struct Towards<'a> {
-    /// The issuer.
-    pub(in crate::auth) carrier: Carrier,
-    /// The member that the person picked; `None` if it was found otherwise.
-    pub(in crate::auth) picked: Option<&'a IssuerSettings>,
+pub(in crate::auth) enum Towards<'a> {
+    /// To this issuer, which they picked themselves if it is a `picked` member.
+    Carrier {
+        /// The issuer.
+        carrier: Box<Carrier>,
+        /// The member that the person picked; `None` if it was found otherwise.
+        picked: Option<&'a IssuerSettings>,
+    },
+    /// To an address that leads on to some carrier.
+    Optimized(&'a Url),
 }
 
 /// The part of a start's query that says that the device is not the person's.
@@ -232,14 +237,21 @@ impl SignIn<'_> {
         let carrier = match (picked, &self.registration.discovery_ui) {
             (Some(member), _) => self.provider.member(&member.issuer, now).await.map(Some),
             (None, Some(_)) => Ok(self.remembered_carrier(view, &attempt, now).await),
+            (None, None) if self.registration.optimized_discovery.is_some() => Ok(None),
             (None, None) => self.provider.issuer(now).await.map(Some),
         };
         let redirect = match carrier {
             Ok(Some(carrier)) => {
-                let to = Towards { carrier, picked };
+                let to = Towards::Carrier { carrier: Box::new(carrier), picked };
                 self.redirect_to_carrier(&request, attempt, to, None, now).await
             }
-            Ok(None) => self.redirect_to_discovery(&request, attempt, None, now).await,
+            Ok(None) => match &self.registration.optimized_discovery {
+                Some(address) => {
+                    let to = Towards::Optimized(address);
+                    self.redirect_to_carrier(&request, attempt, to, None, now).await
+                }
+                None => self.redirect_to_discovery(&request, attempt, None, now).await,
+            },
             Err(error) => Err(self.provider_refusal(view, &error)),
         };
         match redirect {
@@ -327,29 +339,41 @@ impl SignIn<'_> {
     ) -> Result<OutgoingRedirect, Refusal> {
         let verifier = CodeVerifier::generate(self.entropy);
         let nonce = random_text::<32>(self.entropy);
-        let Towards { carrier, picked } = to;
-        let asked = carrier.clone();
-        let member = picked.filter(|_| self.registration.member_redirect_uris);
-        let member = member.map(|member| member.id.clone()).unwrap_or_default();
-        let redirect_uri = self.snapshot.redirect_uri_below(&self.registration.below_callback(&member));
-        let form_post = self.registration.response_mode == ResponseMode::FormPost;
+        let registration = self.registration;
+        let form_post = registration.response_mode == ResponseMode::FormPost;
         let hint = attempt.wishes.login_hint.take();
         let other_account = attempt.wishes.other_account;
         let wanted = self.asked_for(attempt.demand.as_ref());
-        attempt.leg = Leg::Authorization(Box::new(AuthorizationLeg {
-            carrier,
-            member,
-            nonce: nonce.clone(),
-            code_verifier: verifier.secret().clone(),
-            form_post,
-        }));
+        let (asked, member) = match &to {
+            Towards::Carrier { carrier, picked } => {
+                let member = picked.filter(|_| registration.member_redirect_uris).map(|member| member.id.clone());
+                (Some((**carrier).clone()), member.unwrap_or_default())
+            }
+            Towards::Optimized(_) => (None, String::new()),
+        };
+        let redirect_uri = self.snapshot.redirect_uri_below(&registration.below_callback(&member));
+        let code_verifier = verifier.secret().clone();
+        let (leg, endpoint) = match to {
+            Towards::Carrier { carrier, .. } => {
+                let endpoint = carrier.authorization_endpoint.clone();
+                let leg =
+                    AuthorizationLeg { carrier: *carrier, member, nonce: nonce.clone(), code_verifier, form_post };
+                (Leg::Authorization(Box::new(leg)), endpoint)
+            }
+            Towards::Optimized(address) => {
+                (Leg::Optimized(Box::new(OptimizedLeg { nonce: nonce.clone(), code_verifier })), address.clone())
+            }
+        };
+        attempt.leg = leg;
         let (cookies, state) = self.remember(request, &attempt, now).await?;
         let profile = self.registration.profile;
         let settings = &self.registration.request;
         let languages = single_value(request.view.headers, header::ACCEPT_LANGUAGE).ok().flatten();
         let authorization = AuthorizationRequest {
-            endpoint: &asked.authorization_endpoint,
-            client_id: self.registration.client_id_at(&asked.issuer),
+            endpoint: &endpoint,
+            client_id: asked
+                .as_ref()
+                .map_or(registration.client_id.as_str(), |asked| registration.client_id_at(&asked.issuer)),
             redirect_uri: &redirect_uri,
             scopes: &self.registration.scopes,
             wants_id_token: profile.issues_id_tokens,
@@ -370,8 +394,9 @@ impl SignIn<'_> {
             settings,
             ui_locales: &settings.ui_locales.value(languages),
         };
-        let to = if settings.always_pushed || asked.requires_pushed_requests {
-            let pushed = self.provider.push(&asked, &authorization.to_form(), now).await;
+        let pushes = |asked: &&Carrier| settings.always_pushed || asked.requires_pushed_requests;
+        let to = if let Some(asked) = asked.as_ref().filter(pushes) {
+            let pushed = self.provider.push(asked, &authorization.to_form(), now).await;
             authorization.to_pushed_url(&pushed.map_err(|error| self.provider_refusal(request.view, &error))?)
         } else {
             authorization.to_url()

@@ -96,7 +96,9 @@ pub(crate) struct ZenkeyFile {
     pub(crate) trusted_issuers: Option<List<IssuerEntry>>,
     /// Ways to find out which carrier a person has. `ui_with_state`: ZenKey's discovery UI. `picker`: a page of ours, on which
     /// people pick one of `trusted_issuers`, each of which then has an `id`; with `ui_with_state` behind it, the page also leads to
-    /// the discovery UI. Whoever picks on a desktop brings the carrier no `login_hint_token`.
+    /// the discovery UI. Whoever picks on a desktop brings the carrier no `login_hint_token`. `optimized`, in place of
+    /// `ui_with_state`: one redirect through `optimized_discovery`; only with `private_key_jwt`, with the `networks` of every
+    /// carrier, and with carriers that name themselves by `iss`.
     #[schemars(extend("default" = ["ui_with_state"], "minItems" = 1))]
     pub(crate) find: Option<List<WayWord>>,
     /// Whether a carrier that a person picks answers at an address of its own, `/oauth2/callback/ID`, which must be registered
@@ -114,6 +116,9 @@ pub(crate) struct ZenkeyFile {
     /// Page on which a person's carrier is found.
     #[schemars(extend("default" = "https://discoveryui.myzenkey.com/ui/discovery-ui"))]
     pub(crate) discovery_ui: Option<Written<ProviderUrl>>,
+    /// Address of the service that takes a whole authorization request and finds the carrier out on the way (`optimized`).
+    #[schemars(extend("default" = "https://auth.myzenkey.com/v1/auth"))]
+    pub(crate) optimized_discovery: Option<Written<ProviderUrl>>,
     /// Scopes that are asked for; `openid` must be among them.
     #[schemars(extend("default" = ["openid"], "minItems" = 1))]
     pub(crate) scopes: Option<List<Written<Scope>>>,
@@ -339,6 +344,7 @@ pub(crate) enum ResponseModeWord {
 pub(crate) enum WayWord {
     Picker,
     UiWithState,
+    Optimized,
 }
 
 /// A trusted issuer: its name, or more about it.

@@ -306,7 +306,7 @@ impl Resolver<'_> {
                 self.fault(&format!("{}.id", member.key), format!("{} stands twice", shown(&member.id)));
             }
         }
-        let find = self.ways(section, file, &trusted);
+        let find = self.ways(section, file, &trusted, &authentication);
         let acr_values =
             self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), profile::ZENKEY.acr_words);
         Some(Common {
@@ -315,6 +315,7 @@ impl Resolver<'_> {
                 discovery: find.iter().any(|way| *way != Way::Picker).then_some(DiscoveryAddresses {
                     issuer: file.discovery_issuer.as_ref()?.0.0.clone(),
                     ui: file.discovery_ui.as_ref()?.0.0.clone(),
+                    optimized: file.optimized_discovery.as_ref()?.0.0.clone(),
                 }),
                 find,
                 members: trusted,

@@ -142,6 +142,36 @@ fn people_pick_first_and_pick_carriers_that_have_an_id() {
     assert!(faults.contains("trusted_issuers[0]: lacks an `id`, by which people pick it"), "{faults}");
 }
 
+// D08
+#[test]
+fn optimized_discovery_is_for_keys_and_listed_networks_alone() {
+    const SECRET: &str = "    client_secret: { file: /run/secrets/zenkey }\n";
+    let keyed = KEYED
+        .replace("client_id: ccid-a\n", "client_id: ccid-a\n    find: [optimized]\n")
+        .replace(SECRET, "    client_keys: [/keys/rsa.pem]\n")
+        .replace("- https://one.example", "- { issuer: 'https://one.example', networks: [310-410] }")
+        .replace("id: two, ", "id: two, networks: [310-260], ");
+    let third = "      - { issuer: 'https://three.example', id: three, client: { client_secret: { file: /run/secrets/zenkey } } }\n";
+    let good = keyed.replace(third, "");
+    let (config, _) = machine().read_config(&good).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.provider.settings.federation.find, [crate::carrier::find::Way::Optimized]);
+    for (text, expected) in [
+        (
+            good.replace("    client_keys: [/keys/rsa.pem]\n", SECRET),
+            "trusted_issuers[0]: is found by `optimized` and is not shown",
+        ),
+        (good.replace(", networks: [310-410]", ""), "trusted_issuers[0]: is found by `optimized` and lacks `networks`"),
+        (good.replace("[optimized]", "[optimized, ui_with_state]"), "find: has both `ui_with_state` and `optimized`"),
+        (
+            keyed.replace("id: three, ", "id: three, networks: [310-012], "),
+            "trusted_issuers[2]: is found by `optimized` and is not shown",
+        ),
+    ] {
+        let faults = machine().read_config(&text).expect_err(expected).to_string();
+        assert!(faults.contains(expected) && faults.lines().count() == 1, "{faults}");
+    }
+}
+
 // The twin of the last one: a key in place of the secret, and something else to seal sessions with.
 #[test]
 fn keys_may_stand_in_place_of_the_secret() {

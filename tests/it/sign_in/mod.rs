@@ -15,6 +15,7 @@ mod keys;
 mod leaving;
 mod member_client;
 mod oauth2;
+mod optimized;
 mod outage;
 mod picker;
 mod plain_issuer;

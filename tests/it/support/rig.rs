@@ -21,7 +21,7 @@ pub const CLIENT_ID: &str = "ccid-rig0123456789abc";
 pub const CLIENT_SECRET: &str = "rig secret:%+ü&=";
 
 /// What differs from rig to rig. Texts are YAML; `DIR` in them is the rig's own directory, `UPSTREAM` the recording app,
-/// `AURORA`, `TANGENT` and `VIREO` are the issuers of the carriers.
+/// `AURORA`, `TANGENT` and `VIREO` are the issuers of the carriers, `UI_ORIGIN` is where the discovery UI is.
 #[derive(Debug, Clone)]
 pub struct Choices {
     /// `sessions:` without the key itself, two spaces in front of each line.
@@ -200,6 +200,7 @@ admin_listen: 127.0.0.1:1
         )
         .replace("DIR", &self.dir_path)
         .replace("UPSTREAM", &format!("http://{upstream}"));
+        text = text.replace("UI_ORIGIN", self.simulator.discovery_ui().trim_end_matches("/ui/discovery-ui"));
         for carrier in self.simulator.carriers() {
             text = text.replace(&carrier.name().to_uppercase(), &carrier.issuer());
         }

@@ -91,6 +91,9 @@ pub struct App {
     metrics: Arc<Metrics>,
 }
 
+/// Records that one approval may have, what is kept of its person included.
+const RECORDS_OF_AN_APPROVAL: u64 = 8;
+
 /// The parts of a configuration that were compiled.
 struct Compiled {
     snapshot: Snapshot,
@@ -162,6 +165,8 @@ fn max_attempts(config: &Config) -> u64 {
 fn open_store(config: &Config) -> Result<Arc<dyn RecordStore>, StartError> {
     let limits = Limits { attempts: max_attempts(config), pages: config.sign_in.max_kept_pages, ..Limits::default() };
     let limits = Limits { links: config.accounts.as_ref().map_or(0, |accounts| accounts.max_links), ..limits };
+    let most = config.approvals.as_ref().map_or(0, |approvals| approvals.most);
+    let limits = Limits { approvals: most.saturating_mul(RECORDS_OF_AN_APPROVAL), ..limits };
     Ok(match &config.sessions.store {
         StoreChoice::Memory => Arc::new(MemoryStore::new(limits)),
         StoreChoice::Embedded { path } => {
@@ -264,6 +269,7 @@ impl App {
             snapshot,
             links,
             assertion_keys: assertion_keys.clone(),
+            webhook: accounts::webhook(&config)?,
             sessions: Arc::clone(&sessions),
             providers,
             entropy: Arc::clone(&entropy),
@@ -357,6 +363,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         client_key_sets: client_key_sets(config),
         has_accounts: config.accounts.is_some(),
         registration: config.accounts.as_ref().and_then(|accounts| accounts.registration.clone()),
+        approvals: config.approvals.clone().map(Arc::new),
     }
 }
 

@@ -32,6 +32,7 @@
 
 pub mod account;
 pub mod app;
+pub mod approval;
 pub mod assertion;
 pub mod auth;
 pub mod carrier;

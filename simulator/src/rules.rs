@@ -73,6 +73,8 @@ pub struct CarrierRules {
     pub notify_again: u8,
     /// The bearer token to notify with, instead of the client's.
     pub notify_bearer: Option<String>,
+    /// With `auto_consent`: notify before the request that the client began is answered.
+    pub notify_first: bool,
     /// Deliver tokens for a request that the client cancels.
     pub notify_after_cancel: bool,
     /// Members set in notifications.

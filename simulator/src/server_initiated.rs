@@ -54,7 +54,9 @@ pub(super) async fn begin(State(carrier): State<Arc<Carrier>>, call: Call) -> Re
     let correlation_id = push.request.to.correlation_id.clone();
     let auth_req_id = carrier.pushes.put(push);
     let auto_consent = carrier.rules.read().auto_consent.clone();
-    if let Some(auto) = auto_consent {
+    if let Some(auto) = auto_consent.as_ref().filter(|_| carrier.rules.read().notify_first) {
+        approve(&carrier, &auth_req_id, auto.factor).await;
+    } else if let Some(auto) = auto_consent {
         let (carrier, auth_req_id) = (Arc::clone(&carrier), auth_req_id.clone());
         tokio::spawn(async move { approve(&carrier, &auth_req_id, auto.factor).await });
     }

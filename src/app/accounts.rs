@@ -7,6 +7,7 @@ use crate::account::links::Links;
 use crate::assertion::keeper::AssertionKeys;
 use crate::auth::LinkingParts;
 use crate::config::Config;
+use crate::provider::{ClientError, HttpClient, ProviderSettings};
 use crate::secret::Entropy;
 use crate::session::seal::{SealKeys, Sealer};
 use crate::session::store::RecordStore;
@@ -31,7 +32,10 @@ pub(super) fn assertion_keys(
     entropy: &Arc<dyn Entropy>,
     seal_keys: SealKeys,
 ) -> Option<Arc<AssertionKeys>> {
-    config.accounts.as_ref()?.registration.as_ref()?;
+    let tells = config.accounts.as_ref().is_some_and(|accounts| accounts.registration.is_some());
+    if !tells && config.approvals.is_none() {
+        return None;
+    }
     let keys = &config.assertions.keys;
     Some(Arc::new(if keys.is_empty() {
         let sealer = Sealer::new(seal_keys);
@@ -39,6 +43,13 @@ pub(super) fn assertion_keys(
     } else {
         AssertionKeys::of_files(keys.clone())
     }))
+}
+
+/// The way to the app's webhook. Its address is the operator's own, so it may be a private one.
+pub(super) fn webhook(config: &Config) -> Result<Option<Arc<HttpClient>>, ClientError> {
+    let Some(_) = config.approvals.as_ref().and_then(|approvals| approvals.webhook.as_ref()) else { return Ok(None) };
+    let settings = ProviderSettings { allow_private_addresses: true, ..config.provider.settings.clone() };
+    Ok(Some(Arc::new(HttpClient::new(&settings)?)))
 }
 
 /// How long a start waits for the keys that sign for the app. Without them it goes on, and they are taken up once the store

@@ -11,6 +11,10 @@ pub mod keys;
 pub enum Purpose {
     /// To tell the app's registration page who somebody is that has no account yet.
     Registration,
+    /// A receipt for the app: that somebody approved of something.
+    Approval,
+    /// An event for the app: how an approval ended.
+    ApprovalEvent,
 }
 
 impl Purpose {
@@ -18,6 +22,8 @@ impl Purpose {
     pub fn typ(self) -> &'static str {
         match self {
             Self::Registration => "zengate-registration+jwt",
+            Self::Approval => "zengate-approval+jwt",
+            Self::ApprovalEvent => "zengate-approval-event+jwt",
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::web::{Reply, RequestView};
 /// An address of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
+    Approval,
+    ApprovalNotice,
     AssertionKeys,
     BackchannelLogout,
     Callback,
@@ -45,6 +47,8 @@ impl Endpoint {
         }
         let rest = target.path().strip_prefix(prefix).unwrap_or_default();
         Some(match rest.strip_prefix('/').unwrap_or_default() {
+            "approvals/notify" => Self::ApprovalNotice,
+            own if own.starts_with("approvals/") => Self::Approval,
             "assertion-keys.json" => Self::AssertionKeys,
             "backchannel_logout" => Self::BackchannelLogout,
             "callback" => Self::Callback,
@@ -74,12 +78,14 @@ impl SignIn<'_> {
             Endpoint::Link => self.link(view, now).await,
             Endpoint::Start => self.start(view, now).await,
             // A POST is answered by its body, see `Auth::answer_body`.
-            Endpoint::BackchannelLogout => {
+            Endpoint::ApprovalNotice if self.settings.approvals.is_none() => answers.refusal(Refusal::NotFound, view),
+            Endpoint::ApprovalNotice | Endpoint::BackchannelLogout => {
                 let mut reply = answers.refusal(Refusal::MethodNotAllowed, view);
                 reply.set(header::ALLOW, HeaderValue::from_static("POST"));
                 reply
             }
-            Endpoint::Unknown => answers.refusal(Refusal::NotFound, view),
+            // Where there are approvals, they are asked before.
+            Endpoint::Approval | Endpoint::Unknown => answers.refusal(Refusal::NotFound, view),
             _ if view.method != Method::GET && view.method != Method::HEAD => {
                 answers.refusal(Refusal::MethodNotAllowed, view)
             }

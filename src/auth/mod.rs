@@ -4,6 +4,7 @@
 //! the time is an argument, so a test can own a whole week.
 
 mod answers;
+mod approvals;
 mod ask_again;
 mod authorization;
 mod bearer;
@@ -31,7 +32,9 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderValue, Method};
+use tokio::sync::Notify;
 
+pub use approvals::{Asked, Desk, LONGEST_WAIT, NotAsked};
 pub use judge::Permit;
 pub use link_ticket::LONGEST_PLACE;
 pub use linking::{ChangedBy, Imported, Linking, LinkingParts};
@@ -50,7 +53,7 @@ use self::sign_in::one_source::OneSource;
 use crate::assertion::keeper::AssertionKeys;
 use crate::ground::limit::RateLimiter;
 use crate::ground::ttl_cache::TtlCache;
-use crate::provider::{Provider, Providers};
+use crate::provider::{HttpClient, Provider, Providers};
 use crate::secret::Entropy;
 use crate::session::StoreKey;
 use crate::session::seal::Sealer;
@@ -71,6 +74,9 @@ pub struct Auth {
     providers: Providers,
     linking: Option<Linking>,
     registration: Option<Registration>,
+    /// Told whenever an approval ends.
+    approval_ended: Notify,
+    webhook: Option<Arc<HttpClient>>,
     limits: SignInLimits,
     last_readiness: readiness::LastSeen,
 }
@@ -87,6 +93,8 @@ pub struct Parts {
     pub links: Option<LinkingParts>,
     /// Keys that sign for the app; `None` where nothing is signed for it.
     pub assertion_keys: Option<Arc<AssertionKeys>>,
+    /// The way to the app's webhook, if it has one.
+    pub webhook: Option<Arc<HttpClient>>,
     /// Where randomness comes from.
     pub entropy: Arc<dyn Entropy>,
     /// Metrics.
@@ -105,7 +113,7 @@ pub enum Decision {
 impl Auth {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { snapshot, sessions, links, assertion_keys, providers, entropy, metrics } = parts;
+        let Parts { snapshot, sessions, links, assertion_keys, webhook, providers, entropy, metrics } = parts;
         let settings = Arc::clone(snapshot.settings());
         sessions.confirm_by(Arc::new(ask_again::AskAgain {
             snapshot: Arc::clone(&snapshot),
@@ -120,6 +128,8 @@ impl Auth {
                 Linking::new(parts, Arc::clone(&sessions), Arc::clone(&metrics))
             }),
             registration: assertion_keys.map(|keys| Registration { keys }),
+            approval_ended: Notify::new(),
+            webhook,
             limits: SignInLimits::new(&settings),
             last_readiness: readiness::LastSeen::default(),
             exit: RefusalExit::new(Arc::clone(&metrics)),
@@ -140,6 +150,22 @@ impl Auth {
         self.linking.as_ref()
     }
 
+    /// Approvals on the phone; `None` where nobody is asked.
+    pub fn approvals(&self) -> Option<Desk<'_>> {
+        let snapshot = self.snapshot();
+        let settings = Arc::clone(snapshot.settings().approvals.as_ref()?);
+        Some(Desk {
+            snapshot,
+            settings,
+            sessions: &self.sessions,
+            providers: &self.providers,
+            keys: self.registration.as_ref().map(|registration| &registration.keys),
+            metrics: &self.metrics,
+            ended: &self.approval_ended,
+            webhook: self.webhook.as_ref(),
+        })
+    }
+
     /// The one exit of every refusal.
     pub fn exit(&self) -> &RefusalExit {
         &self.exit
@@ -157,6 +183,9 @@ impl Auth {
         if let Some(endpoint) = Endpoint::of(view.target, &snapshot.settings().prefix) {
             let own = self.sign_in(snapshot);
             return Decision::Answer(if snapshot.serves(view.host) {
+                if let (Endpoint::Approval, Some(desk)) = (endpoint, self.approvals()) {
+                    return Decision::Answer(Box::pin(desk.page(&own, view, now)).await);
+                }
                 Box::pin(own.endpoint(endpoint, view, now)).await
             } else {
                 own.answers.refusal(Refusal::UnknownHost, view)
@@ -192,6 +221,7 @@ impl Auth {
         }
         match Endpoint::of(view.target, &snapshot.settings().prefix) {
             Some(Endpoint::BackchannelLogout) => Some(provider_logout::MAX_BODY),
+            Some(Endpoint::ApprovalNotice) if snapshot.settings().approvals.is_some() => Some(approvals::MAX_BODY),
             Some(Endpoint::Callback | Endpoint::Link | Endpoint::Start) => Some(snapshot.settings().form_bytes),
             _ => None,
         }
@@ -210,6 +240,10 @@ impl Auth {
             Some(endpoint @ (Endpoint::Callback | Endpoint::Link | Endpoint::Start)) => {
                 Box::pin(own.endpoint(endpoint, &RequestView { form: body, ..*view }, now)).await
             }
+            Some(Endpoint::ApprovalNotice) => match self.approvals() {
+                Some(desk) => Box::pin(desk.hear(view, body, now)).await,
+                None => own.answers.refusal(Refusal::NotFound, view),
+            },
             _ => Box::pin(own.backchannel_logout(view, body, now)).await,
         }
     }

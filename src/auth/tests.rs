@@ -114,6 +114,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         bearer: config.bearer.clone(),
         client_key_sets: Default::default(),
         has_accounts: false,
+        approvals: None,
         registration: None,
     };
     Snapshot::compile(settings, config.routes).unwrap()
@@ -191,6 +192,7 @@ impl Story {
         let auth = Arc::new(Auth::new(Parts {
             links: None,
             assertion_keys: None,
+            webhook: None,
             snapshot,
             sessions,
             providers: Providers::one(Arc::clone(&provider) as Arc<dyn Provider>),

@@ -29,6 +29,8 @@ pub struct Profile {
     pub assertion_algorithms: &'static [&'static str],
     /// Whether its scopes bring the claims that OpenID Connect Core 5.4 says.
     pub has_standard_scopes: bool,
+    /// Whether a person can be asked by our server, on their phone (dossier 13); where, the provider's metadata says.
+    pub asks_on_phone: bool,
     /// Whether a sign-in tells which network a person is a subscriber of.
     pub names_network: bool,
     /// The claim of its ID tokens in which earlier carriers vouch for who a person was there (dossier 14), if it has one.
@@ -77,6 +79,7 @@ pub static ZENKEY: Profile = Profile {
     assertions_name_client: true,
     assertion_algorithms: &["RS256"],
     has_standard_scopes: false,
+    asks_on_phone: true,
     names_network: true,
     port_tokens: Some("aka"),
     shows_context: true,
@@ -106,6 +109,7 @@ const PLAIN: Profile = Profile {
     assertions_name_client: false,
     assertion_algorithms: &[],
     has_standard_scopes: true,
+    asks_on_phone: false,
     names_network: false,
     port_tokens: None,
     shows_context: false,

@@ -9,6 +9,7 @@ use url::Url;
 use super::fault::{Place, Remark};
 use super::secret_ref::SecretSource;
 use crate::account::links::LinkSettings;
+use crate::approval::ApprovalSettings;
 use crate::assertion::keys::AssertionKey;
 use crate::carrier::port_token::PortTokenSettings;
 use crate::gateway::AdminSettings;
@@ -55,6 +56,8 @@ pub struct Config {
     pub sessions: SessionSettings,
     /// To which account of the app people belong; `None`: to none.
     pub accounts: Option<AccountSettings>,
+    /// How people are asked for approvals on their phones; `None`: nobody is.
+    pub approvals: Option<ApprovalSettings>,
     /// Keys that sign what the app is told.
     pub assertions: AssertionSettings,
     /// What one client may use up.

@@ -432,6 +432,7 @@ fn a_file_is_loaded_with_its_directory_as_the_beginning_of_relative_paths() {
 
 mod admin;
 mod advice;
+mod approvals;
 mod bearer;
 mod carriers;
 mod claims;

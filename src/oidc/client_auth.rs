@@ -85,6 +85,11 @@ impl ClientKey {
         &self.kid
     }
 
+    /// Signs what a request object says.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.signing.sign(message)
+    }
+
     /// The public half, as it stands in a key set.
     pub fn public_jwk(&self) -> Value {
         self.signing.public_jwk()

@@ -175,6 +175,16 @@ impl VerifiedIdToken {
         self.auth_time
     }
 
+    /// `iat`, seconds since 1970. It was judged with the rest.
+    pub fn issued_at(&self) -> Option<i64> {
+        demanded_date(&self.members, "iat").ok().flatten()
+    }
+
+    /// `context`: what the carrier says that the person was shown, if it says so (dossier 11.2).
+    pub fn shown_context(&self) -> Option<&str> {
+        self.members.get("context").and_then(Value::as_str)
+    }
+
     /// `sid`: the session at the issuer, by the name under which the issuer may end it (Front-Channel Logout 1.0, 3); 1 to
     /// 255 bytes without control characters. One of another form is none: nothing is named by it.
     pub fn session_id(&self) -> Option<&str> {

@@ -28,6 +28,11 @@ pub struct ProviderMetadata {
     pub end_session_endpoint: Member<Option<Url>>,
     /// Where authorization requests may be pushed (RFC 9126, 5).
     pub pushed_authorization_request_endpoint: Member<Option<Url>>,
+    /// Where our server has a person asked on their phone; an old name of it is read where the new one is absent (dossier 20,
+    /// row 34).
+    pub server_initiated_authorization_endpoint: Member<Option<Url>>,
+    /// Where such a question is taken back.
+    pub server_initiated_cancel_endpoint: Member<Option<Url>>,
     /// `require_pushed_authorization_requests` (RFC 9126, 5); default false.
     pub requires_pushed_requests: bool,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3); default false.
@@ -78,6 +83,12 @@ impl ProviderMetadata {
             userinfo_endpoint: optional(document, "userinfo_endpoint"),
             end_session_endpoint: optional(document, "end_session_endpoint"),
             pushed_authorization_request_endpoint: optional(document, "pushed_authorization_request_endpoint"),
+            server_initiated_authorization_endpoint: match optional(document, "server_initiated_authorization_endpoint")
+            {
+                Ok(None) => optional(document, "server_initiated_endpoint"),
+                found => found,
+            },
+            server_initiated_cancel_endpoint: optional(document, "server_initiated_cancel_endpoint"),
             requires_pushed_requests: document.get("require_pushed_authorization_requests").is_some_and(promised),
             iss_parameter_supported: document
                 .get("authorization_response_iss_parameter_supported")

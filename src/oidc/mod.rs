@@ -17,6 +17,7 @@ pub mod logout_token;
 pub mod metadata;
 pub(crate) mod read;
 pub mod refresh;
+pub mod request_object;
 pub mod tenants;
 pub mod token;
 mod token_error;

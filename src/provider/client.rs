@@ -201,6 +201,18 @@ impl HttpClient {
         self.exchange(exchange, request, url, self.max_answer).await
     }
 
+    /// POST of a JSON document. Sent at most once.
+    pub async fn post_json(
+        &self,
+        exchange: &'static str,
+        url: &Url,
+        document: &SecretString,
+    ) -> Result<Answer, ProviderError> {
+        let request = self.inner.post(url.clone());
+        let request = request.header(CONTENT_TYPE, "application/json").body(document.expose().to_owned());
+        self.exchange(exchange, request, url, self.max_answer).await
+    }
+
     async fn exchange(
         &self,
         exchange: &'static str,

@@ -9,6 +9,7 @@ mod answers;
 mod former;
 mod guard;
 mod look;
+mod question;
 mod userinfo;
 
 use std::collections::HashMap;
@@ -33,6 +34,7 @@ use super::{
     Carrier, CodeGrant, Discovery, IssuerSettings, IssuerState, KeyMemory, Provider, ProviderError, ProviderSettings,
     Tokens, UserInfo,
 };
+use crate::carrier::approval::request::{Acknowledgement, Question};
 use crate::identity::ApiAccount;
 use crate::oidc::client_auth::{Audience, ClientAuthentication, Credentials};
 use crate::oidc::jwks::KeySet;
@@ -328,6 +330,37 @@ impl Provider for Federation {
     async fn account(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Option<Result<ApiAccount, ProviderError>> {
         let api = self.settings.federation.api.as_deref()?;
         Some(self.account_of(api, carrier, grant).await)
+    }
+
+    async fn carrier_of(&self, issuer: &str, now: SystemTime) -> Result<Carrier, ProviderError> {
+        self.carrier_by_metadata(issuer, now).await
+    }
+
+    fn can_ask(&self, issuer: &str) -> bool {
+        self.has_key_for_questions(issuer)
+    }
+
+    async fn ask(
+        &self,
+        carrier: &Carrier,
+        question: &Question<'_>,
+        now: SystemTime,
+    ) -> Result<Acknowledgement, ProviderError> {
+        let outcome = self.guard(&carrier.issuer)?.run(self.ask_once(carrier, question, now)).await;
+        self.stats.questions.count(&outcome);
+        outcome
+    }
+
+    async fn withdraw(
+        &self,
+        carrier: &Carrier,
+        client_id: &str,
+        auth_req_id: &str,
+        now: SystemTime,
+    ) -> Result<(), ProviderError> {
+        let outcome = self.guard(&carrier.issuer)?.run(self.withdraw_once(carrier, client_id, auth_req_id, now)).await;
+        self.stats.questions.count(&outcome);
+        outcome
     }
 
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {

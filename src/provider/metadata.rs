@@ -379,6 +379,8 @@ impl Endpoints {
             userinfo_endpoint: Ok(None),
             end_session_endpoint: Ok(None),
             pushed_authorization_request_endpoint: Ok(None),
+            server_initiated_authorization_endpoint: Ok(None),
+            server_initiated_cancel_endpoint: Ok(None),
             requires_pushed_requests: false,
             iss_parameter_supported: false,
             mccmnc: Ok(None),

@@ -38,6 +38,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
+use crate::carrier::approval::request::{Acknowledgement, Question};
 use crate::carrier::find::Way;
 use crate::carrier::network::Network;
 use crate::carrier::profile::Profile;
@@ -313,6 +314,12 @@ pub struct Carrier {
     /// Where authorization requests are pushed, if they are: only the beginning of a sign-in asks.
     #[serde(skip)]
     pub pushed_endpoint: Option<Url>,
+    /// Where our server has people asked on their phones, if anywhere. No sign-in needs it, so it is not frozen into one.
+    #[serde(skip)]
+    pub server_initiated_endpoint: Option<Url>,
+    /// Where such a question is taken back.
+    #[serde(skip)]
+    pub server_initiated_cancel_endpoint: Option<Url>,
     /// Whether it takes pushed requests only (RFC 9126, 5).
     #[serde(skip)]
     pub requires_pushed_requests: bool,
@@ -413,6 +420,37 @@ pub trait Provider: Send + Sync {
     /// nothing asked, where ID tokens say that.
     async fn account(&self, _carrier: &Carrier, _grant: &CodeGrant<'_>) -> Option<Result<ApiAccount, ProviderError>> {
         None
+    }
+
+    /// The carrier with this issuer, for a person whose issuer is known already: as its own metadata says.
+    async fn carrier_of(&self, _issuer: &str, _now: SystemTime) -> Result<Carrier, ProviderError> {
+        Err(ProviderError::untrusted("issuer is not on the list"))
+    }
+
+    /// Whether we have what `issuer` must see to ask a person on their phone: a key that signs as carriers want it.
+    fn can_ask(&self, _issuer: &str) -> bool {
+        false
+    }
+
+    /// Has a person asked on their phone, once, without retry: a second question would be one more on their screen.
+    async fn ask(
+        &self,
+        _carrier: &Carrier,
+        _question: &Question<'_>,
+        _now: SystemTime,
+    ) -> Result<Acknowledgement, ProviderError> {
+        Err(ProviderError::invalid("nobody can be asked on their phone in this federation"))
+    }
+
+    /// Takes back what `carrier` calls `auth_req_id`. One that is over already is as good as taken back.
+    async fn withdraw(
+        &self,
+        _carrier: &Carrier,
+        _client_id: &str,
+        _auth_req_id: &str,
+        _now: SystemTime,
+    ) -> Result<(), ProviderError> {
+        Err(ProviderError::invalid("nothing can be taken back in this federation"))
     }
 
     /// The key set of `carrier`. If it lacks `kid`, one refresh per cool-down is tried before the answer.

@@ -49,6 +49,8 @@ pub struct ProviderStats {
     pub redemptions: Exchanges,
     /// Authorization requests that were pushed.
     pub pushes: Exchanges,
+    /// Questions for people's phones, and those that were taken back.
+    pub questions: Exchanges,
     /// Refresh tokens sent to token endpoints.
     pub refreshes: Exchanges,
     /// Questions to userinfo endpoints.
@@ -91,6 +93,8 @@ impl ProviderStats {
             (&["redemption", "failed"], self.redemptions.failed.get()),
             (&["push", "succeeded"], self.pushes.succeeded.get()),
             (&["push", "failed"], self.pushes.failed.get()),
+            (&["question", "succeeded"], self.questions.succeeded.get()),
+            (&["question", "failed"], self.questions.failed.get()),
             (&["refresh", "succeeded"], self.refreshes.succeeded.get()),
             (&["refresh", "failed"], self.refreshes.failed.get()),
             (&["userinfo", "succeeded"], self.userinfo.succeeded.get()),

@@ -121,6 +121,8 @@ fn carrier(base: &str) -> Carrier {
         iss_parameter_supported: false,
         auth_method: Default::default(),
         pushed_endpoint: None,
+        server_initiated_endpoint: None,
+        server_initiated_cancel_endpoint: None,
         requires_pushed_requests: false,
     }
 }

@@ -105,6 +105,8 @@ impl TrustList {
             auth_method,
             // A request that is pushed to nowhere is refused when one is to be pushed.
             pushed_endpoint: metadata.pushed_authorization_request_endpoint.ok().flatten(),
+            server_initiated_endpoint: metadata.server_initiated_authorization_endpoint.ok().flatten(),
+            server_initiated_cancel_endpoint: metadata.server_initiated_cancel_endpoint.ok().flatten(),
             requires_pushed_requests: metadata.requires_pushed_requests,
             issuer: metadata.issuer,
             jwks_uri,
@@ -133,6 +135,20 @@ impl TrustList {
         let endpoint = carrier.pushed_endpoint.as_ref();
         let endpoint = endpoint.ok_or(ProviderError::invalid("no endpoint for pushed requests"))?;
         self.find(&carrier.issuer)?.check("pushed_authorization_request_endpoint", endpoint)?;
+        Ok(endpoint)
+    }
+
+    /// Checks where a person is to be asked on their phone, or such a question taken back: whoever got the request could answer
+    /// it in the carrier's place.
+    pub(super) fn check_question<'c>(
+        &self,
+        carrier: &'c Carrier,
+        member: &'static str,
+        endpoint: Option<&'c Url>,
+    ) -> Result<&'c Url, ProviderError> {
+        let none = || ProviderError::invalid("no endpoint for questions of a server").found(member);
+        let endpoint = endpoint.ok_or_else(none)?;
+        self.find(&carrier.issuer)?.check(member, endpoint)?;
         Ok(endpoint)
     }
 
@@ -263,6 +279,8 @@ mod tests {
             iss_parameter_supported: false,
             auth_method: AuthMethod::default(),
             pushed_endpoint: None,
+            server_initiated_endpoint: None,
+            server_initiated_cancel_endpoint: None,
             requires_pushed_requests: false,
         }
     }

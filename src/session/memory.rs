@@ -21,6 +21,7 @@ pub struct MemoryStore {
     provider: Mutex<Table>,
     pages: Mutex<Table>,
     links: Mutex<Table>,
+    approvals: Mutex<Table>,
     sets: Mutex<HashMap<(Relation, StoreKey), Set>>,
 }
 
@@ -103,6 +104,7 @@ impl MemoryStore {
             provider: Mutex::default(),
             pages: Mutex::default(),
             links: Mutex::default(),
+            approvals: Mutex::default(),
         }
     }
 
@@ -121,6 +123,7 @@ impl MemoryStore {
             Kind::Provider => &self.provider,
             Kind::Page => &self.pages,
             Kind::Link => &self.links,
+            Kind::Approval => &self.approvals,
         }
     }
 }

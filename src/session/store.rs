@@ -30,12 +30,23 @@ pub enum Kind {
     Page,
     /// To which account of the app a person belongs. It outlives every session.
     Link,
+    /// Of an approval that somebody was asked for on their phone: the question, and each thing that became of it.
+    Approval,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 8] =
-        [Kind::Session, Kind::Attempt, Kind::Ended, Kind::Keys, Kind::Spent, Kind::Provider, Kind::Page, Kind::Link];
+    pub const ALL: [Kind; 9] = [
+        Kind::Session,
+        Kind::Attempt,
+        Kind::Ended,
+        Kind::Keys,
+        Kind::Spent,
+        Kind::Provider,
+        Kind::Page,
+        Kind::Link,
+        Kind::Approval,
+    ];
 
     /// The word used in store keys, in sealing and in metrics.
     pub fn as_str(self) -> &'static str {
@@ -48,13 +59,14 @@ impl Kind {
             Kind::Provider => "provider",
             Kind::Page => "page",
             Kind::Link => "link",
+            Kind::Approval => "approval",
         }
     }
 
     /// Whether a record that is inserted into a full table pushes out the one that would end first. A link is nobody's to
-    /// lose: a full table takes no more of them.
+    /// lose, and neither is how an approval ended: a full table takes no more of them.
     pub fn makes_room(self) -> bool {
-        !matches!(self, Kind::Link)
+        !matches!(self, Kind::Link | Kind::Approval)
     }
 }
 
@@ -135,11 +147,13 @@ pub struct Limits {
     pub pages: u64,
     /// Links of people to accounts. Default 1,000,000.
     pub links: u64,
+    /// Records of approvals, several each. Default 100,000.
+    pub approvals: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { sessions: 1_000_000, attempts: 100_000, pages: 2_000, links: 1_000_000 }
+        Self { sessions: 1_000_000, attempts: 100_000, pages: 2_000, links: 1_000_000, approvals: 100_000 }
     }
 }
 
@@ -161,6 +175,7 @@ impl Limits {
             Kind::Spent => Self::SPENT,
             Kind::Page => self.pages,
             Kind::Link => self.links,
+            Kind::Approval => self.approvals,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What the operator says about signing in and about sessions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use super::BearerSettings;
+use crate::approval::ApprovalSettings;
 use crate::carrier::find::Way;
 use crate::carrier::port_token::PortTokenSettings;
 use crate::carrier::profile::Profile;
@@ -89,6 +91,8 @@ pub struct AuthSettings {
     pub has_accounts: bool,
     /// Where people go who have no account of the app yet; `None`: they are refused.
     pub registration: Option<RegistrationSettings>,
+    /// How people are asked for approvals on their phones; `None`: nobody is.
+    pub approvals: Option<Arc<ApprovalSettings>>,
 }
 
 /// The app's registration page.

@@ -16,6 +16,19 @@ pub enum SecurityEvent<'a> {
         /// Number of the configuration that is now in force.
         generation: u64,
     },
+    /// Somebody was asked for an approval on their phone, and it has ended.
+    Approval {
+        /// How: `approved`, `declined`, `expired`, `failed`.
+        outcome: &'static str,
+        /// Why, by a word of ours; empty for an approval.
+        code: &'a str,
+        /// The issuer of the person.
+        issuer: &'a str,
+        /// Pseudonym of the person.
+        subject: &'a str,
+        /// Name of the token that it was asked for with.
+        by: &'a str,
+    },
     /// To which account of the app a person belongs has changed.
     Link {
         /// How.
@@ -113,6 +126,9 @@ impl SecurityEvent<'_> {
         match self {
             Self::Administration { action, generation } => {
                 info!(event = "administration", action, generation, "A configuration is in force");
+            }
+            Self::Approval { outcome, code, issuer, subject, by } => {
+                info!(event = "approval", outcome, code, issuer, subject, by, "An approval has ended");
             }
             Self::Link { change, issuer, subject, account, by, client } => {
                 let outcome = change.as_str();

@@ -47,6 +47,12 @@ pub struct Metrics {
     pub hints_left_out: IntCounter,
     /// `zengate_link_changes_total{outcome}`: `linked`, `moved`, `unlinked`, `refused`, `unavailable`.
     pub link_changes: IntCounterVec,
+    /// `zengate_approvals_total{outcome}`: people who were `asked` on their phones, or were not and why; and how it ended.
+    pub approvals: IntCounterVec,
+    /// `zengate_approval_notices_total{outcome}`: notifications of carriers.
+    pub approval_notices: IntCounterVec,
+    /// `zengate_approval_events_total{outcome}`: events for the app that it has `taken`, or that are `lost`.
+    pub approval_events: IntCounterVec,
     /// `zengate_store_errors_total`: answers the session store owed us.
     pub store_errors: IntCounter,
     /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
@@ -225,6 +231,17 @@ impl Metrics {
                 "zengate_logout_hints_left_out_total",
                 "Sign-ins whose ID token is too long to be named to the provider at sign-out",
             ),
+            approvals: counters(
+                "zengate_approvals_total",
+                "Approvals that were asked for, and how they ended",
+                "outcome",
+            ),
+            approval_notices: counters(
+                "zengate_approval_notices_total",
+                "Notifications of carriers by what came of them",
+                "outcome",
+            ),
+            approval_events: counters("zengate_approval_events_total", "Events about approvals for the app", "outcome"),
             revocations_pending: gauge(
                 "zengate_revocations_pending",
                 "Ends of sessions that the session store has not heard of yet",

@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("provider", 4),
     ("session", 4),
     ("account", 5),
+    ("approval", 5),
     ("assertion", 5),
     ("route", 5),
     ("web", 6),

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, clippy::unwrap_used, unreachable_pub)]
 
 mod accounts;
+mod approvals;
 mod bearer;
 mod deploy;
 mod documents;

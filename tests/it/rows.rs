@@ -24,6 +24,7 @@ const REQUIRED: &[(&str, u8, u8)] = &[
     ("Q", 1, 9),
     ("R", 1, 12),
     ("S", 1, 15),
+    ("T", 1, 13),
     // Sign-in with providers that others wrote: public reports (XS, XM), providers (PF, PM), Keycloak and Hydra (KC).
     ("XS", 1, 4),
     ("XS", 6, 9),

@@ -308,6 +308,8 @@ impl StartRecord {
                     iss_parameter_supported: promised,
                     auth_method: method,
                     pushed_endpoint: None,
+                    server_initiated_endpoint: None,
+                    server_initiated_cancel_endpoint: None,
                     requires_pushed_requests: false,
                     issuer,
                 };

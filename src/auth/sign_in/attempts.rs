@@ -263,6 +263,8 @@ mod tests {
             iss_parameter_supported: false,
             auth_method: crate::oidc::client_auth::AuthMethod::default(),
             pushed_endpoint: None,
+            server_initiated_endpoint: None,
+            server_initiated_cancel_endpoint: None,
             requires_pushed_requests: false,
         }
     }

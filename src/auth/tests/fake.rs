@@ -32,6 +32,8 @@ pub(super) fn carrier() -> Carrier {
         iss_parameter_supported: false,
         auth_method: Default::default(),
         pushed_endpoint: None,
+        server_initiated_endpoint: None,
+        server_initiated_cancel_endpoint: None,
         requires_pushed_requests: false,
     }
 }

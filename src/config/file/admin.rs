@@ -41,7 +41,7 @@ pub(crate) struct AdminTokenFile {
     #[schemars(required)]
     pub(crate) token: Option<SecretRef>,
     /// What it allows: `read` (how the gateway does), `accounts` (to read and change links of people to accounts, and nothing
-    /// else), or `operate` (all of it).
+    /// else), `approvals` (to ask people for approvals, and nothing else), or `operate` (all of it).
     #[schemars(required)]
     pub(crate) scope: Option<ScopeWord>,
 }
@@ -52,5 +52,6 @@ pub(crate) struct AdminTokenFile {
 pub(crate) enum ScopeWord {
     Read,
     Accounts,
+    Approvals,
     Operate,
 }

@@ -7,6 +7,7 @@
 mod account_api;
 mod accounts;
 mod admin;
+mod approvals;
 mod bearer;
 mod endpoints;
 mod provider;
@@ -24,6 +25,7 @@ use super::secret_ref::SecretRef;
 pub(crate) use account_api::{AccountApiFile, SecretMethodWord};
 pub(crate) use accounts::{AccountsFile, AssertionsFile};
 pub(crate) use admin::{AdminFile, ScopeWord};
+pub(crate) use approvals::ApprovalsFile;
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use endpoints::EndpointsFile;
 pub(crate) use provider::{
@@ -111,6 +113,8 @@ pub(crate) struct File {
     pub(crate) admin: Option<AdminFile>,
     /// To which account of the app people belong: links from who they are at their issuer to the app's own account name.
     pub(crate) accounts: Option<AccountsFile>,
+    /// Asking people who are signed in for approvals, on their phones.
+    pub(crate) approvals: Option<ApprovalsFile>,
     /// Keys with which the gateway signs what it tells the app.
     pub(crate) assertions: Option<AssertionsFile>,
     /// Worker threads. Without it: one for each processor.

@@ -57,7 +57,7 @@ impl Resolver<'_> {
         &mut self,
         file: Option<&AssertionsFile>,
         providers: &[Provider],
-        accounts: Option<&AccountSettings>,
+        signs: bool,
     ) -> AssertionSettings {
         let mut keys: Vec<AssertionKey> = Vec::new();
         for (index, path) in file.and_then(|file| file.keys.as_ref()).into_iter().flat_map(List::items) {
@@ -81,9 +81,11 @@ impl Resolver<'_> {
                 keys.push(read);
             }
         }
-        let signs = accounts.is_some_and(|accounts| accounts.registration.is_some());
         if self.is_given("assertions") && !signs {
-            self.warn("assertions", "is not used: nothing is signed for the app without accounts.registration_url");
+            self.warn(
+                "assertions",
+                "is not used: nothing is signed for the app without accounts.registration_url or approvals",
+            );
         }
         AssertionSettings { keys, rotate: time(file.and_then(|file| file.rotate.as_ref())) }
     }

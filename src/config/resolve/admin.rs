@@ -30,6 +30,7 @@ impl Resolver<'_> {
             let scope = match scope {
                 ScopeWord::Read => Scope::Read,
                 ScopeWord::Accounts => Scope::Accounts,
+                ScopeWord::Approvals => Scope::Approvals,
                 ScopeWord::Operate => Scope::Operate,
             };
             let token = AdminToken::new(name.clone(), scope, &found.secret);

@@ -3,6 +3,7 @@
 mod account_api;
 mod accounts;
 mod admin;
+mod approvals;
 mod bearer;
 mod claims;
 mod client;
@@ -101,7 +102,10 @@ impl Resolver<'_> {
         self.token_issuer_addresses(file.bearer.as_ref(), allow_private);
         let bearer = self.bearer(file.bearer.as_ref(), &providers);
         let accounts = self.accounts(file, &providers, sessions.as_ref().map(|sessions| &sessions.store));
-        let assertions = self.assertions(file.assertions.as_ref(), &providers, accounts.as_ref());
+        let approvals =
+            self.approvals(file.approvals.as_ref(), &providers, file.public_url.as_ref().map(|url| &url.0.0));
+        let signs = approvals.is_some() || accounts.as_ref().is_some_and(|accounts| accounts.registration.is_some());
+        let assertions = self.assertions(file.assertions.as_ref(), &providers, signs);
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
         self.unasked_claims(&routes, &providers);
@@ -150,6 +154,7 @@ impl Resolver<'_> {
             bearer: bearer.settings,
             sessions: sessions?,
             accounts,
+            approvals,
             assertions,
             limits: limits?,
             trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),

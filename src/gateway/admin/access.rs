@@ -11,6 +11,8 @@ pub enum Scope {
     Read,
     /// To read and change to which account of the app people belong, and nothing else: for the app itself.
     Accounts,
+    /// To ask people for approvals and to hear what they answered, and nothing else: for the app itself.
+    Approvals,
     /// All of it.
     Operate,
 }

@@ -2,6 +2,7 @@
 //! has a token. Never on the public port.
 
 mod access;
+mod approvals;
 mod link_tickets;
 mod links;
 mod router;
@@ -160,6 +161,7 @@ impl Admin {
                 (status, PLAIN, body)
             }
             Page::Status => (StatusCode::OK, JSON, self.status().await),
+            Page::Approvals => return Answer::Whole(self.approvals(session, token).await),
             Page::Links => return Answer::Whole(self.links(session, token).await),
             Page::LinkTickets => return Answer::Whole(self.link_ticket(session, token).await),
             Page::LinkTable => return self.link_table(session, token).await,

@@ -23,6 +23,8 @@ pub(super) enum Page {
     Links,
     /// All links, as a table.
     LinkTable,
+    /// Approvals: asking for one, looking at it, taking it back.
+    Approvals,
     /// Tickets with which the app sends people to the link page.
     LinkTickets,
 }
@@ -32,6 +34,7 @@ impl Page {
     fn changes(self) -> &'static [Method] {
         match self {
             Self::Links => &[Method::PUT, Method::DELETE],
+            Self::Approvals => &[Method::POST, Method::DELETE],
             Self::LinkTable | Self::LinkTickets => &[Method::POST],
             Self::Live | Self::Ready | Self::Metrics | Self::Status => &[],
         }
@@ -41,6 +44,7 @@ impl Page {
     pub(super) fn allowed(self) -> &'static str {
         match self {
             Self::Links => "GET, HEAD, PUT, DELETE",
+            Self::Approvals => "GET, HEAD, POST, DELETE",
             Self::LinkTable => "GET, POST",
             Self::LinkTickets => "POST",
             Self::Live | Self::Ready | Self::Metrics | Self::Status => "GET, HEAD",
@@ -68,6 +72,7 @@ const ROUTES: &[(&str, Access, Page)] = &[
     ("/status", Access::Scoped(Scope::Read), Page::Status),
     ("/links", Access::Scoped(Scope::Accounts), Page::Links),
     ("/link-tickets", Access::Scoped(Scope::Accounts), Page::LinkTickets),
+    ("/approvals", Access::Scoped(Scope::Approvals), Page::Approvals),
     ("/links.csv", Access::Scoped(Scope::Accounts), Page::LinkTable),
 ];
 

@@ -53,6 +53,8 @@ impl AccountApi {
             iss_parameter_supported: false,
             auth_method: self.auth_method,
             pushed_endpoint: None,
+            server_initiated_endpoint: None,
+            server_initiated_cancel_endpoint: None,
             requires_pushed_requests: false,
         }
     }

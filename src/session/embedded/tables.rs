@@ -26,6 +26,7 @@ pub(super) fn records_of(kind: Kind) -> Records {
         Kind::Provider => "provider",
         Kind::Page => "pages",
         Kind::Link => "links",
+        Kind::Approval => "approvals",
     })
 }
 
@@ -39,6 +40,7 @@ pub(super) fn ends_of(kind: Kind) -> Ends {
         Kind::Provider => "provider ends",
         Kind::Page => "page ends",
         Kind::Link => "link ends",
+        Kind::Approval => "approval ends",
     })
 }
 

@@ -144,7 +144,11 @@ fn more_of_the_sign_in(exit: &RefusalExit, refused: Refused<'_>, view: &RequestV
             action: Some(Action { label: "Confirm", href: &start }),
         });
     }
-    let start = format!("{}{start}", snapshot.origin_of(view.host));
+    let here = match *view.method {
+        Method::GET | Method::HEAD => view.target.as_str().to_owned(),
+        _ => page_of_form(view, snapshot),
+    };
+    let start = format!("{}{}", snapshot.origin_of(view.host), page(&here));
     error_json(message.status, message.code, view.request_id, Some(&start))
 }
 

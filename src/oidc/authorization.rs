@@ -21,7 +21,7 @@ use crate::secret::{Entropy, SecretString, random_text, sha256};
 
 /// Parameters that decide what the request means. Only we write them: a copy in the endpoint's own query or in `extra`
 /// would leave it to the carrier which of two counts.
-const OURS: [&str; 24] = [
+const OURS: [&str; 23] = [
     "acr_values",
     "claims",
     "client_assertion",
@@ -30,7 +30,6 @@ const OURS: [&str; 24] = [
     "client_secret",
     "code_challenge",
     "code_challenge_method",
-    "context",
     "correlation_id",
     "id_token_hint",
     "login_hint",
@@ -185,7 +184,9 @@ impl AuthorizationRequest<'_> {
             ("context", self.context.unwrap_or_default().into()),
         ];
         let resources = settings.resource.iter().map(|resource| ("resource".into(), resource.as_str().into()));
-        let extra = settings.extra.iter().filter(|(name, _)| !is_ours(name));
+        // The operator's own context is for sign-ins that need no other.
+        let is_said = |name: &str| is_ours(name) || name == "context" && self.context.is_some();
+        let extra = settings.extra.iter().filter(|(name, _)| !is_said(name));
         let extra = extra.map(|(name, value)| (name.as_str().into(), value.as_str().into()));
         let ours = ours.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.into(), value));
         ours.chain(resources).chain(extra).collect()

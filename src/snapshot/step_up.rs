@@ -22,7 +22,7 @@ impl ClientRegistration {
         if !self.profile.issues_id_tokens {
             return None;
         }
-        let acr_values = match demands.assurance {
+        let acr_values: Vec<String> = match demands.assurance {
             None => demands.acr.clone(),
             Some(wanted) if demands.acr.is_empty() => self.words_assuring(wanted),
             Some(wanted) => {
@@ -30,10 +30,22 @@ impl ClientRegistration {
                 demands.acr.iter().filter(enough).cloned().collect()
             }
         };
+        // What the operator wants of every sign-in is never undercut by what a page is content with: the session opens every
+        // page that demands nothing.
+        let acr_values: Vec<String> = acr_values.into_iter().filter(|word| self.is_enough_for_all(word)).collect();
         if acr_values.is_empty() && (demands.assurance.is_some() || !demands.acr.is_empty()) {
             return None;
         }
         Some(StepUp { acr_values, max_age: demands.max_auth_age })
+    }
+
+    /// Whether `word` is as much as is demanded of every sign-in, if anything is.
+    fn is_enough_for_all(&self, word: &str) -> bool {
+        let words = self.acr_vocabulary();
+        let rank = |word: &str| self.assurance_of(Some(word));
+        let reaches =
+            |asked: &String| words.is_met(word, asked) || rank(asked).is_some_and(|asked| rank(word) >= Some(asked));
+        !self.require_acr || self.acr_values.is_empty() || self.acr_values.iter().any(reaches)
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::attempt::{AuthorizationLeg, Leg, SignInAttempt};
 use super::attempts::TakeError;
 use super::binding::{Binding, Bindings, State};
-use super::demand::{Asked, shorter};
+use super::demand::Asked;
 use super::start::{LegRequest, OutgoingRedirect, Towards};
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
@@ -115,7 +115,9 @@ impl SignIn<'_> {
         };
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
-        let (by_provider, ends_with_browser) = (params.error.is_some(), attempt.ends_with_browser);
+        // Whoever said no to a step-up is not sent to the page, which would ask them again at once.
+        let steps_up = attempt.demand.as_ref().is_some_and(|demand| demand.same.is_some());
+        let (by_provider, ends_with_browser) = (params.error.is_some() && !steps_up, attempt.ends_with_browser);
         let registration = self.settings.registrations.get(&attempt.provider);
         let of = registration.and_then(|registration| self.at(registration)).unwrap_or(*self);
         match self.finish_leg(&LegRequest { view, binding: Some(binding) }, attempt, params, now).await {
@@ -202,6 +204,8 @@ impl SignIn<'_> {
                 let ticket = query_value(view, "ticket").ok_or(Refusal::CallbackMalformed)?;
                 let state = params.state.unwrap_or_default();
                 let session = self.take_ticket(view, &ticket, &state, binding, now).await?;
+                // The host that signs in may know nobody, and hand over whoever came.
+                self.meets(view, attempt.demand.as_ref(), session.identity(), now)?;
                 Ok(LegOutcome::SignedIn(Box::new(session), None))
             }
         }
@@ -381,7 +385,8 @@ impl SignIn<'_> {
             // What a page demands is demanded.
             require_acr: self.registration.require_acr || !wanted.acr_values.is_empty(),
             skew: self.settings.skew,
-            max_age: shorter(self.registration.request.max_age, wanted.max_age),
+            // What a page demands of it is judged with its other demands: an issuer that knows no `max_age` lies to nobody.
+            max_age: self.registration.request.max_age,
             accept_at_jwt_typ: trusted.accept_at_jwt_typ,
             access_token: tokens.access_token.as_ref(),
             trusted_audiences: &trusted.trusted_audiences,

@@ -49,11 +49,6 @@ pub(super) struct Asked {
     pub(super) context: Option<String>,
 }
 
-/// The shorter of two times, of which either may be missing.
-pub(super) fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    one.into_iter().chain(other).min()
-}
-
 /// By what a person is known in the record of an attempt: 128 bits that tell nobody who they are.
 fn mark_of(identity: &Identity) -> String {
     let issuer = sha256_of(&[identity.issuer().as_bytes()]);

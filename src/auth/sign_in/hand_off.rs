@@ -19,7 +19,7 @@ use super::attempt::{HandOff, Leg, SignInAttempt};
 use super::attempts::with_query;
 use super::binding::{Binding, State};
 use super::choice::AMONG;
-use super::demand::FOR;
+use super::demand::{Demand, FOR};
 use super::start::{LOGIN_HINT, OTHER_ACCOUNT, OutgoingRedirect, SHARED_DEVICE, is_on_shared_device, wishes_of};
 use crate::auth::SignIn;
 use crate::auth::own_address::OwnQuery;
@@ -74,11 +74,11 @@ impl SignIn<'_> {
         view: &RequestView<'_>,
         return_to: ReturnTo,
         providers: &[&ClientRegistration],
-        demanding: Option<&CompiledRoute>,
+        (demanding, demand): (Option<&CompiledRoute>, Option<Demand>),
         again: bool,
         now: SystemTime,
     ) -> Reply {
-        let mut attempt = SignInAttempt { again, ..self.new_attempt(view.host, return_to, None, now) };
+        let mut attempt = SignInAttempt { again, demand, ..self.new_attempt(view.host, return_to, None, now) };
         attempt.leg = Leg::HandOff;
         let page = attempt.return_to.clone();
         let (cookies, state, binding) = match self.remember_start(view, attempt, now).await {

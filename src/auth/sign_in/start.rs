@@ -167,26 +167,6 @@ impl SignIn<'_> {
             Some(hand_off) => query.value(FOR).and_then(|path| self.demanding_route(&hand_off.host, &path)),
             None => self.demanding_page(view.host, &return_to),
         };
-        if is_long(&return_to) && Bindings::of(view.headers, &self.settings.cookies).count() == 0 {
-            if !query.is_set("seen") {
-                return self.ask_for_cookie(view, query, &return_to, now);
-            }
-            // It keeps no cookies: nothing is stored for it.
-            return_to = ReturnTo::home();
-        }
-        let again = query.is_set("again");
-        if view.host != self.snapshot.public_host() {
-            return self.start_elsewhere(view, return_to, &providers, demanding, again, now).await;
-        }
-        if let Some(hand_off) = &hand_off {
-            // Whoever wants another account is not served with the one at hand.
-            if !wishes_of(query).other_account
-                && let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, demanding, now).await
-            {
-                return reply;
-            }
-            return_to = self.on_its_host(return_to, hand_off);
-        }
         let wishes = wishes_of(query);
         let mut demand = demanding.map(|route| self.demand_of(route, found, now));
         match (&mut demand, found) {
@@ -198,6 +178,26 @@ impl SignIn<'_> {
                 providers.retain(|registration| registration.trusts(issuer));
             }
             _ => {}
+        }
+        if is_long(&return_to) && Bindings::of(view.headers, &self.settings.cookies).count() == 0 {
+            if !query.is_set("seen") {
+                return self.ask_for_cookie(view, query, &return_to, now);
+            }
+            // It keeps no cookies: nothing is stored for it.
+            return_to = ReturnTo::home();
+        }
+        let again = query.is_set("again");
+        if view.host != self.snapshot.public_host() {
+            return self.start_elsewhere(view, return_to, &providers, (demanding, demand), again, now).await;
+        }
+        if let Some(hand_off) = &hand_off {
+            // Whoever wants another account is not served with the one at hand.
+            if !wishes.other_account
+                && let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, demanding, now).await
+            {
+                return reply;
+            }
+            return_to = self.on_its_host(return_to, hand_off);
         }
         let [registration] = providers[..] else { return self.ask_which(query, &providers, view.request_id) };
         // Where no sign-in with this provider could meet what is demanded, it is one like any other, and the page says so.

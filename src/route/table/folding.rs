@@ -100,6 +100,9 @@ fn guards_as_much(this: &RouteSettings, other: &RouteSettings) -> bool {
     access
         && claims
         && asks(&this.require.acr, &other.require.acr)
+        && this.require.assurance >= other.require.assurance
+        && other.require.max_auth_age.is_none_or(|age| this.require.max_auth_age.is_some_and(|ours| ours <= age))
+        && other.require.amr.iter().all(|methods| this.require.amr.contains(methods))
         && asks(&this.require.email_domains, &other.require.email_domains)
         && asks(&this.token.audiences, &other.token.audiences)
         && other.token.scopes.iter().all(|scope| this.token.scopes.contains(scope))

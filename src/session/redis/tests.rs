@@ -41,7 +41,7 @@ async fn put(store: &RedisStore) -> Result<(), StoreError> {
 
 fn words<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
     match answer {
-        Err(StoreError::Unavailable(words)) => words,
+        Err(StoreError::Unavailable(words) | StoreError::Unfit(words)) => words,
         other => panic!("not unavailable: {other:?}"),
     }
 }

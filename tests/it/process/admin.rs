@@ -93,7 +93,7 @@ async fn metrics_have_labels_from_closed_sets() {
     for line in metrics.body().lines().filter(|line| !line.starts_with('#')) {
         let Some((_, labels)) = line.split_once('{') else { continue };
         let names: Vec<_> = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name).collect();
-        let known = ["outcome", "code", "event", "exchange", "from", "reason", "limit", "task", "le"];
+        let known = ["outcome", "code", "event", "exchange", "from", "reason", "limit", "task", "provider", "le"];
         assert!(names.iter().all(|name| known.contains(name)), "{line}");
     }
     drop(process);

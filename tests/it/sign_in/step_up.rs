@@ -109,6 +109,55 @@ async fn somebody_else_who_confirms_changes_nothing() {
     assert_eq!(browser.go(rig.url("/pay")).await.status, 200);
 }
 
+// Who says no is not asked again at once, and stays who they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_declines_is_told_so_and_stays_signed_in() {
+    let rig = rig().await;
+    let browser = Browser::new();
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    let before = session_of(&browser);
+    rig.simulator.carrier("aurora").unwrap().set(|rules| rules.authorize_error = Some("access_denied".to_owned()));
+    let asked = rig.simulator.carrier("aurora").unwrap().count("authorize");
+    assert_refused(&browser.go(rig.url("/pay")).await, 403, "access_denied");
+    assert_eq!(rig.simulator.carrier("aurora").unwrap().count("authorize"), asked + 1);
+    assert_eq!(session_of(&browser), before);
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+}
+
+// What the operator wants of every sign-in is never undercut by what a page is content with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_content_with_less_is_given_what_every_sign_in_must_be() {
+    let routes =
+        "  - { host: localhost, path: /tap, access: session, upstream: UPSTREAM, require: { assurance: device } }\n";
+    let zenkey = "    scopes: [openid]\n    acr_values: [a3]\n";
+    let rig = Rig::with(Choices { routes: routes.to_owned(), zenkey: zenkey.to_owned(), ..Choices::default() }).await;
+    at_once(&rig, "maya");
+    confirms_by(&rig, Factor::Approve);
+    assert_refused(&Browser::new().go(rig.url("/tap")).await, 403, "acr_unmet");
+    let asked = rig.simulator.carrier("aurora").unwrap().last("authorize").unwrap();
+    assert_eq!(only(&asked, "acr_values").unwrap(), "a3");
+    confirms_by(&rig, Factor::Pin);
+    assert_eq!(Browser::new().go(rig.url("/tap")).await.status, 200);
+}
+
+// Another spelling of a page that an app may take for it is as closed as the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_spelling_of_a_demanding_page_demands_as_much() {
+    let routes = "  - { host: localhost, path: /, access: session, upstream: UPSTREAM }\n".to_owned();
+    let rig = Rig::with(Choices { routes: routes + ROUTES, ..Choices::default() }).await;
+    at_once(&rig, "maya");
+    confirms_by(&rig, Factor::Approve);
+    let browser = Browser::new();
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
+    let (headers, count) = ([("accept", "application/json")], rig.upstream.count());
+    for spelling in ["/PAY", "/pay;x=1", "/RECENT/../pay", "/FINGER", "/pay%2e"] {
+        let page = browser.send(Method::GET, rig.url(spelling), None, &headers).await;
+        assert_ne!(page.status, 200, "{spelling}");
+    }
+    assert_eq!(rig.upstream.count(), count);
+    assert_eq!(browser.send(Method::GET, rig.url("/payroll"), None, &headers).await.status, 200, "the twin");
+}
+
 // Whoever wants to be somebody else is not held to who they were.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_account_is_no_step_up() {
@@ -155,16 +204,16 @@ async fn an_old_authentication_is_renewed_and_one_of_unknown_time_is_none() {
     let long_ago = json!(crate::bearer::now() - 3600);
     aurora.set(|rules| drop(rules.id_token_claims.insert("auth_time".into(), long_ago)));
     assert_eq!(browser.go(rig.url("/app")).await.status, 200);
-    // The carrier says the same time again: asked for `max_age`, that is no good answer.
+    // The carrier says the same time again: it may know no `max_age`, and the page goes by the time.
     let page = browser.go(rig.url("/recent")).await;
-    assert_refused(&page, 502, "provider_invalid");
+    assert_refused(&page, 403, "acr_unmet");
     let asked = aurora.last("authorize").unwrap();
     assert_eq!((only(&asked, "max_age").unwrap(), only(&asked, "prompt").unwrap()), ("300".into(), "login".into()));
     aurora.set(|rules| {
         rules.id_token_claims.clear();
         rules.id_token_omit.push("auth_time".to_owned());
     });
-    assert_refused(&browser.go(rig.url("/recent")).await, 502, "provider_invalid");
+    assert_refused(&browser.go(rig.url("/recent")).await, 403, "acr_unmet");
     aurora.set(|rules| rules.id_token_omit.clear());
     let page = browser.go(rig.url("/recent")).await;
     assert_eq!((page.status.as_u16(), page.url.path()), (200, "/recent"), "{}", page.body);

@@ -34,14 +34,15 @@ pub(super) enum Picked<'a> {
 }
 
 impl<'a> SignIn<'a> {
-    /// What the address says of the carrier, where people pick one. A carrier's own link names it by `iss`.
-    pub(super) fn picked(&self, query: &OwnQuery<'_>) -> Result<Picked<'a>, Refusal> {
+    /// What the address says of the carrier, where people pick one. A carrier's own link names it by `iss`; who confirms
+    /// does so at the carrier that they are `known_by`, and is not asked which.
+    pub(super) fn picked(&self, query: &OwnQuery<'_>, known_by: Option<&str>) -> Result<Picked<'a>, Refusal> {
         let registration = self.registration;
         if !registration.picks() {
             return Ok(Picked::LeftOpen);
         }
-        let named =
-            query.value("iss").and_then(|issuer| registration.issuers.iter().find(|member| member.names(&issuer)));
+        let member = |issuer: &str| registration.issuers.iter().find(|member| member.names(issuer));
+        let named = query.value("iss").and_then(|issuer| member(&issuer)).or_else(|| known_by.and_then(member));
         match (query.value(MEMBER), named) {
             (Some(id), _) => registration.member(&id).map(Picked::Member).ok_or(Refusal::RequestMalformed),
             (None, Some(member)) => Ok(Picked::Member(member)),

@@ -203,9 +203,15 @@ impl SignIn<'_> {
         // Where no sign-in with this provider could meet what is demanded, it is one like any other, and the page says so.
         let can = demanding.is_some_and(|route| registration.step_up(&route.require).is_some());
         let demand = demand.filter(|_| can);
+        let known_by = match (&demand, found) {
+            (Some(Demand { same: Some(_), .. }), Lookup::SignedIn(live, _)) => {
+                Some(live.value().session().identity().issuer().to_owned())
+            }
+            _ => None,
+        };
         match self.at(registration) {
             Some(chosen) => {
-                let picked = match chosen.picked(query) {
+                let picked = match chosen.picked(query, known_by.as_deref()) {
                     Ok(Picked::Nothing) => return chosen.ask_which_carrier(query, view, now),
                     Ok(Picked::Member(member)) => Some(member),
                     Ok(Picked::LeftOpen) => None,

@@ -295,3 +295,26 @@ async fn signing_out_and_a_device_of_somebody_elses_forget_the_carrier() {
     browser.plant("localhost", "__Host-gwtx-carrier", "dHdv");
     assert!(!browser.open(rig.url("/oauth2/start")).await.body.contains("last time"));
 }
+
+// Issue 11, item 4: who confirms is not asked which carrier they have.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_confirms_does_so_at_their_own_carrier_without_picking_again() {
+    let mut rig = rig("[picker]", "", "").await;
+    rig.stop_gateway().await;
+    let routes =
+        "  - { host: localhost, path: /pay, access: session, upstream: UPSTREAM, require: { assurance: person } }\n";
+    rig.choices.routes = routes.to_owned();
+    rig.start_gateway().await;
+    let factor = |factor| {
+        for carrier in rig.simulator.carriers() {
+            carrier.set(|rules| rules.auto_consent.as_mut().unwrap().factor = factor);
+        }
+    };
+    factor(zengate_simulator::Factor::Approve);
+    let browser = Browser::new();
+    assert!(is_picker(&browser.go(rig.url("/app")).await));
+    assert_eq!(browser.go(rig.url("/oauth2/start?rd=/app&carrier=one")).await.status, 200);
+    factor(zengate_simulator::Factor::Pin);
+    let page = browser.go(rig.url("/pay")).await;
+    assert_eq!((page.status.as_u16(), page.url.path()), (200, "/pay"), "{}", page.body);
+}

@@ -64,6 +64,14 @@ fn claims_that_no_scope_brings_are_told() {
     assert_eq!(warnings(&open), Vec::<String>::new());
 }
 
+// OF1: RFC 6749 A.1 allows blanks in a client id.
+#[test]
+fn a_client_id_may_hold_blanks_and_not_end_in_one() {
+    let all = "    scopes: [openid, email, profile]\n";
+    let with = |id: &str| oidc(ISSUER, all, "").replace("client_id: wiki", &format!("client_id: '{id}'"));
+    one_fault("provider.oidc.client_id", &with("my wiki "), &with("my wiki, 2nd"));
+}
+
 // KC19
 #[test]
 fn a_refresh_token_that_nothing_uses_is_told_of_each_provider() {

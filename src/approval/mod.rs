@@ -1,4 +1,4 @@
-//! Approvals: somebody who is signed in is asked on their phone for one thing, and agrees or not.
+//! Approvals: somebody who is signed in is asked for one thing, on their phone or in their browser, and agrees or not.
 //!
 //! `Prepared → Sent → Waiting → (Approved | Declined | Expired | Failed)`. What is asked is written down before it leaves,
 //! each thing that becomes of it is written once (`shelf.rs`), and the first ending is the ending: of any number of replicas,
@@ -39,8 +39,10 @@ pub struct ApprovalSettings {
 /// How one person may be bothered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
-    /// Questions in an hour. Default 3.
+    /// Questions on the phone in an hour. Default 3.
     pub per_hour: u32,
+    /// Questions in the browser in an hour. Default 30: nobody is called by them, the person is at the app's page already.
+    pub in_browser_per_hour: u32,
     /// How long nobody is asked who has said no. Default 15 min; zero: not at all.
     pub pause: Duration,
 }
@@ -76,6 +78,9 @@ pub struct Approval {
     pub sent: u64,
     /// How long it was meant to last, in milliseconds.
     pub lasts: u64,
+    /// Where the person's browser goes on to, if it is there that they are asked; `None`: on their phone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
 }
 
 impl Approval {
@@ -87,6 +92,11 @@ impl Approval {
     /// How long it was meant to last.
     pub fn lasts(&self) -> Duration {
         Duration::from_millis(self.lasts)
+    }
+
+    /// Whether the person is asked in their browser, and not on their phone.
+    pub fn is_in_browser(&self) -> bool {
+        self.return_to.is_some()
     }
 }
 
@@ -156,7 +166,7 @@ impl Outcome {
 pub enum State {
     /// The question was written down, and is on its way to the carrier.
     Sent,
-    /// The carrier has it.
+    /// The carrier has it, or the person's browser may fetch it.
     Waiting,
     /// The person agreed.
     Approved,
@@ -208,7 +218,8 @@ impl Found {
             Some(Outcome::Declined { .. }) => State::Declined,
             Some(Outcome::Expired { .. }) => State::Expired,
             Some(Outcome::Failed { .. }) => State::Failed,
-            None if self.acknowledged.is_some() => State::Waiting,
+            // In the browser it is the person who comes to the question.
+            None if self.acknowledged.is_some() || self.approval.is_in_browser() => State::Waiting,
             None => State::Sent,
         }
     }

@@ -19,7 +19,7 @@ pub enum Busy {
     #[error("this person is being asked already")]
     UnderWay(Duration),
     /// They have been asked as often as they may be.
-    #[error("this person has been asked as often as approvals.per_hour allows")]
+    #[error("this person has been asked as often as approvals.per_hour, or in_browser_per_hour, allows")]
     TooMany(Duration),
     /// They said no a short while ago.
     #[error("this person has said no within approvals.pause_after_denial")]
@@ -64,15 +64,31 @@ impl Person<'_> {
         if !self.store.insert(Kind::Approval, live, &mark, lasts, now).await? {
             return Err(Busy::UnderWay(self.left(live, now).await?.unwrap_or_default()));
         }
+        let turn = self.turn(b"turn    ", quota.per_hour, now).await;
+        if turn.is_err() {
+            self.store.remove(Kind::Approval, live).await?;
+        }
+        turn
+    }
+
+    /// Takes one of the person's turns to be asked in their browser. Whoever left one question open may be asked the next: it
+    /// is they who come to it.
+    ///
+    /// # Errors
+    /// [`Busy`]; no turn is taken then.
+    pub async fn take_in_browser(&self, quota: &Quota, now: SystemTime) -> Result<(), Busy> {
+        self.turn(b"browser ", quota.in_browser_per_hour, now).await
+    }
+
+    async fn turn(&self, what: &[u8; 8], most: u32, now: SystemTime) -> Result<(), Busy> {
         let mut soonest = HOUR;
-        for turn in 0..quota.per_hour {
-            let place = self.place(b"turn    ", turn);
+        for turn in 0..most {
+            let place = self.place(what, turn);
             if self.store.insert(Kind::Approval, place, &end(HOUR, now), HOUR, now).await? {
                 return Ok(());
             }
             soonest = soonest.min(self.left(place, now).await?.unwrap_or_default());
         }
-        self.store.remove(Kind::Approval, live).await?;
         Err(Busy::TooMany(soonest))
     }
 

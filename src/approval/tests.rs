@@ -54,6 +54,7 @@ fn approval() -> Approval {
         by: "shop".to_owned(),
         sent: Timestamp::of(noon()).as_millis(),
         lasts: 300_000,
+        return_to: None,
     }
 }
 
@@ -124,7 +125,7 @@ async fn the_first_of_each_is_the_one_that_stays_and_another_key_opens_nothing()
 async fn a_person_has_one_question_at_a_time_and_turns_that_come_back_after_an_hour() {
     let store = MemoryStore::new(Limits::default());
     let [maya, noor] = [1, 2].map(|n| Person { store: &store, key: StoreKey([n; 32]) });
-    let quota = Quota { per_hour: 3, pause: 15 * MINUTE };
+    let quota = Quota { per_hour: 3, in_browser_per_hour: 2, pause: 15 * MINUTE };
     let draw = || Bearer::draw(&sealer(1), &SystemEntropy).id().clone();
     for turn in 0..3 {
         let (id, now) = (draw(), noon() + turn * MINUTE);
@@ -145,6 +146,11 @@ async fn a_person_has_one_question_at_a_time_and_turns_that_come_back_after_an_h
     maya.pause(&quota, later).await.unwrap();
     assert_eq!(maya.take(&draw(), MINUTE, &quota, later + MINUTE).await, Err(Busy::Paused(14 * MINUTE)));
     maya.take(&draw(), MINUTE, &quota, later + 15 * MINUTE).await.unwrap();
+    // In the browser they come by themselves: no pause, no turn of the phone's, and turns of its own.
+    for _ in 0..2 {
+        maya.take_in_browser(&quota, later + MINUTE).await.unwrap();
+    }
+    assert_eq!(maya.take_in_browser(&quota, later + MINUTE).await, Err(Busy::TooMany(60 * MINUTE)));
 }
 
 #[tokio::test]

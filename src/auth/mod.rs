@@ -74,9 +74,7 @@ pub struct Auth {
     providers: Providers,
     linking: Option<Linking>,
     registration: Option<Registration>,
-    /// Told whenever an approval ends.
-    approval_ended: Notify,
-    webhook: Option<Arc<HttpClient>>,
+    approvals: ApprovalParts,
     limits: SignInLimits,
     last_readiness: readiness::LastSeen,
 }
@@ -127,9 +125,8 @@ impl Auth {
                 sessions.linked_by(Arc::clone(&parts.links) as _);
                 Linking::new(parts, Arc::clone(&sessions), Arc::clone(&metrics))
             }),
-            registration: assertion_keys.map(|keys| Registration { keys }),
-            approval_ended: Notify::new(),
-            webhook,
+            registration: assertion_keys.clone().map(|keys| Registration { keys }),
+            approvals: ApprovalParts { ended: Notify::new(), webhook, keys: assertion_keys },
             limits: SignInLimits::new(&settings),
             last_readiness: readiness::LastSeen::default(),
             exit: RefusalExit::new(Arc::clone(&metrics)),
@@ -150,20 +147,9 @@ impl Auth {
         self.linking.as_ref()
     }
 
-    /// Approvals on the phone; `None` where nobody is asked.
-    pub fn approvals(&self) -> Option<Desk<'_>> {
-        let snapshot = self.snapshot();
-        let settings = Arc::clone(snapshot.settings().approvals.as_ref()?);
-        Some(Desk {
-            snapshot,
-            settings,
-            sessions: &self.sessions,
-            providers: &self.providers,
-            keys: self.registration.as_ref().map(|registration| &registration.keys),
-            metrics: &self.metrics,
-            ended: &self.approval_ended,
-            webhook: self.webhook.as_ref(),
-        })
+    /// Approvals by one configuration; `None` where nobody is asked.
+    pub fn approvals<'a>(&'a self, snapshot: &'a Snapshot) -> Option<Desk<'a>> {
+        self.sign_in(snapshot).desk()
     }
 
     /// The one exit of every refusal.
@@ -183,7 +169,7 @@ impl Auth {
         if let Some(endpoint) = Endpoint::of(view.target, &snapshot.settings().prefix) {
             let own = self.sign_in(snapshot);
             return Decision::Answer(if snapshot.serves(view.host) {
-                if let (Endpoint::Approval, Some(desk)) = (endpoint, self.approvals()) {
+                if let (Endpoint::Approval, Some(desk)) = (endpoint, own.desk()) {
                     return Decision::Answer(Box::pin(desk.page(&own, view, now)).await);
                 }
                 Box::pin(own.endpoint(endpoint, view, now)).await
@@ -222,6 +208,7 @@ impl Auth {
         match Endpoint::of(view.target, &snapshot.settings().prefix) {
             Some(Endpoint::BackchannelLogout) => Some(provider_logout::MAX_BODY),
             Some(Endpoint::ApprovalNotice) if snapshot.settings().approvals.is_some() => Some(approvals::MAX_BODY),
+            Some(Endpoint::Approval) if snapshot.settings().approvals.is_some() => Some(snapshot.settings().form_bytes),
             Some(Endpoint::Callback | Endpoint::Link | Endpoint::Start) => Some(snapshot.settings().form_bytes),
             _ => None,
         }
@@ -240,8 +227,9 @@ impl Auth {
             Some(endpoint @ (Endpoint::Callback | Endpoint::Link | Endpoint::Start)) => {
                 Box::pin(own.endpoint(endpoint, &RequestView { form: body, ..*view }, now)).await
             }
-            Some(Endpoint::ApprovalNotice) => match self.approvals() {
-                Some(desk) => Box::pin(desk.hear(view, body, now)).await,
+            Some(endpoint @ (Endpoint::Approval | Endpoint::ApprovalNotice)) => match own.desk() {
+                Some(desk) if endpoint == Endpoint::ApprovalNotice => Box::pin(desk.hear(view, body, now)).await,
+                Some(desk) => Box::pin(desk.page(&own, &RequestView { form: body, ..*view }, now)).await,
                 None => own.answers.refusal(Refusal::NotFound, view),
             },
             _ => Box::pin(own.backchannel_logout(view, body, now)).await,
@@ -271,6 +259,7 @@ impl Auth {
         let (settings, sessions, metrics) = (&**snapshot.settings(), &self.sessions, &*self.metrics);
         SignIn {
             linking: self.linking(),
+            approvals: &self.approvals,
             assertion_keys: self.registration.as_ref().map(|registration| &*registration.keys),
             answers: Answers { snapshot, settings, sessions, exit: &self.exit, metrics },
             snapshot,
@@ -353,9 +342,34 @@ struct SignIn<'a> {
     linking: Option<&'a Linking>,
     /// Keys that sign for the app.
     assertion_keys: Option<&'a AssertionKeys>,
+    approvals: &'a ApprovalParts,
+}
+
+/// What approvals need beside what a sign-in needs.
+struct ApprovalParts {
+    /// Told whenever an approval ends.
+    ended: Notify,
+    /// The way to the app.
+    webhook: Option<Arc<HttpClient>>,
+    /// Sign receipts and events.
+    keys: Option<Arc<AssertionKeys>>,
 }
 
 impl<'a> SignIn<'a> {
+    /// Approvals; `None` where nobody is asked.
+    fn desk(&self) -> Option<Desk<'a>> {
+        Some(Desk {
+            snapshot: self.snapshot,
+            settings: Arc::clone(self.settings.approvals.as_ref()?),
+            sessions: self.sessions,
+            providers: self.providers,
+            keys: self.approvals.keys.as_ref(),
+            metrics: self.metrics,
+            ended: &self.approvals.ended,
+            webhook: self.approvals.webhook.as_ref(),
+        })
+    }
+
     /// The same with another provider: the one that `registration` is with.
     fn at(&self, registration: &'a ClientRegistration) -> Option<SignIn<'a>> {
         let provider = &**self.providers.get(&registration.id)?;

@@ -6,6 +6,7 @@
 //! leads to it is at most 1 KiB.
 
 mod account;
+pub mod approval;
 pub mod link;
 pub mod registration;
 mod repost;

@@ -37,6 +37,8 @@ pub struct Asked {
     pub expires_in: Option<Duration>,
     /// The app's own word for it.
     pub reference: Option<String>,
+    /// Where their browser goes on to, if they are asked there; `None`: on their phone.
+    pub return_to: Option<String>,
 }
 
 /// Why nobody was asked.
@@ -48,8 +50,8 @@ pub enum NotAsked {
     /// No provider of the configuration speaks for the issuer.
     #[error("the gateway trusts no issuer of this very name")]
     UnknownIssuer,
-    /// The carrier, or what we have to show it, does not allow it.
-    #[error("nobody of this issuer can be asked on their phone: {0}")]
+    /// The issuer, or what we have to show it, does not allow it.
+    #[error("nobody of this issuer can be asked in this way: {0}")]
     Unsupported(&'static str),
     /// The person is not signed in here (RFC 10027).
     #[error("this person is not signed in; whoever is to be asked has a session first")]
@@ -100,7 +102,7 @@ impl Asked {
 }
 
 impl Desk<'_> {
-    /// Has somebody asked on their phone, for `by`.
+    /// Has somebody asked, for `by`.
     ///
     /// # Errors
     /// [`NotAsked`]; nothing is left of it, but for the person's turn if the carrier was reached.
@@ -130,7 +132,7 @@ impl Desk<'_> {
     /// As [`Desk::begin`].
     pub async fn again(&self, id: &ApprovalId, by: &str, now: SystemTime) -> Result<(ApprovalId, Found), NotAsked> {
         let found = self.cancel(id, now).await?.ok_or(NotAsked::Unknown)?;
-        let Approval { carrier, subject, context, acr_values, reference, lasts, .. } = found.approval;
+        let Approval { carrier, subject, context, acr_values, reference, lasts, return_to, .. } = found.approval;
         let asked = Asked {
             issuer: carrier.issuer,
             subject,
@@ -138,6 +140,7 @@ impl Desk<'_> {
             acr_values: (!acr_values.is_empty()).then_some(acr_values),
             expires_in: Some(Duration::from_millis(lasts)),
             reference,
+            return_to,
         };
         self.begin(&asked, by, now).await
     }
@@ -151,6 +154,14 @@ impl Desk<'_> {
         let bearer = Bearer::draw(self.sessions.sealer(), self.sessions.entropy());
         let approval = self.question(asked, by, registration, carrier, now);
         let person = self.person(&asked.issuer, &asked.subject).ok_or(NotAsked::UnknownIssuer)?;
+        if approval.is_in_browser() {
+            person.take_in_browser(&self.settings.quota, now).await?;
+            let (id, shelf) = (bearer.id(), self.shelf());
+            shelf.prepare(id, &approval, now).await?;
+            info!(issuer = asked.issuer, by, "Somebody may be asked for an approval in their browser");
+            let found = shelf.look(id, now).await?.ok_or(NotAsked::Unknown)?;
+            return Ok((id.clone(), found));
+        }
         person.take(bearer.id(), approval.lasts(), &self.settings.quota, now).await?;
         let sent = self.send(&bearer, approval, registration, now).await;
         if sent.is_err() {
@@ -162,12 +173,19 @@ impl Desk<'_> {
         Ok((bearer.id().clone(), sent?))
     }
 
-    /// The carrier of the person, if it can ask them.
+    /// The issuer of the person, if it can ask them.
     async fn whom(&self, asked: &Asked, now: SystemTime) -> Result<(&ClientRegistration, Carrier), NotAsked> {
         let registrations = &self.snapshot.settings().registrations;
         let registration = registrations.iter().find(|known| known.trusts(&asked.issuer));
         let registration = registration.ok_or(NotAsked::UnknownIssuer)?;
         let (registration, provider) = self.registration(&registration.id).ok_or(NotAsked::UnknownIssuer)?;
+        if asked.return_to.is_some() {
+            if !registration.profile.issues_id_tokens {
+                return Err(NotAsked::Unsupported("it issues no ID tokens that could say that they agreed"));
+            }
+            let carrier = provider.carrier_of(&asked.issuer, now).await.map_err(NotAsked::Provider)?;
+            return Ok((registration, carrier));
+        }
         if !provider.can_ask(&asked.issuer) {
             let why = "it takes signed requests of servers (`client_keys` with a key for RS256), or none";
             return Err(NotAsked::Unsupported(why));
@@ -218,6 +236,7 @@ impl Desk<'_> {
             by: by.to_owned(),
             sent: Self::stamp(now),
             lasts: millis_of(lasts),
+            return_to: asked.return_to.clone(),
         }
     }
 

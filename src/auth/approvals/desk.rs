@@ -25,7 +25,7 @@ use crate::telemetry::log::pseudonym;
 
 /// Everything that an approval needs, for one request.
 pub struct Desk<'a> {
-    pub(in crate::auth) snapshot: Arc<Snapshot>,
+    pub(in crate::auth) snapshot: &'a Snapshot,
     pub(in crate::auth) settings: Arc<ApprovalSettings>,
     pub(in crate::auth) sessions: &'a Arc<Sessions>,
     pub(in crate::auth) providers: &'a Providers,
@@ -132,7 +132,8 @@ impl Desk<'_> {
         let (code, by) = (found.outcome.as_ref().and_then(Outcome::code).unwrap_or_default(), approval.by.as_str());
         SecurityEvent::Approval { outcome: state.as_str(), code, issuer, subject: &subject, by }.emit();
         if let Some(person) = self.person(issuer, &approval.subject) {
-            let declined = state == State::Declined;
+            // Who says no on a page that they opened themselves was not bothered.
+            let declined = state == State::Declined && !approval.is_in_browser();
             let paused = if declined { person.pause(&self.settings.quota, now).await } else { Ok(()) };
             // What is not released runs out by itself.
             let released = person.release(id, now).await;

@@ -21,6 +21,7 @@ impl Desk<'_> {
         claims["acr"] = json!(acr);
         claims["amr"] = json!(amr);
         claims["auth_time"] = json!(auth_time);
+        claims["asked_in"] = way(found).into();
         claims["approved_at"] = json!(Timestamp::from_millis(*at).as_secs());
         self.keys?.sign(Purpose::Approval, &claims, now)
     }
@@ -59,4 +60,9 @@ impl Desk<'_> {
         }
         claims
     }
+}
+
+/// Where the person was asked, in a word.
+fn way(found: &Found) -> &'static str {
+    if found.approval.is_in_browser() { "browser" } else { "phone" }
 }

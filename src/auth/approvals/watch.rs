@@ -21,6 +21,9 @@ use crate::web::{Reply, RequestView};
 /// The longest that a question waits for an answer.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
+/// What follows the address of an approval where the person is asked in their browser.
+pub(super) const CONFIRM: &str = "/confirm";
+
 /// How often it is looked whether another replica heard of it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -55,6 +58,9 @@ impl Desk<'_> {
         if let Some(reference) = &approval.reference {
             shown["reference"] = reference.as_str().into();
         }
+        if approval.is_in_browser() {
+            shown["confirm"] = format!("{}{CONFIRM}", self.own_page(id)).into();
+        }
         if let Some(Outcome::Approved { acr, amr, auth_time, .. }) = &found.outcome {
             shown["acr"] = json!(acr);
             shown["amr"] = json!(amr);
@@ -68,13 +74,16 @@ impl Desk<'_> {
 
     /// Where the person's browser looks.
     pub fn own_page(&self, id: &ApprovalId) -> String {
-        let (snapshot, settings) = (&self.snapshot, self.snapshot.settings());
+        let (snapshot, settings) = (self.snapshot, self.snapshot.settings());
         format!("{}{}/approvals/{}", snapshot.origin_of(snapshot.public_host()), settings.prefix, id.to_text().expose())
     }
 
     /// `GET approvals/{id}`: where it stands, for a browser of the person who is asked; `DELETE`: they left the page, and the
     /// question is taken back. Nobody else learns that there is such an approval.
     pub(in crate::auth) async fn page(&self, own: &SignIn<'_>, view: &RequestView<'_>, now: SystemTime) -> Reply {
+        if view.target.path().ends_with(CONFIRM) {
+            return self.confirm(own, view, now).await;
+        }
         let answers = &own.answers;
         let deletes = view.method == Method::DELETE;
         if !deletes && view.method != Method::GET && view.method != Method::HEAD {
@@ -83,8 +92,7 @@ impl Desk<'_> {
             return reply;
         }
         let not_found = || answers.refusal(Refusal::NotFound, view);
-        let name = view.target.path().rsplit('/').next().unwrap_or_default();
-        let Some(id) = ApprovalId::parse(name) else { return not_found() };
+        let Some(id) = named_by(view) else { return not_found() };
         let (live, _) = match answers.session_of(view, Purpose::Ask, now).await {
             Lookup::SignedIn(live, key) => (live, key),
             Lookup::StoreDown => return answers.refusal(Refusal::StoreUnavailable, view),
@@ -99,7 +107,7 @@ impl Desk<'_> {
             Err(error) => return self.store_down(&error, own, view),
         };
         if deletes {
-            if !answers_same_origin(own, view) {
+            if !own.answers.is_same_origin(view) {
                 return error_json(StatusCode::FORBIDDEN, "foreign_origin", view.request_id, None);
             }
             return match self.cancel(&id, now).await {
@@ -115,7 +123,7 @@ impl Desk<'_> {
         }
     }
 
-    fn store_down(&self, error: &StoreError, own: &SignIn<'_>, view: &RequestView<'_>) -> Reply {
+    pub(in crate::auth) fn store_down(&self, error: &StoreError, own: &SignIn<'_>, view: &RequestView<'_>) -> Reply {
         self.sessions.store_failed(error, "an approval");
         own.answers.refusal(Refusal::StoreUnavailable, view)
     }
@@ -129,8 +137,11 @@ fn is_theirs(found: &Found, session: &Session) -> bool {
         && Timestamp::of(session.created()) <= approval.sent()
 }
 
-fn answers_same_origin(own: &SignIn<'_>, view: &RequestView<'_>) -> bool {
-    own.answers.is_same_origin(view)
+/// The approval that an address names, or the one whose confirmation it is.
+pub(super) fn named_by(view: &RequestView<'_>) -> Option<ApprovalId> {
+    let path = view.target.path();
+    let own = path.strip_suffix(CONFIRM).unwrap_or(path);
+    ApprovalId::parse(own.rsplit('/').next().unwrap_or_default())
 }
 
 fn told(id: &ApprovalId, found: Option<Found>, now: SystemTime) -> Option<Reply> {

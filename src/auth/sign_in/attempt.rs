@@ -53,6 +53,9 @@ pub(crate) struct SignInAttempt {
     /// What its page demands of the way in which people sign in.
     #[serde(default)]
     pub demand: Option<Demand>,
+    /// The approval that its answer decides. Such an answer signs nobody in.
+    #[serde(default)]
+    pub approval: Option<String>,
 }
 
 /// What a person, or a link of others, wants of a sign-in that begins.
@@ -169,12 +172,14 @@ pub(super) struct StartRecord(
     #[serde(default, skip_serializing_if = "Rest::is_usual")] Rest,
 );
 
-/// What few starts have: whether the device is not the person's; and of a demand host, path and who must come back.
+/// What few starts have: whether the device is not the person's; and of a demand host, path and who must come back; or which
+/// approval is decided.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Rest {
     Device(bool),
     Demand(bool, String, String, Option<String>),
+    Approval(String),
 }
 
 impl Rest {
@@ -261,18 +266,20 @@ impl StartRecord {
         let hand_off = hand_off.map(|hand_off| (hand_off.host, hand_off.state, hand_off.browser));
         let (correlation_id, provider) = (attempt.correlation_id.clone(), attempt.provider.clone());
         let (wanted, ends_with_browser) = (attempt.wanted(), attempt.ends_with_browser);
-        let rest = match attempt.demand.clone() {
-            None => Rest::Device(ends_with_browser),
-            Some(Demand { host, path, same }) => Rest::Demand(ends_with_browser, host, path, same),
+        let rest = match (attempt.approval.clone(), attempt.demand.clone()) {
+            (Some(approval), _) => Rest::Approval(approval),
+            (None, None) => Rest::Device(ends_with_browser),
+            (None, Some(Demand { host, path, same })) => Rest::Demand(ends_with_browser, host, path, same),
         };
         Self(leg, wanted, correlation_id, attempt.created_ms, hand_off, provider, rest)
     }
 
     pub(super) fn into_attempt(self, host: &str) -> Option<(SignInAttempt, Wanted)> {
         let Self(leg, wanted, correlation_id, created_ms, hand_off, provider, rest) = self;
-        let (ends_with_browser, demand) = match rest {
-            Rest::Device(ends_with_browser) => (ends_with_browser, None),
-            Rest::Demand(ends_with_browser, host, path, same) => (ends_with_browser, Some(Demand { host, path, same })),
+        let (ends_with_browser, demand, approval) = match rest {
+            Rest::Device(ends_with_browser) => (ends_with_browser, None, None),
+            Rest::Demand(ends, host, path, same) => (ends, Some(Demand { host, path, same }), None),
+            Rest::Approval(approval) => (false, None, Some(approval)),
         };
         let leg = match leg {
             StartLeg::Discovery => Leg::Discovery,
@@ -331,6 +338,7 @@ impl StartRecord {
             hand_off,
             ends_with_browser,
             demand,
+            approval,
         };
         Some((attempt, wanted))
     }

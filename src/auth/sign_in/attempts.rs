@@ -292,6 +292,7 @@ mod tests {
             recoveries: 1,
             hand_off: None,
             demand: None,
+            approval: None,
             ends_with_browser: false,
         };
         let (store, sealer) = (MemoryStore::default(), Sealer::new(SealKeys::default()));

@@ -15,6 +15,7 @@ use super::binding::{Binding, Bindings, State};
 use super::demand::Asked;
 use super::start::{LegRequest, OutgoingRedirect, Towards};
 use super::start_cookie::StartCookies;
+use crate::approval::Outcome;
 use crate::auth::SignIn;
 use crate::auth::answers::query_value;
 use crate::auth::left_out::say_left_out;
@@ -41,6 +42,8 @@ pub(in crate::auth) enum LegOutcome {
     Continue(OutgoingRedirect),
     /// Signed in, with what is kept of the session at the provider.
     SignedIn(Box<Session>, Option<ProviderSession>),
+    /// Somebody agreed to what they were asked, and is not signed in by it.
+    Agreed(Outcome),
 }
 
 /// What a provider said instead of a code. Its words are for the log: no page shows them.
@@ -113,6 +116,10 @@ impl SignIn<'_> {
                 return self.not_taken(view, &state, binding, &error, now).await;
             }
         };
+        if let Some(id) = attempt.approval.clone() {
+            let ended = self.finish_leg(&LegRequest { view, binding: Some(binding) }, attempt, params, now).await;
+            return self.decided(view, &id, ended, now).await;
+        }
         let hand_off = attempt.hand_off.clone();
         let return_to = attempt.return_to.clone();
         // Whoever said no to a step-up is not sent to the page, which would ask them again at once.
@@ -137,6 +144,8 @@ impl SignIn<'_> {
                     Err(refusal) => self.refused(view, refusal, Some(&return_to)),
                 }
             }
+            // Only the answer to a question has this ending, and it was decided above.
+            Ok(LegOutcome::Agreed(_)) => self.refused(view, Refusal::AttemptUnknown, None),
             Err(refusal) => of.not_finished(view, &state, refusal, by_provider, &return_to, now).await,
         }
     }
@@ -303,8 +312,11 @@ impl SignIn<'_> {
         }
         let tokens = self.provider.redeem(&carrier, &grant).await;
         let tokens = tokens.map_err(|error| self.provider_refusal(view, &error))?;
-        let wanted = self.asked_for(attempt.demand.as_ref());
+        let wanted = self.asked_by(view, &attempt, now).await?;
         let token = self.verify(view, &carrier, &tokens, &nonce, &wanted, now).await?;
+        if let Some(id) = &attempt.approval {
+            return self.agreed(view, id, &attempt, &token, now).await.map(LegOutcome::Agreed);
+        }
         let unknown = ClaimRules::default();
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
         let rules = trusted.map_or(&unknown, |trusted| &trusted.claims);

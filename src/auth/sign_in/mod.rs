@@ -9,6 +9,7 @@ mod attributes;
 pub(super) mod binding;
 mod callback;
 mod choice;
+mod decision;
 pub(super) mod demand;
 mod form_post;
 mod hand_off;

@@ -239,6 +239,24 @@ impl SignIn<'_> {
         now: SystemTime,
     ) -> Reply {
         let page = attempt.return_to.clone();
+        match self.lead_out(view, attempt, picked, now).await {
+            Ok(redirect) => {
+                self.metrics.sign_ins.with_label_values(&["started"]).inc();
+                info!(request_id = view.request_id, outcome = "login_started", "A sign-in begins");
+                self.redirect_out(redirect)
+            }
+            Err(refusal) => self.not_begun(refusal, view, &page, now),
+        }
+    }
+
+    /// The way to the provider that was chosen.
+    pub(super) async fn lead_out(
+        &self,
+        view: &RequestView<'_>,
+        attempt: SignInAttempt,
+        picked: Option<&IssuerSettings>,
+        now: SystemTime,
+    ) -> Result<OutgoingRedirect, Refusal> {
         let request = LegRequest { view, binding: None };
         let carrier = match (picked, &self.registration.discovery_ui) {
             (Some(member), _) => self.provider.member(&member.issuer, now).await.map(Some),
@@ -246,7 +264,7 @@ impl SignIn<'_> {
             (None, None) if self.registration.optimized_discovery.is_some() => Ok(None),
             (None, None) => self.provider.issuer(now).await.map(Some),
         };
-        let redirect = match carrier {
+        match carrier {
             Ok(Some(carrier)) => {
                 let to = Towards::Carrier { carrier: Box::new(carrier), picked };
                 self.redirect_to_carrier(&request, attempt, to, None, now).await
@@ -259,14 +277,6 @@ impl SignIn<'_> {
                 None => self.redirect_to_discovery(&request, attempt, None, now).await,
             },
             Err(error) => Err(self.provider_refusal(view, &error)),
-        };
-        match redirect {
-            Ok(redirect) => {
-                self.metrics.sign_ins.with_label_values(&["started"]).inc();
-                info!(request_id = view.request_id, outcome = "login_started", "A sign-in begins");
-                self.redirect_out(redirect)
-            }
-            Err(refusal) => self.not_begun(refusal, view, &page, now),
         }
     }
 
@@ -312,6 +322,7 @@ impl SignIn<'_> {
             hand_off,
             ends_with_browser: false,
             demand: None,
+            approval: None,
         }
     }
 
@@ -349,7 +360,7 @@ impl SignIn<'_> {
         let form_post = registration.response_mode == ResponseMode::FormPost;
         let hint = attempt.wishes.login_hint.take();
         let other_account = attempt.wishes.other_account;
-        let wanted = self.asked_for(attempt.demand.as_ref());
+        let wanted = self.asked_by(request.view, &attempt, now).await?;
         let (asked, member) = match &to {
             Towards::Carrier { carrier, picked } => {
                 let member = picked.filter(|_| registration.member_redirect_uris).map(|member| member.id.clone());

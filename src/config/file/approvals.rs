@@ -1,4 +1,4 @@
-//! `approvals`: asking people for approvals, on their phones.
+//! `approvals`: asking people for approvals, on their phones or in their browsers.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,9 +7,9 @@ use super::Time;
 use crate::config::form::Written;
 use crate::config::form::address::{Origin, ProviderUrl};
 
-/// Asking people who are signed in for one thing, on their phones. The app asks on the private listener, with a token of scope
-/// `approvals`; the carrier answers at `{prefix}/approvals/notify`, which must be registered with it as notification URI. Without
-/// this key nobody is asked. Carriers take such questions from clients with keys only (`client_keys`, RS256).
+/// Asking people who are signed in for one thing, on their phones or in their browsers. The app asks on the private listener, with
+/// a token of scope `approvals`. Without this key nobody is asked. Questions on the phone are taken by carriers from clients with
+/// keys only (`client_keys`, RS256), which answer at `{prefix}/approvals/notify`: to be registered with them as notification URI.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApprovalsFile {
@@ -24,9 +24,12 @@ pub(crate) struct ApprovalsFile {
     /// How long it is kept how an approval ended.
     #[schemars(extend("default" = "1h", "x-min" = "1m", "x-max" = "7d"))]
     pub(crate) keep: Time,
-    /// Approvals that one person may be asked for in an hour; beyond it 429. One at a time in any case.
+    /// Approvals that one person may be asked for on their phone in an hour; beyond it 429. One at a time in any case.
     #[schemars(extend("default" = 3), range(min = 1, max = 60))]
     pub(crate) per_hour: Option<u32>,
+    /// Approvals that one person may be asked for in their browser in an hour; beyond it 429.
+    #[schemars(extend("default" = 30), range(min = 1, max = 200))]
+    pub(crate) in_browser_per_hour: Option<u32>,
     /// How long somebody who has said no is not asked again; `0s`: not at all.
     #[schemars(extend("default" = "15m", "x-min" = "0s", "x-max" = "1d"))]
     pub(crate) pause_after_denial: Time,

@@ -21,14 +21,17 @@ impl Resolver<'_> {
         let asks = |provider: &Provider| {
             let settings = &provider.settings;
             let own = settings.federation.members.iter().filter_map(|member| member.authentication.as_ref());
-            settings.federation.profile.asks_on_phone && own.chain([&settings.authentication]).any(can_sign)
+            let profile = settings.federation.profile;
+            let on_phone = profile.asks_on_phone && own.chain([&settings.authentication]).any(can_sign);
+            on_phone || profile.issues_id_tokens
         };
         if !providers.iter().any(asks) {
-            let text = "nobody could be asked: carriers take such questions from clients with a key for RS256; write \
-                        `client_keys` for ZenKey or for one of its members (`zengate keys --algorithm RS256`)";
+            let text = "nobody could be asked: in the browser it takes a provider with ID tokens, and on the phone a key for \
+                        RS256; write `client_keys` for ZenKey or for one of its members (`zengate keys --algorithm RS256`)";
             self.fault(KEY, text);
         }
-        let ApprovalsFile { audience, ttl, receipt_ttl, keep, per_hour, pause_after_denial, max_kept, webhook } = file?;
+        let file = file?;
+        let ApprovalsFile { audience, ttl, receipt_ttl, keep, max_kept, webhook, .. } = file;
         let audience = audience.as_ref().map(|origin| &origin.0.0).or(public_url)?;
         Some(ApprovalSettings {
             audience: audience.origin().ascii_serialization(),
@@ -36,7 +39,11 @@ impl Resolver<'_> {
             receipt_ttl: time(receipt_ttl.as_ref()),
             keep: time(keep.as_ref()),
             most: (*max_kept)?,
-            quota: Quota { per_hour: (*per_hour)?, pause: time(pause_after_denial.as_ref()) },
+            quota: Quota {
+                per_hour: file.per_hour?,
+                in_browser_per_hour: file.in_browser_per_hour?,
+                pause: time(file.pause_after_denial.as_ref()),
+            },
             webhook: webhook.as_ref().map(|url| url.0.0.clone()),
         })
     }

@@ -56,9 +56,12 @@ fn approvals_have_limits_and_are_for_the_app_that_is_named() {
     }
 }
 
+// In the browser it takes ID tokens, on the phone a key as well.
 #[test]
-fn approvals_without_a_key_that_signs_them_are_a_fault() {
-    let faults =
-        Machine::new().read_config(&format!("{SHORTEST}approvals: {{}}\n")).map(|_| ()).unwrap_err().to_string();
+fn approvals_of_nobody_are_a_fault() {
+    let approvals = "approvals: {}\n";
+    let read = |base: &str| Machine::new().read_config(&format!("{base}{approvals}"));
+    assert!(read(SHORTEST).is_ok(), "in the browser");
+    let faults = read(super::providers::CUSTOM).map(|_| ()).unwrap_err().to_string();
     assert!(faults.contains("approvals: nobody could be asked") && faults.contains("RS256"), "{faults}");
 }

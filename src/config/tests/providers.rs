@@ -141,7 +141,7 @@ fn an_issuer_of_many_tenants_needs_the_list_of_those_that_count() {
     }
 }
 
-const CUSTOM: &str = "\
+pub(super) const CUSTOM: &str = "\
 public_url: https://apps.example.com
 provider:
   oauth2:

@@ -1,4 +1,4 @@
-//! `/approvals` over HTTP: the app has somebody asked on their phone, hears what they answered, or takes it back. JSON.
+//! `/approvals` over HTTP: the app has somebody asked on their phone or in their browser, hears what they answered, or takes it back. JSON.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,9 +11,11 @@ use super::{Admin, JSON, answer};
 use crate::approval::Found;
 use crate::approval::id::ApprovalId;
 use crate::approval::quota::Busy;
-use crate::auth::{Asked, Desk, LONGEST_WAIT, NotAsked};
+use crate::auth::{Asked, Desk, LONGEST_PLACE, LONGEST_WAIT, NotAsked};
 use crate::provider::{ErrorKind, ProviderError};
+use crate::route::path::ReturnTo;
 use crate::session::store::StoreError;
+use crate::snapshot::Snapshot;
 
 /// Longest body that asks for an approval: room for the longest texts, escaped.
 const LONGEST_BODY: usize = 16 * 1024;
@@ -28,6 +30,7 @@ struct Wanted {
     acr_values: Option<Vec<String>>,
     expires_in: Option<u64>,
     reference: Option<String>,
+    return_to: Option<String>,
 }
 
 /// What of a query is ours, each at most once.
@@ -65,7 +68,8 @@ impl Query {
 impl Admin {
     /// Asks, looks, or takes back.
     pub(super) async fn approvals(&self, session: &mut ServerSession, token: &str) -> Response<Vec<u8>> {
-        let Some(desk) = self.auth.approvals() else {
+        let snapshot = self.auth.snapshot();
+        let Some(desk) = self.auth.approvals(&snapshot) else {
             let message = "nobody is asked for approvals here; write `approvals: {}`";
             return fault(StatusCode::NOT_FOUND, "no_approvals", message);
         };
@@ -81,7 +85,7 @@ impl Admin {
         };
         let now = SystemTime::now();
         let mut response = match (&method, id) {
-            (&Method::POST, None) => self.ask(session, &desk, token, now).await,
+            (&Method::POST, None) => self.ask(session, &snapshot, &desk, token, now).await,
             (&Method::POST, Some(id)) => begun(&desk, desk.again(&id, token, now).await, now),
             (_, None) => unread("expected `id`"),
             (&Method::DELETE, Some(id)) => seen(&desk, &id, desk.cancel(&id, now).await, now),
@@ -102,6 +106,7 @@ impl Admin {
     async fn ask(
         &self,
         session: &mut ServerSession,
+        snapshot: &Snapshot,
         desk: &Desk<'_>,
         token: &str,
         now: SystemTime,
@@ -112,12 +117,19 @@ impl Admin {
         };
         let Ok(wanted) = serde_json::from_slice::<Wanted>(&body) else {
             let message = "expected `{\"issuer\": …, \"subject\": …, \"context\": …}`, and `acr_values`, `expires_in` or \
-                           `reference` if they are meant";
+                           `reference`, `return_to` if they are meant";
             return fault(StatusCode::BAD_REQUEST, "body", message);
         };
-        let Wanted { issuer, subject, context, acr_values, expires_in, reference } = wanted;
+        let Wanted { issuer, subject, context, acr_values, expires_in, reference, return_to } = wanted;
+        let return_to = match return_to.map(|to| ReturnTo::parse(&to, snapshot.return_policy())).transpose() {
+            Ok(to) => to.map(|to| to.location()),
+            Err(wrong) => return fault(StatusCode::BAD_REQUEST, "return_to", wrong),
+        };
+        if return_to.as_ref().is_some_and(|to| to.len() > LONGEST_PLACE) {
+            return fault(StatusCode::BAD_REQUEST, "return_to", "the address is too long");
+        }
         let expires_in = expires_in.map(Duration::from_secs);
-        let asked = Asked { issuer, subject, context, acr_values, expires_in, reference };
+        let asked = Asked { issuer, subject, context, acr_values, expires_in, reference, return_to };
         begun(desk, desk.begin(&asked, token, now).await, now)
     }
 }

@@ -10,7 +10,7 @@ use crate::support::browser::Browser;
 use crate::support::rig::{CLIENT_ID, Choices};
 
 /// What an app does with a receipt, as docs/APPROVALS.md says.
-async fn checked(desk: &Desk, text: &str, typ: &str) -> Value {
+pub(super) async fn checked(desk: &Desk, text: &str, typ: &str) -> Value {
     let set: JwkSet =
         desk.client.get(desk.rig.url("/oauth2/assertion-keys.json")).send().await.unwrap().json().await.unwrap();
     let header = jsonwebtoken::decode_header(text).unwrap();

@@ -3,6 +3,7 @@
 
 mod answers;
 mod browser;
+mod in_browser;
 mod limits;
 mod notices;
 mod replicas;

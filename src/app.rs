@@ -362,6 +362,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         bearer: config.bearer.clone(),
         client_key_sets: client_key_sets(config),
         has_accounts: config.accounts.is_some(),
+        native: config.native.clone(),
         registration: config.accounts.as_ref().and_then(|accounts| accounts.registration.clone()),
         approvals: config.approvals.clone().map(Arc::new),
     }

@@ -27,6 +27,8 @@ pub(super) enum Endpoint {
     FrontchannelLogout,
     Keys,
     Link,
+    Native,
+    NativeNonce,
     Refused,
     Session,
     SignIn,
@@ -56,6 +58,8 @@ impl Endpoint {
             own if own.starts_with("callback/") => Self::Callback,
             "jwks.json" => Self::Keys,
             "link" => Self::Link,
+            "native" => Self::Native,
+            "native/nonce" => Self::NativeNonce,
             "refused" => Self::Refused,
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
@@ -77,6 +81,8 @@ impl SignIn<'_> {
             Endpoint::SignOut => self.sign_out(view, now).await,
             Endpoint::Link => self.link(view, now).await,
             Endpoint::Start => self.start(view, now).await,
+            Endpoint::Native => self.native(view, false, now).await,
+            Endpoint::NativeNonce => self.native(view, true, now).await,
             // A POST is answered by its body, see `Auth::answer_body`.
             Endpoint::ApprovalNotice if self.settings.approvals.is_none() => answers.refusal(Refusal::NotFound, view),
             Endpoint::ApprovalNotice | Endpoint::BackchannelLogout => {

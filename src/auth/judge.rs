@@ -14,7 +14,7 @@ use super::bearer::{LiveToken, Tokens};
 use super::cors;
 use super::left_out::does_not_fit;
 use super::refusal::{Denied, Refusal};
-use super::session_cookie::{session_anew, session_of};
+use super::session_cookie::{session_anew, session_of, token_id};
 use crate::identity::headers::HeaderSet;
 use crate::route::{Access, Found};
 use crate::session::cached::CachedSession;
@@ -154,6 +154,10 @@ pub(super) async fn judge(
         Access::Bearer => by_token(presented(view.headers)).await,
         Access::Session => by_session(route, snapshot, view, sessions, now).await,
         Access::SessionOrBearer => match presented(view.headers) {
+            // An app on a phone brings its session as a token.
+            Presented::Token(_) if token_id(view, snapshot.settings()).is_some() => {
+                by_session(route, snapshot, view, sessions, now).await
+            }
             Presented::Nothing => by_session(route, snapshot, view, sessions, now).await.map_err(|cause| match cause {
                 Cause::SignInFirst { dead_cookie, .. } => Cause::SignInFirst { dead_cookie, or_token: true },
                 other => other,

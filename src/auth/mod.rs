@@ -40,6 +40,7 @@ pub use link_ticket::LONGEST_PLACE;
 pub use linking::{ChangedBy, Imported, Linking, LinkingParts};
 pub use readiness::{ProviderReadiness, SignInReadiness};
 pub use refusal::{Message, Recipient, Refusal, RefusalExit, Refused};
+pub use session_cookie::brings_own_token;
 pub use sign_in::binding::MAX_LIVE;
 
 use self::answers::Answers;
@@ -209,7 +210,9 @@ impl Auth {
             Some(Endpoint::BackchannelLogout) => Some(provider_logout::MAX_BODY),
             Some(Endpoint::ApprovalNotice) if snapshot.settings().approvals.is_some() => Some(approvals::MAX_BODY),
             Some(Endpoint::Approval) if snapshot.settings().approvals.is_some() => Some(snapshot.settings().form_bytes),
-            Some(Endpoint::Callback | Endpoint::Link | Endpoint::Start) => Some(snapshot.settings().form_bytes),
+            Some(Endpoint::Callback | Endpoint::Link | Endpoint::Native | Endpoint::NativeNonce | Endpoint::Start) => {
+                Some(snapshot.settings().form_bytes)
+            }
             _ => None,
         }
     }
@@ -224,9 +227,13 @@ impl Auth {
     ) -> Reply {
         let own = self.sign_in(snapshot);
         match Endpoint::of(view.target, &snapshot.settings().prefix) {
-            Some(endpoint @ (Endpoint::Callback | Endpoint::Link | Endpoint::Start)) => {
-                Box::pin(own.endpoint(endpoint, &RequestView { form: body, ..*view }, now)).await
-            }
+            Some(
+                endpoint @ (Endpoint::Callback
+                | Endpoint::Link
+                | Endpoint::Native
+                | Endpoint::NativeNonce
+                | Endpoint::Start),
+            ) => Box::pin(own.endpoint(endpoint, &RequestView { form: body, ..*view }, now)).await,
             Some(endpoint @ (Endpoint::Approval | Endpoint::ApprovalNotice)) => match own.desk() {
                 Some(desk) if endpoint == Endpoint::ApprovalNotice => Box::pin(desk.hear(view, body, now)).await,
                 Some(desk) => Box::pin(desk.page(&own, &RequestView { form: body, ..*view }, now)).await,
@@ -292,6 +299,8 @@ struct SignInLimits {
     starts: RateLimiter,
     /// Callbacks that belong to no sign-in.
     forged: RateLimiter,
+    /// What apps on phones ask for.
+    native: RateLimiter,
     /// Where sign-ins come from.
     source: OneSource,
     /// States that are known to be used up, and how often each came once more.
@@ -304,6 +313,10 @@ impl SignInLimits {
         Self {
             starts: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
             forged: RateLimiter::new(settings.starts_per_minute, START_BURST_MINUTES),
+            native: RateLimiter::new(
+                settings.native.as_ref().map_or(0, |native| native.per_minute),
+                START_BURST_MINUTES,
+            ),
             source: OneSource::default(),
             spent: TtlCache::new(MOST_SPENT, remembered),
         }

@@ -115,6 +115,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         client_key_sets: Default::default(),
         has_accounts: false,
         approvals: None,
+        native: None,
         registration: None,
     };
     Snapshot::compile(settings, config.routes).unwrap()

@@ -21,7 +21,7 @@ use crate::route::network::Network;
 use crate::secret::SecretString;
 use crate::session::Lifetimes;
 use crate::session::provider_check::RecheckPolicy;
-use crate::snapshot::{BearerSettings, CookieLife, ProviderSignOut, RegistrationSettings};
+use crate::snapshot::{BearerSettings, CookieLife, NativeSettings, ProviderSignOut, RegistrationSettings};
 use crate::telemetry::log::LogSettings;
 use crate::upstream::Pace;
 
@@ -58,6 +58,8 @@ pub struct Config {
     pub accounts: Option<AccountSettings>,
     /// How people are asked for approvals on their phones; `None`: nobody is.
     pub approvals: Option<ApprovalSettings>,
+    /// What is said of apps on phones; `None` where none hands anything in.
+    pub native: Option<NativeSettings>,
     /// Keys that sign what the app is told.
     pub assertions: AssertionSettings,
     /// What one client may use up.

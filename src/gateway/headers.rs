@@ -9,7 +9,7 @@ use pingora::{Error, ErrorType};
 use super::context::Context;
 use super::ready_headers::{OfRequest, ReadyHeaders};
 use super::spelling::{spelled_as, take_parts};
-use crate::auth::Permit;
+use crate::auth::{Permit, brings_own_token};
 use crate::identity::headers::{Forwarding, Reserved};
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
@@ -137,7 +137,7 @@ impl<'a> HeaderRules<'a> {
                 doomed.push(name.clone());
             } else if Forwarding::covers(text)
                 || ends_here(name)
-                || (*name == header::AUTHORIZATION && !permit.route().pass_authorization)
+                || (*name == header::AUTHORIZATION && (!permit.route().pass_authorization || brings_own_token(headers)))
                 || resembles_framing(text)
                 || (*name == header::EXPECT && !expects_continue_only(headers))
             {

@@ -85,6 +85,12 @@ impl CorrelationId {
         Self(format!("{:016x}", u64::from_be_bytes(bytes)))
     }
 
+    /// Reads one that somebody else drew: 8 to 16 letters, digits and hyphens (dossier 24).
+    pub fn parse(text: &str) -> Option<Self> {
+        let sound = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        ((8..=16).contains(&text.len()) && sound).then(|| Self(text.to_owned()))
+    }
+
     /// The id as it goes over the wire.
     pub fn as_str(&self) -> &str {
         &self.0

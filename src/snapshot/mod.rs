@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::settings::{
-    AuthSettings, ClientRegistration, CookieLife, ProviderSignOut, RegistrationSettings, Registrations, ResponseMode,
-    longest_own_target,
+    AuthSettings, ClientRegistration, CookieLife, NativeSettings, ProviderSignOut, RegistrationSettings, Registrations,
+    ResponseMode, longest_own_target,
 };
 pub use self::step_up::StepUp;
 use self::step_up::words_for;

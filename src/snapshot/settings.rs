@@ -89,10 +89,27 @@ pub struct AuthSettings {
     pub client_key_sets: BTreeMap<String, String>,
     /// Whether people are linked to accounts of the app.
     pub has_accounts: bool,
+    /// What is said of apps on phones; `None` where none hands anything in.
+    pub native: Option<NativeSettings>,
     /// Where people go who have no account of the app yet; `None`: they are refused.
     pub registration: Option<RegistrationSettings>,
     /// How people are asked for approvals on their phones; `None`: nobody is.
     pub approvals: Option<Arc<ApprovalSettings>>,
+}
+
+/// Apps on phones that sign people in by themselves and hand that in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NativeSettings {
+    /// Redirect URIs that a code may have been asked for with, exact.
+    pub redirect_uris: Vec<String>,
+    /// Hosts on which they hand in, and use what they get.
+    pub hosts: Vec<String>,
+    /// How long a nonce lives. Default 10 min.
+    pub nonce_ttl: Duration,
+    /// Requests that one client may make in a minute, twice as many at once; zero for no limit. Default 600.
+    pub per_minute: u32,
+    /// Whether people must be linked to an account of the app.
+    pub linked_account: bool,
 }
 
 /// The app's registration page.

@@ -310,25 +310,41 @@ impl SignIn<'_> {
         if let Some(account) = self.provider.account(&carrier, &grant).await {
             return self.signed_in_by_api(view, account, now);
         }
-        let tokens = self.provider.redeem(&carrier, &grant).await;
+        self.redeemed(view, &carrier, &grant, &nonce, Some(&attempt)).await
+    }
+
+    /// Redeems a code and makes a session of whom the ID token names. `attempt` is the sign-in of a browser that the code is the
+    /// answer to, if it is one.
+    pub(super) async fn redeemed(
+        &self,
+        view: &RequestView<'_>,
+        carrier: &Carrier,
+        grant: &CodeGrant<'_>,
+        nonce: &str,
+        attempt: Option<&SignInAttempt>,
+    ) -> Result<LegOutcome, Refusal> {
+        let (now, correlation_id) = (grant.now, grant.correlation_id);
+        let tokens = self.provider.redeem(carrier, grant).await;
         let tokens = tokens.map_err(|error| self.provider_refusal(view, &error))?;
-        let wanted = self.asked_by(view, &attempt, now).await?;
-        let token = self.verify(view, &carrier, &tokens, &nonce, &wanted, now).await?;
-        if let Some(id) = &attempt.approval {
-            return self.agreed(view, id, &attempt, &token, now).await.map(LegOutcome::Agreed);
+        let wanted = match attempt {
+            Some(attempt) => self.asked_by(view, attempt, now).await?,
+            None => Asked::default(),
+        };
+        let token = self.verify(view, carrier, &tokens, nonce, &wanted, now).await?;
+        if let Some((attempt, id)) = attempt.and_then(|attempt| Some((attempt, attempt.approval.as_ref()?))) {
+            return self.agreed(view, id, attempt, &token, now).await.map(LegOutcome::Agreed);
         }
         let unknown = ClaimRules::default();
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);
         let rules = trusted.map_or(&unknown, |trusted| &trusted.claims);
         let reading = Reading { named: self.snapshot.named_claims(), rules };
-        let correlation_id = &attempt.correlation_id;
-        let attributes = self.attributes(view, &carrier, (&tokens, &token), reading, correlation_id, now).await?;
+        let attributes = self.attributes(view, carrier, (&tokens, &token), reading, correlation_id, now).await?;
         let mccmnc = carrier.confirmed_mccmnc().map(str::to_owned);
         let (identity, mut left_out) = {
             let assurance = self.registration.assurance_of(token.acr());
             Identity::from_verified(&token, mccmnc, assurance, attributes, reading)
         };
-        self.meets(view, attempt.demand.as_ref(), &identity, now)?;
+        self.meets(view, attempt.and_then(|attempt| attempt.demand.as_ref()), &identity, now)?;
         if identity.lacks_unverified() {
             let (request_id, issuer) = (view.request_id, carrier.issuer.as_str());
             info!(request_id, issuer, "The issuer calls an e-mail address or phone number unverified: it was left out");

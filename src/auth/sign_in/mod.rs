@@ -14,6 +14,7 @@ pub(super) mod demand;
 mod form_post;
 mod hand_off;
 mod migration;
+mod native;
 mod not_begun;
 pub(super) mod one_source;
 mod optimized;

@@ -10,6 +10,7 @@ mod admin;
 mod approvals;
 mod bearer;
 mod endpoints;
+mod native;
 mod provider;
 mod routes;
 
@@ -28,6 +29,7 @@ pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use approvals::ApprovalsFile;
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use endpoints::EndpointsFile;
+pub(crate) use native::NativeFile;
 pub(crate) use provider::{
     AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, IssuerFile, MemberClientFile, OAuth2File, OidcFile,
     PortTokensFile, ProfileWord, ProviderFile, PushedWord, ResponseModeWord, WayWord, ZenkeyFile,
@@ -135,6 +137,8 @@ pub(crate) struct File {
     pub(crate) providers: Option<List<ProviderFile>>,
     /// How sign-ins run.
     pub(crate) sign_in: Option<SignInFile>,
+    /// Sign-ins that apps on phones hand in; without it there are none.
+    pub(crate) native: Option<NativeFile>,
     /// What signing out ends.
     pub(crate) sign_out: Option<SignOutFile>,
     /// Whose access tokens are accepted on routes with `access: bearer` or `session-or-bearer`.

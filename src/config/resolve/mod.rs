@@ -9,6 +9,7 @@ mod claims;
 mod client;
 mod issuers;
 mod members;
+mod native;
 mod provider;
 mod routes;
 mod scopes;
@@ -106,6 +107,7 @@ impl Resolver<'_> {
             self.approvals(file.approvals.as_ref(), &providers, file.public_url.as_ref().map(|url| &url.0.0));
         let signs = approvals.is_some() || accounts.as_ref().is_some_and(|accounts| accounts.registration.is_some());
         let assertions = self.assertions(file.assertions.as_ref(), &providers, signs);
+        let native = self.native(file);
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
         self.unasked_claims(&routes, &providers);
@@ -155,6 +157,7 @@ impl Resolver<'_> {
             sessions: sessions?,
             accounts,
             approvals,
+            native,
             assertions,
             limits: limits?,
             trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),

@@ -14,6 +14,7 @@ mod id_token;
 mod keys;
 mod leaving;
 mod member_client;
+mod native;
 mod oauth2;
 mod optimized;
 mod outage;

@@ -6,12 +6,14 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::cors;
 use super::judge::{Cause, Denial};
-use super::own_address::with_page;
+use super::own_address::{CONSENT, with_page};
 use super::refusal::{Denied, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::ReturnTo;
 use crate::snapshot::{CompiledRoute, Snapshot};
 use crate::web::cookie::{CookieNames, clear_cookie, find_cookie};
-use crate::web::page::{Action, ErrorPage, error_json, error_page, framed_sign_in_page, not_allowed_page};
+use crate::web::page::{
+    Action, ErrorPage, error_json, error_page, framed_sign_in_page, not_allowed_page, share_more_page,
+};
 use crate::web::{AsksFor, Reply, RequestView, single_value};
 
 /// Why somebody is refused who is linked to no account, for the log.
@@ -25,6 +27,10 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
         Cause::Person(denied) => exit.refuse(refused(denied, route, view), Recipient::Anyone { view, start }),
         Cause::Unmet { denied, who } => {
             more_demanded(exit, refused(denied, route, view), who.as_deref(), view, snapshot)
+        }
+        Cause::Lacking { denied, attribute } => {
+            let why = route.and_then(|route| route.attributes_for.as_deref());
+            share_more(exit, refused(denied, route, view), (attribute, why), view, snapshot)
         }
         Cause::StepUp(denied) => {
             let mut reply = more_of_the_sign_in(exit, refused(denied, route, view), view, snapshot);
@@ -163,6 +169,37 @@ fn stronger(route: &CompiledRoute) -> Option<HeaderValue> {
         challenge.push_str(&format!(", max_age=\"{}\"", age.as_secs()));
     }
     HeaderValue::try_from(challenge).ok()
+}
+
+/// Tells a person what a page needs to know of them and for what (dossier 15), and lets the provider ask again.
+fn share_more(
+    exit: &RefusalExit,
+    refused: Refused<'_>,
+    (attribute, why): (&str, Option<&str>),
+    view: &RequestView<'_>,
+    snapshot: &Snapshot,
+) -> Reply {
+    let start = format!("{}?{CONSENT}=1", snapshot.start());
+    let page = match *view.method {
+        Method::GET | Method::HEAD => view.target.as_str().to_owned(),
+        _ => page_of_form(view, snapshot),
+    };
+    let again = with_page(&start, &page, snapshot.settings());
+    exit.note(refused);
+    let message = refused.refusal.message();
+    if !view.wants_html() {
+        let again = format!("{}{again}", snapshot.origin_of(view.host));
+        return error_json(message.status, message.code, view.request_id, Some(&again));
+    }
+    let page = ErrorPage {
+        status: message.status,
+        title: message.title,
+        text: message.text,
+        code: message.code,
+        request_id: view.request_id,
+        action: Some(Action { label: "Share it", href: &again }),
+    };
+    share_more_page(page, attribute, why)
 }
 
 /// Tells a person who is signed in what they can do who may not open a page: be looked at again, for what the provider says

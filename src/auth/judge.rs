@@ -16,6 +16,7 @@ use super::left_out::does_not_fit;
 use super::refusal::{Denied, Refusal};
 use super::session_cookie::{session_anew, session_of, token_id};
 use crate::identity::headers::HeaderSet;
+use crate::policy::Unmet;
 use crate::route::{Access, Found};
 use crate::session::cached::CachedSession;
 use crate::session::live::LiveSession;
@@ -63,6 +64,13 @@ pub(super) enum Cause {
         denied: Denied,
         /// As whom they are signed in, if they are to be told.
         who: Option<String>,
+    },
+    /// A person who is signed in keeps an attribute back, which the page names.
+    Lacking {
+        /// The refusal.
+        denied: Denied,
+        /// Its name in the configuration.
+        attribute: String,
     },
     /// A person who is signed in has to confirm who they are once more, or in a stronger way.
     StepUp(Denied),
@@ -199,6 +207,10 @@ async fn by_session(
             }
             Err(unmet) if unmet.is_about_the_sign_in() && can_step_up(snapshot, route, live.value().session()) => {
                 Err(Cause::StepUp(Denied::because(Refusal::StepUpNeeded, unmet)))
+            }
+            Err(Unmet::Attribute(attribute)) => {
+                let reason = Unmet::Attribute(attribute.clone());
+                Err(Cause::Lacking { denied: Denied::because(Refusal::AttributeMissing, reason), attribute })
             }
             Err(unmet) => {
                 let who = snapshot.settings().display_name(live.value().session().identity());

@@ -12,6 +12,9 @@ const LONGEST_ENCODED: usize = 6 * 1024;
 /// The parameter whose value is all the rest of the address.
 const VERBATIM: &str = "page=";
 
+/// The switch that has a provider ask a person again what they share.
+pub(super) const CONSENT: &str = "consent";
+
 /// What names one of several providers in our addresses, by its id.
 pub(super) const PROVIDER: &str = "provider";
 

@@ -53,6 +53,7 @@ fn row(route: &RouteSettings) -> [String; 6] {
     if !route.require.acr.is_empty() {
         demands.push(format!("acr={}", route.require.acr.join("|")));
     }
+    demands.extend(route.require.attributes.iter().map(|name| format!("{name}=*")));
     demands.extend(route.require.claims.iter().map(|(name, values)| format!("{name}={}", values.join("|"))));
     if !route.require.email_domains.is_empty() {
         demands.push(format!("email@{}", route.require.email_domains.join("|")));

@@ -35,6 +35,8 @@ pub struct Requirement {
     /// Booleans are `true` and `false`, integers decimal. `sub`, `iss`, `mccmnc`, `acr`, `amr`, `assurance` and `auth_time` are the
     /// verified parts of the identity. An entry without values is never met.
     pub claims: Vec<(String, Vec<String>)>,
+    /// Attributes that must be there, whatever they say: who keeps them back is told what they are for.
+    pub attributes: Vec<String>,
     /// Domains of which the verified e-mail address must be one (ASCII lower case). Empty: any.
     pub email_domains: Vec<String>,
 }
@@ -57,6 +59,9 @@ pub enum Unmet {
     /// A claim, by its name in the configuration, is missing or has another value.
     #[error("claim {0:?} is missing or has none of the values that the route accepts")]
     Claim(String),
+    /// An attribute, by its name in the configuration, is not there: the issuer does not have it, or the person keeps it back.
+    #[error("attribute {0:?} is missing: the person keeps it back, or the issuer does not have it")]
+    Attribute(String),
     /// The verified e-mail address is of another domain, or does not read in one way.
     #[error("the e-mail address is no plain address in one of the email_domains that the route accepts")]
     EmailDomain,
@@ -86,6 +91,9 @@ impl Requirement {
         let meets = |values: &[String], name: &str| values.iter().any(|value| says(identity, name, value));
         if let Some((name, _)) = self.claims.iter().find(|(name, values)| !meets(values, name)) {
             return Err(Unmet::Claim(name.clone()));
+        }
+        if let Some(name) = self.attributes.iter().find(|name| identity.claim(name).is_none()) {
+            return Err(Unmet::Attribute(name.clone()));
         }
         if !self.email_domains.is_empty() {
             let domain = verified_email_domain(identity)?;
@@ -126,7 +134,8 @@ impl Requirement {
     /// The claims that it looks at, by name.
     pub fn claim_names(&self) -> impl Iterator<Item = &str> {
         let email = (!self.email_domains.is_empty()).then_some("email");
-        self.claims.iter().map(|(name, _)| name.as_str()).chain(email)
+        let claims = self.claims.iter().map(|(name, _)| name.as_str());
+        claims.chain(self.attributes.iter().map(String::as_str)).chain(email)
     }
 }
 

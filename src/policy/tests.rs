@@ -279,3 +279,16 @@ fn nobody_is_asked_to_confirm_for_a_page_that_stays_closed() {
     assert_eq!(check(&both, parts()), Err(Unmet::Claim("role".to_owned())), "what no sign-in changes comes first");
     assert!(Unmet::Assurance.is_about_the_sign_in() && !Unmet::Claim("role".to_owned()).is_about_the_sign_in());
 }
+
+// Dossier 15: what was kept back is simply absent, and an empty list of demands wants nothing.
+#[test]
+fn an_attribute_that_is_kept_back_is_named() {
+    let wants = |names: &[&str]| {
+        let attributes = names.iter().map(|name| (*name).to_owned()).collect();
+        check(&Requirement { attributes, ..Requirement::default() }, parts())
+    };
+    assert_eq!(wants(&[]), Ok(()));
+    assert_eq!(wants(&["role", "adult", "level", "groups"]), Ok(()));
+    assert_eq!(wants(&["role", "email"]), Err(Unmet::Attribute("email".to_owned())));
+    assert!(!Unmet::Attribute(String::new()).is_about_the_sign_in());
+}

@@ -93,6 +93,8 @@ pub struct RouteSettings {
     /// What a person reads beside the question when they must confirm for this route; at most 280 characters. `%host%` stands
     /// for the route's host.
     pub step_up_context: Option<String>,
+    /// What people are told who keep one of `require.attributes` back: what the app needs it for.
+    pub attributes_for: Option<String>,
     /// Whether a person must be linked to an account of the app. Default no.
     pub linked_account: bool,
     /// What an access token must have; without meaning where none is taken.

@@ -7,6 +7,7 @@
 
 mod account;
 pub mod approval;
+mod attributes;
 pub mod link;
 pub mod registration;
 mod repost;
@@ -22,6 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode, header};
 
 pub use self::account::not_allowed_page;
+pub use self::attributes::share_more_page;
 pub use self::repost::repost_page;
 use super::Reply;
 use crate::secret::sha256;

@@ -10,6 +10,7 @@ impl Refusal {
     pub(super) fn code(self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
+            Self::AttributeMissing => (S::FORBIDDEN, "attribute_missing"),
             Self::AttemptExpired => (S::BAD_REQUEST, "login_expired"),
             Self::AttemptUnknown => (S::BAD_REQUEST, "login_unknown"),
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "body_too_large"),

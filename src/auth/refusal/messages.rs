@@ -46,6 +46,11 @@ impl Refusal {
     fn words(self) -> Words {
         use Way as W;
         match self {
+            Self::AttributeMissing => (
+                "This page needs to know more",
+                "You are signed in, and have not shared all that this page needs.",
+                W::Nothing,
+            ),
             Self::AttemptExpired => {
                 ("That took too long", "This sign-in was started too long ago. Nothing is lost: start again.", W::Start)
             }

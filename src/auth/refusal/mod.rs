@@ -23,6 +23,8 @@ use crate::web::{Reply, RequestView};
 /// Why a request or a sign-in was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// The person keeps an attribute back that the page needs.
+    AttributeMissing,
     /// The sign-in took longer than an attempt lives.
     AttemptExpired,
     /// The state is unknown, used up, or belongs to another browser.

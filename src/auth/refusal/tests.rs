@@ -14,8 +14,9 @@ use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 
 /// Every refusal there is.
-pub(super) fn all() -> [Refusal; 51] {
+pub(super) fn all() -> [Refusal; 52] {
     [
+        Refusal::AttributeMissing,
         Refusal::AttemptExpired,
         Refusal::AttemptUnknown,
         Refusal::BodyTooLarge,

@@ -179,6 +179,7 @@ pub(super) struct StartRecord(
 enum Rest {
     Device(bool),
     Demand(bool, String, String, Option<String>),
+    Consent(bool, String, String, Option<String>, bool),
     Approval(String),
 }
 
@@ -269,7 +270,12 @@ impl StartRecord {
         let rest = match (attempt.approval.clone(), attempt.demand.clone()) {
             (Some(approval), _) => Rest::Approval(approval),
             (None, None) => Rest::Device(ends_with_browser),
-            (None, Some(Demand { host, path, same })) => Rest::Demand(ends_with_browser, host, path, same),
+            (None, Some(Demand { host, path, same, consent: false })) => {
+                Rest::Demand(ends_with_browser, host, path, same)
+            }
+            (None, Some(Demand { host, path, same, consent })) => {
+                Rest::Consent(ends_with_browser, host, path, same, consent)
+            }
         };
         Self(leg, wanted, correlation_id, attempt.created_ms, hand_off, provider, rest)
     }
@@ -278,7 +284,8 @@ impl StartRecord {
         let Self(leg, wanted, correlation_id, created_ms, hand_off, provider, rest) = self;
         let (ends_with_browser, demand, approval) = match rest {
             Rest::Device(ends_with_browser) => (ends_with_browser, None, None),
-            Rest::Demand(ends, host, path, same) => (ends, Some(Demand { host, path, same }), None),
+            Rest::Demand(ends, host, path, same) => (ends, Some(Demand { host, path, same, consent: false }), None),
+            Rest::Consent(ends, host, path, same, consent) => (ends, Some(Demand { host, path, same, consent }), None),
             Rest::Approval(approval) => (false, None, Some(approval)),
         };
         let leg = match leg {

@@ -36,7 +36,7 @@ impl<'a> SignIn<'a> {
             acr_values: approval.acr_values,
             // OpenID Connect Core 3.1.2.1: with it `auth_time` must come back, and tells whether they did it for this question.
             max_age: Some(Duration::ZERO),
-            anew: true,
+            prompt: Some("login"),
             context: Some(approval.context).filter(|_| self.registration.profile.shows_context),
         })
     }

@@ -34,6 +34,9 @@ pub(crate) struct Demand {
     pub path: String,
     /// Who must come back, if somebody is signed in: see [`mark_of`].
     pub same: Option<String>,
+    /// Whether they want to be asked again what they share.
+    #[serde(default)]
+    pub consent: bool,
 }
 
 /// What an authorization request for a demand asks for.
@@ -43,8 +46,8 @@ pub(super) struct Asked {
     pub(super) acr_values: Vec<String>,
     /// Longest time since the person authenticated.
     pub(super) max_age: Option<Duration>,
-    /// Whether the person must be asked though the provider knows them.
-    pub(super) anew: bool,
+    /// For what the person must be asked though the provider knows them (Core 3.1.2.1).
+    pub(super) prompt: Option<&'static str>,
     /// What the person reads beside the question.
     pub(super) context: Option<String>,
 }
@@ -56,48 +59,59 @@ fn mark_of(identity: &Identity) -> String {
     URL_SAFE_NO_PAD.encode(digest.first_chunk::<16>().unwrap_or(&[0; 16]))
 }
 
+/// Whether `route` demands something of the way in which people sign in, or, where they want to be asked again what they share,
+/// of that.
+fn is_demanding(route: &CompiledRoute, consent: bool) -> bool {
+    route.require.demands_of_sign_in() || consent && !route.require.attributes.is_empty()
+}
+
 impl<'a> SignIn<'a> {
     /// The route of the page to return to, if it demands something of the way in which people sign in.
-    pub(super) fn demanding_page(&self, host: &str, page: &ReturnTo) -> Option<&'a CompiledRoute> {
+    pub(super) fn demanding_page(&self, host: &str, page: &ReturnTo, consent: bool) -> Option<&'a CompiledRoute> {
         let target = page.origin().is_none().then(|| NormalTarget::parse(page.target().as_bytes()).ok()).flatten()?;
         match self.snapshot.find(host, &target) {
-            Found::Route(route) if route.require.demands_of_sign_in() => Some(route),
+            Found::Route(route) => Some(&**route).filter(|route| is_demanding(route, consent)),
             _ => None,
         }
     }
 
     /// The demanding route at `path` of `host`. Who names another one than their page's only comes back once more: the page
     /// judges whoever opens it.
-    pub(super) fn demanding_route(&self, host: &str, path: &str) -> Option<&'a CompiledRoute> {
+    pub(super) fn demanding_route(&self, host: &str, path: &str, consent: bool) -> Option<&'a CompiledRoute> {
         let mut routes = self.snapshot.routes().iter().map(AsRef::as_ref);
-        routes.find(|route: &&CompiledRoute| {
-            route.host == host && route.path == path && route.require.demands_of_sign_in()
-        })
+        routes.find(|route: &&CompiledRoute| route.host == host && route.path == path && is_demanding(route, consent))
     }
 
     /// What a sign-in for `route` must bring, where `found` is the session at hand.
-    pub(super) fn demand_of(&self, route: &CompiledRoute, found: &Lookup, now: SystemTime) -> Demand {
+    pub(super) fn demand_of(&self, route: &CompiledRoute, found: &Lookup, consent: bool, now: SystemTime) -> Demand {
         let same = match found {
             Lookup::SignedIn(live, _) => {
                 let identity = live.value().session().identity();
-                let steps_up = route.admits(identity) && route.require.check_sign_in(identity, now).is_err();
+                let falls_short = consent || route.require.check_sign_in(identity, now).is_err();
+                let steps_up = route.admits(identity) && falls_short;
                 steps_up.then(|| mark_of(identity))
             }
             _ => None,
         };
-        Demand { host: route.host.clone(), path: route.path.clone(), same }
+        Demand { host: route.host.clone(), path: route.path.clone(), same, consent }
     }
 
     /// What to ask the provider for.
     pub(super) fn asked_for(&self, demand: Option<&Demand>) -> Asked {
         let Some(demand) = demand else { return Asked::default() };
-        let Some(route) = self.demanding_route(&demand.host, &demand.path) else { return Asked::default() };
+        let route = self.demanding_route(&demand.host, &demand.path, demand.consent);
+        let Some(route) = route else { return Asked::default() };
         let step_up = self.registration.step_up(&route.require).unwrap_or_default();
         let context = route.step_up_context.as_ref().filter(|_| self.registration.profile.shows_context);
         Asked {
             acr_values: step_up.acr_values,
             max_age: step_up.max_age,
-            anew: demand.same.is_some(),
+            prompt: match (demand.consent, route.require.demands_of_sign_in() && demand.same.is_some()) {
+                (true, true) => Some("login consent"),
+                (true, false) => Some("consent"),
+                (false, true) => Some("login"),
+                (false, false) => None,
+            },
             context: context.map(|text| text.replace("%host%", &demand.host)),
         }
     }
@@ -121,7 +135,7 @@ impl<'a> SignIn<'a> {
             info!(request_id, reason = "other_person", "A step-up was confirmed by somebody else");
             return Err(Refusal::OtherPerson);
         }
-        let Some(route) = self.demanding_route(&demand.host, &demand.path) else { return Ok(()) };
+        let Some(route) = self.demanding_route(&demand.host, &demand.path, demand.consent) else { return Ok(()) };
         route.require.check_sign_in(identity, now).map_err(|unmet| {
             info!(request_id, route = route.name, reason = %unmet, "A step-up was not enough");
             Refusal::WeakSignIn

@@ -22,7 +22,7 @@ use super::choice::AMONG;
 use super::demand::{Demand, FOR};
 use super::start::{LOGIN_HINT, OTHER_ACCOUNT, OutgoingRedirect, SHARED_DEVICE, is_on_shared_device, wishes_of};
 use crate::auth::SignIn;
-use crate::auth::own_address::OwnQuery;
+use crate::auth::own_address::{CONSENT, OwnQuery};
 use crate::auth::refusal::Refusal;
 use crate::auth::session_cookie::id_of;
 use crate::route::path::ReturnTo;
@@ -97,6 +97,9 @@ impl SignIn<'_> {
         wish.extend(is_on_shared_device(&OwnQuery::of(view)).then_some(SHARED_DEVICE));
         if again {
             wish.push(("again", "1"));
+        }
+        if OwnQuery::of(view).is_set(CONSENT) {
+            wish.push((CONSENT, "1"));
         }
         let wishes = wishes_of(&OwnQuery::of(view));
         wish.extend(wishes.login_hint.as_deref().map(|hint| (LOGIN_HINT, hint)));

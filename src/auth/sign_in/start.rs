@@ -14,7 +14,7 @@ use super::demand::{Demand, FOR};
 use super::return_note::is_long;
 use super::start_cookie::StartCookies;
 use crate::auth::SignIn;
-use crate::auth::own_address::{OwnQuery, PROVIDER, with_page};
+use crate::auth::own_address::{CONSENT, OwnQuery, PROVIDER, with_page};
 use crate::auth::refusal::Refusal;
 use crate::carrier;
 use crate::carrier::profile::Hint;
@@ -163,12 +163,13 @@ impl SignIn<'_> {
             Ok(providers) => providers,
             Err(refusal) => return self.answers.refusal_to(refusal, view, Some(&return_to)),
         };
+        let consent = query.is_set(CONSENT);
         let demanding = match &hand_off {
-            Some(hand_off) => query.value(FOR).and_then(|path| self.demanding_route(&hand_off.host, &path)),
-            None => self.demanding_page(view.host, &return_to),
+            Some(hand_off) => query.value(FOR).and_then(|path| self.demanding_route(&hand_off.host, &path, consent)),
+            None => self.demanding_page(view.host, &return_to, consent),
         };
         let wishes = wishes_of(query);
-        let mut demand = demanding.map(|route| self.demand_of(route, found, now));
+        let mut demand = demanding.map(|route| self.demand_of(route, found, consent, now));
         match (&mut demand, found) {
             // Whoever wants to be somebody else confirms nothing.
             (Some(demand), _) if wishes.other_account => demand.same = None,
@@ -193,6 +194,7 @@ impl SignIn<'_> {
         if let Some(hand_off) = &hand_off {
             // Whoever wants another account is not served with the one at hand.
             if !wishes.other_account
+                && !consent
                 && let Some(reply) = self.hand_off_now(view, hand_off, found, &providers, demanding, now).await
             {
                 return reply;
@@ -405,7 +407,7 @@ impl SignIn<'_> {
             login_hint: hint.as_deref().filter(|_| profile.hint == Hint::Text),
             prompt: match other_account {
                 true => Some(self.settings.other_account_prompt),
-                false => wanted.anew.then_some("login"),
+                false => wanted.prompt,
             },
             response_mode: form_post.then_some("form_post"),
             settings,

@@ -86,6 +86,7 @@ fn said(verdict: &Verdict) -> String {
         Verdict::Refused(denial) => match &denial.cause {
             Cause::Person(denied) => format!("person {:?}", denied.refusal),
             Cause::Unmet { denied, .. } => format!("person {:?}", denied.refusal),
+            Cause::Lacking { attribute, .. } => format!("lacks {attribute}"),
             Cause::StepUp(_) => "step up".to_owned(),
             Cause::Unlinked(_) => "unlinked".to_owned(),
             Cause::Program(denied) => format!("program {:?}", denied.refusal),

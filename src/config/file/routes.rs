@@ -9,7 +9,7 @@ use super::{List, OneOrMany, Size, Time};
 use crate::config::form::Written;
 use crate::config::form::address::{Origin, RouteHost, UpstreamUrl};
 use crate::config::form::text::{
-    Acr, Audience, AuthMethodName, ClaimName, EmailDomain, Label, ProviderId, RoutePath, Scope, StepUpContext,
+    Acr, Audience, AuthMethodName, ClaimName, EmailDomain, Label, ProviderId, Purpose, RoutePath, Scope, StepUpContext,
 };
 
 /// One protected place and what lies behind it.
@@ -206,6 +206,14 @@ pub(crate) struct RequireFile {
     /// Domains of which the verified e-mail address must have one.
     #[schemars(extend("minItems" = 1))]
     pub(crate) email_domains: Option<List<Written<EmailDomain>>>,
+    /// Attributes that a person must share, such as `email` or `postal_code`, whatever they say. Who keeps one back gets a page
+    /// that says what it is for, with a button by which the provider asks again (`prompt=consent`). Their scopes must be among
+    /// those of the provider. Without it an attribute that is not shared is simply absent, and the app sees that it is.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) attributes: Option<List<Written<ClaimName>>>,
+    /// What the app needs `attributes` for, in words of yours: at most 140 bytes of plain text. Without it the page names what
+    /// is missing and nothing more.
+    pub(crate) attributes_for: Option<Written<Purpose>>,
     /// Scopes that an access token must have, all of them. Sessions have no scopes and are not asked for any.
     #[schemars(extend("minItems" = 1))]
     pub(crate) scopes: Option<List<Written<Scope>>>,

@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 40] = [
+pub(crate) const FORMS: [Row; 41] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -52,6 +52,7 @@ pub(crate) const FORMS: [Row; 40] = [
     row::<text::ProviderId>(),
     row::<text::ProviderName>(),
     row::<text::ProxyExemption>(),
+    row::<text::Purpose>(),
     row::<text::Resource>(),
     row::<text::RoutePath>(),
     row::<text::Scope>(),

@@ -119,6 +119,17 @@ text_form!(
 );
 
 text_form!(
+    /// What attributes are needed for, for the person to read.
+    Purpose, "purpose", "plain text such as `We send your order to this address.`",
+    check |text| {
+        if !(1..=140).contains(&text.len()) || text.trim() != text || text.chars().any(char::is_control) {
+            return Err("is no plain text of at most 140 bytes without line breaks".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
     /// Client id (RFC 6749, A.1): visible ASCII and spaces.
     ClientId, "client-id", "a client id",
     check |text| {

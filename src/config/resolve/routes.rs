@@ -128,6 +128,7 @@ impl Resolver<'_> {
             preserve_header_case: file.preserve_header_case?,
             providers: self.route_providers(key, file, common),
             websocket: file.websocket?,
+            attributes_for: self.attributes_for(key, file.require.as_ref(), access),
             step_up_context: file.step_up.as_ref().and_then(|step_up| Some(step_up.context.as_ref()?.0.0.clone())),
         })
     }
@@ -219,6 +220,10 @@ impl Resolver<'_> {
         let claims = file.claims.iter().flatten();
         let claims = claims
             .map(|(name, wanted)| (name.clone(), wanted.items().into_iter().map(|(_, value)| value.clone()).collect()));
+        let attributes = values(file.attributes.as_ref(), |name| name.0.0.clone());
+        for (index, name) in attributes.iter().enumerate() {
+            self.claim_name(&format!("{key}.require.attributes[{index}]"), name, access);
+        }
         let groups = file.amr.iter().flat_map(List::items).map(|(_, group)| group.items());
         let amr = groups.map(|group| group.into_iter().map(|(_, method)| method.0.0.clone()).collect());
         Requirement {
@@ -228,8 +233,23 @@ impl Resolver<'_> {
             max_auth_age: file.max_auth_age.as_ref().map(|age| time(Some(age))),
             amr: amr.collect(),
             claims: claims.collect(),
+            attributes,
             email_domains: domains,
         }
+    }
+
+    /// What people are told who keep an attribute back; only people can share more.
+    fn attributes_for(&mut self, key: &str, file: Option<&RequireFile>, access: Option<Access>) -> Option<String> {
+        let file = file?;
+        if file.attributes_for.is_some() && file.attributes.is_none() {
+            let text = "is for `attributes`, and there are none; write them, or remove it";
+            self.fault(&format!("{key}.require.attributes_for"), text);
+        }
+        if file.attributes.is_some() && access.is_some_and(Access::takes_tokens) {
+            let text = "is for `access: session`: nobody asks the person behind a token; write a rule in `claims`";
+            self.fault(&format!("{key}.require.attributes"), text);
+        }
+        file.attributes_for.as_ref().map(|text| text.0.0.clone())
     }
 
     /// The rank that a route demands; a fault if nobody can ever have it.

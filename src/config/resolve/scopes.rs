@@ -64,11 +64,14 @@ impl Resolver<'_> {
                 let scopes: Option<Vec<_>> = asked.iter().map(|provider| unasked(provider, claim)).collect();
                 scopes.and_then(|scopes| scopes.first().copied())
             };
-            for (claim, _) in &route.require.claims {
+            let claims = route.require.claims.iter().map(|(claim, _)| (claim, format!("claims.{claim}")));
+            let attributes = route.require.attributes.iter().enumerate();
+            let attributes = attributes.map(|(place, name)| (name, format!("attributes[{place}]")));
+            for (claim, at) in claims.chain(attributes) {
                 if let Some(scope) = missing(claim) {
                     let text =
                         format!("demands a claim that no sign-in asks for; add `{scope}` to the provider's scopes");
-                    self.warn(&format!("routes[{index}].require.claims.{claim}"), text);
+                    self.warn(&format!("routes[{index}].require.{at}"), text);
                 }
             }
         }

@@ -100,6 +100,7 @@ fn guards_as_much(this: &RouteSettings, other: &RouteSettings) -> bool {
     access
         && claims
         && asks(&this.require.acr, &other.require.acr)
+        && other.require.attributes.iter().all(|name| this.require.attributes.contains(name))
         && this.require.assurance >= other.require.assurance
         && other.require.max_auth_age.is_none_or(|age| this.require.max_auth_age.is_some_and(|ours| ours <= age))
         && other.require.amr.iter().all(|methods| this.require.amr.contains(methods))

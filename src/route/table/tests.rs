@@ -12,6 +12,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         access,
         providers: Vec::new(),
         step_up_context: None,
+        attributes_for: None,
         linked_account: false,
         require: Default::default(),
         token: Default::default(),

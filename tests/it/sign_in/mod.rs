@@ -2,6 +2,7 @@
 
 mod asked;
 mod attempts;
+mod attributes;
 mod carriers;
 mod chromium;
 mod claims;

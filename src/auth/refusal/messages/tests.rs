@@ -7,6 +7,8 @@ fn every_refusal_that_a_person_reads_has_a_way_on() {
     let of_programs = ["invalid_request", "invalid_token", "insufficient_scope", "too_many_failures"];
     // The browser's Back, or the text itself, is the way on.
     let said = [
+        // Its page has a button of its own.
+        "attribute_missing",
         "body_too_large",
         "client_too_slow",
         "head_too_large",

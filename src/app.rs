@@ -363,6 +363,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         client_key_sets: client_key_sets(config),
         has_accounts: config.accounts.is_some(),
         native: config.native.clone(),
+        signals: config.signals.clone(),
         registration: config.accounts.as_ref().and_then(|accounts| accounts.registration.clone()),
         approvals: config.approvals.clone().map(Arc::new),
     }

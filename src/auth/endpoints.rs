@@ -32,6 +32,7 @@ pub(super) enum Endpoint {
     Refused,
     Session,
     SignIn,
+    Signals,
     SignOut,
     SignedOut,
     Start,
@@ -63,6 +64,7 @@ impl Endpoint {
             "refused" => Self::Refused,
             "session" => Self::Session,
             "sign_in" => Self::SignIn,
+            "signals" => Self::Signals,
             "sign_out" => Self::SignOut,
             "signed_out" => Self::SignedOut,
             "start" => Self::Start,
@@ -85,7 +87,8 @@ impl SignIn<'_> {
             Endpoint::NativeNonce => self.native(view, true, now).await,
             // A POST is answered by its body, see `Auth::answer_body`.
             Endpoint::ApprovalNotice if self.settings.approvals.is_none() => answers.refusal(Refusal::NotFound, view),
-            Endpoint::ApprovalNotice | Endpoint::BackchannelLogout => {
+            Endpoint::Signals if self.settings.signals.is_none() => answers.refusal(Refusal::NotFound, view),
+            Endpoint::ApprovalNotice | Endpoint::BackchannelLogout | Endpoint::Signals => {
                 let mut reply = answers.refusal(Refusal::MethodNotAllowed, view);
                 reply.set(header::ALLOW, HeaderValue::from_static("POST"));
                 reply

@@ -25,6 +25,7 @@ mod registration;
 mod session_cookie;
 mod sign_in;
 mod sign_out;
+mod signals;
 mod signed_out;
 
 use std::sync::Arc;
@@ -208,6 +209,7 @@ impl Auth {
         }
         match Endpoint::of(view.target, &snapshot.settings().prefix) {
             Some(Endpoint::BackchannelLogout) => Some(provider_logout::MAX_BODY),
+            Some(Endpoint::Signals) if snapshot.settings().signals.is_some() => Some(signals::MAX_BODY),
             Some(Endpoint::ApprovalNotice) if snapshot.settings().approvals.is_some() => Some(approvals::MAX_BODY),
             Some(Endpoint::Approval) if snapshot.settings().approvals.is_some() => Some(snapshot.settings().form_bytes),
             Some(Endpoint::Callback | Endpoint::Link | Endpoint::Native | Endpoint::NativeNonce | Endpoint::Start) => {
@@ -239,6 +241,7 @@ impl Auth {
                 Some(desk) => Box::pin(desk.page(&own, &RequestView { form: body, ..*view }, now)).await,
                 None => own.answers.refusal(Refusal::NotFound, view),
             },
+            Some(Endpoint::Signals) => Box::pin(own.signal(view, body, now)).await,
             _ => Box::pin(own.backchannel_logout(view, body, now)).await,
         }
     }

@@ -116,6 +116,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         has_accounts: false,
         approvals: None,
         native: None,
+        signals: None,
         registration: None,
     };
     Snapshot::compile(settings, config.routes).unwrap()

@@ -5,6 +5,7 @@
 pub mod approval;
 pub mod discovery;
 pub mod error;
+pub mod event;
 pub mod find;
 pub mod network;
 pub mod port_token;

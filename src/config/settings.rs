@@ -21,7 +21,9 @@ use crate::route::network::Network;
 use crate::secret::SecretString;
 use crate::session::Lifetimes;
 use crate::session::provider_check::RecheckPolicy;
-use crate::snapshot::{BearerSettings, CookieLife, NativeSettings, ProviderSignOut, RegistrationSettings};
+use crate::snapshot::{
+    BearerSettings, CookieLife, NativeSettings, ProviderSignOut, RegistrationSettings, SignalSettings,
+};
 use crate::telemetry::log::LogSettings;
 use crate::upstream::Pace;
 
@@ -60,6 +62,8 @@ pub struct Config {
     pub approvals: Option<ApprovalSettings>,
     /// What is said of apps on phones; `None` where none hands anything in.
     pub native: Option<NativeSettings>,
+    /// What follows what issuers tell us of people; `None`: nothing is heard.
+    pub signals: Option<SignalSettings>,
     /// Keys that sign what the app is told.
     pub assertions: AssertionSettings,
     /// What one client may use up.

@@ -18,6 +18,7 @@ pub mod metadata;
 pub(crate) mod read;
 pub mod refresh;
 pub mod request_object;
+pub mod security_event;
 pub mod tenants;
 pub mod token;
 mod token_error;

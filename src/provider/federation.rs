@@ -277,7 +277,10 @@ impl Provider for Federation {
         client: IpAddr,
         now: SystemTime,
     ) -> Result<Arc<KeySet>, ProviderError> {
-        let carrier = self.issuer(now).await?;
+        let carrier = match self.settings.federation.fixed() {
+            Some(_) => self.issuer(now).await?,
+            None => self.carrier_by_metadata(issuer, now).await?,
+        };
         if carrier.issuer != issuer {
             return Err(ProviderError::untrusted("issuer is not on the list"));
         }

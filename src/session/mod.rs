@@ -4,6 +4,7 @@
 //! content is sealed under a key derived from that secret (see `seal.rs`). Carrier tokens are never part of a session.
 
 pub mod account_of;
+pub mod anew;
 pub mod cache;
 pub mod cached;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::settings::{
     AuthSettings, ClientRegistration, CookieLife, NativeSettings, ProviderSignOut, RegistrationSettings, Registrations,
-    ResponseMode, longest_own_target,
+    ResponseMode, SignalAct, SignalSettings, longest_own_target,
 };
 pub use self::step_up::StepUp;
 use self::step_up::words_for;

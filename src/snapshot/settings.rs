@@ -8,6 +8,7 @@ use url::Url;
 
 use super::BearerSettings;
 use crate::approval::ApprovalSettings;
+use crate::carrier::event::Event;
 use crate::carrier::find::Way;
 use crate::carrier::port_token::PortTokenSettings;
 use crate::carrier::profile::Profile;
@@ -91,6 +92,8 @@ pub struct AuthSettings {
     pub has_accounts: bool,
     /// What is said of apps on phones; `None` where none hands anything in.
     pub native: Option<NativeSettings>,
+    /// What follows what issuers tell us of people; `None`: nothing is heard.
+    pub signals: Option<SignalSettings>,
     /// Where people go who have no account of the app yet; `None`: they are refused.
     pub registration: Option<RegistrationSettings>,
     /// How people are asked for approvals on their phones; `None`: nobody is.
@@ -110,6 +113,44 @@ pub struct NativeSettings {
     pub per_minute: u32,
     /// Whether people must be linked to an account of the app.
     pub linked_account: bool,
+}
+
+/// What follows what issuers tell us of people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalSettings {
+    /// What follows each event.
+    pub acts: Vec<(Event, SignalAct)>,
+    /// How old a signal may be. Default 10 min.
+    pub max_age: Duration,
+}
+
+impl SignalSettings {
+    /// What follows `event`; of an event that nothing is said about, that sessions end.
+    pub fn act(&self, event: Event) -> SignalAct {
+        self.acts.iter().find(|(known, _)| *known == event).map_or(SignalAct::End, |(_, act)| *act)
+    }
+}
+
+/// What follows an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignalAct {
+    /// The person's sessions end.
+    End,
+    /// They end, and the next one opens only if the person authenticates anew.
+    Reauthenticate,
+    /// Nothing.
+    Ignore,
+}
+
+impl SignalAct {
+    /// The word for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::End => "ended",
+            Self::Reauthenticate => "reauthenticate",
+            Self::Ignore => "ignored",
+        }
+    }
 }
 
 /// The app's registration page.

@@ -38,6 +38,8 @@ pub struct Metrics {
     pub provider_ready: IntGaugeVec,
     /// `zengate_logout_tokens_total{outcome}`: `ended`, `refused`, `replayed`, `limited`, `unavailable`.
     pub logout_tokens: IntCounterVec,
+    /// `zengate_signals_total{outcome}`: `ended`, `reauthenticate`, `ignored`, `repeated`, `refused`, `limited`, `unavailable`.
+    pub signals: IntCounterVec,
     /// `zengate_migrations_total{outcome}`: `moved`, `ambiguous`, `conflict`, `unproven`, `ignored`, `unavailable`.
     pub migrations: IntCounterVec,
     /// `zengate_unclear_refusals_total{about}`: refresh tokens refused twice in words that are not clear, by whom that was taken to
@@ -212,6 +214,7 @@ impl Metrics {
                 "reason",
             ),
             logout_tokens: counters("zengate_logout_tokens_total", "Back-channel logouts by how they ended", "outcome"),
+            signals: counters("zengate_signals_total", "What issuers told of people, by what followed", "outcome"),
             migrations: counters(
                 "zengate_migrations_total",
                 "People who came with the word of earlier carriers for who they were",

@@ -56,6 +56,9 @@ pub(crate) struct SignInAttempt {
     /// The approval that its answer decides. Such an answer signs nobody in.
     #[serde(default)]
     pub approval: Option<String>,
+    /// The person must authenticate anew, as their issuer told us that something happened to them.
+    #[serde(default)]
+    pub anew: bool,
 }
 
 /// What a person, or a link of others, wants of a sign-in that begins.
@@ -346,6 +349,7 @@ impl StartRecord {
             ends_with_browser,
             demand,
             approval,
+            anew: false,
         };
         Some((attempt, wanted))
     }

@@ -293,6 +293,7 @@ mod tests {
             hand_off: None,
             demand: None,
             approval: None,
+            anew: false,
             ends_with_browser: false,
         };
         let (store, sealer) = (MemoryStore::default(), Sealer::new(SealKeys::default()));

@@ -44,6 +44,8 @@ pub(in crate::auth) enum LegOutcome {
     SignedIn(Box<Session>, Option<ProviderSession>),
     /// Somebody agreed to what they were asked, and is not signed in by it.
     Agreed(Outcome),
+    /// The authentication is from before something that the issuer told us of the person: it counts no more.
+    FromBefore,
 }
 
 /// What a provider said instead of a code. Its words are for the log: no page shows them.
@@ -144,8 +146,8 @@ impl SignIn<'_> {
                     Err(refusal) => self.refused(view, refusal, Some(&return_to)),
                 }
             }
-            // Only the answer to a question has this ending, and it was decided above.
-            Ok(LegOutcome::Agreed(_)) => self.refused(view, Refusal::AttemptUnknown, None),
+            // Endings that were decided above.
+            Ok(LegOutcome::Agreed(_) | LegOutcome::FromBefore) => self.refused(view, Refusal::AttemptUnknown, None),
             Err(refusal) => of.not_finished(view, &state, refusal, by_provider, &return_to, now).await,
         }
     }
@@ -310,7 +312,16 @@ impl SignIn<'_> {
         if let Some(account) = self.provider.account(&carrier, &grant).await {
             return self.signed_in_by_api(view, account, now);
         }
-        self.redeemed(view, &carrier, &grant, &nonce, Some(&attempt)).await
+        match self.redeemed(view, &carrier, &grant, &nonce, Some(&attempt)).await? {
+            LegOutcome::FromBefore if !attempt.anew => {
+                let picked = self.registration.member(&at_member);
+                let to = Towards::Carrier { carrier: Box::new(carrier), picked };
+                let attempt = SignInAttempt { anew: true, ..attempt };
+                self.redirect_to_carrier(request, attempt, to, None, now).await.map(LegOutcome::Continue)
+            }
+            LegOutcome::FromBefore => Err(Refusal::WeakSignIn),
+            outcome => Ok(outcome),
+        }
     }
 
     /// Redeems a code and makes a session of whom the ID token names. `attempt` is the sign-in of a browser that the code is the
@@ -333,6 +344,12 @@ impl SignIn<'_> {
         let token = self.verify(view, carrier, &tokens, nonce, &wanted, now).await?;
         if let Some((attempt, id)) = attempt.and_then(|attempt| Some((attempt, attempt.approval.as_ref()?))) {
             return self.agreed(view, id, attempt, &token, now).await.map(LegOutcome::Agreed);
+        }
+        let from_before = self.is_from_before(token.issuer(), token.subject(), token.auth_time(), now).await;
+        if from_before.map_err(|error| self.store_refusal(view, &error))? {
+            let (request_id, issuer) = (view.request_id, token.issuer());
+            info!(request_id, issuer, "A sign-in counts no more: the issuer told us of something that came after it");
+            return Ok(LegOutcome::FromBefore);
         }
         let unknown = ClaimRules::default();
         let trusted = self.registration.issuers.iter().find(|trusted| trusted.issuer == carrier.issuer);

@@ -30,7 +30,10 @@ impl<'a> SignIn<'a> {
         attempt: &SignInAttempt,
         now: SystemTime,
     ) -> Result<Asked, Refusal> {
-        let Some(id) = &attempt.approval else { return Ok(self.asked_for(attempt.demand.as_ref())) };
+        let Some(id) = &attempt.approval else {
+            let asked = self.asked_for(attempt.demand.as_ref());
+            return Ok(if attempt.anew { asked.anew() } else { asked });
+        };
         let approval = self.open_approval(view, id, now).await?.2;
         Ok(Asked {
             acr_values: approval.acr_values,
@@ -114,7 +117,7 @@ impl<'a> SignIn<'a> {
             Ok(LegOutcome::Continue(redirect)) => return self.redirect_out(redirect),
             Ok(LegOutcome::Agreed(outcome)) => outcome,
             // No answer to a question opens a session.
-            Ok(LegOutcome::SignedIn(..)) => Outcome::failed("provider_invalid"),
+            Ok(LegOutcome::SignedIn(..) | LegOutcome::FromBefore) => Outcome::failed("provider_invalid"),
             // It is not known how it was answered.
             Err(refusal @ (Refusal::StoreUnavailable | Refusal::StoreNotWritable)) => {
                 return self.answers.refusal(refusal, view);

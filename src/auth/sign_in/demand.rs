@@ -52,6 +52,15 @@ pub(super) struct Asked {
     pub(super) context: Option<String>,
 }
 
+impl Asked {
+    /// The same of somebody who must authenticate anew.
+    pub(super) fn anew(self) -> Self {
+        let prompt =
+            if self.prompt.is_some_and(|prompt| prompt.contains("consent")) { "login consent" } else { "login" };
+        Self { max_age: Some(Duration::ZERO), prompt: Some(prompt), ..self }
+    }
+}
+
 /// By what a person is known in the record of an attempt: 128 bits that tell nobody who they are.
 fn mark_of(identity: &Identity) -> String {
     let issuer = sha256_of(&[identity.issuer().as_bytes()]);

@@ -238,7 +238,7 @@ impl SignIn<'_> {
         SessionId::parse(text).filter(|id| self.sealer.has_made(id))
     }
 
-    fn store_refusal(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {
+    pub(super) fn store_refusal(&self, view: &RequestView<'_>, error: &StoreError) -> Refusal {
         self.metrics.store_errors.inc();
         warn!(request_id = view.request_id, reason = %error, "The session store did not answer");
         Refusal::StoreUnavailable

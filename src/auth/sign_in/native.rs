@@ -188,7 +188,8 @@ impl SignIn<'_> {
         let LegOutcome::SignedIn(session, provider) =
             chosen.redeemed(view, &carrier, &grant, &handed.nonce, None).await?
         else {
-            return Err(Refusal::ProviderInvalid.into());
+            // The app asks the person anew, with `prompt=login`.
+            return Err(Denied::because(Refusal::WeakSignIn, "the issuer told us of something that came after it"));
         };
         if native.linked_account {
             let account = match self.linking {

@@ -325,6 +325,7 @@ impl SignIn<'_> {
             ends_with_browser: false,
             demand: None,
             approval: None,
+            anew: false,
         }
     }
 

@@ -13,6 +13,7 @@ mod endpoints;
 mod native;
 mod provider;
 mod routes;
+mod signals;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -38,6 +39,7 @@ pub(crate) use routes::{
     AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
     TooLongWord,
 };
+pub(crate) use signals::{SignalActWord, SignalsFile};
 
 type Time = Option<Written<HumanDuration>>;
 type Size = Option<Written<HumanSize>>;
@@ -139,6 +141,8 @@ pub(crate) struct File {
     pub(crate) sign_in: Option<SignInFile>,
     /// Sign-ins that apps on phones hand in; without it there are none.
     pub(crate) native: Option<NativeFile>,
+    /// What issuers tell us of people who sign in here; without it nothing is heard.
+    pub(crate) signals: Option<SignalsFile>,
     /// What signing out ends.
     pub(crate) sign_out: Option<SignOutFile>,
     /// Whose access tokens are accepted on routes with `access: bearer` or `session-or-bearer`.

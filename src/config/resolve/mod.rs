@@ -14,6 +14,7 @@ mod provider;
 mod routes;
 mod scopes;
 mod sessions;
+mod signals;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -108,6 +109,7 @@ impl Resolver<'_> {
         let signs = approvals.is_some() || accounts.as_ref().is_some_and(|accounts| accounts.registration.is_some());
         let assertions = self.assertions(file.assertions.as_ref(), &providers, signs);
         let native = self.native(file);
+        let signals = self.signals(file);
         let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
 
         self.unasked_claims(&routes, &providers);
@@ -158,6 +160,7 @@ impl Resolver<'_> {
             accounts,
             approvals,
             native,
+            signals,
             assertions,
             limits: limits?,
             trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),

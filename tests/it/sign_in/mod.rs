@@ -27,6 +27,7 @@ mod restart;
 mod return_address;
 mod sessions;
 mod sign_out;
+mod signals;
 mod step_up;
 mod tabs;
 

@@ -3,6 +3,7 @@
 //! This room prepares the ordinary flow and never relaxes its rules: every verdict on a token is `oidc`'s.
 
 pub mod approval;
+pub mod differs;
 pub mod discovery;
 pub mod error;
 pub mod event;

@@ -160,7 +160,11 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
                 ui: "https://discoveryui.myzenkey.com/ui/discovery-ui".parse().unwrap(),
                 optimized: "https://auth.myzenkey.com/v1/auth".parse().unwrap(),
             }),
-            members: vec![IssuerSettings::of("provider.zenkey.trusted_issuers[0]", "https://oidc.idp.xlogin.att.com")],
+            members: vec![IssuerSettings {
+                // Known from ZenKey's time.
+                allowed_hosts: vec!["xhcas.att.com".to_owned(), "xhms.att.com".to_owned()],
+                ..IssuerSettings::of("provider.zenkey.trusted_issuers[0]", "https://oidc.idp.xlogin.att.com")
+            }],
             api: None,
         }
     );

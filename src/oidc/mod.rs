@@ -13,6 +13,7 @@ pub mod id_token;
 pub(crate) mod json;
 pub mod jwks;
 pub mod jwt;
+pub mod key_proof;
 pub mod logout_token;
 pub mod metadata;
 pub(crate) mod read;

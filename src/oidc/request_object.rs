@@ -17,7 +17,7 @@ use crate::secret::{Entropy, SecretString, random_text};
 pub const LIFE: i64 = 300;
 
 /// Providers take request objects with this algorithm and no other (dossier 13.2).
-const ALGORITHM: &str = "RS256";
+pub(super) const ALGORITHM: &str = "RS256";
 
 /// Claims on their way to one issuer.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub fn can_sign(authentication: &ClientAuthentication) -> bool {
     signing_key(authentication).is_some()
 }
 
-fn signing_key(authentication: &ClientAuthentication) -> Option<&ClientKey> {
+pub(super) fn signing_key(authentication: &ClientAuthentication) -> Option<&ClientKey> {
     authentication.keys.iter().find(|key| key.algorithm() == ALGORITHM)
 }
 

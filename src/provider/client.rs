@@ -181,7 +181,21 @@ impl HttpClient {
         token: &SecretString,
     ) -> Result<Answer, ProviderError> {
         let value = SecretString::new(format!("Bearer {}", token.expose()));
-        let request = self.inner.get(url.clone()).header(AUTHORIZATION, sensitive(&value)?);
+        self.get_authorized(exchange, url, &value, None).await
+    }
+
+    /// GET with an `Authorization` value ready to send, and perhaps a proof of whose it is (`x-authorization`).
+    pub async fn get_authorized(
+        &self,
+        exchange: &'static str,
+        url: &Url,
+        authorization: &SecretString,
+        proof: Option<&SecretString>,
+    ) -> Result<Answer, ProviderError> {
+        let mut request = self.inner.get(url.clone()).header(AUTHORIZATION, sensitive(authorization)?);
+        if let Some(proof) = proof {
+            request = request.header("x-authorization", sensitive(proof)?);
+        }
         self.exchange(exchange, request, url, self.max_answer).await
     }
 

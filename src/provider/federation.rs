@@ -124,8 +124,10 @@ impl Federation {
     }
 
     /// A carrier asks for the same correlation id on each call (dossier 8); a plain issuer does not know the parameter.
-    fn correlation<'a>(&self, id: &'a str) -> Option<&'a str> {
-        self.settings.federation.profile.correlates.then_some(id)
+    /// `id`, if it goes with calls about the sign-in to `issuer`; without one, to the discovery issuer.
+    fn correlation<'a>(&self, issuer: Option<&str>, id: &'a str) -> Option<&'a str> {
+        let own = issuer.and_then(|issuer| self.trusted(issuer)).and_then(|member| member.differs.correlates);
+        own.unwrap_or(self.settings.federation.profile.correlates).then_some(id)
     }
 
     fn guard(&self, issuer: &str) -> Result<&IssuerGuard, ProviderError> {
@@ -175,7 +177,7 @@ impl Federation {
 
     async fn redeem_once(&self, carrier: &Carrier, grant: &CodeGrant<'_>) -> Result<Tokens, ProviderError> {
         let shown = self.credentials(carrier, grant.now)?;
-        let correlation = self.correlation(grant.correlation_id);
+        let correlation = self.correlation(Some(&carrier.issuer), grant.correlation_id);
         let form = token::token_form(grant.code, grant.redirect_uri, grant.code_verifier, correlation, &shown.form);
         let authorization = shown.authorization.as_ref();
         let answer = self.client.post_form("redemption", &carrier.token_endpoint, authorization, &form).await?;

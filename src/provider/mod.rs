@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
 use crate::carrier::approval::request::{Acknowledgement, Question};
+use crate::carrier::differs::Differences;
 use crate::carrier::find::Way;
 use crate::carrier::network::Network;
 use crate::carrier::profile::Profile;
@@ -81,6 +82,8 @@ pub struct IssuerSettings {
     pub trusted_audiences: Vec<String>,
     /// Issuers whose people it may bring along, exact, each another member of its federation. Default none.
     pub migrates_from: Vec<String>,
+    /// What it does otherwise than its profile says.
+    pub differs: Differences,
 }
 
 impl IssuerSettings {
@@ -101,6 +104,7 @@ impl IssuerSettings {
             claims: ClaimRules::default(),
             trusted_audiences: Vec::new(),
             migrates_from: Vec::new(),
+            differs: Differences::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::BearerSettings;
 use crate::approval::ApprovalSettings;
+use crate::carrier::differs::Differences;
 use crate::carrier::event::Event;
 use crate::carrier::find::Way;
 use crate::carrier::port_token::PortTokenSettings;
@@ -276,6 +277,11 @@ impl ClientRegistration {
     pub fn client_id_at(&self, issuer: &str) -> &str {
         let member = self.issuers.iter().find(|member| member.issuer == issuer);
         member.and_then(|member| member.client_id.as_deref()).unwrap_or(&self.client_id)
+    }
+
+    /// What the member with this issuer does otherwise than the rest; `None` if there is no such member.
+    pub fn differences(&self, issuer: &str) -> Option<&Differences> {
+        self.issuers.iter().find(|member| member.issuer == issuer).map(|member| &member.differs)
     }
 
     /// What stands below `callback/` in the redirect URI of the member with the id `member`; empty for the address of all.

@@ -297,6 +297,9 @@ impl SignIn<'_> {
                 return Err(Refusal::AttemptExpired);
             }
             AuthorizationResponse::Refused(error) => {
+                // By the name that the rest of its federation has for it.
+                let known = self.registration.differences(&carrier.issuer).map(|own| own.error(error.as_str()));
+                let error = known.map_or_else(|| error.clone(), ErrorCode::read);
                 let said = Said { code: &error, description: description.as_deref() };
                 let redirect = self.after_carrier_error(request, attempt, said, carrier.mccmnc.as_deref(), now).await?;
                 return Ok(LegOutcome::Continue(redirect));

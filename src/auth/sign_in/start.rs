@@ -1,5 +1,6 @@
 //! Starting a sign-in: a fresh attempt, bound to this browser, and the redirect that leads out of the house.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -388,6 +389,9 @@ impl SignIn<'_> {
         let (cookies, state) = self.remember(request, &attempt, now).await?;
         let profile = self.registration.profile;
         let settings = &self.registration.request;
+        let differs = asked.as_ref().and_then(|asked| registration.differences(&asked.issuer));
+        let scopes = differs.map_or(Cow::Borrowed(&registration.scopes[..]), |own| own.scopes(&registration.scopes));
+        let correlates = differs.and_then(|own| own.correlates).unwrap_or(profile.correlates);
         let languages = single_value(request.view.headers, header::ACCEPT_LANGUAGE).ok().flatten();
         let authorization = AuthorizationRequest {
             endpoint: &endpoint,
@@ -395,7 +399,7 @@ impl SignIn<'_> {
                 .as_ref()
                 .map_or(registration.client_id.as_str(), |asked| registration.client_id_at(&asked.issuer)),
             redirect_uri: &redirect_uri,
-            scopes: &self.registration.scopes,
+            scopes: &scopes,
             wants_id_token: profile.issues_id_tokens,
             state: &state,
             nonce: &nonce,
@@ -403,7 +407,7 @@ impl SignIn<'_> {
             acr_values: if wanted.acr_values.is_empty() { &self.registration.acr_values } else { &wanted.acr_values },
             max_age: wanted.max_age,
             context: wanted.context.as_deref(),
-            correlation_id: profile.correlates.then_some(attempt.correlation_id.as_str()),
+            correlation_id: correlates.then_some(attempt.correlation_id.as_str()),
             login_hint_token,
             login_hint: hint.as_deref().filter(|_| profile.hint == Hint::Text),
             prompt: match other_account {

@@ -32,8 +32,9 @@ pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use endpoints::EndpointsFile;
 pub(crate) use native::NativeFile;
 pub(crate) use provider::{
-    AbsentWord, AssertionAudienceWord, AuthMethodWord, IssuerEntry, IssuerFile, MemberClientFile, OAuth2File, OidcFile,
-    PortTokensFile, ProfileWord, ProviderFile, PushedWord, ResponseModeWord, WayWord, ZenkeyFile,
+    AbsentWord, AssertionAudienceWord, AuthMethodWord, DiffersFile, IssuerEntry, IssuerFile, KeyProofWord,
+    MemberClientFile, OAuth2File, OidcFile, PortTokensFile, ProfileWord, ProviderFile, PushedWord, ResponseModeWord,
+    WayWord, ZenkeyFile,
 };
 pub(crate) use routes::{
     AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,

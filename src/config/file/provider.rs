@@ -394,8 +394,8 @@ pub(crate) struct IssuerFile {
     pub(crate) networks: Option<List<Written<NetworkWord>>>,
     /// How the gateway shows this carrier who it is, if otherwise than the rest.
     pub(crate) client: Option<MemberClientFile>,
-    /// Further hosts that its endpoints may have, exact; its own is always allowed.
-    #[schemars(extend("default" = []))]
+    /// Further hosts that its endpoints may have, exact; its own is always allowed. Without it those that are known of carriers from
+    /// ZenKey's time (docs/ZENKEY.md), and of others none.
     pub(crate) allowed_hosts: Option<List<Written<AllowedHost>>>,
     /// Signature algorithms that its tokens may have.
     #[schemars(extend("default" = ["RS256"], "minItems" = 1))]
@@ -421,4 +421,30 @@ pub(crate) struct IssuerFile {
     /// you trust the new carrier not to take accounts of the old one's people.
     #[schemars(extend("default" = []))]
     pub(crate) migrates_from: Option<List<Written<IssuerName>>>,
+    /// What this carrier does otherwise than the rest.
+    pub(crate) differs: Option<DiffersFile>,
+}
+
+/// What one carrier does otherwise than the rest of its federation: names, and what goes along. Nothing here makes a check softer.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiffersFile {
+    /// Whether `correlation_id` goes with the calls to it. Without it as for the rest.
+    pub(crate) correlation_id: Option<bool>,
+    /// Scopes by our names, and what it calls them: `{ postal_code: zip }`.
+    pub(crate) scopes: Option<BTreeMap<String, String>>,
+    /// Errors that it answers a sign-in with, and which of ZenKey's codes that is: `{ no_such_line: user_not_found }`.
+    pub(crate) errors: Option<BTreeMap<String, String>>,
+    /// Prove with each request for attributes that it comes from the holder of our key (`x-authorization`): the digest in `hex`, or
+    /// `base64url`. It takes `client_keys` with a key for RS256. Without it there is no proof.
+    pub(crate) key_proof: Option<KeyProofWord>,
+}
+
+/// How the digest of a proof is written.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum KeyProofWord {
+    Hex,
+    Base64url,
 }

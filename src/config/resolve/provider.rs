@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::members::known;
 use super::{Resolver, bytes, time, values};
 use crate::carrier::find::Way;
 use crate::carrier::port_token::PortTokenSettings;
@@ -266,7 +267,10 @@ impl Resolver<'_> {
         for (index, entry) in file.trusted_issuers.iter().flat_map(List::items) {
             let mut key = format!("{section}.trusted_issuers[{index}]");
             let settings = match entry {
-                IssuerEntry::Name(name) => IssuerSettings::of(key.as_str(), name.0.0.as_str()),
+                IssuerEntry::Name(name) => IssuerSettings {
+                    allowed_hosts: known(&name.0.0),
+                    ..IssuerSettings::of(key.as_str(), name.0.0.as_str())
+                },
                 IssuerEntry::Full(full) => {
                     let Some(issuer) = &full.issuer else { continue };
                     let (absent, split) = (full.email_verified_absent, full.split_claims.as_ref());
@@ -286,7 +290,11 @@ impl Resolver<'_> {
                             .collect(),
                         client_id: full.client.as_ref().and_then(|client| Some(client.client_id.as_ref()?.0.0.clone())),
                         authentication: own,
-                        allowed_hosts: values(full.allowed_hosts.as_ref(), |host| host.0.0.clone()),
+                        allowed_hosts: match &full.allowed_hosts {
+                            Some(hosts) => values(Some(hosts), |host| host.0.0.clone()),
+                            None => known(&issuer.0.0),
+                        },
+                        differs: full.differs.as_ref().map(|differs| self.differs(&block, differs)).unwrap_or_default(),
                         algorithms: values(full.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
                         accept_at_jwt_typ: full.accept_at_jwt_typ.unwrap_or(false),
                         claims,
@@ -306,6 +314,7 @@ impl Resolver<'_> {
                 self.fault(&format!("{}.id", member.key), format!("{} stands twice", shown(&member.id)));
             }
         }
+        self.proofs_can_be_signed(&trusted, &authentication);
         let find = self.ways(section, file, &trusted, &authentication);
         let acr_values =
             self.acr_words(&format!("{section}.acr_values"), file.acr_values.as_ref(), profile::ZENKEY.acr_words);

@@ -4,11 +4,13 @@ use std::time::SystemTime;
 
 use super::Federation;
 use super::answers::read_userinfo;
+use crate::carrier::differs::DigestForm;
 use crate::oidc::jwt::JwtError;
+use crate::oidc::key_proof::key_proof;
 use crate::oidc::userinfo_jwt::{self, SignedUserInfo, UserInfoJwtError};
 use crate::provider::client::Answer;
 use crate::provider::{Carrier, Provider, ProviderError, UserInfo};
-use crate::secret::SecretString;
+use crate::secret::{SecretString, SystemEntropy};
 
 impl Federation {
     /// Asks for the attributes of the person whose access token this is, as JSON or as a signed answer.
@@ -20,10 +22,22 @@ impl Federation {
         now: SystemTime,
     ) -> Result<UserInfo, ProviderError> {
         let mut url = carrier.userinfo_endpoint.clone().ok_or(ProviderError::invalid("no userinfo endpoint"))?;
-        if let Some(id) = self.correlation(correlation_id) {
+        if let Some(id) = self.correlation(Some(&carrier.issuer), correlation_id) {
             url.query_pairs_mut().append_pair("correlation_id", id);
         }
-        let answer = self.client.get_bearer("userinfo", &url, access_token).await?;
+        let authorization = SecretString::new(format!("Bearer {}", access_token.expose()));
+        let form = self.trusted(&carrier.issuer).and_then(|member| member.differs.key_proof);
+        let proof = match form.map(|form| form == DigestForm::Hex) {
+            None => None,
+            Some(hex) => {
+                let proof = key_proof(&authorization, hex, self.authentication(carrier), now, &SystemEntropy);
+                Some(
+                    proof
+                        .ok_or(ProviderError::invalid("no key of ours signs the proof that this carrier is to get"))?,
+                )
+            }
+        };
+        let answer = self.client.get_authorized("userinfo", &url, &authorization, proof.as_ref()).await?;
         if answer.status == 200 && userinfo_jwt::is_jwt(&answer.body) {
             return self.open_userinfo(carrier, &answer, now).await;
         }

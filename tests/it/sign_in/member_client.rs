@@ -30,7 +30,7 @@ async fn rig(home: &Home, more: &str) -> (Rig, Value) {
     (rig, public)
 }
 
-fn claims(assertion: &str) -> Value {
+pub(super) fn claims(assertion: &str) -> Value {
     let claims = assertion.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }

@@ -6,6 +6,7 @@ mod attributes;
 mod carriers;
 mod chromium;
 mod claims;
+mod differs;
 mod errors;
 mod federation;
 mod flood;

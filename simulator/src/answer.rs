@@ -85,6 +85,7 @@ pub(super) fn decline(carrier: &Carrier, request: &AuthorizationRequest, error: 
 }
 
 pub(super) fn refused(carrier: &Carrier, to: &ReturnAddress, error: &str, description: &str) -> Response {
+    let error = carrier.brand.error(error);
     let answer = vec![("error".to_owned(), error.to_owned()), ("error_description".to_owned(), description.to_owned())];
     answer_client(carrier, &carrier.rules(), to, answer, StatusCode::SEE_OTHER)
 }

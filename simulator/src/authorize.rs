@@ -11,7 +11,7 @@ use super::answer::{ReturnAddress, agree_at_once, decline, refused};
 use super::call::{Call, Repeated, only};
 use super::carrier::Carrier;
 use super::personas::{self, Person};
-use super::profile::Profile;
+use super::profile::{Brand, Profile};
 use super::settings::Client;
 use super::{consent, jwt, page, userinfo};
 
@@ -186,7 +186,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<AuthorizationRequest, Refusal>
     let acr_values = field("acr_values")?.unwrap_or("a3").split(' ').map(str::to_owned).collect();
     to.correlation_id = correlation_id;
     Ok(AuthorizationRequest {
-        attributes: attributes_of(&scope),
+        attributes: attributes_of(carrier.brand, &scope),
         acr_values,
         client,
         to,
@@ -248,7 +248,7 @@ pub(super) fn is_correlation_id(id: &str) -> bool {
     (8..=16).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Which attributes a scope means.
-pub(super) fn attributes_of(scope: &str) -> Vec<&'static str> {
-    ATTRIBUTES.into_iter().filter(|name| scope.split(' ').any(|word| word == *name)).collect()
+/// Which attributes a scope means at a carrier.
+pub(super) fn attributes_of(brand: &Brand, scope: &str) -> Vec<&'static str> {
+    ATTRIBUTES.into_iter().filter(|name| scope.split(' ').any(|word| brand.scope(word) == Some(name))).collect()
 }

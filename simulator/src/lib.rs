@@ -93,7 +93,7 @@ pub use carrier::CarrierHandle;
 pub use discovery::DiscoveryHandle;
 pub use discovery_ui::DiscoveryUiHandle;
 pub use personas::{Person, personas};
-pub use profile::Profile;
+pub use profile::{CARRIERS, Profile};
 pub use rules::{
     AutoConsent, CarrierRules, DiscoveryAnswer, DiscoveryRules, DiscoveryUiRules, Factor, PortTokenRules,
     PortTokenShape, Signature,

@@ -32,7 +32,30 @@ pub(super) struct Brand {
     pub(super) jwks_path: &'static str,
     /// Where servers begin a sign-in and take it back, if this carrier offers that.
     pub(super) server_initiated: Option<ServerInitiated>,
+    /// Scopes that go by another name here: the usual one, and this carrier's.
+    pub(super) scopes: &'static [(&'static str, &'static str)],
+    /// Errors of its authorization endpoint that go by another name here: the usual one, and this carrier's.
+    pub(super) errors: &'static [(&'static str, &'static str)],
 }
+
+impl Brand {
+    /// The usual name of a scope that it knows; `None` for one that it does not.
+    pub(super) fn scope<'a>(&self, asked: &'a str) -> Option<&'a str> {
+        match self.scopes.iter().find(|(usual, own)| *own == asked || *usual == asked) {
+            Some((usual, own)) if *own == asked => Some(usual),
+            Some(_) => None,
+            None => Some(asked),
+        }
+    }
+
+    /// What it calls an error.
+    pub(super) fn error<'a>(&self, usual: &'a str) -> &'a str {
+        self.errors.iter().find(|(known, _)| *known == usual).map_or(usual, |(_, own)| own)
+    }
+}
+
+/// How many carriers there are.
+pub const CARRIERS: usize = 3;
 
 /// The two endpoints of the server-initiated flow, and the name the first goes by in the metadata.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +65,7 @@ pub(super) struct ServerInitiated {
     pub(super) cancel_path: &'static str,
 }
 
-pub(super) static BRANDS: [Brand; 3] = [
+pub(super) static BRANDS: [Brand; CARRIERS] = [
     Brand {
         name: "aurora",
         title: "Aurora Wireless",
@@ -59,6 +82,8 @@ pub(super) static BRANDS: [Brand; 3] = [
             begin_path: "/hcas/v1/bc-authorize",
             cancel_path: "/manageService/v1/cancel",
         }),
+        scopes: &[],
+        errors: &[],
     },
     Brand {
         name: "tangent",
@@ -80,6 +105,8 @@ pub(super) static BRANDS: [Brand; 3] = [
             begin_path: "/bc/v1/authorize",
             cancel_path: "/bc/v1/cancel",
         }),
+        scopes: &[],
+        errors: &[],
     },
     Brand {
         name: "vireo",
@@ -96,5 +123,7 @@ pub(super) static BRANDS: [Brand; 3] = [
         userinfo_path: "/vzauth/oauth2/ccid/userinfo",
         jwks_path: "/vzauth/oauth2/ccid/jwks",
         server_initiated: None,
+        scopes: &[],
+        errors: &[],
     },
 ];

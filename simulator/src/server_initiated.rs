@@ -181,7 +181,7 @@ fn read(carrier: &Carrier, call: &Call) -> Result<Push, Refusal> {
     let request = AuthorizationRequest {
         to: ReturnAddress { redirect_uri, state: owned("state"), correlation_id, mccmnc: false, iss: false },
         nonce: owned("nonce"),
-        attributes: attributes_of(&scope),
+        attributes: attributes_of(carrier.brand, &scope),
         scope,
         acr_values: text("acr_values").unwrap_or("a3").split(' ').map(str::to_owned).collect(),
         context,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::profile::CARRIERS;
+
 /// How to start a [`Simulator`](super::Simulator). The default is every port chosen by the kernel and no client.
 #[derive(Clone, Debug, Default)]
 pub struct SimulatorSettings {
@@ -26,14 +28,9 @@ pub struct Ports {
     /// The discovery UI.
     pub discovery_ui: u16,
     /// The carriers, in the order of [`Simulator::carriers`](super::Simulator::carriers).
-    pub carriers: [u16; 3],
+    pub carriers: [u16; CARRIERS],
     /// The sample app.
     pub app: u16,
-}
-
-impl Ports {
-    /// The ports `zengate demo` uses unless told otherwise.
-    pub const DEMO: Self = Self { discovery_issuer: 4190, discovery_ui: 4191, carriers: [4192, 4193, 4194], app: 4195 };
 }
 
 /// A registered client.

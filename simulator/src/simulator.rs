@@ -6,7 +6,7 @@ use super::app;
 use super::carrier::{self, Carrier, CarrierHandle};
 use super::discovery::{self, Discovery, DiscoveryHandle};
 use super::discovery_ui::{self, DiscoveryUi, DiscoveryUiHandle};
-use super::profile::BRANDS;
+use super::profile::{BRANDS, CARRIERS};
 use super::server::{Bound, Serving};
 use super::settings::{Client, Ports, Registry, SimulatorSettings};
 
@@ -36,13 +36,13 @@ impl Simulator {
         let mut listening = Ports {
             discovery_issuer: discovery_bound.port(),
             discovery_ui: ui_bound.port(),
-            carriers: [0; 3],
+            carriers: [0; CARRIERS],
             app: app_bound.port(),
         };
         let registry = Registry::new(settings.clients);
         let mut carriers = Vec::new();
         let mut carrier_bounds = Vec::new();
-        let relays = relays.map_or([None; 3], |relays| relays.carriers.map(Some));
+        let relays = relays.map_or([None; CARRIERS], |relays| relays.carriers.map(Some));
         let places = ports.carriers.into_iter().zip(relays).zip(&mut listening.carriers);
         for (brand, ((port, relay), listening)) in BRANDS.iter().zip(places) {
             let bound = Bound::loopback(port, relay).await?;

@@ -10,18 +10,22 @@ use super::{fail, serve};
 use crate::app::App;
 use crate::config::Config;
 use crate::telemetry::log;
-use zengate_simulator::{Client, Ports, Simulator, SimulatorSettings};
+use zengate_simulator::{CARRIERS, Client, Ports, Simulator, SimulatorSettings};
 
 /// The configuration of the demo: a file like any operator's, with the ports it is written for.
 const CONFIG: &str = include_str!("../../config/demo.yaml");
 /// The gateway's port in that file; the others follow it.
 const WRITTEN_FOR: u16 = 4180;
+/// The carriers' ports in that file, from the gateway's.
+const CARRIER_PORTS: [u16; CARRIERS] = [3, 4, 5];
+/// The last port of all.
+const LAST: u16 = 7;
 /// Our registration with the simulated carriers; the file names the same.
 const CLIENT_ID: &str = "ccid-demo0123456789ab";
 const CLIENT_SECRET: &str = "demo-secret-known-to-everybody";
 
 pub(super) fn run(port: u16) -> ExitCode {
-    let Some(last) = port.checked_add(7).filter(|_| port > 0) else {
+    let Some(last) = port.checked_add(LAST).filter(|_| port > 0) else {
         return fail("--port: choose one from 1 to 65528");
     };
     let home = match Home::make() {
@@ -68,7 +72,7 @@ pub(super) fn run(port: u16) -> ExitCode {
 fn written_for(port: u16) -> String {
     let mut text = CONFIG.to_owned();
     if port != WRITTEN_FOR {
-        for offset in 0..=7 {
+        for offset in 0..=LAST {
             text = text.replace(&format!(":{}", WRITTEN_FOR + offset), &format!(":\u{0}{}", port + offset));
         }
     }
@@ -80,7 +84,7 @@ fn simulated(port: u16) -> SimulatorSettings {
         ports: Ports {
             discovery_issuer: port + 1,
             discovery_ui: port + 2,
-            carriers: [port + 3, port + 4, port + 5],
+            carriers: CARRIER_PORTS.map(|offset| port + offset),
             app: port + 6,
         },
         relays: None,

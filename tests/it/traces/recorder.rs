@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
-use zengate_simulator::{AutoConsent, Ports};
+use zengate_simulator::{AutoConsent, CARRIERS, CarrierHandle, Ports};
 
 use super::names::Names;
 use super::wire::{Messages, header, headers};
@@ -68,24 +68,25 @@ impl Recorder {
     /// Starts everything. Who is asked by a carrier is `person`, who agrees at once.
     pub async fn start(person: &str, choices: Choices) -> Self {
         let log = Log::default();
-        let parts = ["discovery", "discovery UI", "aurora", "tangent", "vireo", "sample app"];
         let mut listeners = Vec::new();
-        for _ in parts {
+        for _ in 0..CARRIERS + 3 {
             listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
         }
         let port = |at: usize| listeners[at].local_addr().unwrap().port();
         let relays = Ports {
             discovery_issuer: port(0),
             discovery_ui: port(1),
-            carriers: [port(2), port(3), port(4)],
-            app: port(5),
+            carriers: std::array::from_fn(|at| port(at + 3)),
+            app: port(2),
         };
-        let mut ports: Vec<_> = parts.into_iter().enumerate().map(|(at, part)| (port(at), part)).collect();
+        let here: Vec<_> = (0..CARRIERS + 3).map(port).collect();
         // What the gateway asks at its start waits until the relays know where to.
         let rig = Rig::with(Choices { relays: Some(relays), ..choices }).await;
-        let Ports { discovery_issuer, discovery_ui, carriers: [aurora, tangent, vireo], app } =
-            rig.simulator.listening();
-        let targets = [discovery_issuer, discovery_ui, aurora, tangent, vireo, app];
+        let Ports { discovery_issuer, discovery_ui, carriers, app } = rig.simulator.listening();
+        let parts = ["discovery", "discovery UI", "sample app"].into_iter();
+        let parts: Vec<_> = parts.chain(rig.simulator.carriers().iter().map(CarrierHandle::name)).collect();
+        let mut ports: Vec<_> = here.into_iter().zip(parts.iter().copied()).collect();
+        let targets = [discovery_issuer, discovery_ui, app].into_iter().chain(carriers);
         let relays = listeners
             .into_iter()
             .zip(targets)

@@ -50,7 +50,7 @@ pub(super) fn first_of(carrier: &str) -> Option<&'static Person> {
 }
 
 // The numbers are from the range set aside for fiction.
-static PEOPLE: [Person; 6] = [
+static PEOPLE: [Person; 8] = [
     Person {
         id: "maya",
         carrier: "aurora",
@@ -134,5 +134,33 @@ static PEOPLE: [Person; 6] = [
         locality: "New York",
         region: "NY",
         postal_code: "10038",
+    },
+    Person {
+        id: "lea",
+        carrier: "meridian",
+        given_name: "Léa",
+        family_name: "Marchand",
+        email: "lea.marchand@example.com",
+        phone: "+19135550158",
+        device: "Léa’s Swift",
+        birthdate: "1990-12-01",
+        street: "5 Lock Lane",
+        locality: "Kansas City",
+        region: "MO",
+        postal_code: "64105",
+    },
+    Person {
+        id: "otis",
+        carrier: "meridian",
+        given_name: "Otis",
+        family_name: "Bell",
+        email: "otis.bell@example.com",
+        phone: "+19135550171",
+        device: "Otis’s Dunlin",
+        birthdate: "1971-06-17",
+        street: "18 Weir Road",
+        locality: "Overland Park",
+        region: "KS",
+        postal_code: "66210",
     },
 ];

@@ -55,7 +55,7 @@ impl Brand {
 }
 
 /// How many carriers there are.
-pub const CARRIERS: usize = 3;
+pub const CARRIERS: usize = 4;
 
 /// The two endpoints of the server-initiated flow, and the name the first goes by in the metadata.
 #[derive(Clone, Copy, Debug)]
@@ -125,5 +125,21 @@ pub(super) static BRANDS: [Brand; CARRIERS] = [
         server_initiated: None,
         scopes: &[],
         errors: &[],
+    },
+    // Two words of its own.
+    Brand {
+        name: "meridian",
+        title: "Meridian",
+        profile: Profile::Tmobile,
+        mccmnc: "310120",
+        codes: &["310120", "311870"],
+        issuer_path: "/meridian",
+        authorize_path: "/meridian/oauth2/auth",
+        token_path: "/meridian/oauth2/token",
+        userinfo_path: "/meridian/oauth2/userinfo",
+        jwks_path: "/meridian/oauth2/certs",
+        server_initiated: None,
+        scopes: &[("postal_code", "zip")],
+        errors: &[("user_not_found", "no_such_line")],
     },
 ];

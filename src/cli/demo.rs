@@ -17,9 +17,9 @@ const CONFIG: &str = include_str!("../../config/demo.yaml");
 /// The gateway's port in that file; the others follow it.
 const WRITTEN_FOR: u16 = 4180;
 /// The carriers' ports in that file, from the gateway's.
-const CARRIER_PORTS: [u16; CARRIERS] = [3, 4, 5];
+const CARRIER_PORTS: [u16; CARRIERS] = [3, 4, 5, 8];
 /// The last port of all.
-const LAST: u16 = 7;
+const LAST: u16 = 8;
 /// Our registration with the simulated carriers; the file names the same.
 const CLIENT_ID: &str = "ccid-demo0123456789ab";
 const CLIENT_SECRET: &str = "demo-secret-known-to-everybody";

@@ -87,3 +87,33 @@ async fn a_word_of_its_own_means_what_the_configuration_says() {
     assert_eq!(tangent.count("authorize"), 1);
     assert!(only(&tangent.last("authorize").unwrap(), "correlation_id").is_some());
 }
+
+// Issue 11, must show 5: a fourth carrier is a row of the simulator, an entry of the configuration, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fourth_carrier_with_two_words_of_its_own_is_data() {
+    let entry = |differs: &str| format!("      - {{ issuer: MERIDIAN{differs} }}\n      - AURORA\n");
+    let with = |issuers: String| Choices {
+        issuers,
+        zenkey: SCOPES.to_owned(),
+        routes: ROUTE.to_owned(),
+        ..Choices::default()
+    };
+    let own = ", differs: { scopes: { postal_code: zip }, errors: { no_such_line: user_not_found } }";
+    let rig = Rig::with(with(entry(own))).await;
+    at_once(&rig, "lea");
+    let meridian = rig.simulator.carrier("meridian").unwrap();
+    meridian.set(|rules| rules.next_authorize_error = Some("user_not_found".to_owned()));
+    assert_eq!(Browser::new().go(rig.url("/all")).await.status, 200);
+    assert_eq!(rig.upstream.last().one("a-code").as_deref(), Some("64105"));
+    assert_eq!(meridian.count("authorize"), 2, "asked anew which carrier it is, once");
+    assert_eq!(only(&meridian.last("authorize").unwrap(), "scope").as_deref(), Some("openid email zip"));
+    // The twin: without its two words there is no postal code, and its error says nothing.
+    let rig = Rig::with(with(entry(""))).await;
+    at_once(&rig, "lea");
+    assert_eq!(Browser::new().go(rig.url("/all")).await.status, 200);
+    assert_eq!(rig.upstream.last().one("a-code"), None);
+    let meridian = rig.simulator.carrier("meridian").unwrap();
+    meridian.set(|rules| rules.next_authorize_error = Some("user_not_found".to_owned()));
+    assert_ne!(Browser::new().go(rig.url("/all")).await.status, 200);
+    assert_eq!(meridian.count("authorize"), 2);
+}

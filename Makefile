@@ -1,5 +1,6 @@
 # The two commands of the README, and what they are made of. They ask no question.
 #   make demo   build, then start simulated carriers, a sample app and the gateway; prints one address to open
+#   make demo-walk   walk through all that the demo shows, in a Chromium
 #   make test   build, then every test
 #   make lint, make deny   form and lints; licences, sources and upkeep of what we depend on
 #   make interop    sign people in at OpenID providers that others wrote (tests/interop/README.md)
@@ -14,15 +15,20 @@ BUILD_NEEDS = cmake:cmake cc:build-essential
 COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server chromium:chromium
 
-.PHONY: demo test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
+.PHONY: demo demo-walk test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
   release interop conformance need-build need-count need-test help
 
 help:
-	@sed -n '1,10s/^# \{0,1\}//p' Makefile
+	@sed -n '1,11s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked --features demo
 	./target/debug/zengate demo $(DEMO_ARGS)
+
+# Every page of the demo, by a script in a Chromium; it starts the demo by itself and ends it.
+demo-walk: need-test
+	$(CARGO) build --locked --features demo
+	python3 tests/demo/walk.py
 
 test: need-test
 	$(CARGO) test --locked --workspace --features demo

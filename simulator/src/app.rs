@@ -1,6 +1,9 @@
 //! Harbour wiki, a small app that knows nothing about sign-in and believes the headers it gets.
 
+pub(super) mod try_out;
+
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -8,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde_json::{Map, Value, json};
 
+use self::try_out::Things;
 use super::call::{Call, readable_headers};
 use super::page::{brand, escape, page};
 
@@ -15,7 +19,7 @@ const THEME: &str = "harbour";
 const TITLE: &str = "Harbour wiki";
 
 /// Headers that tell who is there, and what they tell.
-const IDENTITY: [(&str, &str); 8] = [
+const IDENTITY: [(&str, &str); 10] = [
     ("x-auth-request-user", "User"),
     ("x-auth-request-email", "E-mail"),
     ("x-zenkey-name", "Name"),
@@ -24,6 +28,8 @@ const IDENTITY: [(&str, &str); 8] = [
     ("x-zenkey-issuer", "Issuer"),
     ("x-zenkey-acr", "Authentication class"),
     ("x-zenkey-amr", "Methods"),
+    ("x-harbour-account", "Account"),
+    ("x-harbour-person", "Stable subject"),
 ];
 
 /// A page of the wiki: the start of its path, a link to it, and what it says.
@@ -69,8 +75,13 @@ const ARTICLES: [Article; 4] = [
     },
 ];
 
-pub(super) fn router() -> Router {
-    Router::new().route("/public", any(public)).route("/echo.json", any(echo)).fallback(fallback)
+/// With the pages of things to try, if there is a gateway that they can be tried with.
+pub(super) fn router(things: Option<Arc<Things>>) -> Router {
+    let router = Router::new().route("/public", any(public)).route("/echo.json", any(echo)).fallback(fallback);
+    match things {
+        Some(things) => router.merge(try_out::router(things)),
+        None => router,
+    }
 }
 
 async fn fallback(call: Call) -> Response {
@@ -144,7 +155,7 @@ fn wiki(content: &str, call: &Call) -> Response {
     };
     let body = format!(
         "<header class=\"bar\"><div>{}<nav aria-label=\"Pages\"><a href=\"/\">Home</a>{links}<a href=\"/public\">\
-         Visitors</a></nav>{session}</div></header>\n<main class=\"wiki\">{content}</main>\n\
+         Visitors</a><a href=\"/try\">Try</a></nav>{session}</div></header>\n<main class=\"wiki\">{content}</main>\n\
          <footer class=\"wiki\"><p class=\"note\">Harbour wiki is a sample app. It has no login of its own and shows \
          what the gateway in front of it sends.</p></footer>",
         brand(THEME, TITLE)

@@ -83,6 +83,11 @@ pub(super) struct Hint {
 }
 
 impl Carrier {
+    /// The page on which people approve what a server began, if there is one.
+    pub(super) fn phone(&self) -> Option<String> {
+        self.brand.server_initiated.as_ref().map(|_| format!("{}/phone", self.origin))
+    }
+
     pub(super) fn new(brand: &'static Brand, origin: String, registry: Registry) -> Self {
         Self {
             brand,
@@ -253,8 +258,7 @@ impl CarrierHandle {
 
     /// The page on which people approve what a server began, if this carrier offers that.
     pub fn phone_url(&self) -> Option<String> {
-        let offered = self.0.brand.server_initiated.is_some();
-        offered.then(|| format!("{}/phone", self.0.origin))
+        self.0.phone()
     }
 
     /// How the client answered each notification so far: a status, or nothing if it could not be reached.

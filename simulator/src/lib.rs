@@ -69,9 +69,9 @@ mod expiring;
 mod jwt;
 mod key_binding;
 mod keys;
+mod loopback;
 mod metadata;
 mod mint;
-mod notification;
 mod page;
 mod pairing;
 mod personas;
@@ -87,6 +87,7 @@ mod simulator;
 mod tests;
 mod token;
 mod userinfo;
+mod wire;
 
 pub use call::Recorded;
 pub use carrier::CarrierHandle;
@@ -98,5 +99,5 @@ pub use rules::{
     AutoConsent, CarrierRules, DiscoveryAnswer, DiscoveryRules, DiscoveryUiRules, Factor, PortTokenRules,
     PortTokenShape, Signature,
 };
-pub use settings::{Client, Ports, SimulatorSettings};
+pub use settings::{Client, Ports, SimulatorSettings, TryOut};
 pub use simulator::Simulator;

@@ -15,8 +15,8 @@ use super::answer::{ReturnAddress, grant};
 use super::authorize::{AuthorizationRequest, CONTEXT_LIMIT, attributes_of, is_correlation_id};
 use super::call::{Call, only};
 use super::carrier::Carrier;
+use super::loopback;
 use super::mint::{issue, object, seconds};
-use super::notification;
 use super::personas;
 use super::profile::Profile;
 use super::refusal::Refusal;
@@ -237,7 +237,7 @@ async fn notify(carrier: &Carrier, auth_req_id: &str, push: &Push, mut body: Map
     let bearer = rules.notify_bearer.as_ref().unwrap_or(&push.bearer);
     let body = Value::Object(body).to_string();
     for _ in 0..=rules.notify_again {
-        let status = notification::post(&push.notification_uri, bearer, &body).await;
+        let status = loopback::notify(&push.notification_uri, bearer, &body).await;
         tracing::debug!(?status, "The simulated carrier notified a client");
         carrier.notified.lock().push(status);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::profile::CARRIERS;
 
@@ -16,8 +16,32 @@ pub struct SimulatorSettings {
     pub relays: Option<Ports>,
     /// The clients known to the discovery service and to every carrier.
     pub clients: Vec<Client>,
+    /// The gateway that the sample app stands behind, if people are to try things out with it.
+    pub try_out: Option<TryOut>,
     /// Make every carrier's key right away, in the background, instead of when it is first needed.
     pub warm_keys: bool,
+}
+
+/// What the sample app knows of the gateway in front of it, so that people can try out what apps can ask of it.
+#[derive(Clone, Debug)]
+pub struct TryOut {
+    /// Where people open the app, without a slash at the end.
+    pub gateway: String,
+    /// The gateway's private listener, without a slash at the end.
+    pub admin: String,
+    /// The app's token there.
+    pub token: String,
+    /// The gateway's client id at the carriers.
+    pub client_id: String,
+    /// The approval that was asked for last.
+    pub(super) last_approval: Arc<Mutex<Option<String>>>,
+}
+
+impl TryOut {
+    /// With nothing asked for yet.
+    pub fn new(gateway: String, admin: String, token: String, client_id: String) -> Self {
+        Self { gateway, admin, token, client_id, last_approval: Arc::default() }
+    }
 }
 
 /// A loopback port for each part; `0` lets the kernel choose.

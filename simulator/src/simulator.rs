@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+
 use super::app;
+use super::app::try_out::Things;
 use super::carrier::{self, Carrier, CarrierHandle};
 use super::discovery::{self, Discovery, DiscoveryHandle};
 use super::discovery_ui::{self, DiscoveryUi, DiscoveryUiHandle};
 use super::profile::{BRANDS, CARRIERS};
 use super::server::{Bound, Serving};
 use super::settings::{Client, Ports, Registry, SimulatorSettings};
+use super::wire::{self, Wire};
 
 /// A running simulation. Dropping it stops every part; [`Simulator::shutdown`] does so politely.
 ///
@@ -59,13 +64,22 @@ impl Simulator {
         let discovery_issuer = discovery_bound.origin();
         let app = app_bound.origin();
 
+        let wire = Wire::default();
+        let recorded = settings.try_out.is_some();
+        let noted = |router: Router, part: &'static str| match recorded {
+            true => router.layer(from_fn_with_state((wire.clone(), part), wire::note)),
+            false => router,
+        };
+        let things =
+            settings.try_out.map(|settings| Things { settings, carriers: carriers.clone(), wire: wire.clone() });
         let mut servings = vec![
-            discovery_bound.serve(discovery::router(Arc::clone(&discovery))),
-            ui_bound.serve(discovery_ui::router(Arc::clone(&ui))),
-            app_bound.serve(app::router()),
+            discovery_bound.serve(noted(discovery::router(Arc::clone(&discovery)), "discovery issuer")),
+            ui_bound.serve(noted(discovery_ui::router(Arc::clone(&ui)), "discovery UI")),
+            app_bound.serve(app::router(things.map(Arc::new))),
         ];
         for (carrier, bound) in carriers.iter().zip(carrier_bounds) {
-            servings.push(bound.serve(carrier::router(Arc::clone(carrier))));
+            let router = noted(carrier::router(Arc::clone(carrier)), carrier.brand.title);
+            servings.push(bound.serve(router));
             if settings.warm_keys {
                 let carrier = Arc::clone(carrier);
                 tokio::spawn(async move { carrier.keys.current().await });

@@ -2,15 +2,19 @@
 
 #![allow(clippy::disallowed_methods, reason = "a directory made at start and removed at the end")]
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::signals::Signals;
 use super::{fail, serve};
 use crate::app::App;
 use crate::config::Config;
+use crate::oidc::client_auth::ClientKey;
+use crate::secret::signing::{SigningAlgorithm, SigningKey};
 use crate::telemetry::log;
-use zengate_simulator::{CARRIERS, Client, Ports, Simulator, SimulatorSettings};
+use zengate_simulator::{CARRIERS, Client, Ports, Simulator, SimulatorSettings, TryOut};
 
 /// The configuration of the demo: a file like any operator's, with the ports it is written for.
 const CONFIG: &str = include_str!("../../config/demo.yaml");
@@ -20,6 +24,11 @@ const WRITTEN_FOR: u16 = 4180;
 const CARRIER_PORTS: [u16; CARRIERS] = [3, 4, 5, 8];
 /// The last port of all.
 const LAST: u16 = 8;
+/// The file of its sessions, and the one of its key, as that file names them.
+const STORE: &str = "zengate-demo.redb";
+const KEY: &str = "zengate-demo-key.pem";
+/// The app's token for the private listener; the file names the same.
+const ADMIN_TOKEN: &str = "demo-token-known-to-everybody-aaa";
 /// Our registration with the simulated carriers; the file names the same.
 const CLIENT_ID: &str = "ccid-demo0123456789ab";
 const CLIENT_SECRET: &str = "demo-secret-known-to-everybody";
@@ -32,7 +41,8 @@ pub(super) fn run(port: u16) -> ExitCode {
         Ok(home) => home,
         Err(error) => return fail(format!("no place for the demo's session file: {error}")),
     };
-    let text = written_for(port).replace("zengate-demo.redb", &home.0.join("zengate-demo.redb").to_string_lossy());
+    let Some(public_key) = home.make_key() else { return fail("no place, or no randomness, for the demo's key") };
+    let text = written_for(port, &home.0);
     let config = match Config::parse(&text, "demo.yaml", &|_| None) {
         Ok((config, _)) => config,
         Err(faults) => return fail(faults),
@@ -49,7 +59,7 @@ pub(super) fn run(port: u16) -> ExitCode {
             Ok(signals) => signals,
             Err(error) => return fail(format!("signals cannot be received: {error}")),
         };
-        let simulator = match Simulator::start(simulated(port)).await {
+        let simulator = match Simulator::start(simulated(port, public_key)).await {
             Ok(simulator) => simulator,
             Err(error) => {
                 return fail(format!("ports {port} to {last} must be free ({error}); choose others with --port"));
@@ -68,9 +78,12 @@ pub(super) fn run(port: u16) -> ExitCode {
     })
 }
 
-/// The file's ports moved to where the gateway is wanted.
-fn written_for(port: u16) -> String {
+/// The file's ports moved to where the gateway is wanted, and its own files to `home`.
+fn written_for(port: u16, home: &Path) -> String {
     let mut text = CONFIG.to_owned();
+    for file in [STORE, KEY] {
+        text = text.replace(file, &home.join(file).to_string_lossy());
+    }
     if port != WRITTEN_FOR {
         for offset in 0..=LAST {
             text = text.replace(&format!(":{}", WRITTEN_FOR + offset), &format!(":\u{0}{}", port + offset));
@@ -79,7 +92,7 @@ fn written_for(port: u16) -> String {
     text.replace('\u{0}', "")
 }
 
-fn simulated(port: u16) -> SimulatorSettings {
+fn simulated(port: u16, public_key: serde_json::Value) -> SimulatorSettings {
     SimulatorSettings {
         ports: Ports {
             discovery_issuer: port + 1,
@@ -89,10 +102,18 @@ fn simulated(port: u16) -> SimulatorSettings {
         },
         relays: None,
         clients: vec![
-            Client::with_secret(CLIENT_ID, CLIENT_SECRET)
+            Client { jwks: Some(public_key), ..Client::with_secret(CLIENT_ID, CLIENT_SECRET) }
                 .named("Harbour wiki")
-                .redirect_uri(format!("http://localhost:{port}/oauth2/callback")),
+                .redirect_uri(format!("http://localhost:{port}/oauth2/callback"))
+                .redirect_uri("com.example.harbour:/signed-in")
+                .notification_uri(format!("http://localhost:{port}/oauth2/approvals/notify")),
         ],
+        try_out: Some(TryOut::new(
+            format!("http://localhost:{port}"),
+            format!("http://127.0.0.1:{}", port + 7),
+            ADMIN_TOKEN.to_owned(),
+            CLIENT_ID.to_owned(),
+        )),
         warm_keys: true,
     }
 }
@@ -103,6 +124,7 @@ fn greeting(port: u16) -> String {
          In Chrome, Edge or Firefox: Safari keeps no secure cookie of http://localhost.\n  \
          You will be asked which phone is yours, then that phone asks for your consent; both are simulated.\n  \
          After that the sample app shows what it was told about you.\n  \
+         What else there is:  http://localhost:{port}/try\n  \
          No sign-in needed:   http://localhost:{port}/public\n  \
          What is going on:    http://127.0.0.1:{}/metrics\n\n  \
          Ctrl-C ends everything.\n",
@@ -119,6 +141,15 @@ impl Home {
         std::fs::create_dir(&path)?;
         Ok(Self(path))
     }
+
+    /// Makes the key by which carriers know the demo's gateway; its public half.
+    fn make_key(&self) -> Option<serde_json::Value> {
+        let pem = SigningKey::generate(SigningAlgorithm::Rs256)?;
+        let key = ClientKey::from_pem(pem.expose().as_bytes())?;
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.0.join(KEY));
+        file.and_then(|mut file| file.write_all(pem.expose().as_bytes())).ok()?;
+        Some(serde_json::json!({ "keys": [key.public_jwk()] }))
+    }
 }
 
 impl Drop for Home {
@@ -134,8 +165,12 @@ mod tests {
 
     #[test]
     fn the_demo_config_has_no_faults_on_any_port() {
+        let home = tempfile::tempdir().unwrap();
+        let home = Home(home.path().join("demo"));
+        std::fs::create_dir(&home.0).unwrap();
+        home.make_key().unwrap();
         for port in [WRITTEN_FOR, 4181, 9000, 41800] {
-            let (config, _) = Config::parse(&written_for(port), "demo.yaml", &|_| None).unwrap();
+            let (config, _) = Config::parse(&written_for(port, &home.0), "demo.yaml", &|_| None).unwrap();
             assert_eq!(config.listen.port(), port);
             assert_eq!(config.admin_listen.port(), port + 7);
             assert_eq!(config.provider.settings.client_id, CLIENT_ID);

@@ -30,6 +30,7 @@ mod sessions;
 mod sign_out;
 mod signals;
 mod step_up;
+mod step_up_on_hosts;
 mod tabs;
 
 use url::Url;

@@ -12,8 +12,8 @@ use crate::support::rig::{CLIENT_ID, Choices, Rig};
 /// Long enough for a busy machine to make a simulated carrier's first key.
 const PATIENT: &str = "  total_timeout: 30s\n";
 
-/// A rig whose people are found on the way; the key stands in `home`.
-async fn rig(home: &Home) -> Rig {
+/// A gateway whose people are found on the way, and the public half of its key, which stands in `home`.
+pub(super) fn choices(home: &Home) -> (Choices, Value) {
     let path = home.path("client.pem");
     let path = path.to_str().unwrap();
     let made = Process::run(&["keys", "--algorithm", "RS256", "--out", path]);
@@ -34,8 +34,19 @@ async fn rig(home: &Home) -> Rig {
     assertion_audience: token_endpoint
 "
     );
-    let rig = Rig::with(Choices { issuers, zenkey, provider: PATIENT.to_owned(), ..Choices::default() }).await;
+    (Choices { issuers, zenkey, provider: PATIENT.to_owned(), ..Choices::default() }, public)
+}
+
+/// Has the carriers know the gateway by its key.
+pub(super) fn register(rig: &Rig, public: Value) {
     rig.simulator.register(Client::with_keys(CLIENT_ID, public).redirect_uri(rig.url("/oauth2/callback")));
+}
+
+/// A rig whose people are found on the way; the key stands in `home`.
+async fn rig(home: &Home) -> Rig {
+    let (choices, public) = choices(home);
+    let rig = Rig::with(choices).await;
+    register(&rig, public);
     at_once(&rig, "maya");
     rig
 }

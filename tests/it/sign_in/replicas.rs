@@ -6,10 +6,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 use zengate::app::App;
+use zengate_simulator::Factor;
 
 use super::providers::callback;
-use super::{at_once, is_signed_in, token_calls, until_code, until_signed_in};
+use super::step_up::{agrees, confirms_by, session_of};
+use super::{assert_refused, at_once, is_signed_in, optimized, step_up, token_calls, until_code, until_signed_in};
 use crate::support::browser::Browser;
+use crate::support::process::Home;
 use crate::support::redis::Redis;
 use crate::support::rig::{CLIENT_ID, Choices, Rig};
 
@@ -205,5 +208,80 @@ async fn both_ask_the_provider_again_and_whoever_left_it_is_out_at_both() {
         }
     }
     assert_eq!(refreshed(), 2);
+    two.stop().await;
+}
+
+// Issue 11, item 4: as the same person, or nothing changes, wherever the answer comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_up_that_one_began_is_judged_by_the_other() {
+    let choices = Choices { routes: step_up::ROUTES.to_owned(), ..Choices::default() };
+    let Some(two) = Replicas::start("a step-up", choices).await else { return };
+    confirms_by(&two.rig, Factor::Approve);
+    let browser = Browser::new();
+    assert_eq!(browser.go(two.rig.url("/app")).await.status, 200);
+    let before = session_of(&browser);
+    let answer = || async { two.at_other(&until_code(&browser, two.rig.url("/pay/7?a=1")).await) };
+    // A tap is not enough there either, and a PIN of somebody else is nothing.
+    assert_refused(&browser.open(answer().await).await, 403, "acr_unmet");
+    confirms_by(&two.rig, Factor::Pin);
+    agrees(&two.rig, Some("tomas"));
+    assert_refused(&browser.open(answer().await).await, 403, "other_person");
+    assert_eq!(session_of(&browser), before);
+    agrees(&two.rig, None);
+    let callback = answer().await;
+    let arrived = browser.open(&callback).await;
+    assert_eq!((arrived.raw_location(), arrived.gives_session()), ("/pay/7?a=1", true));
+    for at in [two.rig.url("/pay/7"), two.rig.url_at(&two.other, "/pay/7")] {
+        assert_eq!(browser.open(at).await.status, 200, "what was confirmed counts at both");
+        assert_eq!(two.rig.upstream.last().one("x-assurance").as_deref(), Some("person"));
+    }
+    // What was before is over where it was opened, and the answer is used up there.
+    let old = Browser::new();
+    old.plant("localhost", "__Host-gw", &before);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    while is_signed_in(&two.rig, &old).await {
+        assert!(tokio::time::Instant::now() < deadline, "the session from before the step-up goes on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let calls = token_calls(&two.rig);
+    let mut here = callback.clone();
+    here.set_port(Some(two.rig.address.port())).unwrap();
+    let again = browser.open(here).await;
+    assert_eq!((again.raw_location(), again.gives_session(), token_calls(&two.rig)), ("/pay/7?a=1", false, calls));
+    two.stop().await;
+}
+
+// Dossier 7: whose code it is, the other one finds out by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_optimized_sign_in_that_one_began_is_ended_by_the_other() {
+    let home = Home::new();
+    let (choices, public) = optimized::choices(&home);
+    let Some(two) = Replicas::start("optimized discovery", choices).await else { return };
+    optimized::register(&two.rig, public);
+    for (person, carrier) in [("maya", "aurora"), ("ines", "tangent")] {
+        at_once(&two.rig, person);
+        let carrier = two.rig.simulator.carrier(carrier).unwrap();
+        let browser = Browser::new();
+        let callback = two.at_other(&until_code(&browser, two.rig.url("/app/x")).await);
+        // In another browser it is nothing, there as here.
+        let thief = Browser::new();
+        assert!(!thief.open(&callback).await.gives_session());
+        let arrived = browser.open(&callback).await;
+        assert_eq!((arrived.raw_location(), arrived.gives_session()), ("/app/x", true), "{}", arrived.body);
+        assert_eq!(browser.open(two.rig.url("/app/x")).await.status, 200);
+        assert_eq!(two.rig.upstream.last().one("x-auth-issuer").unwrap(), carrier.issuer());
+        let calls = token_calls(&two.rig);
+        let mut here = callback.clone();
+        here.set_port(Some(two.rig.address.port())).unwrap();
+        assert!(!browser.open(here).await.gives_session(), "the mark of a used sign-in is everybody's");
+        assert_eq!(token_calls(&two.rig), calls);
+    }
+    // Another carrier's network in the answer: no code is redeemed at the other one either.
+    at_once(&two.rig, "maya");
+    let (browser, calls) = (Browser::new(), token_calls(&two.rig));
+    let callback = two.at_other(&until_code(&browser, two.rig.url("/app/x")).await);
+    let bent = super::with(&callback, "mccmnc", Some("310260"));
+    assert_refused(&browser.open(bent).await, 400, "carrier_mismatch");
+    assert_eq!(token_calls(&two.rig), calls);
     two.stop().await;
 }

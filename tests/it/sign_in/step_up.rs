@@ -9,7 +9,7 @@ use super::{assert_refused, at_once, is_signed_in, only, token_calls, until_code
 use crate::support::browser::Browser;
 use crate::support::rig::{Choices, Rig};
 
-const ROUTES: &str = "  - { host: localhost, path: /pay, access: session, upstream: UPSTREAM,
+pub(super) const ROUTES: &str = "  - { host: localhost, path: /pay, access: session, upstream: UPSTREAM,
       require: { assurance: person }, step_up: { context: 'Confirm a payment at %host%' },
       identity_headers: { map: { X-Sub: sub, X-Acr: acr, X-Assurance: assurance } } }
   - { host: localhost, path: /recent, access: session, upstream: UPSTREAM, require: { max_auth_age: 5m } }
@@ -19,7 +19,7 @@ const ROUTES: &str = "  - { host: localhost, path: /pay, access: session, upstre
 ";
 
 /// People of carriers who tap, and so sign in with `a1`.
-async fn rig() -> Rig {
+pub(super) async fn rig() -> Rig {
     with(Choices::default()).await
 }
 
@@ -31,19 +31,19 @@ async fn with(choices: Choices) -> Rig {
 }
 
 /// How people confirm from now on.
-fn confirms_by(rig: &Rig, factor: Factor) {
+pub(super) fn confirms_by(rig: &Rig, factor: Factor) {
     for carrier in rig.simulator.carriers() {
         carrier.set(|rules| rules.auto_consent.as_mut().unwrap().factor = factor);
     }
 }
 
 /// Who agrees at the carrier from now on, whoever is asked.
-fn agrees(rig: &Rig, person: Option<&str>) {
+pub(super) fn agrees(rig: &Rig, person: Option<&str>) {
     let person = person.map(str::to_owned);
     rig.simulator.carrier("aurora").unwrap().set(|rules| rules.auto_consent.as_mut().unwrap().person = person);
 }
 
-fn session_of(browser: &Browser) -> String {
+pub(super) fn session_of(browser: &Browser) -> String {
     browser.cookies("localhost")["__Host-gw"].clone()
 }
 
@@ -241,20 +241,33 @@ async fn what_is_posted_is_not_passed_on_and_programs_are_told_what_to_bring() {
     assert_eq!(page.status, 200, "they signed in just now");
 }
 
-// The page lies on another host than the one that signs in: the session there is not handed over as it is.
+// RFC 9470, 3, for programs in a person's browser: beside what to bring, the address at which the person can confirm.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_another_host_is_stepped_up_to_as_well() {
+async fn a_program_is_told_where_its_person_can_confirm() {
     let rig = rig().await;
     let browser = Browser::new();
     let second = |path: &str| rig.url(path).replace("://localhost", "://second.localhost");
+    assert_eq!(browser.go(rig.url("/app")).await.status, 200);
     assert_eq!(browser.go(second("/open")).await.status, 200);
+    let (form, foreign) = (rig.url("/app/form?y=1"), "https://evil.test/pay".to_owned());
+    let cases = [
+        (Method::GET, rig.url("/pay?x=1"), None, rig.url("/oauth2/start?rd=%2Fpay%3Fx%3D1")),
+        (Method::GET, second("/x"), None, second("/oauth2/start?rd=%2Fx")),
+        // To what was sent nobody comes back by an address: to the page that it was sent from, if that is ours.
+        (Method::POST, rig.url("/pay?x=1"), Some(&form), rig.url("/oauth2/start?rd=%2Fapp%2Fform%3Fy%3D1")),
+        (Method::POST, rig.url("/pay?x=1"), Some(&foreign), rig.url("/oauth2/start?rd=%2F")),
+        (Method::POST, rig.url("/pay?x=1"), None, rig.url("/oauth2/start?rd=%2F")),
+    ];
+    for (method, url, from, told) in cases {
+        let mut headers = vec![("accept", "application/json"), ("sec-fetch-site", "same-origin")];
+        headers.extend(from.map(|from| ("referer", from.as_str())));
+        let page = browser.send(method.clone(), &url, None, &headers).await;
+        assert_eq!(page.status, 401, "{method} {url}");
+        assert_eq!(page.json()["login_url"], told, "{method} {url} from {from:?}");
+    }
     confirms_by(&rig, Factor::Pin);
-    let calls = token_calls(&rig);
-    let page = browser.go(second("/x?y=1")).await;
-    assert_eq!((page.status.as_u16(), page.url.path(), page.url.query()), (200, "/x", Some("y=1")), "{}", page.body);
-    assert_eq!(token_calls(&rig), calls + 1);
-    let asked = rig.simulator.carrier("aurora").unwrap().last("authorize").unwrap();
-    assert_eq!((only(&asked, "acr_values").unwrap(), only(&asked, "prompt").unwrap()), ("a3".into(), "login".into()));
+    let page = browser.go(rig.url("/oauth2/start?rd=%2Fpay%3Fx%3D1")).await;
+    assert_eq!((page.status.as_u16(), page.url.path(), page.url.query()), (200, "/pay", Some("x=1")));
 }
 
 // An answer of a step-up is good once, in its own browser, like any other.

@@ -191,7 +191,7 @@ impl Tokens {
         let plausible = unverified.check(expect, now).map_err(explained)?;
         let (verified, keys) = Box::pin(self.verified(&plausible, &issuer.issuer, &key, view, now)).await?;
         let reading = Reading { named: snapshot.named_claims(), rules: &issuer.claims };
-        let assurance = verified.acr().and_then(|acr| issuer.acr_vocabulary.assurance(acr));
+        let assurance = verified.acr().and_then(|acr| issuer.assurance_of(acr));
         let (caller, mut lost) = Identity::from_access_token(&verified, assurance, reading);
         if caller.lacks_unverified() {
             let (request_id, issuer) = (view.request_id, issuer.issuer.as_str());

@@ -86,6 +86,19 @@ impl Vocabulary {
         self.0.in_use.iter().copied().filter(enough)
     }
 
+    /// As [`Vocabulary::assurance`], where the operator `said` something of words, which counts before what is known of them.
+    pub fn assurance_as_said(self, said: &[(String, Assurance)], acr: &str) -> Option<Assurance> {
+        let word = said.iter().find(|(word, _)| word == acr).map(|(_, assurance)| *assurance);
+        word.or_else(|| self.assurance(acr))
+    }
+
+    /// As [`Vocabulary::assuring`], where the operator `said` something of words.
+    pub fn assuring_as_said(self, said: &[(String, Assurance)], wanted: Assurance) -> Vec<String> {
+        let enough = said.iter().filter(|(_, assurance)| *assurance >= wanted).map(|(word, _)| word.clone());
+        let known = self.assuring(wanted).filter(|word| !said.iter().any(|(said, _)| said == word));
+        enough.chain(known.map(str::to_owned)).collect()
+    }
+
     /// What is said instead of an old spelling: `Some(None)` for a withdrawn word, `None` for what is no old spelling.
     pub fn replaced(self, acr: &str) -> Option<Option<String>> {
         let is_digit = |rest: &str| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit());

@@ -302,17 +302,12 @@ impl ClientRegistration {
 
     /// What the authentication context that was reached assures; `None` if nobody says so.
     pub fn assurance_of(&self, acr: Option<&str>) -> Option<Assurance> {
-        let acr = acr?;
-        let said = self.assurance.iter().find(|(word, _)| word == acr).map(|(_, assurance)| *assurance);
-        said.or_else(|| self.profile.acr_words.assurance(acr))
+        self.acr_vocabulary().assurance_as_said(&self.assurance, acr?)
     }
 
     /// The words to ask for that assure at least `wanted`, the lowest first; empty if there are none here.
     pub fn words_assuring(&self, wanted: Assurance) -> Vec<String> {
-        let said = self.assurance.iter().filter(|(_, assurance)| *assurance >= wanted).map(|(word, _)| word.clone());
-        let known = self.profile.acr_words.assuring(wanted);
-        let known = known.filter(|word| !self.assurance.iter().any(|(said, _)| said == word)).map(str::to_owned);
-        said.chain(known).collect()
+        self.acr_vocabulary().assuring_as_said(&self.assurance, wanted)
     }
 }
 

@@ -59,9 +59,13 @@ pub(super) fn words_for(route: &RouteSettings, registrations: &Registrations, be
     }
     if route.access.takes_tokens() {
         words.extend(demands.acr.iter().cloned());
-        let vocabularies = bearer.issuers.iter().map(|issuer| issuer.acr_vocabulary);
-        let assuring = demands.assurance.map(|wanted| vocabularies.flat_map(move |words| words.assuring(wanted)));
-        words.extend(assuring.into_iter().flatten().map(str::to_owned));
+        let issuers = bearer.issuers.iter();
+        words.extend(
+            demands
+                .assurance
+                .into_iter()
+                .flat_map(|wanted| issuers.clone().flat_map(move |one| one.words_assuring(wanted))),
+        );
     }
     let mut seen = std::collections::BTreeSet::new();
     words.retain(|word| seen.insert(word.clone()));

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::Config;
 use crate::identity::headers::{Encoding, HeaderRule};
+use crate::oidc::acr::Assurance;
 
 fn compile(routes: &str) -> Result<Snapshot, Vec<SnapshotFault>> {
     let text = format!(
@@ -92,6 +93,7 @@ fn token_rules_that_differ_have_different_digests() {
             accept_untyped: false,
             claims: Default::default(),
             acr_vocabulary: Default::default(),
+            assurance: Vec::new(),
         })]
     };
     let by = |issuers: &[Arc<BearerIssuer>], narrowed: &[String], names: &[&str]| {
@@ -120,6 +122,9 @@ fn token_rules_that_differ_have_different_digests() {
         bent(&|one| drop(one.claims.split.insert("groups".into(), ",".into()))),
         bent(&|one| drop(one.claims.split.insert("groups".into(), " ".into()))),
         bent(&|one| one.acr_vocabulary = crate::carrier::profile::ZENKEY.acr_words),
+        bent(&|one| one.assurance = vec![("gold".into(), Assurance::Device)]),
+        bent(&|one| one.assurance = vec![("gold".into(), Assurance::Person)]),
+        bent(&|one| one.assurance = vec![("silver".into(), Assurance::Person)]),
     ];
     let distinct: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());

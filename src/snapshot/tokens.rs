@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::oidc::acr::Vocabulary;
+use crate::oidc::acr::{Assurance, Vocabulary};
 use crate::oidc::claims::{ClaimRules, NamedClaims};
 use crate::secret::sha256;
 
@@ -36,6 +36,20 @@ pub struct BearerIssuer {
     pub claims: ClaimRules,
     /// What its words for authentication contexts mean.
     pub acr_vocabulary: Vocabulary,
+    /// What the operator says that they assure, before what is known of them; the lowest first.
+    pub assurance: Vec<(String, Assurance)>,
+}
+
+impl BearerIssuer {
+    /// What the authentication context `acr` of a token assures; `None` if nobody says so.
+    pub fn assurance_of(&self, acr: &str) -> Option<Assurance> {
+        self.acr_vocabulary.assurance_as_said(&self.assurance, acr)
+    }
+
+    /// The words that assure at least `wanted`, the lowest first; empty if there are none here.
+    pub fn words_assuring(&self, wanted: Assurance) -> Vec<String> {
+        self.acr_vocabulary.assuring_as_said(&self.assurance, wanted)
+    }
 }
 
 /// Which access tokens one route takes, from which issuers.
@@ -108,6 +122,7 @@ impl TokenIssuer {
             accept_untyped,
             claims,
             acr_vocabulary,
+            assurance,
         } = &*self.settings;
         let mut text = |text: &str| {
             out.extend(text.len().to_le_bytes());
@@ -125,5 +140,7 @@ impl TokenIssuer {
         text(&split.len().to_string());
         split.iter().flat_map(|(name, separator)| [name, separator]).for_each(|part| text(part));
         text(acr_vocabulary.name());
+        text(&assurance.len().to_string());
+        assurance.iter().flat_map(|(word, assurance)| [word, assurance.as_str()]).for_each(text);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::routes::AssuranceWord;
 use super::{AbsentWord, List, Size};
 use crate::config::form::Written;
 use crate::config::form::address::{AllowedHost, IssuerName, ProviderUrl};
@@ -69,4 +70,9 @@ pub(crate) struct BearerIssuerFile {
     /// Claims in which several values stand in one text: the claim's name, and what stands between two values, such as `","`
     /// or `" "` (any white space); `json` where the text is a list in JSON.
     pub(crate) split_claims: Option<BTreeMap<String, String>>,
+    /// What the issuer's words for authentication contexts (`acr`) assure: `{ gold: person }`, each word `network`, `device`,
+    /// `person` or `strong`. Without it what is known of the provider with the same issuer; of other issuers' words nothing is
+    /// known, and no route that demands an `assurance` takes their tokens.
+    #[schemars(extend("minProperties" = 1))]
+    pub(crate) assurance: Option<BTreeMap<String, AssuranceWord>>,
 }

@@ -61,6 +61,11 @@ impl Resolver<'_> {
                         ID tokens; let it name the API by another audience";
             self.fault(&format!("{key}.audiences"), text);
         }
+        let sign_in = providers.iter().find(|provider| provider.issuers().iter().any(|ours| ours.issuer == *issuer));
+        let assurance = match (&file.assurance, sign_in) {
+            (None, Some(provider)) => provider.assurance.clone(),
+            (said, _) => self.ladder(&format!("{key}.assurance"), said.as_ref()),
+        };
         bearer.settings.issuers.push(Arc::new(BearerIssuer {
             issuer: issuer.clone(),
             audiences,
@@ -68,10 +73,8 @@ impl Resolver<'_> {
             algorithms: values(file.algorithms.as_ref(), |algorithm| algorithm.0.0.clone()),
             accept_untyped,
             claims,
-            acr_vocabulary: providers
-                .iter()
-                .find(|provider| provider.issuers().iter().any(|ours| ours.issuer == *issuer))
-                .map_or(Vocabulary::PLAIN, Provider::acr_vocabulary),
+            acr_vocabulary: sign_in.map_or(Vocabulary::PLAIN, Provider::acr_vocabulary),
+            assurance,
         }));
         bearer.key_issuers.push(TokenIssuerSettings {
             issuer: issuer.clone(),

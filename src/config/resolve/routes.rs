@@ -261,11 +261,11 @@ impl Resolver<'_> {
                 provider.assurance.iter().any(|(_, found)| *found >= wanted) || words.assuring(wanted).next().is_some()
             });
         let by_token = access.is_some_and(Access::takes_tokens)
-            && common.bearer.issuers.iter().any(|issuer| issuer.acr_vocabulary.assuring(wanted).next().is_some());
+            && common.bearer.issuers.iter().any(|issuer| !issuer.words_assuring(wanted).is_empty());
         if access.is_some() && !common.providers.is_empty() && !by_session && !by_token {
             let text = format!(
                 "demands `{}`, and of no word of an issuer it is known that it assures as much; say so in `assurance` of \
-                 the provider",
+                 the provider, or of an issuer in `bearer.issuers`",
                 wanted.as_str()
             );
             self.fault(&format!("{key}.require.assurance"), text);

@@ -34,6 +34,7 @@ fn a_route_for_tokens_has_strict_defaults() {
         accept_untyped: false,
         claims: Default::default(),
         acr_vocabulary: crate::oidc::acr::Vocabulary::PLAIN,
+        assurance: vec![],
     };
     assert_eq!(config.bearer.issuers, [std::sync::Arc::new(issuer)]);
     assert_eq!((config.bearer.cache_entries, config.bearer.failures_per_minute), (100_000, 60));
@@ -135,5 +136,26 @@ fn whoever_accepts_unverified_addresses_is_warned() {
     assert!(
         warned.iter().any(|warning| warning.contains("trusted_issuers[0].accept_unverified_contacts")),
         "{warned:?}"
+    );
+}
+
+// Issue 11, item 4: what a word of an issuer of tokens assures is the operator's to say.
+#[test]
+fn what_the_words_of_a_token_issuer_assure_is_written_down() {
+    use crate::oidc::acr::Assurance;
+    let demanding = bent("    access: bearer\n", "    access: bearer\n    require: { assurance: person }\n");
+    let said = |words: &str| {
+        demanding.replace("      audiences: [", &format!("      assurance: {{ {words} }}\n      audiences: ["))
+    };
+    let config = good(&said("silver: device, gold: person"));
+    let issuer = &config.bearer.issuers[0];
+    let ranks = ["gold", "silver", "a3"].map(|word| issuer.assurance_of(word));
+    assert_eq!(ranks, [Some(Assurance::Person), Some(Assurance::Device), None]);
+    assert_eq!(issuer.words_assuring(Assurance::Person), ["gold"]);
+    one_fault("demands `person`, and of no word of an issuer it is known", &demanding, &said("gold: person"));
+    one_fault(
+        "demands `person`, and of no word of an issuer it is known",
+        &said("silver: device"),
+        &said("gold: strong"),
     );
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Api, challenge, is_quiet};
 use crate::support::browser::Browser;
+use crate::support::rig::Choices;
 
 // K12
 #[tokio::test]
@@ -48,4 +49,47 @@ async fn without_either_a_person_is_sent_to_sign_in_and_a_program_is_told_of_bot
     assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"));
     is_quiet(&page);
     assert!(page.json()["login_url"].as_str().unwrap().ends_with("/oauth2/start"));
+}
+
+// Issue 11, item 4; RFC 9470, 3: what a token's `acr` assures, the operator says of the issuer's own words.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_as_strong_as_the_operator_says_of_its_issuers_words() {
+    let routes = "  - { host: localhost, path: /pay, access: bearer, upstream: UPSTREAM, require: { assurance: person },
+      identity_headers: { map: { X-Assurance: assurance } } }
+  - { host: localhost, path: /either/pay, access: session-or-bearer, upstream: UPSTREAM, require: { assurance: person } }
+";
+    let more = "    - { issuer: VIREO, audiences: ['https://a.test'], assurance: { silver: device, gold: person } }\n";
+    let api = Api::beside(more, &Choices { routes: routes.to_owned(), ..Choices::default() }).await;
+    let token = async |carrier: &str, acr: Option<&str>| {
+        let mut claims = api.claims("https://a.test");
+        claims["iss"] = api.issuer(carrier).into();
+        acr.into_iter().for_each(|acr| claims["acr"] = acr.into());
+        api.sign(carrier, json!({"typ": "at+jwt"}), claims).await
+    };
+    for path in ["/pay", "/either/pay"] {
+        let before = api.rig.upstream.count();
+        // What the operator says of one issuer's words says nothing of another's.
+        for (carrier, acr) in [
+            ("vireo", Some("silver")),
+            ("vireo", None),
+            ("vireo", Some("platinum")),
+            ("aurora", Some("gold")),
+            ("aurora", Some("a1")),
+        ] {
+            let page = api.call(path, &token(carrier, acr).await).await;
+            assert_eq!(page.status, 401, "{path} {carrier} {acr:?}: {}", page.body);
+            let challenge = challenge(&page);
+            assert!(
+                challenge.starts_with("Bearer error=\"insufficient_user_authentication\", acr_values=\""),
+                "{challenge}"
+            );
+            let words = challenge.split('"').nth(3).unwrap();
+            assert!(words.split(' ').any(|word| word == "gold") && !words.contains("silver"), "{challenge}");
+        }
+        assert_eq!(api.rig.upstream.count(), before);
+        api.passes(path, &token("vireo", Some("gold")).await).await;
+        api.passes(path, &token("aurora", Some("a3")).await).await;
+    }
+    api.passes("/pay", &token("vireo", Some("gold")).await).await;
+    assert_eq!(api.rig.upstream.last().one("x-assurance").as_deref(), Some("person"));
 }

@@ -14,12 +14,6 @@ use crate::oidc::jwt::{JwtError, UnverifiedJwt};
 use crate::oidc::read::{WrongType, audiences, demanded_date, demanded_text, whole_seconds};
 use crate::secret::SecretString;
 
-/// Most port tokens of one ID token; with more, none counts.
-pub const MOST: usize = 8;
-
-/// Most bytes that they may have together; with more, none counts.
-pub const MOST_BYTES: usize = 8 * 1024;
-
 /// Most bytes of a subject (Core, 2).
 const LONGEST_SUBJECT: usize = 255;
 
@@ -51,7 +45,7 @@ pub enum PortTokenError {
     #[error("the token is of another kind than `port_token+jwt`")]
     OtherKind,
     /// It is the word of the carrier that issued the ID token.
-    #[error("the port token is from the carrier that issued the ID token")]
+    #[error("the port token is from the carrier that issued the ID token (see the key port_tokens.allow_same_issuer)")]
     SameIssuer,
     /// Neither texts, nor objects that hold one.
     #[error("what stands in place of port tokens is none")]
@@ -62,8 +56,10 @@ pub enum PortTokenError {
     /// `sub` is empty, too long, or not visible ASCII without `|`.
     #[error("the port token's subject is not usable")]
     SubjectInvalid,
-    /// More than [`MOST`], or more than [`MOST_BYTES`].
-    #[error("there are too many port tokens, or they are too long")]
+    /// More, or longer ones, than the operator takes.
+    #[error(
+        "there are more port tokens than port_tokens.max_tokens allows, or they are longer than port_tokens.max_bytes"
+    )]
     TooMany,
     /// A claim has another JSON type than it must have: its name.
     #[error("the claim `{0}` of the port token has the wrong type")]
@@ -86,12 +82,26 @@ pub struct PortTokenSettings {
     pub sibling_clients: Vec<String>,
     /// Whether a `kid` of any form is taken. Default no.
     pub any_key_name: bool,
+    /// Whether a carrier may say that somebody was somebody else of its own before, where that pair is written down too.
+    /// Default no: whoever can have it say so takes over an account without any other carrier's word.
+    pub allow_same_issuer: bool,
+    /// Most port tokens of one ID token; with more, none counts. Default 8.
+    pub max_tokens: usize,
+    /// Most bytes that they may have together; with more, none counts. Default 8 KiB.
+    pub max_bytes: usize,
 }
 
 impl Default for PortTokenSettings {
     fn default() -> Self {
         let max_age = Duration::from_secs(360 * 24 * 60 * 60);
-        Self { max_age, sibling_clients: Vec::new(), any_key_name: false }
+        Self {
+            max_age,
+            sibling_clients: Vec::new(),
+            any_key_name: false,
+            allow_same_issuer: false,
+            max_tokens: 8,
+            max_bytes: 8 * 1024,
+        }
     }
 }
 
@@ -114,25 +124,25 @@ pub struct PortTokenRule<'a> {
 /// shape was never published).
 ///
 /// # Errors
-/// If there is anything else, or too much. Then none counts.
-pub fn presented(claim: Option<&Value>) -> Result<Vec<SecretString>, PortTokenError> {
+/// If there is anything else, or more than `settings` take. Then none counts.
+pub fn presented(claim: Option<&Value>, settings: &PortTokenSettings) -> Result<Vec<SecretString>, PortTokenError> {
     let mut texts = Vec::new();
     match claim {
         None | Some(Value::Null) => {}
-        Some(Value::Array(items)) if items.len() > MOST => return Err(PortTokenError::TooMany),
+        Some(Value::Array(items)) if items.len() > settings.max_tokens => return Err(PortTokenError::TooMany),
         Some(Value::Array(items)) => {
             for item in items {
                 texts.push(one(item)?);
             }
         }
         Some(Value::Object(object)) => match object.get(MEMBER) {
-            Some(several @ Value::Array(_)) => return presented(Some(several)),
+            Some(several @ Value::Array(_)) => return presented(Some(several), settings),
             Some(Value::String(text)) => texts.push(text),
             _ => return Err(PortTokenError::Shape),
         },
         Some(text) => texts.push(one(text)?),
     }
-    if texts.iter().map(|text| text.len()).sum::<usize>() > MOST_BYTES {
+    if texts.iter().map(|text| text.len()).sum::<usize>() > settings.max_bytes {
         return Err(PortTokenError::TooMany);
     }
     Ok(texts.into_iter().map(SecretString::new).collect())
@@ -170,7 +180,7 @@ impl PlausiblePortToken {
     /// # Errors
     /// The first rule that it breaks.
     pub fn check(raw: &SecretString, rule: PortTokenRule<'_>, now: SystemTime) -> Result<Self, PortTokenError> {
-        let jwt = UnverifiedJwt::parse(raw, MOST_BYTES)?;
+        let jwt = UnverifiedJwt::parse(raw, rule.settings.max_bytes)?;
         if jwt.typ() != Some("port_token+jwt") {
             return Err(PortTokenError::OtherKind);
         }
@@ -183,7 +193,7 @@ impl PlausiblePortToken {
         }
         let claims = jwt.unproven_claims()?;
         let issuer = required(&claims, "iss")?;
-        if issuer == rule.new_issuer {
+        if issuer == rule.new_issuer && !rule.settings.allow_same_issuer {
             return Err(PortTokenError::SameIssuer);
         }
         if !rule.old_issuers.iter().any(|listed| listed == issuer) {

@@ -79,7 +79,7 @@ impl SignIn<'_> {
             settings: &self.registration.port_tokens,
             skew: self.settings.skew,
         };
-        let tokens = match presented(Some(claim)) {
+        let tokens = match presented(Some(claim), rule.settings) {
             Ok(tokens) => tokens,
             Err(reason) => {
                 self.ignored(view, token.issuer(), &reason);

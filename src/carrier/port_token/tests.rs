@@ -163,6 +163,14 @@ fn only_a_listed_issuer_counts_byte_for_byte_and_never_the_new_one() {
     let token = RSA.token(&header(), &with(claims(), "iss", json!(NEW)));
     let refused = PlausiblePortToken::check(&token, PortTokenRule { old_issuers: &both, ..rule() }, now()).err();
     assert_eq!(refused, Some(PortTokenError::SameIssuer), "even if it stands on its own list");
+    // The twin: that too is what the operator says, and the pair is still needed.
+    let settings = PortTokenSettings { allow_same_issuer: true, ..SETTINGS.clone() };
+    let allowed = PortTokenRule { settings: &settings, ..rule() };
+    let refused = PlausiblePortToken::check(&token, allowed, now()).err();
+    assert_eq!(refused, Some(PortTokenError::IssuerNotListed));
+    let plausible = PlausiblePortToken::check(&token, PortTokenRule { old_issuers: &both, ..allowed }, now()).unwrap();
+    let former = plausible.verify(&key_set(&[RSA.jwk(KID)])).unwrap();
+    assert_eq!((former.issuer(), former.subject()), (NEW, "310410-old"));
 }
 
 // S13
@@ -178,8 +186,11 @@ fn a_subject_that_could_be_read_as_two_things_names_nobody() {
 // S11
 #[test]
 fn every_shape_is_read_and_too_much_is_nothing() {
+    let (most, most_bytes) = (SETTINGS.max_tokens, SETTINGS.max_bytes);
+    assert_eq!((most, most_bytes), (8, 8 * 1024));
     let texts = |claim: Value| {
-        presented(Some(&claim)).map(|tokens| tokens.iter().map(|token| token.expose().to_owned()).collect::<Vec<_>>())
+        presented(Some(&claim), &SETTINGS)
+            .map(|tokens| tokens.iter().map(|token| token.expose().to_owned()).collect::<Vec<_>>())
     };
     for claim in [
         json!(["a"]),
@@ -190,16 +201,29 @@ fn every_shape_is_read_and_too_much_is_nothing() {
     ] {
         assert_eq!(texts(claim.clone()), Ok(vec!["a".to_owned()]), "{claim}");
     }
-    assert_eq!(presented(None).map(|tokens| tokens.len()), Ok(0));
+    assert_eq!(presented(None, &SETTINGS).map(|tokens| tokens.len()), Ok(0));
     assert_eq!(texts(json!([])), Ok(Vec::new()));
     for claim in [json!(7), json!([7]), json!({}), json!({ "port_token": 7 }), json!([["a"]]), json!(true)] {
         assert_eq!(texts(claim.clone()), Err(PortTokenError::Shape), "{claim}");
     }
-    assert_eq!(texts(json!(vec!["a"; MOST])).map(|tokens| tokens.len()), Ok(MOST));
-    assert_eq!(texts(json!(vec!["a"; MOST + 1])), Err(PortTokenError::TooMany));
-    assert!(texts(json!("a".repeat(MOST_BYTES))).is_ok());
-    assert_eq!(texts(json!("a".repeat(MOST_BYTES + 1))), Err(PortTokenError::TooMany));
-    assert_eq!(texts(json!(["a".repeat(MOST_BYTES), "a"])), Err(PortTokenError::TooMany));
+    assert_eq!(texts(json!(vec!["a"; most])).map(|tokens| tokens.len()), Ok(most));
+    assert_eq!(texts(json!(vec!["a"; most + 1])), Err(PortTokenError::TooMany));
+    assert!(texts(json!("a".repeat(most_bytes))).is_ok());
+    assert_eq!(texts(json!("a".repeat(most_bytes + 1))), Err(PortTokenError::TooMany));
+    assert_eq!(texts(json!(["a".repeat(most_bytes), "a"])), Err(PortTokenError::TooMany));
+    // As many, and as long ones, as the operator says.
+    let more = PortTokenSettings { max_tokens: most + 1, max_bytes: 2 * most_bytes, ..SETTINGS.clone() };
+    let less = PortTokenSettings { max_tokens: 1, max_bytes: 2, ..SETTINGS.clone() };
+    for (claim, at_most, fewest) in [
+        (json!(vec!["a"; most + 1]), Ok(most + 1), Err(PortTokenError::TooMany)),
+        (json!(vec!["a"; most + 2]), Err(PortTokenError::TooMany), Err(PortTokenError::TooMany)),
+        (json!("a".repeat(2 * most_bytes)), Ok(1), Err(PortTokenError::TooMany)),
+        (json!("a".repeat(2 * most_bytes + 1)), Err(PortTokenError::TooMany), Err(PortTokenError::TooMany)),
+        (json!(["aa"]), Ok(1), Ok(1)),
+    ] {
+        let found = [&more, &less].map(|settings| presented(Some(&claim), settings).map(|tokens| tokens.len()));
+        assert_eq!(found, [at_most, fewest]);
+    }
 }
 
 /// The three sample tokens of the recorded documents: a port token, an access token and an `x-authorization`.

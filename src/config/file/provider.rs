@@ -148,6 +148,19 @@ pub(crate) struct PortTokensFile {
     /// Take a `kid` of any form, not only `ccid-` and 1 to 128 letters and digits.
     #[schemars(extend("default" = false))]
     pub(crate) any_key_name: Option<bool>,
+    /// Take a carrier's word that somebody was somebody else of its own before, as after a change of its numbers. Without it such
+    /// a token says nothing, and no carrier may stand in its own `migrates_from`. Whoever can have that carrier say so, by a
+    /// fault of its or by a SIM that was not theirs, takes over the account: no other carrier vouches for it. For the time of a
+    /// move that the carrier has announced to you, and no longer.
+    #[schemars(extend("default" = false))]
+    pub(crate) allow_same_issuer: Option<bool>,
+    /// Port tokens that one ID token may bring; with more, none of them counts.
+    #[schemars(extend("default" = 8), range(min = 1, max = 64))]
+    pub(crate) max_tokens: Option<u64>,
+    /// Bytes that they may have together; with more, none of them counts. The ID token that brings them may have
+    /// `max_id_token` with them.
+    #[schemars(extend("default" = "8KiB", "x-min" = "1KiB", "x-max" = "64KiB"))]
+    pub(crate) max_bytes: Size,
 }
 
 /// One OAuth 2.0 provider without ID tokens. An identity from it has no authentication context: routes with `require.acr`

@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::members::known;
-use super::{Resolver, bytes, time, values};
+use super::{Resolver, bytes, count, time, values};
 use crate::carrier::find::Way;
 use crate::carrier::port_token::PortTokenSettings;
 use crate::carrier::profile;
@@ -343,15 +343,24 @@ impl Resolver<'_> {
         })
     }
 
-    /// Whose people each carrier may bring along: each of the list, and none its own.
+    /// Whose people each carrier may bring along: each of the list, and its own only where the operator says that too.
     fn migrations(&mut self, section: &str, file: &ZenkeyFile, trusted: &[IssuerSettings]) {
         let mut any = false;
+        let same = file.port_tokens.as_ref().is_some_and(|said| said.allow_same_issuer == Some(true));
         for member in trusted {
             for (index, old) in member.migrates_from.iter().enumerate() {
                 any = true;
                 let key = format!("{}.migrates_from[{index}]", member.key);
-                if *old == member.issuer {
-                    self.fault(&key, format!("{} is the carrier itself; nobody moves from it to it", shown(old)));
+                if *old == member.issuer && same {
+                    let text = "is the carrier itself: whoever can have it say so takes over accounts of its people; take this \
+                                away when its move is over";
+                    self.warn(&key, text);
+                } else if *old == member.issuer {
+                    let text = format!(
+                        "{} is the carrier itself; nobody moves from it to it, unless `port_tokens.allow_same_issuer` says so",
+                        shown(old)
+                    );
+                    self.fault(&key, text);
                 } else if !trusted.iter().any(|known| known.issuer == *old) {
                     let text = format!(
                         "{} is none of {section}.trusted_issuers; list it there, by that very name, so that its word can be checked",
@@ -367,6 +376,10 @@ impl Resolver<'_> {
         }
         if file.port_tokens.is_some() && self.is_given(&format!("{section}.port_tokens")) && !any {
             self.warn(&format!("{section}.port_tokens"), "is not used: no carrier has `migrates_from`");
+        }
+        if same && any && !trusted.iter().any(|member| member.migrates_from.contains(&member.issuer)) {
+            let text = "changes nothing: no carrier stands in its own `migrates_from`";
+            self.warn(&format!("{section}.port_tokens.allow_same_issuer"), text);
         }
     }
 
@@ -498,6 +511,9 @@ fn port_tokens(file: Option<&PortTokensFile>) -> PortTokenSettings {
     PortTokenSettings {
         max_age: file.max_age.as_ref().map_or(default.max_age, |age| time(Some(age))),
         sibling_clients: values(file.sibling_clients.as_ref(), |client| client.0.0.clone()),
-        any_key_name: file.any_key_name.unwrap_or(false),
+        any_key_name: file.any_key_name.unwrap_or(default.any_key_name),
+        allow_same_issuer: file.allow_same_issuer.unwrap_or(default.allow_same_issuer),
+        max_tokens: file.max_tokens.map_or(default.max_tokens, |most| count(Some(most))),
+        max_bytes: file.max_bytes.as_ref().map_or(default.max_bytes, |most| bytes(Some(most))),
     }
 }

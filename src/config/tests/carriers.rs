@@ -225,7 +225,7 @@ fn people_move_between_carriers_that_are_written_down_as_a_pair() {
         (
             "['https://one.example']",
             "['https://two.example']",
-            "trusted_issuers[1].migrates_from[0]: \"https://two.example\" is the carrier itself",
+            "trusted_issuers[1].migrates_from[0]: \"https://two.example\" is the carrier itself; nobody moves from it to it, unless `port_tokens.allow_same_issuer` says so",
         ),
         ("accounts: {}\n", "", "trusted_issuers: `migrates_from` is for accounts that people bring along"),
         (
@@ -237,4 +237,28 @@ fn people_move_between_carriers_that_are_written_down_as_a_pair() {
         let faults = read(from, to).expect_err(to).to_string();
         assert!(faults.contains(expected), "{faults}\nlacks {expected:?}");
     }
+}
+
+// S08, S11
+#[test]
+fn a_carriers_word_about_its_own_people_counts_where_that_is_said_twice() {
+    let own = MIGRATING.replace("migrates_from: ['https://one.example']", "migrates_from: ['https://two.example']");
+    let told = |more: &str, file: &str| {
+        let (config, warnings) = machine()
+            .read_config(&file.replace("max_age: 180d", &format!("max_age: 180d{more}")))
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        (
+            config.provider.port_tokens,
+            warnings.iter().map(|told| format!("{}: {}", told.key, told.text)).collect::<Vec<_>>().join("\n"),
+        )
+    };
+    let (settings, warnings) = told(", allow_same_issuer: true", &own);
+    assert!(settings.allow_same_issuer && warnings.contains("migrates_from[0]: is the carrier itself"), "{warnings}");
+    let (settings, warnings) = told(", allow_same_issuer: true", MIGRATING);
+    assert!(settings.allow_same_issuer && warnings.contains("allow_same_issuer: changes nothing"), "{warnings}");
+    let (settings, warnings) = told("", MIGRATING);
+    assert!(!settings.allow_same_issuer && !warnings.contains("port_tokens"), "{warnings}");
+    assert_eq!((settings.max_tokens, settings.max_bytes), (8, 8 * 1024), "the defaults");
+    let (settings, _) = told(", max_tokens: 2, max_bytes: 16KiB", MIGRATING);
+    assert_eq!((settings.max_tokens, settings.max_bytes), (2, 16 * 1024));
 }

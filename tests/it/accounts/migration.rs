@@ -15,7 +15,13 @@ const FORBIDDEN: Result<String, StatusCode> = Err(StatusCode::FORBIDDEN);
 
 /// People of Aurora may bring their account along to Vireo, and nobody else theirs to anywhere.
 async fn house(sessions: &str) -> House {
-    let issuers = "      - AURORA\n      - TANGENT\n      - { issuer: VIREO, migrates_from: [AURORA] }\n";
+    house_with(sessions, "AURORA", "").await
+}
+
+/// As [`house`], where people of `from` may bring their account along to Vireo, and `told` is said of port tokens.
+async fn house_with(sessions: &str, from: &str, told: &str) -> House {
+    let issuers = format!("      - AURORA\n      - TANGENT\n      - {{ issuer: VIREO, migrates_from: [{from}] }}\n");
+    let zenkey = format!("{}{told}", Choices::default().zenkey);
     let routes = "  - host: localhost
     path: /who
     access: session
@@ -28,7 +34,7 @@ async fn house(sessions: &str) -> House {
         X-Previous-Subject: previous_subject
         X-Migration: migration
 ";
-    let more = Choices { issuers: issuers.to_owned(), routes: routes.to_owned(), ..Choices::default() };
+    let more = Choices { issuers, zenkey, routes: routes.to_owned(), ..Choices::default() };
     House::of(&format!("{sessions}  keys: [{KEY}]\n"), "", more).await
 }
 
@@ -310,4 +316,62 @@ async fn a_port_token_and_its_headers_are_nothing_anywhere_else() {
     vireo(&house).set(|rules| rules.port_token.instead = Some(json!([token])));
     let (browser, _) = arrive(&house, "311480-wyn").await;
     assert_eq!(house.members(&browser).await, Ok("customer-17".to_owned()));
+}
+
+/// Somebody whom Vireo knew by another subject before: who, and Vireo's word for it.
+async fn renumbered(house: &House) -> Who {
+    let (browser, _) = arrive(house, "311480-was").await;
+    let was = Who { issuer: vireo(house).issuer(), subject: "311480-was".to_owned() };
+    assert_eq!(house.link(&was, "customer-19", "").await, 201);
+    assert_eq!(house.members(&browser).await, Ok("customer-19".to_owned()));
+    let claims = json!({ "iss": was.issuer, "sub": was.subject, "aud": crate::support::rig::CLIENT_ID, "iat": now() });
+    let token = vireo(house).sign(one("typ", "port_token+jwt"), claims.as_object().unwrap().clone()).await.unwrap();
+    vireo(house).set(|rules| rules.port_token.instead = Some(json!([token])));
+    was
+}
+
+// S08
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carriers_word_about_its_own_people_moves_them_only_where_the_operator_says_so() {
+    // Refused by default; the pair alone cannot be written down.
+    let closed = house("  store: memory\n").await;
+    renumbered(&closed).await;
+    let (browser, told) = arrive(&closed, "311480-is").await;
+    assert_eq!((told.previous, told.migration), (None, None));
+    assert_eq!(closed.members(&browser).await, FORBIDDEN);
+    // Said, but not for this carrier.
+    let said = "    port_tokens: { allow_same_issuer: true }\n";
+    let other = house_with("  store: memory\n", "AURORA", said).await;
+    renumbered(&other).await;
+    let (browser, told) = arrive(&other, "311480-is").await;
+    assert_eq!((told.previous, told.migration), (None, None));
+    assert_eq!(other.members(&browser).await, FORBIDDEN);
+    // The twin: said for it.
+    let open = house_with("  store: memory\n", "AURORA, VIREO", said).await;
+    let was = renumbered(&open).await;
+    let (browser, told) = arrive(&open, "311480-is").await;
+    assert_eq!((told.previous, told.migration.as_deref()), (Some(was), Some("moved")));
+    assert_eq!(open.members(&browser).await, Ok("customer-19".to_owned()));
+    // Once, as with every other word.
+    let (second, told) = arrive(&open, "311480-second").await;
+    assert_eq!((told.previous, told.migration.as_deref()), (None, Some("conflict")));
+    assert_eq!(open.members(&second).await, FORBIDDEN);
+}
+
+// S11
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_port_tokens_count_as_the_operator_says() {
+    let said = |most: u8| format!("    port_tokens: {{ max_tokens: {most} }}\n");
+    for (most, moved) in [(1, None), (2, Some("moved"))] {
+        let house = house_with("  store: memory\n", "AURORA", &said(most)).await;
+        let (_, maya, _) = maya(&house).await;
+        let claims =
+            json!({ "iss": maya.issuer, "sub": maya.subject, "aud": crate::support::rig::CLIENT_ID, "iat": now() });
+        let aurora = house.rig.simulator.carrier("aurora").unwrap();
+        let claims = claims.as_object().unwrap().clone();
+        let token = aurora.sign(one("typ", "port_token+jwt"), claims).await.unwrap();
+        vireo(&house).set(|rules| rules.port_token.instead = Some(json!([token, "x"])));
+        let (_, told) = arrive(&house, "311480-wyn").await;
+        assert_eq!(told.migration.as_deref(), moved, "{most}");
+    }
 }

@@ -22,7 +22,7 @@ use super::profile::{Brand, Profile};
 use super::rules::{CarrierRules, Signature};
 use super::server_initiated::{self, Push};
 use super::settings::Registry;
-use super::{consent, control, jwt, phone, token, userinfo};
+use super::{consent, control, jwt, phone, token, userinfo, usertrait};
 
 const HINT_LIFE: Duration = Duration::from_secs(600);
 const TICKET_LIFE: Duration = Duration::from_secs(1800);
@@ -175,6 +175,7 @@ pub(super) fn router(carrier: Arc<Carrier>) -> Router {
         .route(&decision, post(consent::decide))
         .route(brand.token_path, any(token::token))
         .route(brand.userinfo_path, any(userinfo::userinfo))
+        .route(usertrait::PATH, post(usertrait::usertrait))
         .route(brand.jwks_path, get(key_set))
         .with_state(Arc::clone(&carrier))
         .merge(control::carrier_routes(carrier))

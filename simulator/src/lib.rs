@@ -87,6 +87,7 @@ mod simulator;
 mod tests;
 mod token;
 mod userinfo;
+mod usertrait;
 mod wire;
 
 pub use call::Recorded;

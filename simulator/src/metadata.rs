@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::profile::{Brand, Profile};
 use super::rules::{CarrierRules, adjust};
+use super::usertrait;
 
 /// Who is telling: the central discovery issuer or the carrier itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ fn att(set: &mut impl FnMut(&str, Value), origin: &str, mccmnc: &str) {
         set("mccmnc", number.into());
     }
     set("revocation_endpoint", format!("{origin}/mga/sps/oauth/oauth20/revoke").into());
+    set("usertrait_endpoint", format!("{origin}{}", usertrait::PATH).into());
     set("usertraits_supported", "sim_tenure_24".into());
     set("events_supported", json!(["device_change", "security_event", "consent_revoked"]));
     set("token_endpoint_auth_methods_supported", json!(["client_secret_basic", "client_assertion_jwt"]));

@@ -24,7 +24,7 @@ pub struct CarrierRules {
     /// Attributes never shared, whatever the person ticks: `name`, `email`, ….
     pub withhold: Vec<String>,
     /// Milliseconds to wait before answering, by endpoint: `metadata`, `authorize`, `token`, `userinfo`, `jwks`,
-    /// `server_initiated`.
+    /// `server_initiated`, `usertrait`.
     pub latency_ms: BTreeMap<String, u64>,
     /// Answer with this status instead of doing anything, by endpoint.
     pub status: BTreeMap<String, u16>,
@@ -67,6 +67,10 @@ pub struct CarrierRules {
     pub userinfo: Map<String, Value>,
     /// Members left out of the userinfo response.
     pub userinfo_omit: Vec<String>,
+    /// People, by id, whose number has been on its SIM for less than a day.
+    pub new_sims: Vec<String>,
+    /// Members set in the answer of the usertrait endpoint.
+    pub usertrait: Map<String, Value>,
     /// Let a server-initiated request that the person approves fail with this code, by notification.
     pub push_error: Option<String>,
     /// How many times more than once each notification is sent.

@@ -95,7 +95,7 @@ pub(super) async fn cancel(State(carrier): State<Arc<Carrier>>, call: Call) -> R
 }
 
 /// The claims of the signed request object, and the client they are from.
-fn signed(carrier: &Carrier, call: &Call) -> Result<(super::settings::Client, Map<String, Value>), Refusal> {
+pub(super) fn signed(carrier: &Carrier, call: &Call) -> Result<(super::settings::Client, Map<String, Value>), Refusal> {
     let bad = |description| Refusal::request("invalid_request_object", description);
     let token = only(&call.body, "request")?.ok_or(Refusal::request("invalid_request", "request is missing"))?;
     let client_id = jwt::unverified_claims(token)

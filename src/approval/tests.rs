@@ -40,6 +40,7 @@ fn approval() -> Approval {
             pushed_endpoint: None,
             server_initiated_endpoint: None,
             server_initiated_cancel_endpoint: None,
+            sim_tenure_endpoint: None,
             requires_pushed_requests: false,
         },
         cancel: Some(url("cancel")),

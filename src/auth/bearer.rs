@@ -118,7 +118,9 @@ impl Tokens {
         if !live.has(&route.token.scopes) {
             return Err(Refusal::ScopeMissing.into());
         }
-        match route.require.check(live.identity(), now) {
+        // Of whoever brings a token no carrier is asked.
+        let met = route.require.check(live.identity(), now);
+        match met.and_then(|()| route.require.check_sim(None, live.identity())) {
             Ok(()) => {
                 let headers = live.headers(route.headers());
                 match headers.refused() {

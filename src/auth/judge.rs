@@ -196,7 +196,7 @@ async fn by_session(
         Lookup::SignedIn(live, _) if !route.admits(live.value().session().identity()) => {
             Err(Cause::SignInFirst { dead_cookie: false, or_token: false })
         }
-        Lookup::SignedIn(live, key) => match route.require.check(live.value().session().identity(), now) {
+        Lookup::SignedIn(live, key) => match met(route, live.value().session(), now) {
             Ok(()) if route.linked_account && live.value().account().is_none() => Err(Cause::Unlinked(live)),
             Ok(()) => {
                 let headers = live.value().headers(route.headers());
@@ -205,7 +205,9 @@ async fn by_session(
                     Some(header) => Err(Cause::Person(does_not_fit(header))),
                 }
             }
-            Err(unmet) if unmet.is_about_the_sign_in() && can_step_up(snapshot, route, live.value().session()) => {
+            Err(unmet)
+                if unmet.is_about_the_sign_in() && can_step_up(snapshot, route, live.value().session(), &unmet) =>
+            {
                 Err(Cause::StepUp(Denied::because(Refusal::StepUpNeeded, unmet)))
             }
             Err(Unmet::Attribute(attribute)) => {
@@ -214,7 +216,7 @@ async fn by_session(
             }
             Err(unmet) => {
                 let who = snapshot.settings().display_name(live.value().session().identity());
-                Err(Cause::Unmet { denied: Denied::because(Refusal::PolicyUnmet, unmet), who })
+                Err(Cause::Unmet { denied: Denied::because(refusal_of(&unmet), unmet), who })
             }
         },
         Lookup::Absent => Err(Cause::SignInFirst { dead_cookie: false, or_token: false }),
@@ -223,9 +225,26 @@ async fn by_session(
     }
 }
 
+/// Whether the session is all that `route` demands. Of the SIM last: what else is missing no other SIM would bring.
+fn met(route: &CompiledRoute, session: &Session, now: SystemTime) -> Result<(), Unmet> {
+    route.require.check(session.identity(), now)?;
+    route.require.check_sim(session.sim(), session.identity())
+}
+
+/// What somebody is told who has less than is demanded.
+fn refusal_of(unmet: &Unmet) -> Refusal {
+    match unmet {
+        Unmet::SimConfirmation | Unmet::SimRecent | Unmet::SimUnknown => Refusal::SimUnmet,
+        _ => Refusal::PolicyUnmet,
+    }
+}
+
 /// Whether a further sign-in with the person's provider could meet what `route` demands of the way in which people sign in.
-fn can_step_up(snapshot: &Snapshot, route: &CompiledRoute, session: &Session) -> bool {
+fn can_step_up(snapshot: &Snapshot, route: &CompiledRoute, session: &Session, unmet: &Unmet) -> bool {
     let issuer = session.identity().issuer();
     let registration = snapshot.settings().registrations.iter().find(|registration| registration.trusts(issuer));
-    registration.is_some_and(|registration| registration.step_up(&route.require).is_some())
+    registration.is_some_and(|registration| match unmet {
+        Unmet::SimConfirmation => registration.step_up(&route.require.of_step_up()).is_some(),
+        _ => registration.step_up(&route.require).is_some(),
+    })
 }

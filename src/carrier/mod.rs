@@ -12,3 +12,4 @@ pub mod network;
 pub mod port_token;
 pub mod profile;
 pub mod userinfo;
+pub mod usertrait;

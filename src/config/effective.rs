@@ -4,6 +4,7 @@
 use super::human::write_duration;
 use super::settings::Config;
 use crate::identity::headers::Preset;
+use crate::policy::RecentSim;
 use crate::route::RouteSettings;
 
 /// The whole of it as text, one fact a line.
@@ -57,6 +58,13 @@ fn row(route: &RouteSettings) -> [String; 6] {
     demands.extend(route.require.claims.iter().map(|(name, values)| format!("{name}={}", values.join("|"))));
     if !route.require.email_domains.is_empty() {
         demands.push(format!("email@{}", route.require.email_domains.join("|")));
+    }
+    if let Some(rule) = route.require.sim_tenure {
+        let recent = match rule.recent {
+            RecentSim::StepUp => "step_up",
+            RecentSim::Refuse => "refuse",
+        };
+        demands.push(format!("sim_tenure_24={recent}"));
     }
     let presets = route.identity_headers.presets.iter().map(|preset| match preset {
         Preset::Zenkey => "zenkey".to_owned(),

@@ -445,3 +445,4 @@ mod documents;
 mod providers;
 mod routes;
 mod secrets;
+mod sim_tenure;

@@ -14,7 +14,7 @@ mod reserved;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{HeaderFault, HeaderPlan, LINKED_ACCOUNT, OF_MIGRATION};
+pub use plan::{HeaderFault, HeaderPlan, LINKED_ACCOUNT, OF_MIGRATION, SIM_TENURE};
 pub use render::{Beside, HeaderSet, RenderedHeaders, left_out, render_all};
 pub use reserved::{FORWARDING, Forwarding, Reserved};
 

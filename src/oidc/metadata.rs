@@ -33,6 +33,9 @@ pub struct ProviderMetadata {
     pub server_initiated_authorization_endpoint: Member<Option<Url>>,
     /// Where such a question is taken back.
     pub server_initiated_cancel_endpoint: Member<Option<Url>>,
+    /// Where the carrier says how long a person's number has been on its SIM (dossier 16): `usertrait_endpoint`, where
+    /// `usertraits_supported` names `sim_tenure_24`.
+    pub sim_tenure_endpoint: Member<Option<Url>>,
     /// `require_pushed_authorization_requests` (RFC 9126, 5); default false.
     pub requires_pushed_requests: bool,
     /// `authorization_response_iss_parameter_supported` (RFC 9207 section 3); default false.
@@ -89,6 +92,10 @@ impl ProviderMetadata {
                 found => found,
             },
             server_initiated_cancel_endpoint: optional(document, "server_initiated_cancel_endpoint"),
+            sim_tenure_endpoint: match names(document, "usertraits_supported", "sim_tenure_24") {
+                true => optional(document, "usertrait_endpoint"),
+                false => Ok(None),
+            },
             requires_pushed_requests: document.get("require_pushed_authorization_requests").is_some_and(promised),
             iss_parameter_supported: document
                 .get("authorization_response_iss_parameter_supported")
@@ -110,6 +117,15 @@ impl ProviderMetadata {
 /// A member that is a string and not blank.
 fn text<'a>(document: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     document.get(name)?.as_str().filter(|text| !text.trim().is_empty())
+}
+
+/// Whether a member names `word`: as one text, between blanks (dossier 2.2), or as an element of a list.
+fn names(document: &Map<String, Value>, name: &str, word: &str) -> bool {
+    match document.get(name) {
+        Some(Value::String(words)) => words.split(' ').any(|found| found == word),
+        Some(Value::Array(words)) => words.iter().any(|found| found.as_str() == Some(word)),
+        _ => false,
+    }
 }
 
 fn required(document: &Map<String, Value>, name: &'static str) -> Result<Url, MetadataError> {

@@ -2,6 +2,7 @@
 //!
 //! Everything here fails closed: a claim that is missing, of another type or written in a doubtful way meets nothing.
 
+mod sim;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
+pub use self::sim::{RecentSim, SimRule};
 use crate::ground::time::Timestamp;
 use crate::identity::{ClaimRef, EmailWord, Identity};
 use crate::oidc::acr::{Assurance, Vocabulary};
@@ -39,6 +41,8 @@ pub struct Requirement {
     pub attributes: Vec<String>,
     /// Domains of which the verified e-mail address must be one (ASCII lower case). Empty: any.
     pub email_domains: Vec<String>,
+    /// What is demanded of the SIM that their number is on; `None`: nothing.
+    pub sim_tenure: Option<SimRule>,
 }
 
 /// The first demand that an identity does not meet: which, for whoever reads the log.
@@ -74,12 +78,21 @@ pub enum Unmet {
     /// The issuer does not say whether the e-mail address was verified.
     #[error("e-mail not verified: the issuer sends no email_verified (see the key email_verified_absent)")]
     EmailVerifiedAbsent,
+    /// The SIM is new, and the person has not confirmed who they are since.
+    #[error("the carrier says that the SIM is new (sim_tenure_24): whoever has it must confirm who they are")]
+    SimConfirmation,
+    /// The SIM is new, and that is enough.
+    #[error("the carrier says that the SIM is new (sim_tenure_24)")]
+    SimRecent,
+    /// Nobody says whether the SIM is new.
+    #[error("nobody says whether the SIM is new (see the keys sim_tenure_24_unknown and sim_tenure_timeout)")]
+    SimUnknown,
 }
 
 impl Unmet {
     /// Whether the same person may meet the demand after signing in in another way, or once more.
     pub fn is_about_the_sign_in(&self) -> bool {
-        matches!(self, Self::Acr | Self::Amr | Self::Assurance | Self::AuthenticationTooOld)
+        matches!(self, Self::Acr | Self::Amr | Self::Assurance | Self::AuthenticationTooOld | Self::SimConfirmation)
     }
 }
 
@@ -104,9 +117,13 @@ impl Requirement {
         self.check_sign_in(identity, now)
     }
 
-    /// Whether anything is demanded of the way in which people sign in.
+    /// Whether anything is demanded of the way in which people sign in, of everybody or of those whose SIM is new.
     pub fn demands_of_sign_in(&self) -> bool {
-        !self.acr.is_empty() || self.assurance.is_some() || self.max_auth_age.is_some() || !self.amr.is_empty()
+        self.confirms_sims()
+            || !self.acr.is_empty()
+            || self.assurance.is_some()
+            || self.max_auth_age.is_some()
+            || !self.amr.is_empty()
     }
 
     /// Whether the way in which `identity` signed in is enough at `now`.

@@ -10,6 +10,7 @@ mod former;
 mod guard;
 mod look;
 mod question;
+mod tenure;
 mod userinfo;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use super::{
     Tokens, UserInfo,
 };
 use crate::carrier::approval::request::{Acknowledgement, Question};
+use crate::carrier::usertrait::SimTenure;
 use crate::identity::ApiAccount;
 use crate::oidc::client_auth::{Audience, ClientAuthentication, Credentials};
 use crate::oidc::jwks::KeySet;
@@ -52,6 +54,8 @@ pub struct Federation {
     guards: HashMap<String, IssuerGuard>,
     /// For what others bring in an issuer's name: what goes wrong with it keeps nobody from signing in there.
     former_guards: HashMap<String, IssuerGuard>,
+    /// For questions about SIMs: a carrier that answers none of them signs people in all the same.
+    tenure_guards: HashMap<String, IssuerGuard>,
     keys: Arc<KeyStore>,
     settings: ProviderSettings,
     stats: Arc<ProviderStats>,
@@ -59,8 +63,8 @@ pub struct Federation {
     trust: Arc<TrustList>,
 }
 
-fn guards(trust: &TrustList, settings: &ProviderSettings) -> HashMap<String, IssuerGuard> {
-    trust.issuers().map(|issuer| (issuer.to_owned(), IssuerGuard::new(settings.total_timeout))).collect()
+fn guards(trust: &TrustList, patience: Duration) -> HashMap<String, IssuerGuard> {
+    trust.issuers().map(|issuer| (issuer.to_owned(), IssuerGuard::new(patience))).collect()
 }
 
 impl Federation {
@@ -82,8 +86,9 @@ impl Federation {
         let keys = KeyStore::new(client.clone(), &settings, stats.clone());
         Ok(Self {
             configurations: Configurations::new(client.clone(), trust.clone(), &settings, stats.clone()),
-            guards: guards(&trust, &settings),
-            former_guards: guards(&trust, &settings),
+            guards: guards(&trust, settings.total_timeout),
+            former_guards: guards(&trust, settings.total_timeout),
+            tenure_guards: guards(&trust, settings.sim_tenure_timeout),
             token_issuers: TokenIssuers::new(client.clone(), keys.clone(), &settings, stats.clone(), memory),
             keys,
             client,
@@ -366,6 +371,16 @@ impl Provider for Federation {
         let outcome = self.guard(&carrier.issuer)?.run(self.withdraw_once(carrier, client_id, auth_req_id, now)).await;
         self.stats.questions.count(&outcome);
         outcome
+    }
+
+    async fn sim_tenure(
+        &self,
+        issuer: &str,
+        subject: &str,
+        correlation_id: &str,
+        now: SystemTime,
+    ) -> Result<Option<SimTenure>, ProviderError> {
+        self.tenure_of(issuer, subject, correlation_id, now).await
     }
 
     async fn keys(&self, carrier: &Carrier, kid: Option<&str>, now: SystemTime) -> Result<Arc<KeySet>, ProviderError> {

@@ -381,6 +381,7 @@ impl Endpoints {
             pushed_authorization_request_endpoint: Ok(None),
             server_initiated_authorization_endpoint: Ok(None),
             server_initiated_cancel_endpoint: Ok(None),
+            sim_tenure_endpoint: Ok(None),
             requires_pushed_requests: false,
             iss_parameter_supported: false,
             mccmnc: Ok(None),

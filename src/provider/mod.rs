@@ -43,6 +43,7 @@ use crate::carrier::differs::Differences;
 use crate::carrier::find::Way;
 use crate::carrier::network::Network;
 use crate::carrier::profile::Profile;
+use crate::carrier::usertrait::SimTenure;
 use crate::identity::ApiAccount;
 use crate::oidc::claims::ClaimRules;
 use crate::oidc::client_auth::{AuthMethod, ClientAuthentication};
@@ -251,6 +252,8 @@ pub struct ProviderSettings {
     pub connect_timeout: Duration,
     /// Time for a whole exchange. Default 5 s.
     pub total_timeout: Duration,
+    /// Time for the question how long a person's number has been on its SIM. Default 2 s: a sign-in waits for it.
+    pub sim_tenure_timeout: Duration,
     /// Largest answer, decoded, in bytes. Default 1 MiB; key sets 256 KiB.
     pub max_answer: usize,
     /// Longest ID token that is looked at, in bytes. Default 256 KiB.
@@ -324,6 +327,9 @@ pub struct Carrier {
     /// Where such a question is taken back.
     #[serde(skip)]
     pub server_initiated_cancel_endpoint: Option<Url>,
+    /// Where it says how long a person's number has been on its SIM, if anywhere. Nor does a sign-in need this.
+    #[serde(skip)]
+    pub sim_tenure_endpoint: Option<Url>,
     /// Whether it takes pushed requests only (RFC 9126, 5).
     #[serde(skip)]
     pub requires_pushed_requests: bool,
@@ -455,6 +461,18 @@ pub trait Provider: Send + Sync {
         _now: SystemTime,
     ) -> Result<(), ProviderError> {
         Err(ProviderError::invalid("nothing can be taken back in this federation"))
+    }
+
+    /// Asks the carrier `issuer`, once, without retry, how long the number of its customer `subject` has been on its SIM. `None`,
+    /// and nothing asked, where the carrier does not say that of anybody.
+    async fn sim_tenure(
+        &self,
+        _issuer: &str,
+        _subject: &str,
+        _correlation_id: &str,
+        _now: SystemTime,
+    ) -> Result<Option<SimTenure>, ProviderError> {
+        Ok(None)
     }
 
     /// The key set of `carrier`. If it lacks `kid`, one refresh per cool-down is tried before the answer.

@@ -53,6 +53,8 @@ pub struct ProviderStats {
     pub questions: Exchanges,
     /// Refresh tokens sent to token endpoints.
     pub refreshes: Exchanges,
+    /// Questions how long people's numbers have been on their SIMs.
+    pub sim_tenures: Exchanges,
     /// Questions to userinfo endpoints.
     pub userinfo: Exchanges,
     /// Configurations refused because issuer or endpoints are not trusted (D04, D05, D09, D15): worth an alert.
@@ -97,6 +99,8 @@ impl ProviderStats {
             (&["question", "failed"], self.questions.failed.get()),
             (&["refresh", "succeeded"], self.refreshes.succeeded.get()),
             (&["refresh", "failed"], self.refreshes.failed.get()),
+            (&["sim_tenure", "succeeded"], self.sim_tenures.succeeded.get()),
+            (&["sim_tenure", "failed"], self.sim_tenures.failed.get()),
             (&["userinfo", "succeeded"], self.userinfo.succeeded.get()),
             (&["userinfo", "failed"], self.userinfo.failed.get()),
         ]

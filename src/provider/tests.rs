@@ -64,6 +64,7 @@ pub(super) fn settings(federation: FederationSettings) -> ProviderSettings {
         proxy: None,
         connect_timeout: Duration::from_secs(3),
         total_timeout: Duration::from_secs(20),
+        sim_tenure_timeout: Duration::from_secs(2),
         max_answer: 1 << 20,
         max_id_token: 256 << 10,
         ca_file: None,
@@ -123,6 +124,7 @@ fn carrier(base: &str) -> Carrier {
         pushed_endpoint: None,
         server_initiated_endpoint: None,
         server_initiated_cancel_endpoint: None,
+        sim_tenure_endpoint: None,
         requires_pushed_requests: false,
     }
 }

@@ -107,6 +107,7 @@ impl TrustList {
             pushed_endpoint: metadata.pushed_authorization_request_endpoint.ok().flatten(),
             server_initiated_endpoint: metadata.server_initiated_authorization_endpoint.ok().flatten(),
             server_initiated_cancel_endpoint: metadata.server_initiated_cancel_endpoint.ok().flatten(),
+            sim_tenure_endpoint: metadata.sim_tenure_endpoint.ok().flatten(),
             requires_pushed_requests: metadata.requires_pushed_requests,
             issuer: metadata.issuer,
             jwks_uri,
@@ -150,6 +151,14 @@ impl TrustList {
         let endpoint = endpoint.ok_or_else(none)?;
         self.find(&carrier.issuer)?.check(member, endpoint)?;
         Ok(endpoint)
+    }
+
+    /// Checks where a person's SIM is to be asked about; `None` where the carrier says nothing of it. Whoever got the question
+    /// could vouch for a SIM of their own.
+    pub(super) fn check_sim_tenure<'c>(&self, carrier: &'c Carrier) -> Result<Option<&'c Url>, ProviderError> {
+        let Some(endpoint) = &carrier.sim_tenure_endpoint else { return Ok(None) };
+        self.find(&carrier.issuer)?.check("usertrait_endpoint", endpoint)?;
+        Ok(Some(endpoint))
     }
 
     fn find(&self, issuer: &str) -> Result<&Trusted, ProviderError> {
@@ -281,6 +290,7 @@ mod tests {
             pushed_endpoint: None,
             server_initiated_endpoint: None,
             server_initiated_cancel_endpoint: None,
+            sim_tenure_endpoint: None,
             requires_pushed_requests: false,
         }
     }

@@ -9,7 +9,7 @@ mod table;
 
 use std::time::Duration;
 
-use crate::identity::headers::IdentityHeaderSettings;
+use crate::identity::headers::{IdentityHeaderSettings, SIM_TENURE};
 use crate::policy::Requirement;
 
 pub use table::{FOLDINGS, Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
@@ -114,4 +114,13 @@ pub struct RouteSettings {
     pub preserve_header_case: bool,
     /// Whether WebSocket upgrades are passed on. Default no.
     pub websocket: bool,
+}
+
+impl RouteSettings {
+    /// Whether it wants to know how long the numbers of its people have been on their SIMs: it demands something of that, or tells
+    /// the app.
+    pub fn asks_sim_tenure(&self) -> bool {
+        let told = self.identity_headers.map.iter().any(|rule| rule.claim == SIM_TENURE);
+        self.require.sim_tenure.is_some() || told
+    }
 }

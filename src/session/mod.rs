@@ -33,6 +33,7 @@ pub mod write_fault;
 use std::time::{Duration, SystemTime};
 
 pub use self::standing::Standing;
+use crate::carrier::usertrait::SimAnswer;
 use crate::ground::time::Timestamp;
 use crate::identity::{Identity, IdentityParts};
 use crate::secret::{Entropy, SecretBytes, sha256};
@@ -245,6 +246,11 @@ impl Session {
     /// What is known of the person beside what their issuer says, as it was found out when they signed in.
     pub fn standing(&self) -> Option<&Standing> {
         self.standing.as_deref()
+    }
+
+    /// What the carrier said of the person's SIM when they signed in, if it was asked.
+    pub fn sim(&self) -> Option<SimAnswer> {
+        self.standing.as_ref().and_then(|standing| standing.sim)
     }
 
     /// See [`Session::standing`].

@@ -1,7 +1,8 @@
-//! What we know of a person beside what their issuer says: the name that stays theirs, and who they were before.
+//! What we know of a person beside what their issuer says: the name that stays theirs, and who they were before; what their carrier says of their SIM.
 
 use serde::{Deserialize, Serialize};
 
+use crate::carrier::usertrait::SimAnswer;
 use crate::identity::headers::Beside;
 
 /// Found out when somebody signs in, and kept with their session.
@@ -16,6 +17,9 @@ pub struct Standing {
     /// What became of the words of earlier carriers, if there were any: `moved`, `ambiguous`, `conflict`, `unproven`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migration: Option<Box<str>>,
+    /// What the carrier said of their SIM, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sim: Option<SimAnswer>,
 }
 
 impl Standing {
@@ -36,6 +40,7 @@ impl Standing {
                 .and_then(|standing| standing.previous.as_ref())
                 .map(|(issuer, subject)| (&**issuer, &**subject)),
             migration: standing.and_then(|standing| standing.migration.as_deref()),
+            sim_tenure: standing.and_then(|standing| standing.sim).map(|sim| sim.tenure.value()),
         }
     }
 }

@@ -130,6 +130,7 @@ pub struct Snapshot {
     public_host: String,
     port: String,
     callback: String,
+    asks_sim_tenure: bool,
     post_logout_redirect_uri: String,
     start: String,
 }
@@ -171,6 +172,7 @@ impl Snapshot {
         let demanded = routes.iter().flat_map(|route| route.require.claim_names());
         let told = plans.iter().flat_map(|(_, plan)| plan.claim_names());
         let named = NamedClaims::new(demanded.chain(told), SHOWN.iter().copied(), settings.claims_bytes);
+        let asks_sim_tenure = routes.iter().any(RouteSettings::asks_sim_tenure);
         let return_policy = ReturnPolicy::new(&settings.prefix, settings.return_origins.iter());
         let return_policy = return_policy.map_err(|wrong| faults.extend(wrong.into_iter().map(SnapshotFault::Return)));
         let (true, Ok(return_policy)) = (faults.is_empty(), return_policy) else {
@@ -200,6 +202,7 @@ impl Snapshot {
             post_logout_redirect_uri: format!("{origin}{}/signed_out", settings.prefix),
             start: format!("{}/start", settings.prefix),
             return_policy,
+            asks_sim_tenure,
             named,
             settings: Arc::new(settings),
             routes,
@@ -216,6 +219,11 @@ impl Snapshot {
     /// What the operator says about signing in and about sessions.
     pub fn settings(&self) -> &Arc<AuthSettings> {
         &self.settings
+    }
+
+    /// Whether carriers are asked how long people's numbers have been on their SIMs: a route demands it, or a header tells it.
+    pub fn asks_sim_tenure(&self) -> bool {
+        self.asks_sim_tenure
     }
 
     /// Where people may be sent after signing in or out.

@@ -40,6 +40,8 @@ pub struct Metrics {
     pub logout_tokens: IntCounterVec,
     /// `zengate_signals_total{outcome}`: `ended`, `reauthenticate`, `ignored`, `repeated`, `refused`, `limited`, `unavailable`.
     pub signals: IntCounterVec,
+    /// `zengate_sim_tenures_total{tenure}`: `settled`, `recent`, `unknown`.
+    pub sim_tenures: IntCounterVec,
     /// `zengate_migrations_total{outcome}`: `moved`, `ambiguous`, `conflict`, `unproven`, `ignored`, `unavailable`.
     pub migrations: IntCounterVec,
     /// `zengate_unclear_refusals_total{about}`: refresh tokens refused twice in words that are not clear, by whom that was taken to
@@ -215,6 +217,11 @@ impl Metrics {
             ),
             logout_tokens: counters("zengate_logout_tokens_total", "Back-channel logouts by how they ended", "outcome"),
             signals: counters("zengate_signals_total", "What issuers told of people, by what followed", "outcome"),
+            sim_tenures: counters(
+                "zengate_sim_tenures_total",
+                "What carriers said of the SIMs of people who signed in",
+                "tenure",
+            ),
             migrations: counters(
                 "zengate_migrations_total",
                 "People who came with the word of earlier carriers for who they were",

@@ -31,6 +31,7 @@ impl Refusal {
             Self::NotSignedIn => (S::FORBIDDEN, "not_signed_in"),
             Self::OtherPerson => (S::FORBIDDEN, "other_person"),
             Self::PolicyUnmet => (S::FORBIDDEN, "policy_unmet"),
+            Self::SimUnmet => (S::FORBIDDEN, "sim_unmet"),
             Self::ProviderInvalid => (S::BAD_GATEWAY, "provider_invalid"),
             Self::ProviderRefused => (S::BAD_GATEWAY, "provider_refused"),
             Self::ProviderTimeout => (S::GATEWAY_TIMEOUT, "provider_timeout"),

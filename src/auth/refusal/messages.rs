@@ -126,6 +126,11 @@ impl Refusal {
                 "The person who is signed in here was asked to confirm, and somebody else did. Nothing was changed. Start again, or sign out first.",
                 W::Start,
             ),
+            Self::SimUnmet => (
+                "Not with this SIM yet",
+                "This page is not for numbers that were moved to another SIM in the last day, and yours was, or your carrier could not say. Try again later. If you have no new SIM, call your carrier.",
+                W::Nothing,
+            ),
             Self::PolicyUnmet => (
                 "You may not open this page",
                 "You are signed in, but this page asks for more than your sign-in has. Ask whoever runs this site.",

@@ -81,6 +81,8 @@ pub enum Refusal {
     SeveralCredentials,
     /// A form was sent to us from another site.
     SignOutForeign,
+    /// The person's SIM is new, or nobody says whether it is, and the page is not for them.
+    SimUnmet,
     /// The session store is away, and no more sign-outs can be kept for it: this one must be asked for again.
     SignOutNotKept,
     /// The session has ended here and in this browser; the session store is away and will be told.

@@ -14,7 +14,7 @@ use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 
 /// Every refusal there is.
-pub(super) fn all() -> [Refusal; 52] {
+pub(super) fn all() -> [Refusal; 53] {
     [
         Refusal::AttributeMissing,
         Refusal::AttemptExpired,
@@ -37,6 +37,7 @@ pub(super) fn all() -> [Refusal; 52] {
         Refusal::NotSignedIn,
         Refusal::OtherPerson,
         Refusal::PolicyUnmet,
+        Refusal::SimUnmet,
         Refusal::ProviderInvalid,
         Refusal::ProviderRefused,
         Refusal::ProviderTimeout,

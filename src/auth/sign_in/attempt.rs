@@ -327,6 +327,7 @@ impl StartRecord {
                     pushed_endpoint: None,
                     server_initiated_endpoint: None,
                     server_initiated_cancel_endpoint: None,
+                    sim_tenure_endpoint: None,
                     requires_pushed_requests: false,
                     issuer,
                 };

@@ -265,6 +265,7 @@ mod tests {
             pushed_endpoint: None,
             server_initiated_endpoint: None,
             server_initiated_cancel_endpoint: None,
+            sim_tenure_endpoint: None,
             requires_pushed_requests: false,
         }
     }

@@ -375,7 +375,11 @@ impl SignIn<'_> {
         let (request_id, acr) = (view.request_id, token.acr().unwrap_or("none"));
         SecurityEvent::SignIn { request_id, issuer: &carrier.issuer, subject: &subject, acr }.emit();
         let mut session = Session::open(identity, now);
-        if let Some(standing) = Box::pin(self.standing(view, &token, now)).await? {
+        let mut standing = Box::pin(self.standing(view, &token, now)).await?;
+        if let Some(sim) = self.sim_of(view, &token, correlation_id, now).await {
+            standing.get_or_insert_default().sim = Some(sim);
+        }
+        if let Some(standing) = standing {
             session.stands(standing);
         }
         let provider = self.kept_of_provider(&token, tokens, request_id, now).await;

@@ -14,6 +14,7 @@ use tracing::info;
 use crate::auth::SignIn;
 use crate::auth::refusal::Refusal;
 use crate::identity::Identity;
+use crate::policy::Unmet;
 use crate::route::Found;
 use crate::route::path::{NormalTarget, ReturnTo};
 use crate::secret::{constant_time_eq, sha256_of};
@@ -95,8 +96,11 @@ impl<'a> SignIn<'a> {
     pub(super) fn demand_of(&self, route: &CompiledRoute, found: &Lookup, consent: bool, now: SystemTime) -> Demand {
         let same = match found {
             Lookup::SignedIn(live, _) => {
-                let identity = live.value().session().identity();
-                let falls_short = consent || route.require.check_sign_in(identity, now).is_err();
+                let session = live.value().session();
+                let identity = session.identity();
+                let falls_short = consent
+                    || route.require.check_sign_in(identity, now).is_err()
+                    || route.require.check_sim(session.sim(), identity) == Err(Unmet::SimConfirmation);
                 let steps_up = route.admits(identity) && falls_short;
                 steps_up.then(|| mark_of(identity))
             }
@@ -110,7 +114,11 @@ impl<'a> SignIn<'a> {
         let Some(demand) = demand else { return Asked::default() };
         let route = self.demanding_route(&demand.host, &demand.path, demand.consent);
         let Some(route) = route else { return Asked::default() };
-        let step_up = self.registration.step_up(&route.require).unwrap_or_default();
+        let step_up = match demand.same {
+            Some(_) => self.registration.step_up(&route.require.of_step_up()),
+            None => self.registration.step_up(&route.require),
+        };
+        let step_up = step_up.unwrap_or_default();
         let context = route.step_up_context.as_ref().filter(|_| self.registration.profile.shows_context);
         Asked {
             acr_values: step_up.acr_values,
@@ -145,7 +153,7 @@ impl<'a> SignIn<'a> {
             return Err(Refusal::OtherPerson);
         }
         let Some(route) = self.demanding_route(&demand.host, &demand.path, demand.consent) else { return Ok(()) };
-        route.require.check_sign_in(identity, now).map_err(|unmet| {
+        route.require.check_step_up(identity, now).map_err(|unmet| {
             info!(request_id, route = route.name, reason = %unmet, "A step-up was not enough");
             Refusal::WeakSignIn
         })

@@ -25,6 +25,7 @@ use crate::auth::SignIn;
 use crate::auth::own_address::{CONSENT, OwnQuery};
 use crate::auth::refusal::Refusal;
 use crate::auth::session_cookie::id_of;
+use crate::policy::Unmet;
 use crate::route::path::ReturnTo;
 use crate::secret::{constant_time_eq, hmac_sha256};
 use crate::session::sessions::Lookup;
@@ -149,7 +150,11 @@ impl SignIn<'_> {
             return None;
         }
         // Nor in the way that the page over there demands.
-        if demanding.is_some_and(|route| route.require.check_sign_in(identity, now).is_err()) {
+        let sim = live.value().session().sim();
+        if demanding.is_some_and(|route| {
+            route.require.check_sign_in(identity, now).is_err()
+                || route.require.check_sim(sim, identity) == Err(Unmet::SimConfirmation)
+        }) {
             return None;
         }
         let id = id_of(view, &self.settings.cookies)?;

@@ -171,7 +171,7 @@ impl SignIn<'_> {
             }
         }
         let previous = previous.map(|old| (old.issuer().into(), old.subject().into()));
-        Standing { stable, previous, migration: Some(outcome.into()) }
+        Standing { stable, previous, migration: Some(outcome.into()), sim: None }
     }
 
     async fn end_sessions_of(&self, subject: &Subject, now: SystemTime) -> Result<(), StoreError> {

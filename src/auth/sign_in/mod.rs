@@ -20,5 +20,6 @@ pub(super) mod one_source;
 mod optimized;
 mod remembered;
 mod return_note;
-pub(super) mod start;
+pub(super) mod sim;
+mod start;
 mod start_cookie;

@@ -34,6 +34,7 @@ pub(super) fn carrier() -> Carrier {
         pushed_endpoint: None,
         server_initiated_endpoint: None,
         server_initiated_cancel_endpoint: None,
+        sim_tenure_endpoint: None,
         requires_pushed_requests: false,
     }
 }

@@ -38,7 +38,7 @@ pub(crate) use provider::{
 };
 pub(crate) use routes::{
     AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
-    TooLongWord,
+    SimTenureWord, SimUnknownWord, TooLongWord,
 };
 pub(crate) use signals::{SignalActWord, SignalsFile};
 

@@ -44,6 +44,10 @@ pub(crate) struct ProviderFile {
     /// Time for a whole exchange with a provider.
     #[schemars(extend("default" = "5s", "x-min" = "100ms", "x-max" = "1m"))]
     pub(crate) total_timeout: Time,
+    /// Time for the question whether somebody's SIM is new (`require.sim_tenure_24` of a route). Their sign-in waits for it, and
+    /// goes on without an answer afterwards.
+    #[schemars(extend("default" = "2s", "x-min" = "100ms", "x-max" = "10s"))]
+    pub(crate) sim_tenure_timeout: Time,
     /// Largest answer of a provider, decoded.
     #[schemars(extend("default" = "1MiB", "x-min" = "4KiB", "x-max" = "16MiB"))]
     pub(crate) max_answer: Size,

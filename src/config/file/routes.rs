@@ -121,7 +121,7 @@ pub(crate) enum HeaderEntry {
 pub(crate) struct HeaderFile {
     /// `sub`, `iss`, `mccmnc`, `acr`, `amr`, `auth_time`, `linked_account` (the account of the app that the person is linked
     /// to, see `accounts`), `stable_subject`, `previous_issuer`, `previous_subject` and `migration` (of people who move between
-    /// carriers, see `migrates_from`), the name of another claim, or the way to one inside others, with
+    /// carriers, see `migrates_from`), `sim_tenure_24` (`true`, `false` or `unknown`, see `require`), the name of another claim, or the way to one inside others, with
     /// dots: `realm_access.roles`, `groups.name` (a claim of that very name comes first). `azp` and `client_id` are the
     /// client of an access token.
     #[schemars(required)]
@@ -165,6 +165,24 @@ pub(crate) enum AssuranceWord {
     Device,
     Person,
     Strong,
+}
+
+/// What follows a new SIM.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(crate) enum SimTenureWord {
+    Refuse,
+    StepUp,
+}
+
+/// What follows if nobody says whether a SIM is new.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum SimUnknownWord {
+    Refuse,
+    Allow,
 }
 
 /// How somebody who is signed in is asked to confirm who they are.
@@ -217,6 +235,13 @@ pub(crate) struct RequireFile {
     /// Scopes that an access token must have, all of them. Sessions have no scopes and are not asked for any.
     #[schemars(extend("minItems" = 1))]
     pub(crate) scopes: Option<List<Written<Scope>>>,
+    /// What follows if the person's carrier says that their number has been on its SIM for less than a day, as after a theft of the
+    /// number: `refuse` (403 `sim_unmet`), or `step_up` (they confirm by PIN, finger or face in the very sign-in). The carrier is
+    /// asked once for each sign-in, by a request that is signed with a key for RS256 (`client_keys`); with `access: session` only.
+    /// To tell the app, name `sim_tenure_24` in `identity_headers.map`.
+    pub(crate) sim_tenure_24: Option<SimTenureWord>,
+    /// What follows if the carrier does not say, or gives no answer in time: `refuse` or `allow`. Without it: `refuse`.
+    pub(crate) sim_tenure_24_unknown: Option<SimUnknownWord>,
     /// An account of the app that the person is linked to (`accounts`); the others get 403 `unlinked_user`. With `access:
     /// session` only: links are those of people who sign in. Without it nobody needs one.
     pub(crate) linked_account: Option<bool>,

@@ -15,6 +15,7 @@ mod routes;
 mod scopes;
 mod sessions;
 mod signals;
+mod sim_tenure;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -178,6 +178,7 @@ impl Resolver<'_> {
                 proxy: self.proxy(section, file),
                 connect_timeout: time(file.connect_timeout.as_ref()).min(time(file.total_timeout.as_ref())),
                 total_timeout: time(file.total_timeout.as_ref()),
+                sim_tenure_timeout: time(file.sim_tenure_timeout.as_ref()),
                 max_answer: bytes(file.max_answer.as_ref()),
                 max_id_token: bytes(file.max_id_token.as_ref()),
                 ca_file,

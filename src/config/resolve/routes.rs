@@ -105,6 +105,7 @@ impl Resolver<'_> {
         }
         let require = self.require(key, file.require.as_ref(), access, common);
         let linked_account = self.linked_account(key, file, access, common.migrates);
+        self.told_sims(key, file, common.providers);
         let token = self.token_demand(key, file, access, common.bearer);
         let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
         let upstream = file.upstream.as_ref().and_then(|upstream| self.upstream(key, &upstream.0, file, common));
@@ -235,6 +236,7 @@ impl Resolver<'_> {
             claims: claims.collect(),
             attributes,
             email_domains: domains,
+            sim_tenure: self.sim_rule(key, file, access, common.providers),
         }
     }
 

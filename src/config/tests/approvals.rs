@@ -7,7 +7,7 @@ use super::*;
 use crate::secret::SecretString;
 use crate::secret::signing::{SigningAlgorithm, SigningKey};
 
-const KEYED: &str = "\
+pub(super) const KEYED: &str = "\
 public_url: https://apps.example.com
 provider:
   zenkey:
@@ -24,7 +24,7 @@ routes:
 /// A key of RSA takes a while to make.
 static RSA: LazyLock<SecretString> = LazyLock::new(|| SigningKey::generate(SigningAlgorithm::Rs256).unwrap());
 
-fn with(approvals: &str) -> Result<(Config, Vec<Warning>), Faults> {
+pub(super) fn with(approvals: &str) -> Result<(Config, Vec<Warning>), Faults> {
     let seal = "4LVXP6jmqSt3SaV+42D6k23gQAA7XiR3fbNErH6y6c4=\n";
     let machine = Machine::new().file("/keys/rsa.pem", RSA.expose()).file("/keys/seal", seal);
     machine.read_config(&format!("{KEYED}{approvals}"))

@@ -110,6 +110,9 @@ pub const LINKED_ACCOUNT: &str = "linked_account";
 /// The words for what is known of a person who may have come from another carrier. No issuer says them.
 pub const OF_MIGRATION: [&str; 4] = ["stable_subject", "previous_issuer", "previous_subject", "migration"];
 
+/// The word for what a carrier says of a person's SIM. It says so beside its claims.
+pub const SIM_TENURE: &str = "sim_tenure_24";
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
@@ -128,6 +131,8 @@ pub(super) enum Source {
     /// Issuer and subject until the sign-in that opened the session.
     PreviousIssuer,
     PreviousSubject,
+    /// Whether their number has been on its SIM for more than a day.
+    SimTenure,
     /// The name that stays theirs at every carrier.
     StableSubject,
     Subject,
@@ -150,6 +155,7 @@ impl Source {
             "migration" => Self::Migration,
             "previous_issuer" => Self::PreviousIssuer,
             "previous_subject" => Self::PreviousSubject,
+            SIM_TENURE => Self::SimTenure,
             "stable_subject" => Self::StableSubject,
             "sub" => Self::Subject,
             single if is_single(single) => Self::Text(single.to_owned()),
@@ -159,8 +165,14 @@ impl Source {
 
     /// Whether it is something that no issuer says.
     fn is_ours(&self) -> bool {
-        let ours =
-            [Self::LinkedAccount, Self::Migration, Self::PreviousIssuer, Self::PreviousSubject, Self::StableSubject];
+        let ours = [
+            Self::LinkedAccount,
+            Self::Migration,
+            Self::PreviousIssuer,
+            Self::PreviousSubject,
+            Self::SimTenure,
+            Self::StableSubject,
+        ];
         ours.contains(self)
     }
 
@@ -177,6 +189,7 @@ impl Source {
             Self::Migration => "migration",
             Self::PreviousIssuer => "previous_issuer",
             Self::PreviousSubject => "previous_subject",
+            Self::SimTenure => SIM_TENURE,
             Self::StableSubject => "stable_subject",
             Self::Subject => "sub",
             Self::Claim(name) | Self::Text(name) => name,

@@ -30,6 +30,8 @@ pub struct Beside<'a> {
     pub previous: Option<(&'a str, &'a str)>,
     /// What became of the words of earlier carriers.
     pub migration: Option<&'a str>,
+    /// Whether their number has been on its SIM for more than a day: `true`, `false`, `unknown`.
+    pub sim_tenure: Option<&'a str>,
 }
 
 /// A value before it is encoded.
@@ -51,6 +53,7 @@ impl Source {
             Self::PreviousIssuer => beside.previous.map(|(issuer, _)| text(issuer)),
             Self::PreviousSubject => beside.previous.map(|(_, subject)| text(subject)),
             Self::Migration => beside.migration.map(text),
+            Self::SimTenure => beside.sim_tenure.map(text),
             Self::Acr => identity.acr.map(text),
             Self::Amr => Some(Found::List(identity.amr.clone())),
             Self::Assurance => identity.assurance.map(|assurance| text(assurance.as_str())),

@@ -76,7 +76,7 @@ impl Federation {
 }
 
 /// Everything stands in the signed object, and nothing beside it that could contradict it.
-fn document(object: &RequestObject, ours: &ClientAuthentication) -> Result<SecretString, ProviderError> {
+pub(super) fn document(object: &RequestObject, ours: &ClientAuthentication) -> Result<SecretString, ProviderError> {
     let none = || {
         ProviderError::invalid("no key to sign a question with")
             .advise("`client_keys` needs a key for RS256 (`zengate keys --algorithm RS256`)")

@@ -55,6 +55,7 @@ impl AccountApi {
             pushed_endpoint: None,
             server_initiated_endpoint: None,
             server_initiated_cancel_endpoint: None,
+            sim_tenure_endpoint: None,
             requires_pushed_requests: false,
         }
     }

@@ -105,6 +105,10 @@ fn guards_as_much(this: &RouteSettings, other: &RouteSettings) -> bool {
         && other.require.max_auth_age.is_none_or(|age| this.require.max_auth_age.is_some_and(|ours| ours <= age))
         && other.require.amr.iter().all(|methods| this.require.amr.contains(methods))
         && asks(&this.require.email_domains, &other.require.email_domains)
+        && other
+            .require
+            .sim_tenure
+            .is_none_or(|rule| this.require.sim_tenure.is_some_and(|ours| ours.guards_as_much(rule)))
         && asks(&this.token.audiences, &other.token.audiences)
         && other.token.scopes.iter().all(|scope| this.token.scopes.contains(scope))
 }

@@ -29,6 +29,7 @@ mod return_address;
 mod sessions;
 mod sign_out;
 mod signals;
+mod sim_tenure;
 mod step_up;
 mod step_up_on_hosts;
 mod tabs;

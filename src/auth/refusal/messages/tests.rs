@@ -14,6 +14,7 @@ fn every_refusal_that_a_person_reads_has_a_way_on() {
         "head_too_large",
         "method_not_served",
         "policy_unmet",
+        "sim_unmet",
         "sign_out_not_kept",
         "sign_out_unheard",
         "unknown_host",

@@ -2,6 +2,7 @@ use super::super::super::path::tests::Rng;
 use super::super::tests::route;
 use super::super::{Found, RouteTable};
 use super::*;
+use crate::policy::{RecentSim, SimRule};
 
 /// What judges a spelling among these routes: a path, `refused`, or `-` where the target itself is no path.
 fn judged(table: &RouteTable, spelling: &str) -> String {
@@ -132,6 +133,26 @@ fn of_two_that_could_be_meant_the_one_that_guards_as_much_judges_or_none() {
     let table = RouteTable::compile(vec![open(), outer(), both]).unwrap();
     assert_eq!(judged(&table, "/ADMIN/ROOT"), "/admin/root");
     assert_eq!(judged(&table, "/ADMIN/x"), "/admin");
+}
+
+#[test]
+fn another_spelling_of_a_route_that_looks_at_sims_looks_at_them() {
+    let rule = |recent, allow_unknown| Some(SimRule { recent, allow_unknown });
+    let looking = |path: &str, rule| {
+        let mut route = route("app.test", path, Access::Session);
+        route.require.sim_tenure = rule;
+        route
+    };
+    for weaker in [None, rule(RecentSim::StepUp, false), rule(RecentSim::Refuse, true)] {
+        let guarded = looking("/pay", rule(RecentSim::Refuse, false));
+        let table = RouteTable::compile(vec![looking("/", weaker), guarded]).unwrap();
+        assert_eq!(judged(&table, "/PAY"), "/pay", "{weaker:?}");
+    }
+    // The twin: what covers it as written guards as much.
+    let strict = rule(RecentSim::Refuse, false);
+    let table =
+        RouteTable::compile(vec![looking("/", strict), looking("/pay", rule(RecentSim::StepUp, false))]).unwrap();
+    assert_eq!(judged(&table, "/PAY"), "/");
 }
 
 #[test]

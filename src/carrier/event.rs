@@ -121,7 +121,7 @@ mod tests {
             (format!("{SSF}verification"), Said::Nothing),
             (format!("{RISC}session-revoked"), Said::Unknown),
             (format!("{PREFIX}session-revoked"), Said::Unknown),
-            (format!("{PREFIX}"), Said::Unknown),
+            (PREFIX.to_owned(), Said::Unknown),
         ] {
             assert_eq!(Event::read(&name), event, "{name}");
         }

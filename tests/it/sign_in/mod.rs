@@ -3,6 +3,7 @@
 mod asked;
 mod attempts;
 mod attributes;
+mod button;
 mod carriers;
 mod chromium;
 mod claims;

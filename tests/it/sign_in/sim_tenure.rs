@@ -189,13 +189,20 @@ async fn where_it_is_enough_somebody_whose_sim_is_new_confirms_who_they_are() {
 async fn what_is_no_answer_opens_no_guarded_page_and_keeps_nobody_from_signing_in() {
     let provider = "  sim_tenure_timeout: 300ms\n".to_owned();
     let sims = Sims::with(Choices { provider, ..Choices::default() }).await;
-    let bends: [(&str, fn(&mut CarrierRules)); 7] = [
-        ("an error", |rules| drop(rules.status.insert("usertrait".into(), 400))),
-        ("a redirect", |rules| drop(rules.status.insert("usertrait".into(), 302))),
+    type Bend = fn(&mut CarrierRules);
+    let bends: [(&str, Bend); 7] = [
+        ("an error", |rules| {
+            rules.status.insert("usertrait".into(), 400);
+        }),
+        ("a redirect", |rules| {
+            rules.status.insert("usertrait".into(), 302);
+        }),
         ("no JSON", |rules| drop(rules.body.insert("usertrait".into(), "yes".into()))),
         ("a word", |rules| drop(rules.usertrait.insert("sim_tenure_24".into(), "true".into()))),
         ("somebody else", |rules| drop(rules.usertrait.insert("sub".into(), "310007-noor".into()))),
-        ("nothing in time", |rules| drop(rules.latency_ms.insert("usertrait".into(), 20_000))),
+        ("nothing in time", |rules| {
+            rules.latency_ms.insert("usertrait".into(), 20_000);
+        }),
         ("the twin", |_| {}),
     ];
     for (what, bend) in bends {
@@ -236,7 +243,9 @@ async fn nobody_is_asked_at_a_place_that_is_not_the_carriers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_carrier_that_never_answers_is_left_alone_and_signs_people_in_all_the_same() {
     let sims = Sims::start().await;
-    sims.aurora().set(|rules| drop(rules.status.insert("usertrait".into(), 500)));
+    sims.aurora().set(|rules| {
+        rules.status.insert("usertrait".into(), 500);
+    });
     for _ in 0..13 {
         sims.signed_in().await;
     }

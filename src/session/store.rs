@@ -161,7 +161,8 @@ impl Limits {
     /// Records of [`Kind::Keys`]: only gateways write them, each the same one.
     const KEYS: u64 = 16;
 
-    /// Records of [`Kind::Spent`]: some hundred bytes each, kept for as long as a sign-in may take.
+    /// Records of [`Kind::Spent`]: some hundred bytes each, kept for as long as a sign-in may take, a token could be sent again, or
+    /// (`anew.rs`) a session from before could still be open.
     const SPENT: u64 = 200_000;
 
     /// The bound of one kind.

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::{HeaderMap, Method, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use pingora::http::RequestHeader;
 
 use super::head::{HeadFault, HeadReportView};
+use super::hop_by_hop::may_be_nominated;
 use crate::auth::Refusal;
 use crate::route::network::Network;
 use crate::route::path::{NormalTarget, TargetFault};
@@ -180,12 +181,38 @@ fn absolute_form<'a>(raw: &'a [u8], host: &str) -> Result<&'a [u8], Untranslatab
     if path.is_empty() { Ok(b"/") } else { Ok(path) }
 }
 
-/// Which nominations of `Connection` are passed on to the framework, which removes the named fields.
+/// What a client's `Connection` says, as far as it may say it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Nominations {
+    /// What the field says from now on, if that is something else.
+    pub(super) rewritten: Option<String>,
+    /// Fields that were meant for us alone.
+    pub(super) removed: Vec<HeaderName>,
+}
+
+impl Nominations {
+    /// Leaves in `request` what the client may say, and not what it meant for us alone.
+    pub(super) fn apply(&self, request: &mut RequestHeader) {
+        request.remove_header(&header::CONNECTION);
+        if let Some(said) = self.rewritten.as_deref().filter(|said| !said.is_empty())
+            && let Ok(value) = HeaderValue::try_from(said)
+        {
+            // Infallible for a valid name and value.
+            let _inserted = request.insert_header(header::CONNECTION, value);
+        }
+        for name in &self.removed {
+            request.remove_header(name);
+        }
+    }
+}
+
+/// What a client says of this connection, for the framework and for us.
 ///
 /// A client may say that a field was meant for us only; it may not use that to remove what we rely on or what a trusted
 /// proxy wrote. Names outside the token alphabet make the request malformed (G11).
-pub(super) fn honest_nominations(headers: &HeaderMap) -> Result<Option<String>, Untranslatable> {
+pub(super) fn honest_nominations(headers: &HeaderMap) -> Result<Nominations, Untranslatable> {
     let mut kept: Vec<&str> = Vec::new();
+    let mut removed = Vec::new();
     let mut changed = false;
     for value in headers.get_all(header::CONNECTION) {
         let value = value.to_str().map_err(|_| untranslatable(Refusal::RequestMalformed, "connection"))?;
@@ -196,12 +223,17 @@ pub(super) fn honest_nominations(headers: &HeaderMap) -> Result<Option<String>, 
             }
             if ["close", "keep-alive", "upgrade"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
                 kept.push(name);
-            } else {
-                changed = true;
+                continue;
+            }
+            changed = true;
+            if may_be_nominated(name)
+                && let Ok(name) = HeaderName::from_bytes(name.as_bytes())
+            {
+                removed.push(name);
             }
         }
     }
-    Ok(changed.then(|| kept.join(", ")))
+    Ok(Nominations { rewritten: changed.then(|| kept.join(", ")), removed })
 }
 
 /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Empty unless configured: whoever could set
@@ -363,9 +395,12 @@ mod tests {
             headers.insert(header::CONNECTION, value.parse().unwrap());
             honest_nominations(&headers)
         };
-        assert_eq!(nominate("keep-alive").unwrap(), None);
-        assert_eq!(nominate("Upgrade").unwrap(), None);
-        assert_eq!(nominate("close, X-Auth-Sub, cookie, x-forwarded-for").unwrap().as_deref(), Some("close"));
+        assert_eq!(nominate("keep-alive").unwrap(), Nominations::default());
+        assert_eq!(nominate("Upgrade").unwrap(), Nominations::default());
+        let said = nominate("close, X-Auth-Sub, cookie, x-forwarded-for").unwrap();
+        assert_eq!(said.rewritten.as_deref(), Some("close"));
+        // What says who somebody is goes in any case, and ours is put there afterwards.
+        assert_eq!(said.removed, ["x-auth-sub"]);
         assert!(nominate("\"x\"").is_err());
         assert!(nominate("a b").is_err());
     }

@@ -37,6 +37,14 @@ pub(super) fn settle(response: &mut ResponseHeader) -> Result<()> {
     Ok(())
 }
 
+/// Leaves no length in an interim answer, which has no body (RFC 9110, 15.2), and no word about the app's connection.
+pub(super) fn none(interim: &mut ResponseHeader) -> Result<()> {
+    interim.remove_header(&header::CONNECTION);
+    interim.remove_header(&header::CONTENT_LENGTH);
+    interim.remove_header(&header::TRANSFER_ENCODING);
+    Ok(())
+}
+
 fn fault(why: &'static str) -> Box<Error> {
     let mut error = Error::explain(ErrorType::InvalidHTTPHeader, why);
     error.as_up();

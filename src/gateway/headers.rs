@@ -2,11 +2,12 @@
 //! that may run again on a retry and leaves the same result.
 
 use http::header::Entry;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 
 use super::context::Context;
+use super::hop_by_hop::{AnswerHop, ends_here, nominated_by_app, resembles_framing};
 use super::ready_headers::{OfRequest, ReadyHeaders};
 use super::spelling::{spelled_as, take_parts};
 use crate::auth::{Permit, brings_own_token};
@@ -15,28 +16,6 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
 use crate::web::cookie::{CookieNames, CookieUpstream, sanitize_upstream_set_cookie, strip_cookies};
 use crate::web::single_value;
-
-/// Whether a field ends at us, besides those the framework removes (RFC 9110, 7.6.1).
-fn ends_here(name: &HeaderName) -> bool {
-    // These are compared as numbers, and most names are: text is only looked at if it is as long as one of the others.
-    [header::PROXY_AUTHORIZATION, header::TE, header::TRAILER].contains(name)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
-}
-
-/// Whether a name is one of those that frame a message, or end at each hop, in the spelling of a lenient server: with
-/// something else in the place of a hyphen. To that server it is the very field, beside the one that was judged.
-fn resembles_framing(name: &str) -> bool {
-    let real = match name.len() {
-        10 => "keep-alive",
-        14 => "content-length",
-        16 => "proxy-connection",
-        17 => "transfer-encoding",
-        19 => "proxy-authorization",
-        _ => return false,
-    };
-    let folds = |(theirs, ours): (u8, u8)| theirs == ours || (ours == b'-' && !theirs.is_ascii_alphanumeric());
-    name != real && name.bytes().zip(real.bytes()).all(folds)
-}
 
 /// Whether the one thing that is expected is `100-continue`. Any other expectation would be ours to meet or to refuse
 /// (RFC 9110, 10.1.1); nobody uses one, so it is not passed on.
@@ -193,14 +172,25 @@ impl<'a> HeaderRules<'a> {
 
     /// Takes from an upstream's answer every cookie that would be one of ours: an app must not be able to sign anybody
     /// in or out, or to fix the session of a later visitor. And every header that says who somebody is, which a proxy
-    /// before us could take for our word about this request, and what only looks as if it framed the answer.
-    pub(super) fn clean_response(&self, response: &mut ResponseHeader, metrics: &Metrics) -> pingora::Result<()> {
-        let (mut doomed, mut sets_cookies) = (Vec::new(), false);
+    /// before us could take for our word about this request, what only looks as if it framed the answer, and what was
+    /// between the app and us alone. `client` is the version that the client speaks.
+    pub(super) fn clean_response(
+        &self,
+        response: &mut ResponseHeader,
+        client: Version,
+        metrics: &Metrics,
+    ) -> pingora::Result<()> {
+        let hop = AnswerHop::of(response, client);
+        let (mut doomed, mut sets_cookies, mut nominates) = (Vec::new(), false, false);
         for name in response.headers.keys() {
             sets_cookies |= *name == header::SET_COOKIE;
-            if self.reserved.covers(name.as_str()) || resembles_framing(name.as_str()) {
+            nominates |= *name == header::CONNECTION;
+            if self.reserved.covers(name.as_str()) || resembles_framing(name.as_str()) || hop.ends(name) {
                 doomed.push(name.clone());
             }
+        }
+        if nominates {
+            doomed.extend(nominated_by_app(&response.headers));
         }
         for name in &doomed {
             response.remove_header(name);

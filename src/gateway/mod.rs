@@ -21,6 +21,7 @@ mod guarded_stream;
 pub mod head;
 mod head_watch;
 mod headers;
+mod hop_by_hop;
 mod large_answers;
 mod listener;
 mod named_limits;

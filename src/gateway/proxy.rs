@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -87,16 +87,10 @@ impl Gateway {
         if seen.cookies > self.settings.max_cookie_bytes {
             return Err(Untranslatable { refusal: Refusal::HeadTooLarge, reason: "cookie_too_large" });
         }
-        if seen.nominates
-            && let Some(nominations) = honest_nominations(&header.headers)?
-        {
-            let header = session.req_header_mut();
-            header.remove_header(&header::CONNECTION);
-            if !nominations.is_empty()
-                && let Ok(value) = HeaderValue::try_from(nominations)
-            {
-                // Infallible for a valid name and value.
-                let _inserted = header.insert_header(header::CONNECTION, value);
+        if seen.nominates {
+            let said = honest_nominations(&header.headers)?;
+            if said.rewritten.is_some() {
+                said.apply(session.req_header_mut());
             }
         }
         context.host = address.host;
@@ -391,7 +385,11 @@ impl ProxyHttp for Gateway {
         if !context.permit.as_ref().is_some_and(|permit| permit.route().preserve_header_case) {
             spelling::forget_answers(response)?;
         }
-        HeaderRules::of(&context.snapshot).clean_response(response, &self.metrics)?;
+        let client = session.req_header().version;
+        HeaderRules::of(&context.snapshot).clean_response(response, client, &self.metrics)?;
+        if reply::is_interim(response) {
+            return answer_framing::none(response);
+        }
         self.renew_cookie(session, response, context)?;
         answer_framing::settle(response)
     }
@@ -422,7 +420,7 @@ impl ProxyHttp for Gateway {
         }
         let reason = self.reason_of(refusal, error, context);
         let refused = context.refused(refusal, Some(&reason));
-        if session.response_written().is_some() {
+        if reply::has_begun(session) {
             self.exit.note(refused);
         } else {
             let start = context.snapshot.start();
@@ -453,7 +451,7 @@ impl ProxyHttp for Gateway {
                 host: std::mem::take(&mut context.host),
                 target: context.target.take(),
                 permit: context.permit.take(),
-                status: session.response_written().map_or(0, |response| response.status.as_u16()),
+                status: reply::final_status(session),
                 bytes: session.body_bytes_sent(),
                 took,
             });

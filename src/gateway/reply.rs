@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
@@ -16,6 +16,22 @@ const DRAIN_AT_MOST: u64 = 64 * 1024;
 /// Writes it. In a box: most requests never come here, and each would carry the room for it all the same.
 pub(super) fn write(session: &mut Session, reply: Reply) -> BoxFuture<'_, pingora::Result<()>> {
     Box::pin(write_now(session, reply))
+}
+
+/// Whether an answer only announces another one (RFC 9110, 15.2). A switch of protocols is the last that is said in ours.
+pub(super) fn is_interim(response: &ResponseHeader) -> bool {
+    response.status.is_informational() && response.status != StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// Whether the client was told how its request ended, so that nothing else can be said any more.
+pub(super) fn has_begun(session: &Session) -> bool {
+    session.response_written().is_some_and(|response| !is_interim(response))
+}
+
+/// The status that the client was told at last; 0 if it was told none.
+pub(super) fn final_status(session: &Session) -> u16 {
+    let told = session.response_written().filter(|response| !is_interim(response));
+    told.map_or(0, |response| response.status.as_u16())
 }
 
 async fn write_now(session: &mut Session, reply: Reply) -> pingora::Result<()> {

@@ -58,9 +58,13 @@ const REQUIRED: &[(&str, u8, u8)] = &[
     // Moving here from another gateway.
     ("MV", 1, 2),
     ("MV", 4, 4),
-    ("MV", 6, 8),
+    ("MV", 6, 9),
     ("MV", 12, 13),
     ("MV", 15, 15),
+    // In front of any app.
+    ("W", 12, 12),
+    ("W", 16, 16),
+    ("W", 41, 41),
 ];
 
 /// Rows that wait for what does not exist yet.
@@ -73,6 +77,7 @@ const WAITING: &[(&str, &str)] = &[
     ("KC08", "a program's token is not told from a person's yet"),
     ("KC18", "what a list of contexts means to Keycloak is said in its recipe"),
     ("KC28", "that userinfo can be left out is said in the recipe"),
+    ("MV09", "the framework writes a `Date` of its own into each answer of HTTP/1"),
     ("PM11", "access tokens that need introspection are not taken"),
     ("XM12", "Redis with Sentinel or in a Cluster is refused with its name (XS16)"),
     (

@@ -3,6 +3,8 @@
 mod cookies;
 mod framing;
 mod headers;
+mod hop_by_hop;
+mod interim;
 mod limits;
 mod look_alikes;
 mod paths;

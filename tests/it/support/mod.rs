@@ -6,6 +6,7 @@ pub mod chromium;
 pub mod flood;
 pub mod foreign;
 pub mod process;
+pub mod puppet;
 pub mod raw;
 pub mod redis;
 pub mod rig;

@@ -125,6 +125,15 @@ impl Permit {
         !matches!(self.holder, Holder::Nobody)
     }
 
+    /// A number that is the same for all that ends with the same session or access token, and another for others.
+    pub fn spread(&self) -> u64 {
+        match &self.holder {
+            Holder::Nobody => 0,
+            Holder::Session(_, _, key) => key.0.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte)),
+            Holder::Token(token, _) => u64::try_from(Arc::as_ptr(token).addr() >> 4).unwrap_or(0),
+        }
+    }
+
     /// As whom, as it was when the request was judged.
     pub(super) fn holder(&self) -> &Holder {
         &self.holder

@@ -12,6 +12,7 @@ use super::answer_rate::{AnswerRate, TooSlow};
 use super::context::Peer;
 use super::head::HeadLimits;
 use super::large_answers::{LargeAnswers, Seat};
+use super::stream_watch::Ended;
 use crate::ground::network::ClientNetwork;
 use crate::telemetry::Metrics;
 
@@ -146,6 +147,13 @@ impl ConnectionSlot {
         let reason = why.word();
         self.connections.metrics.connections_ended.with_label_values(&[reason]).inc();
         info!(reason, client = %self.peer.address(), "A connection was ended: its client reads too little");
+    }
+}
+
+impl ConnectionSlot {
+    /// Counts a stream that did not end by itself.
+    pub(super) fn stream_ended(&self, why: Ended) {
+        self.connections.metrics.streams_ended.with_label_values(&[why.word()]).inc();
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
 use pingora::protocols::tls::TlsRef;
@@ -34,6 +34,7 @@ use super::framework_error::FrameworkErrorReplacement;
 use super::head::{HeadFault, HeadReportView, HeadScanner};
 use super::head_watch::{HeadWatch, Overdue, Patience};
 use super::ready_headers::ReadyHeaders;
+use super::stream_watch::StreamWatch;
 
 /// Largest piece that waits for more to come before it is written: about one packet.
 const WRITE_BUFFER: usize = 1460;
@@ -45,16 +46,13 @@ pub(super) struct GuardedStream {
     head: Mutex<HeadWatch>,
     replacement: Arc<FrameworkErrorReplacement>,
     our_answer: Option<OurAnswer>,
-    /// Completes when the stream must end.
-    end: Mutex<Option<EndSignal>>,
+    /// What ends the request at hand from outside.
+    watch: Mutex<StreamWatch>,
     pace: Mutex<AnswerPace>,
     slot: ConnectionSlot,
     /// Our headers as the last request had them, for the next one.
     ready_headers: Mutex<Option<Box<ReadyHeaders>>>,
 }
-
-/// Completes when a stream that outlives its request must end.
-pub(super) type EndSignal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Our answer to a head that could not be read, on its way out.
 struct OurAnswer {
@@ -83,7 +81,7 @@ impl GuardedStream {
             head: Mutex::new(watch),
             replacement,
             our_answer: None,
-            end: Mutex::new(None),
+            watch: Mutex::default(),
             pace,
             slot,
             ready_headers: Mutex::new(None),
@@ -143,19 +141,25 @@ impl GuardedStream {
         })
     }
 
-    /// From now on both directions end when `end` does.
-    pub(super) fn end_with(&self, end: EndSignal) {
-        *self.end.lock() = Some(end);
+    /// The watch over what is under way.
+    pub(super) fn watch(&self) -> MutexGuard<'_, StreamWatch> {
+        self.watch.lock()
     }
 
-    /// Fails once the signal has come; until then whoever polls is woken when it does.
+    /// Fails once both directions must end; until then whoever polls is woken when they must.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let Some(end) = self.end.get_mut() else { return Ok(()) };
-        if end.as_mut().poll(cx).is_pending() {
-            return Ok(());
+        let watch = self.watch.get_mut();
+        let told = watch.ended().is_some();
+        let Poll::Ready(why) = watch.poll(cx) else { return Ok(()) };
+        if !told {
+            self.slot.stream_ended(why);
+            if let Some(words) = watch.last_words() {
+                // Said if there is room for it at once. Whoever does not read is not waited for.
+                let _said = Pin::new(&mut self.inner).poll_write(cx, &words);
+                let _on_its_way = Pin::new(&mut self.inner).poll_flush(cx);
+            }
         }
-        *self.end.get_mut() = Some(Box::pin(std::future::ready(())));
-        Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the session behind the stream is over"))
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, "what the stream was opened under is over"))
     }
 
     /// The other end.
@@ -186,6 +190,7 @@ impl GuardedStream {
     pub(super) fn arm(&self, now: Instant, ready_headers: Option<Box<ReadyHeaders>>) {
         *self.ready_headers.lock() = ready_headers;
         self.pace.lock().end();
+        self.watch.lock().end();
         let mut head = self.head.lock();
         head.armed = true;
         head.due = None;
@@ -246,6 +251,9 @@ impl AsyncWrite for GuardedStream {
         }
         this.may_write(buf.len())?;
         let outcome = Pin::new(&mut this.inner).poll_write(cx, buf);
+        if let Poll::Ready(Ok(taken)) = &outcome {
+            this.watch.get_mut().sent(buf.get(..*taken).unwrap_or_default());
+        }
         this.judge_reading(cx, outcome, |taken| *taken)
     }
 
@@ -271,6 +279,14 @@ impl AsyncWrite for GuardedStream {
         }
         this.may_write(bufs.iter().map(|buf| buf.len()).sum())?;
         let outcome = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        if let Poll::Ready(Ok(taken)) = &outcome {
+            let mut left = *taken;
+            for buf in bufs {
+                let sent = buf.get(..left.min(buf.len())).unwrap_or_default();
+                this.watch.get_mut().sent(sent);
+                left -= sent.len();
+            }
+        }
         this.judge_reading(cx, outcome, |taken| *taken)
     }
 

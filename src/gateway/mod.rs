@@ -31,6 +31,9 @@ mod ready_headers;
 mod reply;
 mod server;
 mod spelling;
+mod stopping;
+mod stream_watch;
+mod websocket;
 
 use std::time::Duration;
 

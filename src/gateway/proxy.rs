@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +14,6 @@ use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorSource, ErrorType, Result};
-use tracing::info;
 
 use super::access_log::{AccessLog, Line};
 use super::adapt::{Seen, Untranslatable, address, honest_nominations};
@@ -23,6 +22,7 @@ use super::context::{Context, Peer, RequestId};
 use super::headers::HeaderRules;
 use super::named_limits::NamedLimits;
 use super::peer::{WEBSOCKET_IDLE, peer_of};
+use super::stream_watch::Watchman;
 use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
@@ -35,9 +35,6 @@ use crate::web::{RequestView, wants_html};
 /// twice that, by how the bytes happen to arrive (O06).
 const MAX_ANSWER_HEAD: usize = 256 * 1024;
 
-/// How often it is asked whether the session behind an open stream still stands.
-const SESSION_CHECK_PERIOD: Duration = Duration::from_millis(900);
-
 /// The proxy: shared parts, no state of its own.
 pub(super) struct Gateway {
     pub(super) auth: Arc<Auth>,
@@ -45,8 +42,8 @@ pub(super) struct Gateway {
     pub(super) settings: GatewaySettings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ids: Arc<AtomicU64>,
-    /// Set when the gateway begins to stop.
-    pub(super) draining: Arc<AtomicBool>,
+    /// Who ends streams, and knows whether the gateway stops.
+    pub(super) watchman: Watchman,
     /// `None` if requests get no line.
     pub(super) access_log: Option<AccessLog>,
 }
@@ -55,7 +52,7 @@ impl Gateway {
     /// Announces the end of a connection whose request was under way when the stop began: a client that was told to
     /// keep it would send its next request into a closed one.
     fn announce_stop(&self, session: &mut Session) {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.watchman.stopping.has_begun() {
             session.set_keepalive(None);
         }
     }
@@ -114,28 +111,6 @@ impl Gateway {
             }
             (_, kind) => kind.as_str().into(),
         }
-    }
-
-    /// Ends a stream with the session or the access token it was opened under.
-    fn end_with_session(&self, session: &Session, context: &Context) {
-        let stream = session.stream().and_then(guarded_stream::of);
-        let (Some(stream), Some(permit)) = (stream, context.permit.clone().filter(Permit::names_somebody)) else {
-            return;
-        };
-        let (auth, request_id) = (Arc::clone(&self.auth), context.request_id);
-        stream.end_with(Box::pin(async move {
-            loop {
-                tokio::time::sleep(SESSION_CHECK_PERIOD).await;
-                if !auth.still_stands(&permit, SystemTime::now()).await {
-                    info!(
-                        request_id = request_id.as_str(),
-                        outcome = "stream_ended",
-                        "A stream ended with its session"
-                    );
-                    return;
-                }
-            }
-        }));
     }
 
     /// Sends the session cookie again when a share of its life is gone, so that a browser keeps it while it is in use. Never
@@ -275,6 +250,9 @@ impl ProxyHttp for Gateway {
                     spelling::forget(session.req_header_mut());
                 }
                 context.outcome = permit.outcome();
+                if let Some(stream) = session.stream().and_then(guarded_stream::of) {
+                    stream.watch().begin(&self.watchman, &permit, context.request_id, context.started.into());
+                }
                 context.permit = Some(permit);
                 Ok(false)
             }
@@ -374,7 +352,6 @@ impl ProxyHttp for Gateway {
         }
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             session.set_read_timeout(Some(WEBSOCKET_IDLE));
-            self.end_with_session(session, context);
         }
         let fields = response.headers.iter();
         if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {
@@ -389,6 +366,9 @@ impl ProxyHttp for Gateway {
         HeaderRules::of(&context.snapshot).clean_response(response, client, &self.metrics)?;
         if reply::is_interim(response) {
             return answer_framing::none(response);
+        }
+        if let Some(stream) = session.stream().and_then(guarded_stream::of) {
+            stream.watch().answered(response);
         }
         self.renew_cookie(session, response, context)?;
         answer_framing::settle(response)

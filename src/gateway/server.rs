@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use pingora::apps::HttpServerOptions;
@@ -22,6 +22,8 @@ use super::framework_error::FrameworkErrorReplacement;
 use super::listener::{Listener, Reserve, bind};
 use super::named_limits::NamedLimits;
 use super::proxy::Gateway;
+use super::stopping::Stopping;
+use super::stream_watch::Watchman;
 use super::{GatewaySettings, ListenerLimits};
 use crate::auth::Auth;
 use crate::secret::Entropy;
@@ -46,7 +48,7 @@ pub struct RunningGateway {
     /// Where the private listener is bound.
     pub admin_address: SocketAddr,
     connections: Arc<Connections>,
-    draining: Arc<AtomicBool>,
+    stopping: Arc<Stopping>,
     stop_public: watch::Sender<bool>,
     stop_admin: watch::Sender<bool>,
     services: Vec<JoinHandle<()>>,
@@ -104,7 +106,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     tell(&capacity, &settings.limits, wanted);
     let trusted = settings.trusted_proxies.clone();
     let connections = Connections::new(Side::Public, settings.limits.clone(), trusted.clone(), Arc::clone(&metrics));
-    let draining = Arc::new(AtomicBool::new(false));
+    let stopping = Arc::new(Stopping::default());
     let mut seed = [0; 8];
     entropy.fill(&mut seed);
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
@@ -124,7 +126,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
         settings,
         metrics: Arc::clone(&metrics),
         ids,
-        draining: Arc::clone(&draining),
+        watchman: Watchman { auth: Arc::clone(&auth), stopping: Arc::clone(&stopping) },
         access_log,
     };
     let pool = capacity.upstream_pool();
@@ -143,7 +145,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
         importing: Arc::new(Semaphore::new(1)),
         auth,
         metrics,
-        draining: Arc::clone(&draining),
+        stopping: Arc::clone(&stopping),
     };
     let reserve = Reserve::to_serve(admin::RESERVED_FILES);
     let private = Listener::new(private, admin, private_connections, private_replacement, reserve)?;
@@ -151,7 +153,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let (stop_public, public_watch) = watch::channel(false);
     let (stop_admin, admin_watch) = watch::channel(false);
     let services = vec![tokio::spawn(public.run(public_watch)), tokio::spawn(private.run(admin_watch))];
-    Ok(RunningGateway { address, admin_address, connections, draining, stop_public, stop_admin, services })
+    Ok(RunningGateway { address, admin_address, connections, stopping, stop_public, stop_admin, services })
 }
 
 /// Says how many connections there may be, and why not more.
@@ -177,7 +179,7 @@ fn tell(capacity: &Capacity, limits: &ListenerLimits, wanted: usize) {
 impl RunningGateway {
     /// Stops accepting, lets requests finish for at most `grace`, then ends. Returns how many connections were cut.
     pub async fn stop(self, grace: Duration) -> usize {
-        self.draining.store(true, Ordering::Release);
+        self.stopping.begin(grace);
         let _nobody_listens_any_more = self.stop_public.send(true);
         let deadline = tokio::time::Instant::now() + grace;
         let mut tick = tokio::time::interval(Duration::from_millis(20));

@@ -41,6 +41,10 @@ pub struct CachePolicy {
     /// "Last seen" is written to the store at most this often. Default 60 seconds, and never more than a quarter of the
     /// idle time: a store that has not heard of a session for the idle time drops it.
     pub touch: Duration,
+    /// A copy younger than this says whether a stream may go on without a question. Default 100 milliseconds: streams are
+    /// asked about at moments of their own, a little less than a second apart, and the longest that a session ended
+    /// elsewhere goes on in a stream is both together.
+    pub of_streams: Duration,
 }
 
 impl CachePolicy {
@@ -51,6 +55,7 @@ impl CachePolicy {
             revoked_within: Duration::from_secs(2),
             grace: Duration::from_secs(60),
             touch: Duration::from_secs(60).min(lifetimes.idle / 4),
+            of_streams: Duration::from_millis(100),
         }
     }
 
@@ -60,7 +65,8 @@ impl CachePolicy {
     #[must_use]
     pub fn for_exclusive_store(self) -> Self {
         let half = self.touch.min(self.grace / 2);
-        Self { revalidate: self.revalidate.max(half), revoked_within: self.revoked_within.max(self.grace), ..self }
+        let revalidate = self.revalidate.max(half);
+        Self { revalidate, revoked_within: self.revoked_within.max(self.grace), of_streams: revalidate, ..self }
     }
 }
 
@@ -158,6 +164,12 @@ impl<V> CachedSession<V> {
         } else {
             Freshness::Stale
         }
+    }
+
+    /// Whether a stream of the session may go on at `now` without a question to the store.
+    pub(super) fn vouches_for_streams(&self, now: impl Into<Timestamp>, policy: &CachePolicy) -> bool {
+        let age = age_of(self.loaded_at.load(Relaxed), now.into().as_millis(), policy);
+        age.is_some_and(|age| age < policy.of_streams)
     }
 
     /// Whether the caller is the one to ask the store now. At most one caller within [`CachePolicy::revalidate`] is

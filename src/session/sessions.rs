@@ -322,10 +322,10 @@ impl Sessions {
         if self.is_unconfirmed(&cached, now) {
             return false;
         }
-        let freshness = cached.freshness(now, &self.policy);
-        if freshness == Freshness::Fresh {
+        if cached.vouches_for_streams(now, &self.policy) {
             return true;
         }
+        let freshness = cached.freshness(now, &self.policy);
         let sessions = Arc::clone(self);
         let copy = Arc::clone(&cached);
         let ask = || async move { sessions.still_is(&copy, key, now).await };

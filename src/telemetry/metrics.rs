@@ -77,6 +77,9 @@ pub struct Metrics {
     pub connections_refused: IntCounterVec,
     /// `zengate_connections_ended_total{reason}`: `answer_rate` or `crowded`: clients that read too little.
     pub connections_ended: IntCounterVec,
+    /// `zengate_streams_ended_total{reason}`: answers under way that were ended with what they were opened under: `session`
+    /// (or access token), `stop`.
+    pub streams_ended: IntCounterVec,
     /// `zengate_admin_requests_total{outcome}`: requests on the private listener.
     pub admin_requests: IntCounterVec,
     /// `zengate_background_restarts_total{task}`: background tasks that ended without having been asked to.
@@ -282,6 +285,11 @@ impl Metrics {
             connections_ended: counters(
                 "zengate_connections_ended_total",
                 "Connections ended because their client read too little",
+                "reason",
+            ),
+            streams_ended: counters(
+                "zengate_streams_ended_total",
+                "Answers under way that were ended with what they were opened under",
                 "reason",
             ),
             admin_requests: counters("zengate_admin_requests_total", "Requests on the private listener", "outcome"),

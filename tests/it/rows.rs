@@ -62,9 +62,13 @@ const REQUIRED: &[(&str, u8, u8)] = &[
     ("MV", 12, 13),
     ("MV", 15, 15),
     // In front of any app.
+    ("W", 2, 2),
     ("W", 12, 12),
     ("W", 16, 16),
-    ("W", 41, 41),
+    ("W", 36, 36),
+    ("W", 41, 42),
+    ("FT", 10, 10),
+    ("FT", 12, 12),
 ];
 
 /// Rows that wait for what does not exist yet.
@@ -78,6 +82,7 @@ const WAITING: &[(&str, &str)] = &[
     ("KC18", "what a list of contexts means to Keycloak is said in its recipe"),
     ("KC28", "that userinfo can be left out is said in the recipe"),
     ("MV09", "the framework writes a `Date` of its own into each answer of HTTP/1"),
+    ("FT10", "a new process beside the old one comes with inherited sockets"),
     ("PM11", "access tokens that need introspection are not taken"),
     ("XM12", "Redis with Sentinel or in a Cluster is refused with its name (XS16)"),
     (

@@ -9,7 +9,6 @@ mod router;
 mod table;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -23,6 +22,7 @@ use tokio::sync::Semaphore;
 pub use self::access::{AdminToken, Scope};
 use self::router::{Asked, Page, route};
 use super::head::HeadLimits;
+use super::stopping::Stopping;
 use super::{AnswerRate, ListenerLimits, guarded_stream};
 use crate::auth::Auth;
 use crate::telemetry::Metrics;
@@ -82,7 +82,7 @@ pub(super) struct Admin {
     pub(super) auth: Arc<Auth>,
     pub(super) metrics: Arc<Metrics>,
     /// Set when the gateway begins to stop: no longer ready, still alive.
-    pub(super) draining: Arc<AtomicBool>,
+    pub(super) stopping: Arc<Stopping>,
 }
 
 impl Admin {
@@ -93,7 +93,7 @@ impl Admin {
             "version": env!("CARGO_PKG_VERSION"),
             "configuration_generation": self.auth.snapshot().generation(),
             "store": if store { "answers" } else { "does not answer" },
-            "stopping": self.draining.load(Ordering::Acquire),
+            "stopping": self.stopping.has_begun(),
             "connections": self.metrics.connections.get(),
         });
         format!("{status}\n")
@@ -103,7 +103,7 @@ impl Admin {
     /// could sign in is another question, asked by `verbose`, and with `strict` the answer decides: while the store is away,
     /// all replicas would leave the balancer, and nobody reached even what needs no store.
     async fn ready(&self, query: &str) -> (StatusCode, String) {
-        if self.draining.load(Ordering::Acquire) {
+        if self.stopping.has_begun() {
             return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
         }
         let asked = |word: &str| query.split('&').any(|part| part.split('=').next() == Some(word));

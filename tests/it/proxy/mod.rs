@@ -8,6 +8,7 @@ mod interim;
 mod limits;
 mod look_alikes;
 mod paths;
+mod streams;
 mod upstream_faults;
 mod upstream_names;
 mod websocket;

@@ -8,7 +8,7 @@ use crate::support::raw::{Connection, get};
 use crate::support::rig::{Choices, Rig};
 use crate::support::upstream::Then;
 
-const UPGRADE: &str =
+pub(super) const UPGRADE: &str =
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n";
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                         Sec-WebSocket-Accept: x\r\n\r\n";
@@ -22,7 +22,7 @@ async fn rig() -> Rig {
 }
 
 /// Reads an answer's head, to the byte.
-async fn head(connection: &mut Connection) -> String {
+pub(super) async fn head(connection: &mut Connection) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.extend(connection.bytes(1).await);
@@ -115,7 +115,9 @@ async fn a_stream_ends_with_the_session_it_was_opened_under_and_with_no_other() 
     }
     let left = leaver.post(rig.url("/oauth2/sign_out"), &[]).await;
     assert_eq!(left.status, 200);
-    assert_eq!(streams[0].rest(Duration::from_secs(2)).await, b"", "ended within two seconds");
+    // In its own words (RFC 6455, 7.4.1): 1008.
+    let told = streams[0].rest(Duration::from_secs(2)).await;
+    assert_eq!(told, [&[0x88, 21, 0x03, 0xf0][..], b"the session is over"].concat(), "ended within two seconds");
     streams[1].send(b"still here").await;
     assert_eq!(streams[1].bytes(10).await, b"still here");
 }

@@ -235,6 +235,14 @@ admin_listen: 127.0.0.1:1
         }
     }
 
+    /// Stops the gateway in order, which may take it `grace`; how many connections were cut.
+    pub async fn stop_within(&mut self, grace: Duration) -> usize {
+        match self.app.take() {
+            Some(app) => app.stop(grace).await,
+            None => 0,
+        }
+    }
+
     /// Starts the gateway again on its old port, once the old one has let go of its file: a connection that was cut
     /// takes a moment to end.
     pub async fn start_gateway(&mut self) {

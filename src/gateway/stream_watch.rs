@@ -1,0 +1,227 @@
+//! What ends a stream from outside: the end of the session or access token that it was opened under, and the stop.
+//!
+//! Which answer is going to last nobody knows when it begins, so every request is watched as if it would. That must cost
+//! nothing: a connection has one timer, which is set when it fires and not when a request begins, and until it has fired
+//! a request does no more than look whether it has. All streams of a session are asked about at the same moments, so that
+//! the store hears one question of them (FT12).
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderValue, StatusCode, header};
+use pingora::http::ResponseHeader;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::info;
+
+use super::context::RequestId;
+use super::stopping::Stopping;
+use super::websocket::{Frames, close_frame};
+use crate::auth::{Auth, Permit};
+
+/// How often it is asked whether what a stream was opened under still stands.
+const PERIOD: Duration = Duration::from_millis(900);
+
+/// The moment that the moments of all streams are counted from.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// What is under way on a connection.
+#[derive(Debug, Default)]
+enum Kind {
+    /// An answer that ends by itself, or has not begun.
+    #[default]
+    Answer,
+    /// Events for as long as somebody listens (`text/event-stream`).
+    Events,
+    /// A WebSocket, and where its frames are.
+    WebSocket(Frames),
+}
+
+/// Why a stream was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The session or the access token is over.
+    Session,
+    /// The gateway stops.
+    Stop,
+}
+
+impl Ended {
+    /// Its word in metrics.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// The words to the client of a WebSocket (RFC 6455, 7.4.1).
+    fn frame(self) -> Vec<u8> {
+        match self {
+            Self::Session => close_frame(1008, "the session is over"),
+            Self::Stop => close_frame(1001, "the gateway stops"),
+        }
+    }
+}
+
+/// Whom to ask.
+#[derive(Clone)]
+pub(super) struct Watchman {
+    /// Whether a session still stands.
+    pub(super) auth: Arc<Auth>,
+    /// Whether the gateway stops.
+    pub(super) stopping: Arc<Stopping>,
+}
+
+type Check = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// The watch over the requests of one connection.
+#[derive(Default)]
+pub(super) struct StreamWatch {
+    watchman: Option<Watchman>,
+    /// As whom the request at hand passes; `None` if nobody stands behind it, or nothing is under way.
+    permit: Option<(Permit, RequestId)>,
+    begun: Option<Instant>,
+    kind: Kind,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whoever has to be woken by the timer is known to it.
+    registered: bool,
+    check: Option<Check>,
+    leave_at: Option<Instant>,
+    ended: Option<Ended>,
+}
+
+impl StreamWatch {
+    /// A request that was let in is passed on from now on; it began at `begun`.
+    pub(super) fn begin(&mut self, watchman: &Watchman, permit: &Permit, id: RequestId, begun: Instant) {
+        if self.watchman.is_none() {
+            self.watchman = Some(watchman.clone());
+        }
+        self.permit = permit.names_somebody().then(|| (permit.clone(), id));
+        self.begun = Some(begun);
+    }
+
+    /// The final answer is `response`, of which nothing was sent yet.
+    pub(super) fn answered(&mut self, response: &ResponseHeader) {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            self.kind = Kind::WebSocket(Frames::behind_the_switch());
+        } else if is_events(response) {
+            self.kind = Kind::Events;
+        }
+    }
+
+    /// The request is over.
+    pub(super) fn end(&mut self) {
+        (self.permit, self.begun, self.check, self.leave_at) = (None, None, None, None);
+        self.kind = Kind::Answer;
+    }
+
+    /// Why the stream was ended, if it was.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// The client was sent `bytes` more.
+    pub(super) fn sent(&mut self, bytes: &[u8]) {
+        if let Kind::WebSocket(frames) = &mut self.kind {
+            frames.sent(bytes);
+        }
+    }
+
+    /// What the client is told of the end, if it can be told anything.
+    pub(super) fn last_words(&self) -> Option<Vec<u8>> {
+        match (&self.kind, self.ended) {
+            (Kind::WebSocket(frames), Some(why)) if frames.may_interject() => Some(why.frame()),
+            _ => None,
+        }
+    }
+
+    /// Ready as soon as the stream must end; until then whoever polls is woken when it does.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        if let Some(why) = self.ended {
+            return Poll::Ready(why);
+        }
+        let lasts = !matches!(self.kind, Kind::Answer);
+        let Some(begun) = self.begun.filter(|_| lasts || self.permit.is_some()) else { return Poll::Pending };
+        loop {
+            if let Some(check) = &mut self.check {
+                let stands = ready!(check.as_mut().poll(cx));
+                self.check = None;
+                if !stands {
+                    return Poll::Ready(self.end_for(Ended::Session));
+                }
+            }
+            let (spread, leave_at) = (self.spread(), self.leave_at);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next_moment(spread, leave_at))));
+            if self.registered && !timer.is_elapsed() {
+                return Poll::Pending;
+            }
+            self.registered = true;
+            ready!(timer.as_mut().poll(cx));
+            self.registered = false;
+            let set_for = timer.deadline();
+            if lasts && self.leave_at.is_none() {
+                self.leave_at = self.watchman.as_ref().and_then(|watchman| watchman.stopping.leave_at());
+            }
+            if self.leave_at.is_some_and(|moment| Instant::now() >= moment) {
+                return Poll::Ready(self.end_for(Ended::Stop));
+            }
+            let next = next_moment(spread, self.leave_at);
+            if let Some(timer) = &mut self.timer {
+                timer.as_mut().reset(next);
+            }
+            // One that was set for an earlier request says nothing about this one, which has just been judged.
+            if set_for > begun {
+                self.check = self.question();
+            }
+        }
+    }
+
+    fn end_for(&mut self, why: Ended) -> Ended {
+        self.ended = Some(why);
+        if let (Ended::Session, Some((_, id))) = (why, &self.permit) {
+            info!(request_id = id.as_str(), outcome = "stream_ended", "A stream ended with its session");
+        }
+        why
+    }
+
+    fn question(&self) -> Option<Check> {
+        let (Some(watchman), Some((permit, _))) = (&self.watchman, &self.permit) else { return None };
+        let (auth, permit) = (Arc::clone(&watchman.auth), permit.clone());
+        Some(Box::pin(async move { auth.still_stands(&permit, SystemTime::now()).await }))
+    }
+
+    /// What the moments of the request at hand are spread by: the same for all that end together.
+    fn spread(&self) -> u64 {
+        let by_begin = |begun: Instant| u64::try_from(begun.duration_since(*BEGINNING).as_millis()).unwrap_or(0);
+        match &self.permit {
+            Some((permit, _)) => permit.spread(),
+            None => self.begun.map_or(0, by_begin),
+        }
+    }
+}
+
+impl fmt::Debug for StreamWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamWatch").field("kind", &self.kind).field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// Whether an answer is a stream of events, which lasts until somebody ends it.
+pub(super) fn is_events(response: &ResponseHeader) -> bool {
+    let media = response.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    const EVENTS: &[u8] = b"text/event-stream";
+    media.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
+}
+
+/// The next of the moments at which streams with this `spread` are asked about, or `leave_at` if that comes before.
+fn next_moment(spread: u64, leave_at: Option<Instant>) -> Instant {
+    let now = Instant::now();
+    let period = u64::try_from(PERIOD.as_millis()).unwrap_or(u64::MAX);
+    let passed = u64::try_from(now.duration_since(*BEGINNING).as_millis()).unwrap_or(0);
+    let into = (passed + period - spread % period) % period;
+    let next = now + Duration::from_millis(period - into);
+    leave_at.map_or(next, |leave_at| next.min(leave_at))
+}

@@ -4,6 +4,7 @@
 #   make test   build, then every test
 #   make lint, make deny   form and lints; licences, sources and upkeep of what we depend on
 #   make interop    sign people in at OpenID providers that others wrote (tests/interop/README.md)
+#   make apps       put real apps behind the gateway and use them (docs/apps/README.md)
 #   make conformance SUITE=…   the OpenID Foundation's conformance suite (tests/conformance/README.md)
 #   make bench, make side-by-side, make scale   measure (benches/README.md)
 #   make release   a release build that a load has trained (docs/PERFORMANCE.md)
@@ -16,10 +17,10 @@ COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server chromium:chromium
 
 .PHONY: demo demo-walk test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
-  release interop conformance need-build need-count need-test help
+  release apps interop conformance need-build need-count need-test help
 
 help:
-	@sed -n '1,11s/^# \{0,1\}//p' Makefile
+	@sed -n '1,12s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked --features demo
@@ -45,6 +46,11 @@ deny:
 interop: need-build
 	$(CARGO) build --locked
 	python3 tests/interop/run.py $(ARGS)
+
+# Real apps from their packages, really used; ARGS names some of them: make apps ARGS='jupyterlab git'.
+apps: need-build
+	$(CARGO) build --locked --features demo
+	python3 tests/apps/run.py $(ARGS)
 
 # The suite plays the provider. Without ARGS every plan is run and docs/CONFORMANCE.md written anew.
 conformance: need-build

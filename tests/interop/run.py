@@ -18,14 +18,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from kit.app import App                                  # noqa: E402
+from kit.cache import Cache                              # noqa: E402
 from kit.gateway import UnknownKey                       # noqa: E402
 from kit.processes import Failed, PortTaken, end_on_signals   # noqa: E402
 import features as all_features                          # noqa: E402
 import providers                                         # noqa: E402
-from cache import ROOT, Cache                            # noqa: E402
 from provider import Unsupported                         # noqa: E402
 from scene import Scene                                  # noqa: E402
 import table                                             # noqa: E402
@@ -110,7 +111,7 @@ def main():
     if unknown := [name for name in wanted if name not in known]:
         arguments.error(f"no such provider: {', '.join(unknown)}")
     names = set(filter(None, asked.features.split(",")))
-    app, cache = App(), Cache()
+    app, cache = App(), Cache(os.environ.get("ZENGATE_INTEROP_CACHE") or ROOT / "target" / "interop")
     base = cache.path / "run"
     for name in wanted:
         known[name].name = known[name].name or name

@@ -1,24 +1,22 @@
-"""Where foreign providers are installed: a folder outside the repository's files, filled once.
+"""Where programs that others wrote are installed: a folder outside the repository's files, filled once.
 
-`ZENGATE_INTEROP_CACHE` names it; without it, it lies under `target/`. What is installed is pinned: by a lock file, or by
-a version that stands in the provider's module.
+What is installed is pinned: by a lock file, or by a version that stands where it is asked for.
 """
+import json
 import os
+import re
 import shutil
 import sys
 import venv
 import zipfile
 from pathlib import Path
 
-from kit.processes import Failed, run
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+from .processes import Failed, run
 
 
 class Cache:
-    def __init__(self, path=None):
-        self.path = Path(path or os.environ.get("ZENGATE_INTEROP_CACHE") or ROOT / "target" / "interop")
+    def __init__(self, path):
+        self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
 
     def _fresh(self, directory, recipe):
@@ -53,6 +51,19 @@ class Cache:
             run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=where)
             self._done(where, recipe)
         return where
+
+    def npm_packages(self, name, *packages, overrides=None):
+        """Packages of npm, each with its version; gives their `node_modules`. `overrides`: versions of what they need."""
+        where = self.path / "npm" / name
+        described = json.dumps({"private": True, "overrides": overrides or {}})
+        recipe = "\n".join([described, *packages])
+        if self._fresh(where, recipe):
+            shutil.rmtree(where, ignore_errors=True)
+            where.mkdir(parents=True)
+            (where / "package.json").write_text(described)
+            run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages], cwd=where)
+            self._done(where, recipe)
+        return where / "node_modules"
 
     def maven(self, artifact, folder):
         """A zip archive of Maven Central, unpacked; `folder` is what it holds at its top."""
@@ -120,6 +131,17 @@ class Cache:
             shutil.rmtree(archives)
             self._done(where, recipe)
         return where
+
+    def go_install(self, package):
+        """A program of a Go module, `package@version`; gives the program."""
+        module, _, version = package.partition("@")
+        name = module.rpartition("/")[2]
+        where = self.path / "go" / re.sub(r"\W+", "-", module)
+        if self._fresh(where, version):
+            where.mkdir(parents=True, exist_ok=True)
+            run(["go", "install", package], env={**os.environ, "GOBIN": str(where)}, timeout=3600)
+            self._done(where, version)
+        return where / name
 
     @staticmethod
     def debian_environment(where):

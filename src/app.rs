@@ -27,8 +27,8 @@ use crate::carrier::find::Way;
 use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
-    AnswerRate, BindFault, BodyRate, GatewayParts, GatewaySettings, ListenerLimits, RunningGateway, Sockets,
-    TrustedProxies,
+    AnswerRate, BindFault, BodyRate, GatewayParts, GatewaySettings, ListenAddress, ListenerLimits, RunningGateway,
+    Sockets, TrustedProxies,
 };
 use crate::oidc::client_auth::ClientKey;
 use crate::provider::{ClientError, DiscoveryAddresses, Federation, KeyMemory, Provider, ProviderStats, Providers};
@@ -201,8 +201,8 @@ impl App {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (listen, admin_listen) = (config.listen, config.admin_listen);
-        Self::start_on(Sockets::bind(listen, admin_listen)?, config).await
+        let sockets = Sockets::bind_all(&config.listeners, config.admin_listen)?;
+        Self::start_on(sockets, config).await
     }
 
     /// Starts a gateway on sockets that are already bound.
@@ -245,7 +245,7 @@ impl App {
         let first: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
         let providers = Providers::new((config.provider.id.clone(), first), others);
         let upstreams = Arc::clone(snapshot.upstreams());
-        let own = [("listen", sockets.address()), ("admin_listen", sockets.admin_address())];
+        let own = sockets.own();
         let (cached, bytes) = (config.sessions.cache_entries, config.sessions.cache_bytes);
         let cache_limits = CacheLimits { sessions: cached, bytes, ..CacheLimits::default() };
         let links = accounts::links(&config, &store, &entropy, compiled.seal_keys.clone());
@@ -296,6 +296,7 @@ impl App {
         let (resolving, pace) = (Arc::clone(&metrics), config.resolve_upstreams);
         background.keep("upstreams", move || {
             let (upstreams, names, metrics) = (Arc::clone(&upstreams), Arc::clone(&names), Arc::clone(&resolving));
+            let own = own.clone();
             async move { upstreams.keep(&*names, &own, pace, &metrics).await }
         });
         if let Some(keys) = assertion_keys {
@@ -305,9 +306,14 @@ impl App {
         Ok(Self { gateway, sessions, state_directory, background, metrics })
     }
 
-    /// Where people and programs reach it.
+    /// Where people and programs reach it: the first listener that has an address and a port.
     pub fn address(&self) -> SocketAddr {
         self.gateway.address
+    }
+
+    /// Where every public listener is.
+    pub fn addresses(&self) -> &[ListenAddress] {
+        &self.gateway.addresses
     }
 
     /// Where the private listener is.

@@ -97,7 +97,8 @@ fn ask(config: &Config) -> Answers {
 async fn upstreams(config: &Config) -> Vec<Warning> {
     let mut upstreams = Upstreams::default();
     config.routes.iter().for_each(|route| drop(Upstream::of(route, &mut upstreams)));
-    let own = [("listen", config.listen), ("admin_listen", config.admin_listen)];
+    let public = config.listeners.iter().filter_map(|listener| Some(("listen", listener.address.tcp()?)));
+    let own: Vec<_> = public.chain([("admin_listen", config.admin_listen)]).collect();
     let unreachable = upstreams.resolve(&SystemNames, &own, config.resolve_upstreams.patience).await;
     let warning = |(index, route): (usize, &crate::route::RouteSettings)| {
         let why = unreachable.get(&(route.upstream.host.clone(), route.upstream.port))?;

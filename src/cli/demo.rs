@@ -171,7 +171,7 @@ mod tests {
         home.make_key().unwrap();
         for port in [WRITTEN_FOR, 4181, 9000, 41800] {
             let (config, _) = Config::parse(&written_for(port, &home.0), "demo.yaml", &|_| None).unwrap();
-            assert_eq!(config.listen.port(), port);
+            assert_eq!(config.listeners[0].address.tcp().unwrap().port(), port);
             assert_eq!(config.admin_listen.port(), port + 7);
             assert_eq!(config.provider.settings.client_id, CLIENT_ID);
             let secret = config.provider.settings.authentication.secret.as_ref();

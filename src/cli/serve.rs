@@ -106,7 +106,7 @@ impl Summary {
         info!(
             version = env!("CARGO_PKG_VERSION"),
             file = self.file,
-            listen = %app.address(),
+            listen = app.addresses().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             private = %app.admin_address(),
             public_url = self.public_url,
             redirect_uri = self.redirect_uris.join(" "),

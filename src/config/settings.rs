@@ -12,7 +12,7 @@ use crate::account::links::LinkSettings;
 use crate::approval::ApprovalSettings;
 use crate::assertion::keys::AssertionKey;
 use crate::carrier::port_token::PortTokenSettings;
-use crate::gateway::AdminSettings;
+use crate::gateway::{AdminSettings, ListenerSettings};
 use crate::oidc::acr::Assurance;
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::ProviderSettings;
@@ -34,8 +34,8 @@ pub struct Config {
     pub public_url: Url,
     /// Path of our own addresses on every protected host; begins with `/`, does not end with it. Default `/oauth2`.
     pub prefix: String,
-    /// Public listener. Default `0.0.0.0:4180`.
-    pub listen: SocketAddr,
+    /// Public listeners, at least one. Default: a plain one on `[::]:4180`.
+    pub listeners: Vec<ListenerSettings>,
     /// Private listener. Default `127.0.0.1:44180`; beyond loopback only if its address was written out.
     pub admin_listen: SocketAddr,
     /// Who may do what on the private listener.

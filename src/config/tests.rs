@@ -133,7 +133,8 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     let config = good(SHORTEST);
     assert_eq!(config.public_url.as_str(), "https://apps.example.com/");
     assert_eq!(config.prefix, "/oauth2");
-    assert_eq!(config.listen.to_string(), "0.0.0.0:4180");
+    assert_eq!(config.listeners.len(), 1);
+    assert_eq!(config.listeners[0].address.to_string(), "[::]:4180");
     assert_eq!(config.admin_listen.to_string(), "127.0.0.1:44180");
     assert_eq!(config.admin, crate::gateway::AdminSettings::default());
     assert_eq!(config.threads, None);
@@ -442,6 +443,7 @@ mod carriers;
 mod claims;
 mod damage;
 mod documents;
+mod listeners;
 mod providers;
 mod routes;
 mod secrets;

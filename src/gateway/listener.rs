@@ -3,42 +3,27 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use pingora::apps::ServerApp;
-use pingora::protocols::l4::stream::Stream as TcpConnection;
-use pingora::protocols::{GetSocketDigest as _, SocketDigest};
 use pingora::server::ShutdownWatch;
-use tokio::net::TcpStream;
 
-use super::connections::{ConnectionSlot, Connections};
+use super::connections::Connections;
 use super::context::Peer;
 use super::framework_error::FrameworkErrorReplacement;
 use super::guarded_stream::GuardedStream;
-
-/// Connections that the kernel keeps until they are accepted.
-const BACKLOG: i32 = 1024;
+use super::listeners::{Acceptor, Entrance, Socket};
 
 /// How long the listener rests when it can neither serve nor refuse.
 const REST: Duration = Duration::from_millis(20);
 
-/// Binds `address` at once, so that a port in use is a clear fault at start and not a service that never answers.
-pub(super) fn bind(address: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {
-    let listener = TcpListener::bind(address)?;
-    // The standard library asks for 128, which a burst of clients fills.
-    rustix::net::listen(&listener, BACKLOG)?;
-    listener.set_nonblocking(true)?;
-    let bound = listener.local_addr()?;
-    Ok((bound, listener))
-}
-
 /// One socket and what answers on it.
 pub(super) struct Listener<A> {
-    socket: tokio::net::TcpListener,
+    socket: Acceptor,
+    entrance: Arc<Entrance>,
     app: Arc<A>,
     connections: Arc<Connections>,
     replacement: Arc<FrameworkErrorReplacement>,
@@ -75,19 +60,16 @@ impl Reserve {
 }
 
 impl<A: ServerApp + Send + Sync + 'static> Listener<A> {
-    /// From a bound socket.
-    ///
-    /// # Errors
-    /// If the runtime cannot watch it.
+    /// From a bound socket, and what lies between it and `app`.
     pub(super) fn new(
-        socket: TcpListener,
-        app: A,
+        socket: Acceptor,
+        entrance: Entrance,
+        app: Arc<A>,
         connections: Arc<Connections>,
         replacement: Arc<FrameworkErrorReplacement>,
         reserve: Reserve,
-    ) -> io::Result<Self> {
-        let socket = tokio::net::TcpListener::from_std(socket)?;
-        Ok(Self { socket, app: Arc::new(app), connections, replacement, reserve })
+    ) -> Self {
+        Self { socket, entrance: Arc::new(entrance), app, connections, replacement, reserve }
     }
 
     /// Accepts connections until `stop` says so.
@@ -129,34 +111,19 @@ impl<A: ServerApp + Send + Sync + 'static> Listener<A> {
         }
     }
 
-    fn serve(&self, stream: TcpStream, address: SocketAddr, stop: &ShutdownWatch) {
+    fn serve(&self, socket: Socket, address: SocketAddr, stop: &ShutdownWatch) {
         let Some(slot) = self.connections.admit(Peer::new(address.ip())) else { return };
-        let connection = guarded(stream, address, Arc::clone(&self.replacement), slot);
+        let (entrance, replacement) = (Arc::clone(&self.entrance), Arc::clone(&self.replacement));
         let (app, stop) = (Arc::clone(&self.app), stop.clone());
         tokio::spawn(async move {
+            let Some((stream, slot)) = entrance.enter(socket, address, slot).await else { return };
+            let connection = GuardedStream::new(stream, replacement, slot);
             let mut next = app.process_new(Box::new(connection), &stop).await;
             while let Some(connection) = next {
                 next = app.process_new(connection, &stop).await;
             }
         });
     }
-}
-
-/// The connection as the framework wants it, behind its watch.
-fn guarded(
-    stream: TcpStream,
-    address: SocketAddr,
-    replacement: Arc<FrameworkErrorReplacement>,
-    slot: ConnectionSlot,
-) -> GuardedStream {
-    // An answer of several small writes would wait for the client's acknowledgements. Without it the answer is only late.
-    let _late_at_most = stream.set_nodelay(true);
-    let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
-    // Fresh, so that nobody has set it.
-    let _fresh = digest.peer_addr.set(Some(address.into()));
-    let mut connection = TcpConnection::from(stream);
-    connection.set_socket_digest(digest);
-    GuardedStream::new(Box::new(connection), replacement, slot)
 }
 
 /// Whether no connection can be accepted for want of descriptors or memory, whoever knocks.

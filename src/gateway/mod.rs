@@ -24,6 +24,7 @@ mod headers;
 mod hop_by_hop;
 mod large_answers;
 mod listener;
+mod listeners;
 mod named_limits;
 mod peer;
 mod proxy;
@@ -44,7 +45,8 @@ pub use admin::{AdminSettings, AdminToken, Scope};
 pub use answer_rate::AnswerRate;
 pub use body_rate::BodyRate;
 pub use connections::ListenerLimits;
-pub use server::{BindFault, GatewayParts, RunningGateway, Sockets, start};
+pub use listeners::{BindFault, Descriptor, ListenAddress, ListenerSettings, Sockets};
+pub use server::{GatewayParts, RunningGateway, start};
 
 /// Settings of the gateway.
 #[derive(Debug, Clone)]

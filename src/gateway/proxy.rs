@@ -18,8 +18,9 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use super::access_log::{AccessLog, Line};
 use super::adapt::{Seen, Untranslatable, address, honest_nominations};
 use super::body_rate::BodyPace;
-use super::context::{Context, Peer, RequestId};
+use super::context::{Context, RequestId};
 use super::headers::HeaderRules;
+use super::listeners::facts;
 use super::named_limits::NamedLimits;
 use super::peer::{WEBSOCKET_IDLE, peer_of};
 use super::stream_watch::Watchman;
@@ -63,8 +64,8 @@ impl Gateway {
         if let Some(watch) = watch {
             context.peer = watch.peer().clone();
             context.ready_headers = watch.take_ready_headers();
-        } else if let Some(peer) = session.client_addr().and_then(|peer| peer.as_inet()) {
-            context.peer = Peer::new(peer.ip());
+        } else if let Some(facts) = facts::of(session) {
+            context.peer = facts.peer.clone();
         }
         let header = session.req_header();
         let (client, behind_proxy) = self.settings.trusted_proxies.client(context.peer.address(), &header.headers);

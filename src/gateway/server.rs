@@ -2,7 +2,7 @@
 //! and to providers live exactly as long as the requests that use them.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use super::admin::{self, Admin};
 use super::capacity::Capacity;
 use super::connections::{Connections, Side};
 use super::framework_error::FrameworkErrorReplacement;
-use super::listener::{Listener, Reserve, bind};
+use super::listener::{Listener, Reserve};
+use super::listeners::{Entrance, ListenAddress, Opened, Sockets};
 use super::named_limits::NamedLimits;
 use super::proxy::Gateway;
 use super::stopping::Stopping;
@@ -43,8 +44,10 @@ pub struct GatewayParts {
 
 /// A gateway that answers.
 pub struct RunningGateway {
-    /// Where the public listener is bound.
+    /// Where the first public listener is bound that has an address and a port.
     pub address: SocketAddr,
+    /// Where the public listeners are bound.
+    pub addresses: Vec<ListenAddress>,
     /// Where the private listener is bound.
     pub admin_address: SocketAddr,
     connections: Arc<Connections>,
@@ -54,51 +57,14 @@ pub struct RunningGateway {
     services: Vec<JoinHandle<()>>,
 }
 
-/// An address that cannot be bound.
-#[derive(Debug, thiserror::Error)]
-#[error("{key}: cannot listen on {address}: {error}")]
-pub struct BindFault {
-    /// Its key in the configuration.
-    key: &'static str,
-    address: SocketAddr,
-    error: io::Error,
-}
-
-/// Both sockets, bound before anything else is started.
-#[derive(Debug)]
-pub struct Sockets {
-    public: (SocketAddr, TcpListener),
-    private: (SocketAddr, TcpListener),
-}
-
-impl Sockets {
-    /// Binds `listen` and `admin_listen`; port 0 lets the kernel choose.
-    ///
-    /// # Errors
-    /// If an address cannot be bound: in use, not ours, or not permitted.
-    pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> Result<Self, BindFault> {
-        let one = |key, address| bind(address).map_err(|error| BindFault { key, address, error });
-        Ok(Self { public: one("listen", listen)?, private: one("admin_listen", admin_listen)? })
-    }
-
-    /// Where the public one is bound.
-    pub fn address(&self) -> SocketAddr {
-        self.public.0
-    }
-
-    /// Where the private one is bound.
-    pub fn admin_address(&self) -> SocketAddr {
-        self.private.0
-    }
-}
-
 /// Serves on `sockets`, on the current runtime.
 ///
 /// # Errors
 /// If the system has no thread for the log, or cannot watch a socket.
 pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway> {
     let GatewayParts { mut settings, auth, metrics, entropy } = parts;
-    let Sockets { public: (address, public), private: (admin_address, private) } = sockets;
+    let (addresses, address, admin_address) = (sockets.addresses(), sockets.address(), sockets.admin_address());
+    let Opened { public, private } = sockets.open()?;
     let capacity = Capacity::of_process();
     let capacity = Capacity { memory: settings.memory.or(capacity.memory), ..capacity };
     let wanted = settings.limits.connections;
@@ -135,8 +101,15 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(75));
     proxy.server_options = Some(options);
-    let reserve = Reserve::to_refuse();
-    let public = Listener::new(public, proxy, Arc::clone(&connections), public_replacement, reserve)?;
+    let proxy = Arc::new(proxy);
+    let (stop_public, public_watch) = watch::channel(false);
+    let mut services = Vec::with_capacity(public.len() + 1);
+    for socket in public {
+        let (app, connections) = (Arc::clone(&proxy), Arc::clone(&connections));
+        let (replacement, reserve) = (Arc::clone(&public_replacement), Reserve::to_refuse());
+        let listener = Listener::new(socket, Entrance::default(), app, connections, replacement, reserve);
+        services.push(tokio::spawn(listener.run(public_watch.clone())));
+    }
     let limits = admin_settings.limits();
     let private_connections = Connections::new(Side::Private, limits, trusted, Arc::clone(&metrics));
     let admin = Admin {
@@ -148,12 +121,11 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
         stopping: Arc::clone(&stopping),
     };
     let reserve = Reserve::to_serve(admin::RESERVED_FILES);
-    let private = Listener::new(private, admin, private_connections, private_replacement, reserve)?;
-
-    let (stop_public, public_watch) = watch::channel(false);
+    let entrance = Entrance::default();
+    let private = Listener::new(private, entrance, Arc::new(admin), private_connections, private_replacement, reserve);
     let (stop_admin, admin_watch) = watch::channel(false);
-    let services = vec![tokio::spawn(public.run(public_watch)), tokio::spawn(private.run(admin_watch))];
-    Ok(RunningGateway { address, admin_address, connections, stopping, stop_public, stop_admin, services })
+    services.push(tokio::spawn(private.run(admin_watch)));
+    Ok(RunningGateway { address, addresses, admin_address, connections, stopping, stop_public, stop_admin, services })
 }
 
 /// Says how many connections there may be, and why not more.

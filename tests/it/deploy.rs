@@ -103,7 +103,7 @@ fn the_sidecars_configuration_has_no_faults_and_fits_the_pod_around_it() {
     let config = sidecar_config(&sidecar);
     let gateway = gateway(&sidecar);
     let port = gateway["ports"][0]["containerPort"].as_str().unwrap();
-    assert_eq!(config.listen, format!("0.0.0.0:{port}").parse::<SocketAddr>().unwrap());
+    assert_eq!(config.listeners[0].address.to_string(), format!("[::]:{port}"));
     // The kubelet's probes are run inside, where the private listener is.
     assert_eq!(config.admin_listen, HEALTH.parse::<SocketAddr>().unwrap());
     for (probe, live) in [("startupProbe", true), ("readinessProbe", false), ("livenessProbe", true)] {
@@ -168,7 +168,7 @@ fn nothing_in_the_cluster_leads_to_the_app_around_the_gateway() {
     let ports = |value: &Value, name: &str| -> Vec<Value> {
         value.as_array().unwrap().iter().map(|port| port[name].clone()).collect()
     };
-    let gate = json!(config.listen.port().to_string());
+    let gate = json!(config.listeners[0].address.tcp().unwrap().port().to_string());
     assert_eq!(ports(&sidecar["Service"]["spec"]["ports"], "targetPort"), std::slice::from_ref(&gate));
     let policy = &sidecar["NetworkPolicy"]["spec"];
     assert_eq!(policy["policyTypes"], json!(["Ingress"]));

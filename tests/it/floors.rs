@@ -40,6 +40,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_lc_rs", &["src/secret.rs", "src/secret/"]),
     ("clap", &["src/cli/"]),
     ("csv", &["src/account/table"]),
+    ("listenfd", &["src/gateway/listeners/"]),
     ("jsonwebtoken", &["src/oidc/jwks", "src/oidc/jwt"]),
     ("moka", &["src/ground/ttl_cache"]),
     ("pingora", &["src/gateway/"]),

@@ -12,6 +12,7 @@ mod documents;
 mod endings;
 mod floors;
 mod independent_provider;
+mod listeners;
 mod process;
 mod proxy;
 mod recipes;

@@ -10,6 +10,7 @@ mod admin;
 mod approvals;
 mod bearer;
 mod endpoints;
+mod listeners;
 mod native;
 mod provider;
 mod routes;
@@ -30,6 +31,7 @@ pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use approvals::ApprovalsFile;
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use endpoints::EndpointsFile;
+pub(crate) use listeners::ListenerFile;
 pub(crate) use native::NativeFile;
 pub(crate) use provider::{
     AbsentWord, AssertionAudienceWord, AuthMethodWord, DiffersFile, IssuerEntry, IssuerFile, KeyProofWord,
@@ -107,9 +109,13 @@ pub(crate) struct File {
     /// Path under which the gateway's own addresses live on every protected host: `callback`, `start`, `sign_out`, ….
     #[schemars(extend("default" = "/oauth2"))]
     pub(crate) prefix: Option<Written<OwnPrefix>>,
-    /// Public listener. `:4180` means every IPv4 address of the machine.
+    /// Public listener, plain HTTP: the short form of `listeners` with one `address`. `:4180` means every address of the
+    /// machine, of both families.
     #[schemars(extend("default" = ":4180"))]
     pub(crate) listen: Option<Written<Listen>>,
+    /// Public listeners, in place of `listen`.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) listeners: Option<List<ListenerFile>>,
     /// Private listener: metrics and health for whoever reaches it, everything else for whoever has a token (`admin`). An
     /// address beyond this machine must be written out.
     #[schemars(extend("default" = "127.0.0.1:44180"))]

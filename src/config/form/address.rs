@@ -3,17 +3,18 @@
 //! An address that would be read differently by two parsers is refused before any parser sees it: the URL standard
 //! quietly drops tabs, turns `\` into `/` and `0x7f.1` into `127.0.0.1`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
 use super::Form;
 use super::text::text_form;
+use crate::gateway::{Descriptor, ListenAddress};
 use crate::route::network::Network;
 
 /// Where the public listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listen(pub(crate) SocketAddr);
+pub(crate) struct Listen(pub(crate) ListenAddress);
 
 /// Where the private listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +44,22 @@ impl Form for Listen {
     const WHAT: &'static str = "an address such as `:4180` or `127.0.0.1:4180`";
 
     fn parse(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            // Longer ones the kernel does not take (unix(7)).
+            let plain = path.starts_with('/') && !path.starts_with("//") && path.len() <= 107;
+            let plain = plain && !path.ends_with('/') && !path.chars().any(char::is_control);
+            let wrong = "is not the whole path of a socket, such as `unix:/run/zengate/http.sock`";
+            return if plain { Ok(Self(ListenAddress::Unix(path.into()))) } else { Err(wrong.to_owned()) };
+        }
+        if let Some(which) = text.strip_prefix("fd:") {
+            return descriptor(which).map(|which| Self(ListenAddress::Inherited(which)));
+        }
         if let Some(port) = text.strip_prefix(':')
             && let Some(port) = port_of(port)
         {
-            return Ok(Self(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))));
+            return Ok(Self(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into()));
         }
-        socket(text).map(Self)
+        socket(text).map(|address| Self(address.into()))
     }
 }
 
@@ -77,6 +88,18 @@ fn socket(text: &str) -> Result<SocketAddr, String> {
         return Err("is a kind of listener that is not supported yet; write an address and a port".to_owned());
     }
     text.parse().map_err(|_| "is not an address and a port, such as `127.0.0.1:4180` or `[::1]:4180`".to_owned())
+}
+
+/// The first inherited socket is 3; a name is what systemd takes for one.
+fn descriptor(text: &str) -> Result<Descriptor, String> {
+    if let Ok(number) = text.parse() {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0') && number >= 3;
+        return if plain { Ok(Descriptor::Number(number)) } else { Err("is none: the first is `fd:3`".to_owned()) };
+    }
+    let named =
+        !text.is_empty() && text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    let wrong = "is neither the number of a socket nor its name (`FileDescriptorName=`)";
+    if named { Ok(Descriptor::Name(text.to_owned())) } else { Err(wrong.to_owned()) }
 }
 
 fn port_of(text: &str) -> Option<u16> {

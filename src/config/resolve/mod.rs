@@ -8,6 +8,7 @@ mod bearer;
 mod claims;
 mod client;
 mod issuers;
+mod listeners;
 mod members;
 mod native;
 mod provider;
@@ -17,7 +18,6 @@ mod sessions;
 mod signals;
 mod sim_tenure;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,9 +92,8 @@ fn origin(file_name: &str, validation: Validation, secrets: Vec<(String, SecretS
 
 impl Resolver<'_> {
     fn config(&mut self, file: &File) -> Option<Config> {
-        let listen = file.listen.as_ref().map(|listen| listen.0.0);
         let admin_listen = file.admin_listen.as_ref().map(|listen| listen.0.0);
-        self.listeners(listen, admin_listen);
+        let listeners = self.listeners(file);
         let providers = self.providers(file);
         let sign_in = file.sign_in.as_ref();
         let sessions = file.sessions.as_ref().and_then(|sessions| self.sessions(sessions));
@@ -111,7 +110,7 @@ impl Resolver<'_> {
         let assertions = self.assertions(file.assertions.as_ref(), &providers, signs);
         let native = self.native(file);
         let signals = self.signals(file);
-        let routes = self.routes(file, &providers, &bearer.settings, listen, admin_listen);
+        let routes = self.routes(file, &providers, &bearer.settings, &listeners);
 
         self.unasked_claims(&routes, &providers);
         if sessions.as_ref().is_some_and(|sessions| sessions.recheck.is_none()) {
@@ -130,7 +129,7 @@ impl Resolver<'_> {
         Some(Config {
             public_url: file.public_url.as_ref()?.0.0.clone(),
             prefix: file.prefix.as_ref()?.0.0.clone(),
-            listen: listen?,
+            listeners,
             admin_listen: admin_listen?,
             admin: admin?,
             threads: file.threads.map(|threads| threads as usize),
@@ -187,23 +186,6 @@ impl Resolver<'_> {
             routes,
             origin: Origin::default(),
         })
-    }
-
-    fn listeners(&mut self, listen: Option<SocketAddr>, admin: Option<SocketAddr>) {
-        let (Some(listen), Some(admin)) = (listen, admin) else { return };
-        // One port for both would put administration on the public side.
-        let overlap = listen.ip() == admin.ip() || listen.ip().is_unspecified() || admin.ip().is_unspecified();
-        if listen.port() == admin.port() && listen.port() != 0 && overlap {
-            self.fault(
-                "admin_listen",
-                format!("\"{admin}\" shares its port with listen (\"{listen}\"); choose another"),
-            );
-        }
-        if !admin.ip().is_loopback() {
-            let text =
-                format!("\"{admin}\" is reachable from other machines; whoever reaches it reads metrics and health");
-            self.warn("admin_listen", text);
-        }
     }
 
     fn limits(&mut self, limits: &LimitsFile) -> LimitSettings {

@@ -13,6 +13,7 @@ use crate::config::file::{
 };
 use crate::config::form::address::UpstreamUrl;
 use crate::config::validate::join;
+use crate::gateway::ListenerSettings;
 use crate::identity::headers::{
     Encoding, HeaderFault, HeaderPlan, HeaderRule, IdentityHeaderSettings, LINKED_ACCOUNT, OF_MIGRATION, Preset,
     TooLong,
@@ -41,8 +42,7 @@ impl Resolver<'_> {
         file: &File,
         providers: &[Provider],
         bearer: &BearerSettings,
-        listen: Option<SocketAddr>,
-        admin: Option<SocketAddr>,
+        listeners: &[ListenerSettings],
     ) -> Vec<RouteSettings> {
         let common = Common {
             prefix: file.prefix.as_ref().map(|prefix| prefix.0.0.as_str()),
@@ -51,9 +51,10 @@ impl Resolver<'_> {
             migrates: providers.iter().any(Provider::lets_people_migrate),
             bearer,
             cors_origins: origins(file.cors_origins.as_ref()),
-            listeners: [("listen", listen), ("admin_listen", admin)]
-                .into_iter()
-                .filter_map(|(name, address)| address.map(|address| (name, address)))
+            listeners: listeners
+                .iter()
+                .filter_map(|listener| Some(("listen", listener.address.tcp()?)))
+                .chain(file.admin_listen.as_ref().map(|listen| ("admin_listen", listen.0.0)))
                 .collect(),
         };
         let mut places: HashMap<(&str, &str), usize> = HashMap::new();

@@ -12,7 +12,9 @@ fn uncommented() -> String {
         let indent = line.len() - line.trim_start().len();
         let (space, rest) = line.split_at(indent);
         match rest.strip_prefix('#') {
-            Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) => out.push_str(&format!("{space}{key}\n")),
+            Some(key) if key.trim_start_matches("- ").starts_with(|c: char| c.is_ascii_lowercase()) => {
+                out.push_str(&format!("{space}{key}\n"))
+            }
             _ => out.push_str(&format!("{line}\n")),
         }
     }

@@ -4,6 +4,7 @@ mod admin;
 mod boot;
 mod claims;
 mod descriptors;
+mod inherited;
 mod inquiry;
 mod logs;
 mod readiness;

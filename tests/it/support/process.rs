@@ -45,8 +45,22 @@ impl Process {
         Self::spawn(command).addresses().expect("its ports are free")
     }
 
-    fn spawn(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    /// `zengate serve` with `config`, once it is up, with `socket` handed over as systemd does, by the name `web`.
+    pub fn serve_on(socket: std::net::TcpListener, config: &Path) -> (Self, String, String) {
+        let mut command = Command::new("/bin/sh");
+        let handed = "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web";
+        command.args(["-c", &format!("{handed}\nexec \"$0\" serve --config \"$1\"")]);
+        command.args([env!("CARGO_BIN_EXE_zengate"), config.to_str().unwrap()]).env_clear();
+        let stdin = Stdio::from(std::os::fd::OwnedFd::from(socket));
+        Self::spawn_with(command, stdin).addresses().expect("its ports are free")
+    }
+
+    fn spawn(command: Command) -> Self {
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    fn spawn_with(mut command: Command, stdin: Stdio) -> Self {
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (stdout, first) = collect(child.stdout.take().unwrap());
         let (stderr, second) = collect(child.stderr.take().unwrap());

@@ -271,6 +271,21 @@ admin_listen: 127.0.0.1:1
         App::start_with(sockets, self.config(), names).await.unwrap()
     }
 
+    /// Another gateway with the same configuration, but for its listeners: `listeners`, in YAML, in place of `listen`, with `DIR`
+    /// as everywhere.
+    pub async fn node_listening(&self, listeners: &str) -> App {
+        self.try_listening(listeners).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`Rig::node_listening`], where it may fail.
+    pub async fn try_listening(&self, listeners: &str) -> Result<App, StartError> {
+        let text = self.config_text();
+        let (listen, admin) = (format!("listen: {}\n", self.address), "admin_listen: 127.0.0.1:1\n");
+        assert!(text.contains(&listen) && text.contains(admin), "{text}");
+        let text = text.replacen(&listen, &listeners.replace("DIR", &self.dir_path), 1);
+        App::start(Self::read(&text.replacen(admin, "admin_listen: 127.0.0.1:0\n", 1))).await
+    }
+
     /// A page as `node` serves it, as a person would open it whom the load balancer sent there.
     pub fn url_at(&self, node: &App, path: &str) -> String {
         format!("http://localhost:{}{path}", node.address().port())

@@ -125,7 +125,10 @@ fn the_private_listener_is_opened_only_on_purpose() {
     assert!(AdminAddress::parse(":44180").is_err());
     assert!(AdminAddress::parse("0.0.0.0:44180").is_ok());
     assert!(AdminAddress::parse("localhost:44180").unwrap().0.ip().is_loopback());
-    assert_eq!(Listen::parse(":4180").unwrap().0.to_string(), "0.0.0.0:4180");
+    assert_eq!(Listen::parse(":4180").unwrap().0.to_string(), "[::]:4180");
+    for text in ["[::]:443", "0.0.0.0:443", "unix:/run/zengate/http.sock", "fd:3", "fd:web"] {
+        assert_eq!(Listen::parse(text).unwrap().0.to_string(), text);
+    }
     for text in [
         "",
         ":",
@@ -135,7 +138,12 @@ fn the_private_listener_is_opened_only_on_purpose() {
         "127.0.0.1",
         "example.com:80",
         "unix:///x",
-        "fd:3",
+        "unix:x",
+        "unix:/",
+        "fd:2",
+        "fd:03",
+        "fd:",
+        "fd:a b",
         "http://:4180",
         "127.0.0.1:99999",
     ] {

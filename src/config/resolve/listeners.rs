@@ -1,0 +1,77 @@
+//! Listeners: no two at one place, and the private one apart from the public ones.
+
+use std::net::SocketAddr;
+
+use super::Resolver;
+use crate::config::file::{File, List, ListenerFile};
+use crate::gateway::{ListenAddress, ListenerSettings};
+
+impl Resolver<'_> {
+    /// The public listeners: those of the list, or the one that `listen` is short for.
+    pub(super) fn listeners(&mut self, file: &File) -> Vec<ListenerSettings> {
+        let admin = file.admin_listen.as_ref().map(|listen| listen.0.0);
+        let short = || {
+            let address = file.listen.as_ref()?.0.0.clone();
+            Some(ListenerSettings { key: "listen".to_owned(), address })
+        };
+        if file.listeners.is_some() && self.is_given("listen") {
+            self.fault("listen", "is short for one plain listener and stands beside `listeners`; write one of the two");
+        }
+        let listeners: Vec<_> = match &file.listeners {
+            None => short().into_iter().collect(),
+            Some(list) => self.listed(list),
+        };
+        for (index, listener) in listeners.iter().enumerate() {
+            let earlier = listeners.iter().take(index).find(|earlier| are_one(&earlier.address, &listener.address));
+            if let Some(earlier) = earlier {
+                let text = format!("\"{}\" is where {} listens already", listener.address, earlier.key);
+                self.fault(&listener.key, text);
+            }
+        }
+        if let Some(admin) = admin {
+            self.private_listener(&listeners, admin);
+        }
+        listeners
+    }
+
+    fn listed(&mut self, list: &List<ListenerFile>) -> Vec<ListenerSettings> {
+        let listener = |(index, listener): (usize, &ListenerFile)| {
+            let address = listener.address.as_ref()?.0.0.clone();
+            Some(ListenerSettings { key: format!("listeners[{index}].address"), address })
+        };
+        list.items().filter_map(listener).collect()
+    }
+
+    fn private_listener(&mut self, listeners: &[ListenerSettings], admin: SocketAddr) {
+        // One port for both would put administration on the public side.
+        let shared = listeners.iter().find(|listener| {
+            listener.address.tcp().is_some_and(|address| address.port() == admin.port() && overlap(address, admin))
+        });
+        if let Some(shared) = shared.filter(|_| admin.port() != 0) {
+            let (key, address) = (shared.key.trim_end_matches(".address"), &shared.address);
+            self.fault(
+                "admin_listen",
+                format!("\"{admin}\" shares its port with {key} (\"{address}\"); choose another"),
+            );
+        }
+        if !admin.ip().is_loopback() {
+            let text =
+                format!("\"{admin}\" is reachable from other machines; whoever reaches it reads metrics and health");
+            self.warn("admin_listen", text);
+        }
+    }
+}
+
+/// Whether one socket would answer for both; ports are not looked at.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified()
+}
+
+fn are_one(one: &ListenAddress, other: &ListenAddress) -> bool {
+    match (one, other) {
+        (ListenAddress::Tcp(one), ListenAddress::Tcp(other)) => {
+            one.port() == other.port() && one.port() != 0 && overlap(*one, *other)
+        }
+        _ => one == other,
+    }
+}

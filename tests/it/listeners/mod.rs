@@ -1,0 +1,3 @@
+//! Where connections come in, and what they pass before they are read as HTTP.
+
+mod addresses;

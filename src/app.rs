@@ -245,6 +245,7 @@ impl App {
         let first: Arc<dyn Provider> = Arc::clone(&federation) as Arc<dyn Provider>;
         let providers = Providers::new((config.provider.id.clone(), first), others);
         let upstreams = Arc::clone(snapshot.upstreams());
+        let watched_upstreams = snapshot.watched_upstreams();
         let own = sockets.own();
         let (cached, bytes) = (config.sessions.cache_entries, config.sessions.cache_bytes);
         let cache_limits = CacheLimits { sessions: cached, bytes, ..CacheLimits::default() };
@@ -293,6 +294,11 @@ impl App {
         background.keep("sweep", move || sweep(Arc::clone(&store)));
         let telling = Arc::clone(&sessions);
         background.keep("revocations", move || Arc::clone(&telling).tell_pending(SystemTime::now));
+        for upstream in watched_upstreams {
+            let asking = Arc::clone(&metrics);
+            background
+                .keep("upstream_health", move || crate::gateway::watch_upstream(upstream.clone(), Arc::clone(&asking)));
+        }
         let (resolving, pace) = (Arc::clone(&metrics), config.resolve_upstreams);
         background.keep("upstreams", move || {
             let (upstreams, names, metrics) = (Arc::clone(&upstreams), Arc::clone(&names), Arc::clone(&resolving));

@@ -134,6 +134,14 @@ impl Permit {
         }
     }
 
+    /// A number that is the same for all requests of a session, and as good as random; `None` without one.
+    pub fn affinity(&self) -> Option<u64> {
+        match &self.holder {
+            Holder::Session(..) => Some(self.spread()),
+            Holder::Nobody | Holder::Token(..) => None,
+        }
+    }
+
     /// As whom, as it was when the request was judged.
     pub(super) fn holder(&self) -> &Holder {
         &self.holder

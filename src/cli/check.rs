@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::app;
 use crate::app::inquiry::{Outcome, inquire};
 use crate::config::{self, Config, Warning};
+use crate::route::upstream::ServerAddress;
 use crate::upstream::{SystemNames, Upstream, Upstreams};
 
 pub(super) fn run(path: Option<&Path>, offline: bool, schema: bool) -> ExitCode {
@@ -100,10 +101,16 @@ async fn upstreams(config: &Config) -> Vec<Warning> {
     let public = config.listeners.iter().filter_map(|listener| Some(("listen", listener.address.tcp()?)));
     let own: Vec<_> = public.chain([("admin_listen", config.admin_listen)]).collect();
     let unreachable = upstreams.resolve(&SystemNames, &own, config.resolve_upstreams.patience).await;
-    let warning = |(index, route): (usize, &crate::route::RouteSettings)| {
-        let why = unreachable.get(&(route.upstream.host.clone(), route.upstream.port))?;
-        let text = format!("{why}; the gateway starts without it and asks again");
-        Some(config.origin.remark(&format!("routes[{index}].upstream"), text))
+    let warnings = |(index, route): (usize, &crate::route::RouteSettings)| {
+        let names = route.upstream.group.servers.iter().filter_map(|server| match &server.at {
+            ServerAddress::Tcp { host, port } => unreachable.get(&(host.clone(), *port)),
+            ServerAddress::Unix(_) => None,
+        });
+        let warning = |why| {
+            let text = format!("{why}; the gateway starts without it and asks again");
+            config.origin.remark(&format!("routes[{index}].upstream"), text)
+        };
+        names.map(warning).collect::<Vec<_>>()
     };
-    config.routes.iter().enumerate().filter_map(warning).collect()
+    config.routes.iter().enumerate().flat_map(warnings).collect()
 }

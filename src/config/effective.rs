@@ -74,17 +74,12 @@ fn row(route: &RouteSettings) -> [String; 6] {
     });
     let headers: Vec<String> = presets.chain(route.identity_headers.map.iter().map(|rule| rule.name.clone())).collect();
     let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-    let host = if route.upstream.host.contains(':') {
-        format!("[{}]", route.upstream.host)
-    } else {
-        route.upstream.host.clone()
-    };
     [
         route.host.clone(),
         route.path.clone(),
         route.access.as_str().to_owned(),
         dash(demands.join(" ")),
-        format!("http://{host}:{}", route.upstream.port),
+        route.upstream.group.to_string(),
         dash(headers.join(",")),
     ]
 }

@@ -210,7 +210,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
     assert_eq!((route.access, route.websocket, route.pass_authorization), (Access::Session, false, false));
     assert_eq!(route.max_body, 64 << 20);
     assert_eq!((&route.identity_headers.presets, &route.identity_headers.map), (&vec![Preset::Zenkey], &vec![]));
-    assert_eq!((route.upstream.host.as_str(), route.upstream.port), ("127.0.0.1", 3000));
+    assert_eq!(route.upstream.group.to_string(), "http://127.0.0.1:3000");
     let upstream = &route.upstream;
     let timeouts = [upstream.connect_timeout, upstream.read_timeout, upstream.write_timeout].map(|time| time.as_secs());
     assert_eq!(timeouts, [2, 60, 30]);
@@ -240,7 +240,7 @@ routes:
     upstream: http://127.0.0.1:3000
   - host: WIKI.example.com
     access: session
-    upstream: https://127.0.0.1:3000
+    upstream: https://127.0.0.1:3000/app
   - host: app.example.com
     access: everybody
     upstream: nowhere.internal
@@ -260,9 +260,9 @@ routes:
         "zengate.yaml:15:19: trusted_proxies[0]: \"0.0.0.0/0\" trusts far more than your own proxies; name ranges of prefix length 8 or more",
         "zengate.yaml:17:5: routes[0].access: is missing; expected `anonymous` or `bearer` or `session` or `session-or-bearer`",
         "zengate.yaml:19:11: routes[1].host: wiki.example.com/ is already routes[0]; each host and path has one route",
-        "zengate.yaml:21:15: routes[1].upstream: \"https://127.0.0.1:3000\" speaks TLS to the upstream, which is not supported yet; write an `http://` address",
+        "zengate.yaml:21:15: routes[1].upstream: \"https://127.0.0.1:3000/app\" has more than host and port; paths are forwarded as they come, leave it out",
         "zengate.yaml:23:13: routes[2].access: \"everybody\" is not one of anonymous, bearer, session, session-or-bearer",
-        "zengate.yaml:24:15: routes[2].upstream: \"nowhere.internal\" is not an `http://` address; write one such as `http://127.0.0.1:3000`",
+        "zengate.yaml:24:15: routes[2].upstream: \"nowhere.internal\" is not an `http://`, `https://` or `unix:` address; write one such as `http://127.0.0.1:3000`",
         "zengate.yaml:25:15: routes[2].max_body: \"64k\" may mean 1000 or 1024; write `KB`, `MB`, `GB` or `KiB`, `MiB`, `GiB`",
     ];
     assert_eq!(found, wanted, "{}", found.join("\n"));

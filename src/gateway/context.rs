@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use http::HeaderValue;
 
+use super::attempt::Attempts;
 use super::body_rate::BodyPace;
 use super::ready_headers::ReadyHeaders;
 use crate::auth::{Permit, Refusal, Refused};
@@ -107,8 +108,8 @@ pub(super) struct Context {
     pub(super) body: u64,
     /// How fast they come.
     pub(super) body_pace: BodyPace,
-    /// Connections to the upstream that failed.
-    pub(super) failed_connects: usize,
+    /// The tries to reach the app.
+    pub(super) attempts: Attempts,
     /// How it ended.
     pub(super) outcome: RequestOutcome,
 }
@@ -131,7 +132,7 @@ impl Context {
             announced: None,
             body: 0,
             body_pace: BodyPace::default(),
-            failed_connects: 0,
+            attempts: Attempts::default(),
             outcome: RequestOutcome::Answered,
         }
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use parking_lot::{Mutex, MutexGuard};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
@@ -23,7 +24,7 @@ use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
     UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, BufWriter, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufWriter, ReadBuf};
 use tokio::time::Instant;
 
 use super::answer_rate::AnswerPace;
@@ -298,6 +299,8 @@ impl AsyncWrite for GuardedStream {
 #[async_trait]
 impl Shutdown for GuardedStream {
     async fn shutdown(&mut self) {
+        // What of an answer is there goes out, if the client takes it now: half an answer is told from none.
+        let _whoever_does_not_read_does_not_mind = self.inner.flush().now_or_never();
         Shutdown::shutdown(&mut **self.inner.get_mut()).await;
     }
 }

@@ -8,6 +8,7 @@ use pingora::{Error, ErrorType};
 
 use super::context::Context;
 use super::hop_by_hop::{AnswerHop, ends_here, nominated_by_app, resembles_framing};
+use super::peer::host_for;
 use super::ready_headers::{OfRequest, ReadyHeaders};
 use super::spelling::{spelled_as, take_parts};
 use crate::auth::{Permit, brings_own_token};
@@ -102,6 +103,9 @@ impl<'a> HeaderRules<'a> {
             }
         }
         let mut headers = ReadyHeaders::of(ready, permit.identity_headers(), ours);
+        if let Some(host) = host_for(permit.route().upstream(), context.attempts.server()) {
+            headers.insert(header::HOST, host);
+        }
         add(&mut headers, sent);
         headers
     }

@@ -17,15 +17,16 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::access_log::{AccessLog, Line};
 use super::adapt::{Seen, Untranslatable, address, honest_nominations};
+use super::attempt::Request;
 use super::body_rate::BodyPace;
 use super::context::{Context, RequestId};
 use super::headers::HeaderRules;
 use super::listeners::facts;
 use super::named_limits::NamedLimits;
-use super::peer::{WEBSOCKET_IDLE, peer_of};
+use super::peer::WEBSOCKET_IDLE;
 use super::stream_watch::Watchman;
 use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
-use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
+use crate::auth::{Auth, Decision, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
 use crate::snapshot::AuthSettings;
 use crate::telemetry::Metrics;
@@ -132,6 +133,15 @@ impl Gateway {
 fn is_too_long(target: &NormalTarget, settings: &AuthSettings) -> bool {
     let length = target.as_str().len();
     length > settings.longest_target && (length > settings.longest_own_target() || !target.is_under(&settings.prefix))
+}
+
+/// Largest body that the framework keeps to send it once more.
+const KEPT_BODY: u64 = 64 << 10;
+
+/// Whether a request may be sent a second time, and whether what it said would still be known then (RFC 9110, 9.2.2).
+fn is_repeatable(session: &mut Session, announced: Option<u64>) -> bool {
+    session.req_header().method.is_idempotent()
+        && (announced.map_or_else(|| session.is_body_empty(), |length| length <= KEPT_BODY))
 }
 
 fn over_max_body(longest: u64) -> String {
@@ -266,18 +276,15 @@ impl ProxyHttp for Gateway {
         // Another try sends the body from its beginning, through the same count.
         context.body = 0;
         context.body_pace = BodyPace::default();
-        let route = context.permit.as_ref().map(Permit::route).ok_or_else(no_permit)?;
-        let no_address = || {
-            let mut error =
-                Error::explain(ErrorType::new("UpstreamHasNoAddress"), "the upstream's name has no address");
-            error.as_up();
-            error
+        let permit = context.permit.as_ref().ok_or_else(no_permit)?;
+        let request = Request {
+            client: context.client,
+            upgraded: permit.route().websocket && session.is_upgrade_req(),
+            repeatable: is_repeatable(session, context.announced),
         };
-        let address = route.upstream().endpoints.address().ok_or_else(no_address)?;
-        Ok(peer_of(route.upstream(), address, route.websocket && session.is_upgrade_req()))
+        context.attempts.next(permit, request, Instant::now())
     }
 
-    /// Nothing was sent yet, so whatever the request is, another address may get it.
     fn fail_to_connect(
         &self,
         _session: &mut Session,
@@ -285,10 +292,31 @@ impl ProxyHttp for Gateway {
         context: &mut Box<Context>,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        context.failed_connects += 1;
-        let permit = context.permit.as_ref();
-        if let (Some(permit), Some(address)) = (permit, peer.address().as_inet()) {
-            error.set_retry(permit.route().upstream().endpoints.failed(*address, context.failed_connects));
+        if let Some(permit) = &context.permit {
+            let (upstream, now) = (permit.route().upstream(), Instant::now());
+            error.set_retry(context.attempts.connect_failed(upstream, peer.address(), now, &self.metrics));
+        }
+        error
+    }
+
+    /// What was sent once is sent again only if it may be, and only if the server closed a connection that had been kept.
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        context: &mut Box<Context>,
+        reused: bool,
+    ) -> Box<Error> {
+        if session.req_header().method.is_idempotent() && !session.as_ref().retry_buffer_truncated() {
+            error.retry.decide_reuse(reused);
+        } else {
+            error.set_retry(false);
+        }
+        if let Some(permit) = &context.permit
+            && session.response_written().is_none()
+        {
+            context.attempts.cut(permit.route().upstream(), &error, reused, Instant::now(), &self.metrics);
         }
         error
     }
@@ -367,6 +395,9 @@ impl ProxyHttp for Gateway {
         HeaderRules::of(&context.snapshot).clean_response(response, client, &self.metrics)?;
         if reply::is_interim(response) {
             return answer_framing::none(response);
+        }
+        if let Some(permit) = &context.permit {
+            context.attempts.answered(permit.route().upstream());
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
             stream.watch().answered(response);

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::access_log::AccessLog;
 use super::admin::{self, Admin};
+use super::attempt::MOST_TRIES;
 use super::capacity::Capacity;
 use super::connections::{Connections, Side};
 use super::framework_error::FrameworkErrorReplacement;
@@ -96,7 +97,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
         access_log,
     };
     let pool = capacity.upstream_pool();
-    let conf = ServerConf { max_retries: 3, upstream_keepalive_pool_size: pool, ..ServerConf::default() };
+    let conf = ServerConf { max_retries: MOST_TRIES, upstream_keepalive_pool_size: pool, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(75));

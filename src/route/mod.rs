@@ -6,9 +6,9 @@
 pub mod network;
 pub mod path;
 mod table;
+pub mod upstream;
 
-use std::time::Duration;
-
+use self::upstream::UpstreamSettings;
 use crate::identity::headers::{IdentityHeaderSettings, SIM_TENURE};
 use crate::policy::Requirement;
 
@@ -58,21 +58,6 @@ pub struct TokenDemand {
     pub audiences: Vec<String>,
     /// Scopes it must have, all of them.
     pub scopes: Vec<String>,
-}
-
-/// Where a route's requests go: one plain HTTP server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamSettings {
-    /// Host name or address, as configured.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Time to connect to one address. Default 2 s.
-    pub connect_timeout: Duration,
-    /// Longest silence while reading from the upstream. Default 60 s.
-    pub read_timeout: Duration,
-    /// Longest silence while writing to the upstream. Default 30 s.
-    pub write_timeout: Duration,
 }
 
 /// One route as configured.

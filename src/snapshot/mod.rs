@@ -256,6 +256,19 @@ impl Snapshot {
         &self.upstreams
     }
 
+    /// One route's upstream for each group of servers of whom something is to be learnt: by asking, or because there are several.
+    pub fn watched_upstreams(&self) -> Vec<Upstream> {
+        let mut watched: Vec<Upstream> = Vec::new();
+        for route in self.routes() {
+            let group = &route.upstream.group;
+            let counts = group.has_choice() || group.settings().health.is_some();
+            if counts && !watched.iter().any(|known| Arc::ptr_eq(&known.group, group)) {
+                watched.push(route.upstream.clone());
+            }
+        }
+        watched
+    }
+
     /// The claims that rules demand, headers carry and pages show.
     pub fn named_claims(&self) -> &NamedClaims {
         &self.named

@@ -73,6 +73,12 @@ pub struct Metrics {
     pub large_answers: IntGauge,
     /// `zengate_upstreams_unreachable`: upstreams whose name has no address.
     pub upstreams_unreachable: IntGauge,
+    /// `zengate_upstream_server_available{server}`: 1 if it gets requests.
+    pub upstream_available: IntGaugeVec,
+    /// `zengate_upstream_ejections_total{server}`: times a server was left out because it failed.
+    pub upstream_ejections: IntCounterVec,
+    /// `zengate_upstream_retries_total`: connections that failed, after which another was tried.
+    pub upstream_retries: IntCounter,
     /// `zengate_connections_refused_total{reason}`: `total` or `client`, by which limit; `files` for want of descriptors.
     pub connections_refused: IntCounterVec,
     /// `zengate_connections_ended_total{reason}`: `answer_rate` or `crowded`: clients that read too little.
@@ -277,6 +283,20 @@ impl Metrics {
             connections_stalled: gauge("zengate_connections_stalled", "Connections whose client does not read"),
             large_answers: gauge("zengate_large_answers", "Answers under way that may fill memory"),
             upstreams_unreachable: gauge("zengate_upstreams_unreachable", "Upstreams whose name has no address"),
+            upstream_available: gauges(
+                "zengate_upstream_server_available",
+                "Whether a server of an upstream gets requests",
+                "server",
+            ),
+            upstream_ejections: counters(
+                "zengate_upstream_ejections_total",
+                "Times a server of an upstream was left out because it failed",
+                "server",
+            ),
+            upstream_retries: counter(
+                "zengate_upstream_retries_total",
+                "Connections to upstreams that failed, after which another was tried",
+            ),
             connections_refused: counters(
                 "zengate_connections_refused_total",
                 "Connections refused by limit",

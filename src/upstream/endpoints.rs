@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-/// How many addresses one request tries at most.
+/// How many addresses of one name a request tries at most.
 pub(super) const MOST_TRIES: usize = 4;
 
 /// A host and port, with the addresses that the host has.

@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::endpoints::Endpoints;
+use super::group::Group;
+use crate::route::upstream::GroupSettings;
 use crate::telemetry::Metrics;
 
 /// Pause between two rounds, however many connections fail.
@@ -64,9 +66,10 @@ pub enum Unreachable {
     OwnListener(String, &'static str),
 }
 
-/// The upstreams of a configuration, each host and port once.
+/// The upstreams of a configuration: each group of servers once, and each host and port once.
 #[derive(Debug, Default)]
 pub struct Upstreams {
+    groups: Vec<Arc<Group>>,
     all: BTreeMap<(String, u16), Arc<Endpoints>>,
     asked_anew: Arc<Notify>,
     /// What could not be reached in the last round: it is told when it changes, not every time.
@@ -74,6 +77,21 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
+    /// The group of these settings, made once for all routes that say the same.
+    pub(super) fn group(&mut self, settings: &Arc<GroupSettings>) -> Arc<Group> {
+        if let Some(known) = self.groups.iter().find(|group| group.settings() == settings) {
+            return Arc::clone(known);
+        }
+        let group = Arc::new(Group::new(settings, |host, port| self.endpoints(host, port)));
+        self.groups.push(Arc::clone(&group));
+        group
+    }
+
+    /// Every group.
+    pub fn groups(&self) -> &[Arc<Group>] {
+        &self.groups
+    }
+
     /// What is known of the addresses of `host`.
     pub(super) fn endpoints(&mut self, host: &str, port: u16) -> Arc<Endpoints> {
         if let Ok(address) = host.parse::<IpAddr>() {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+mod groups;
+
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(5);

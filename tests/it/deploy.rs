@@ -161,9 +161,10 @@ fn nothing_in_the_cluster_leads_to_the_app_around_the_gateway() {
     let sidecar = sidecar();
     let config = sidecar_config(&sidecar);
     let upstream = &config.routes[0].upstream;
-    assert!(upstream.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()));
+    let address: SocketAddr = upstream.group.servers[0].at.to_string().parse().unwrap();
+    assert!(address.ip().is_loopback());
     let app = named(&pod(&sidecar)["containers"], "app");
-    assert_eq!(app["args"][1], format!("{}:{}", upstream.host, upstream.port));
+    assert_eq!(app["args"][1], address.to_string());
     assert!(app.get("ports").is_none());
     let ports = |value: &Value, name: &str| -> Vec<Value> {
         value.as_array().unwrap().iter().map(|port| port[name].clone()).collect()

@@ -15,6 +15,7 @@ mod native;
 mod provider;
 mod routes;
 mod signals;
+mod upstream;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -40,9 +41,12 @@ pub(crate) use provider::{
 };
 pub(crate) use routes::{
     AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
-    SimTenureWord, SimUnknownWord, TooLongWord,
+    SimTenureWord, SimUnknownWord, TimeoutsFile, TooLongWord,
 };
 pub(crate) use signals::{SignalActWord, SignalsFile};
+pub(crate) use upstream::{
+    BalanceWord, EjectionFile, HealthFile, ServerEntry, UpstreamEntry, UpstreamFile, UpstreamTlsFile,
+};
 
 type Time = Option<Written<HumanDuration>>;
 type Size = Option<Written<HumanSize>>;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{List, OneOrMany, Size, Time};
+use super::{List, OneOrMany, Size, Time, UpstreamEntry};
 use crate::config::form::Written;
-use crate::config::form::address::{Origin, RouteHost, UpstreamUrl};
+use crate::config::form::address::{Origin, RouteHost};
 use crate::config::form::text::{
     Acr, Audience, AuthMethodName, ClaimName, EmailDomain, Label, ProviderId, Purpose, RoutePath, Scope, StepUpContext,
 };
@@ -29,9 +29,10 @@ pub(crate) struct RouteFile {
     /// a bad one is refused even beside a good session). There is no default.
     #[schemars(required)]
     pub(crate) access: Option<AccessWord>,
-    /// Where requests go: a plain HTTP server, host and port.
+    /// Where requests go: one server (`http://host:port`, `https://host:port`, `unix:/path/of/socket`), or a mapping for several
+    /// of them and for how they are spoken to.
     #[schemars(required)]
-    pub(crate) upstream: Option<Written<UpstreamUrl>>,
+    pub(crate) upstream: Option<UpstreamEntry>,
     /// Narrows the audiences of `bearer.issuers` to these: a token must name one of them to be used here.
     #[schemars(extend("minItems" = 1))]
     pub(crate) audiences: Option<List<Written<Audience>>>,
@@ -254,10 +255,17 @@ pub(crate) struct TimeoutsFile {
     /// Time to connect.
     #[schemars(extend("default" = "2s", "x-min" = "10ms", "x-max" = "1m"))]
     pub(crate) connect: Time,
+    /// From the end of the request's head to the end of the answer's, however it comes; beyond it 504. Without it: as `read`.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "1d"))]
+    pub(crate) first_byte: Time,
     /// Longest silence while reading.
     #[schemars(extend("default" = "1m", "x-min" = "100ms", "x-max" = "1d"))]
     pub(crate) read: Time,
     /// Longest silence while writing.
     #[schemars(extend("default" = "30s", "x-min" = "100ms", "x-max" = "1d"))]
     pub(crate) write: Time,
+    /// Longest time for a whole request and its answer; beyond it 504, or the end of an answer that has begun. Without it there
+    /// is no limit. A WebSocket is over with it too.
+    #[schemars(extend("x-min" = "100ms", "x-max" = "30d"))]
+    pub(crate) total: Time,
 }

@@ -11,6 +11,7 @@ use super::Form;
 use super::text::text_form;
 use crate::gateway::{Descriptor, ListenAddress};
 use crate::route::network::Network;
+use crate::route::upstream::ServerAddress;
 
 /// Where the public listener listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +32,19 @@ pub(crate) struct ProviderUrl(pub(crate) Url);
 /// An upstream, not yet resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UpstreamUrl {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) tls: bool,
+    pub(crate) at: ServerAddress,
+}
+
+/// Which `Host` an app is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum UpstreamHost {
+    /// The one that the client asked for.
+    Keep,
+    /// That of the server.
+    Server,
+    /// This one.
+    Fixed(String),
 }
 
 /// A range of peers whose forwarded headers are believed.
@@ -257,15 +269,23 @@ text_form!(
 
 impl Form for UpstreamUrl {
     const NAME: &'static str = "upstream";
-    const WHAT: &'static str = "an upstream such as `http://127.0.0.1:3000`";
+    const WHAT: &'static str = "an upstream such as `http://127.0.0.1:3000` or `unix:/run/app.sock`";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let lower = text.to_ascii_lowercase();
-        if lower.starts_with("https:") {
-            return Err("speaks TLS to the upstream, which is not supported yet; write an `http://` address".to_owned());
+        if let Some(path) = text.strip_prefix("unix:") {
+            // A socket's path is 107 bytes at most (unix(7)).
+            if !path.starts_with('/') || path.len() > 107 || path.contains(char::is_control) {
+                return Err("is not `unix:` and the path of a socket, from `/`, of at most 107 bytes".to_owned());
+            }
+            return Ok(Self { tls: false, at: ServerAddress::Unix(path.into()) });
         }
-        if !lower.starts_with("http://") {
-            return Err("is not an `http://` address; write one such as `http://127.0.0.1:3000`".to_owned());
+        let lower = text.to_ascii_lowercase();
+        let tls = lower.starts_with("https://");
+        if !tls && !lower.starts_with("http://") {
+            return Err(
+                "is not an `http://`, `https://` or `unix:` address; write one such as `http://127.0.0.1:3000`"
+                    .to_owned(),
+            );
         }
         let url = web_address(text)?;
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
@@ -278,11 +298,44 @@ impl Form for UpstreamUrl {
             None => return Err("has no host".to_owned()),
         };
         match url.port_or_known_default() {
-            Some(port) if port > 0 => Ok(Self { host, port }),
+            Some(port) if port > 0 => Ok(Self { tls, at: ServerAddress::Tcp { host, port } }),
             _ => Err("has port 0; write the port that the upstream listens on".to_owned()),
         }
     }
 }
+
+impl Form for UpstreamHost {
+    const NAME: &'static str = "upstream-host";
+    const WHAT: &'static str = "`keep`, `upstream`, or a host such as `app.internal:8080`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "keep" => return Ok(Self::Keep),
+            "upstream" => return Ok(Self::Server),
+            _ => {}
+        }
+        let lower = text.to_ascii_lowercase();
+        let port = lower.rfind(':').filter(|place| !lower.get(*place..).unwrap_or_default().contains(']'));
+        let (host, port) = lower.split_at(port.unwrap_or(lower.len()));
+        plain_host(host)?;
+        if !port.is_empty() && port.strip_prefix(':').and_then(port_of).is_none_or(|port| port == 0) {
+            return Err("has no port after its colon that is from 1 to 65535".to_owned());
+        }
+        Ok(Self::Fixed(lower))
+    }
+}
+
+text_form!(
+    /// A name that a certificate has.
+    TlsName, "tls-name", "a host name such as `app.internal`",
+    check |text| {
+        let lower = text.to_ascii_lowercase();
+        if rustls::pki_types::ServerName::try_from(lower.as_str()).is_err() {
+            return Err("is no name that a certificate could have".to_owned());
+        }
+        Ok(lower)
+    }
+);
 
 impl Form for TrustedNetwork {
     const NAME: &'static str = "network";

@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 41] = [
+pub(crate) const FORMS: [Row; 43] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -32,7 +32,9 @@ pub(crate) const FORMS: [Row; 41] = [
     row::<address::ProviderUrl>(),
     row::<address::ProxyUrl>(),
     row::<address::RouteHost>(),
+    row::<address::TlsName>(),
     row::<address::TrustedNetwork>(),
+    row::<address::UpstreamHost>(),
     row::<address::UpstreamUrl>(),
     row::<text::Acr>(),
     row::<text::Algorithm>(),

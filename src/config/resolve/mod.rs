@@ -17,6 +17,7 @@ mod scopes;
 mod sessions;
 mod signals;
 mod sim_tenure;
+mod upstream;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Routes: distinct, outside our own prefix, with upstreams that are not ourselves.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::claims::rank;
 use super::provider::Provider;
@@ -11,7 +11,6 @@ use crate::config::file::{
     AccessWord, AssuranceWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile,
     RouteFile, TooLongWord,
 };
-use crate::config::form::address::UpstreamUrl;
 use crate::config::validate::join;
 use crate::gateway::ListenerSettings;
 use crate::identity::headers::{
@@ -20,9 +19,8 @@ use crate::identity::headers::{
 };
 use crate::oidc::acr::Assurance;
 use crate::policy::Requirement;
-use crate::route::{Access, RouteSettings, UpstreamSettings};
+use crate::route::{Access, RouteSettings};
 use crate::snapshot::BearerSettings;
-use crate::upstream::{is_this_machine, reaches};
 
 /// What all routes of a file have in common.
 struct Common<'a> {
@@ -109,7 +107,7 @@ impl Resolver<'_> {
         self.told_sims(key, file, common.providers);
         let token = self.token_demand(key, file, access, common.bearer);
         let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
-        let upstream = file.upstream.as_ref().and_then(|upstream| self.upstream(key, &upstream.0, file, common));
+        let upstream = self.upstream(key, file, &common.listeners);
         let (host, path) = (&file.host.as_ref()?.0.0, &file.path.as_ref()?.0.0);
         Some(RouteSettings {
             name: file.name.as_ref().map_or_else(|| format!("{host}{path}"), |name| name.0.0.clone()),
@@ -351,38 +349,5 @@ impl Resolver<'_> {
             self.fault(&name, fault.to_string());
         }
         settings
-    }
-
-    fn upstream(
-        &mut self,
-        key: &str,
-        url: &UpstreamUrl,
-        file: &RouteFile,
-        common: &Common<'_>,
-    ) -> Option<UpstreamSettings> {
-        // The public listener would ask itself for ever; the private one would be opened to the public. What other names
-        // stand for is found out when they are resolved.
-        let addresses = match url.host.parse::<IpAddr>() {
-            Ok(address) => vec![address],
-            Err(_) if is_this_machine(&url.host) => {
-                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-            }
-            Err(_) => Vec::new(),
-        };
-        for (name, listener) in &common.listeners {
-            let mut all = addresses.iter().map(|address| SocketAddr::new(*address, url.port));
-            if let Some(address) = all.find(|address| reaches(*address, *listener)) {
-                let text = format!("\"{address}\" is the gateway's own {name}; name the app's address");
-                self.fault(&format!("{key}.upstream"), text);
-            }
-        }
-        let timeouts = file.timeouts.as_ref()?;
-        Some(UpstreamSettings {
-            host: url.host.clone(),
-            port: url.port,
-            connect_timeout: time(timeouts.connect.as_ref()),
-            read_timeout: time(timeouts.read.as_ref()),
-            write_timeout: time(timeouts.write.as_ref()),
-        })
     }
 }

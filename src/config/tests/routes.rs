@@ -82,8 +82,8 @@ fn routes_are_exact_and_outside_our_own_prefix() {
     let upstream = |to: &str| with("http://127.0.0.1:3000", to);
     // Whether a name has an address now says nothing about a minute from now: that is no fault of the file.
     let named = good(&upstream("http://app.internal:8080")).routes.remove(0).upstream;
-    assert_eq!((named.host.as_str(), named.port), ("app.internal", 8080));
-    for wrong in ["http://app.internal/x", "http://u:canary@app.internal", "unix:/run/app", "app.internal:80"] {
+    assert_eq!(named.group.to_string(), "http://app.internal:8080");
+    for wrong in ["http://app.internal/x", "http://u:canary@app.internal", "unix:run/app", "app.internal:80"] {
         let faults = bad(&upstream(wrong));
         assert!(faults[0].contains("routes[0].upstream") && !faults[0].contains("canary"), "{faults:#?}");
     }

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use super::super::Access;
 use super::super::path::tests::{Rng, suspicious_target};
-use super::super::{Access, UpstreamSettings};
+use super::super::upstream::{GroupSettings, HostRule, ServerAddress, ServerSettings, UpstreamSettings};
 use super::*;
 
 pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
@@ -18,11 +19,16 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         token: Default::default(),
         cors_origins: vec![],
         upstream: UpstreamSettings {
-            host: "127.0.0.1".to_owned(),
-            port: 3000,
+            group: Arc::new(GroupSettings::of(
+                ServerSettings { at: ServerAddress::Tcp { host: "127.0.0.1".to_owned(), port: 3000 }, weight: 1 },
+                None,
+            )),
+            host: HostRule::Keep,
             connect_timeout: Duration::from_secs(2),
+            first_byte_timeout: Duration::from_secs(60),
             read_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),
+            total_timeout: None,
         },
         identity_headers: Default::default(),
         max_body: 1 << 20,

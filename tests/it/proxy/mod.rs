@@ -11,6 +11,8 @@ mod paths;
 mod streams;
 mod upstream_faults;
 mod upstream_names;
+mod upstream_protocols;
+mod upstream_servers;
 mod websocket;
 
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! What the tests stand on. Every part listens on a port the kernel chose, belongs to the test that made it and ends
 //! with it; any number may run at once.
 
+pub mod app;
 pub mod browser;
+pub mod certificates;
 pub mod chromium;
 pub mod flood;
 pub mod foreign;

@@ -172,22 +172,31 @@ fn hosts_and_upstreams_are_exact() {
     assert!(RouteHost::parse("127.0.0.1").is_ok());
     assert!(RouteHost::parse("[::1]").is_ok());
     let upstream = UpstreamUrl::parse("http://[::1]:3000").unwrap();
-    assert_eq!((upstream.host.as_str(), upstream.port), ("::1", 3000));
-    assert_eq!(UpstreamUrl::parse("http://app").unwrap().port, 80);
+    assert_eq!((upstream.tls, upstream.at.to_string().as_str()), (false, "[::1]:3000"));
+    let address = |text: &str| UpstreamUrl::parse(text).map(|url| (url.tls, url.at.to_string()));
+    assert_eq!(address("http://app"), Ok((false, "app:80".to_owned())));
+    assert_eq!(address("https://app"), Ok((true, "app:443".to_owned())));
+    assert_eq!(address("unix:/run/app.sock"), Ok((false, "unix:/run/app.sock".to_owned())));
     for text in [
-        "https://app",
+        "unix:app.sock",
+        "unix:",
         "app:3000",
         "http://app/x",
         "http://u:p@app",
         "http://app?x",
-        "unix:/x",
         "http://",
         "http://app:0",
         "h2c://app",
     ] {
         assert!(UpstreamUrl::parse(text).is_err(), "{text:?}");
     }
-    assert!(UpstreamUrl::parse("https://app").unwrap_err().contains("not supported yet"));
+    assert!(UpstreamUrl::parse(&format!("unix:/{}", "x".repeat(107))).is_err());
+    for text in ["keep", "upstream", "app.internal", "App.Internal:8080", "[::1]:80", "127.0.0.1"] {
+        assert!(UpstreamHost::parse(text).is_ok(), "{text:?}");
+    }
+    for text in ["", "a b", "a:0", "a:", "a:x", "*.a", "http://a", "a/b", "[::1]x"] {
+        assert!(UpstreamHost::parse(text).is_err(), "{text:?}");
+    }
     for text in ["a.test", "a.test:8443", "127.0.0.1:9", "[::1]:9"] {
         assert!(AllowedHost::parse(text).is_ok(), "{text:?}");
     }

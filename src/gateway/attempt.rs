@@ -2,8 +2,10 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use http::HeaderValue;
+use pingora::http::ResponseHeader;
 use pingora::protocols::l4::socket::SocketAddr as Address;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
@@ -116,9 +118,13 @@ impl Attempts {
     }
 
     /// The server answered.
-    pub(super) fn answered(&self, upstream: &Upstream) {
-        if let Some(place) = self.server {
-            upstream.group.succeeded(place);
+    pub(super) fn answered(&self, upstream: &Upstream, response: &ResponseHeader) {
+        let Some(place) = self.server else { return };
+        upstream.group.succeeded(place);
+        if let Some(time) = response.headers.get("keep-alive").and_then(kept_for)
+            && let Some(server) = upstream.group.server(place)
+        {
+            server.says_it_keeps(time);
         }
     }
 
@@ -141,6 +147,19 @@ impl Attempts {
     }
 }
 
+/// The `timeout` of `Keep-Alive: timeout=5, max=100`, in seconds (RFC 2068, 19.7.1.1).
+fn kept_for(value: &HeaderValue) -> Option<Duration> {
+    let mut parts = value.to_str().ok()?.split(',').filter_map(|part| part.trim().split_once('='));
+    let (_, seconds) = parts.find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))?;
+    seconds
+        .trim()
+        .trim_matches('"')
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .map(Duration::from_secs)
+}
+
 fn no_address() -> Box<Error> {
     let mut error = Error::explain(ErrorType::new("UpstreamHasNoAddress"), "the upstream's name has no address");
     error.as_up();
@@ -154,4 +173,27 @@ fn key(permit: &Permit, client: IpAddr) -> u64 {
         client.hash(&mut hash);
         hash.finish()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_of_its_patience_is_read() {
+        for (said, seconds) in [
+            ("timeout=5", Some(5)),
+            ("timeout=2, max=100", Some(2)),
+            ("max=100, Timeout = \"7\"", Some(7)),
+            ("timeout=0", None),
+            ("timeout=-1", None),
+            ("timeout=99999999999999999999", None),
+            ("timeout", None),
+            ("", None),
+            ("max=5", None),
+        ] {
+            let read = kept_for(&HeaderValue::from_static(said)).map(|time| time.as_secs());
+            assert_eq!(read, seconds, "{said:?}");
+        }
+    }
 }

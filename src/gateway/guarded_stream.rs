@@ -163,6 +163,11 @@ impl GuardedStream {
         Err(io::Error::new(io::ErrorKind::ConnectionAborted, "what the stream was opened under is over"))
     }
 
+    /// As [`Self::poll_end`], but for the answer that says so: a client that was told nothing yet is told which limit is over.
+    fn poll_end_of_writing(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.watch.get_mut().owes_answer() { Ok(()) } else { self.poll_end(cx) }
+    }
+
     /// The other end.
     pub(super) fn peer(&self) -> &Peer {
         self.slot.peer()
@@ -246,7 +251,7 @@ impl AsyncRead for GuardedStream {
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.poll_end(cx)?;
+        this.poll_end_of_writing(cx)?;
         if this.replaces(buf) {
             return this.poll_our_answer(cx, buf.len());
         }
@@ -274,7 +279,7 @@ impl AsyncWrite for GuardedStream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.poll_end(cx)?;
+        this.poll_end_of_writing(cx)?;
         if this.replaces(bufs.first().map_or(&[], |buf| buf)) {
             return this.poll_our_answer(cx, bufs.iter().map(|buf| buf.len()).sum());
         }

@@ -9,6 +9,7 @@
 mod access_log;
 mod adapt;
 mod admin;
+mod answer_deadline;
 mod answer_framing;
 mod answer_rate;
 mod attempt;

@@ -90,7 +90,7 @@ pub(super) fn peer_of(
     options.total_connection_timeout = Some(settings.connect_timeout.saturating_add(Duration::from_secs(1)));
     options.read_timeout = Some(if manner.upgraded { WEBSOCKET_IDLE } else { settings.read_timeout });
     options.write_timeout = Some(settings.write_timeout);
-    options.idle_timeout = Some(if manner.fresh { group.reuse_within } else { group.keepalive });
+    options.idle_timeout = Some(server.keepalive(if manner.fresh { group.reuse_within } else { group.keepalive }));
     options.http_upstream_request_policy = if upstream.websocket {
         HttpUpstreamRequestPolicy::standard()
     } else {

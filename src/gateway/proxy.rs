@@ -17,6 +17,7 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::access_log::{AccessLog, Line};
 use super::adapt::{Seen, Untranslatable, address, honest_nominations};
+use super::answer_deadline::Limit;
 use super::attempt::Request;
 use super::body_rate::BodyPace;
 use super::context::{Context, RequestId};
@@ -24,7 +25,7 @@ use super::headers::HeaderRules;
 use super::listeners::facts;
 use super::named_limits::NamedLimits;
 use super::peer::WEBSOCKET_IDLE;
-use super::stream_watch::Watchman;
+use super::stream_watch::{Ended, Watchman};
 use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
 use crate::auth::{Auth, Decision, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
@@ -146,6 +147,14 @@ fn is_repeatable(session: &mut Session, announced: Option<u64>) -> bool {
 
 fn over_max_body(longest: u64) -> String {
     format!("over the route's `max_body` (else `limits.body`) of {longest} bytes")
+}
+
+/// The limit of the route that ended the request, if one did.
+fn limit_of(session: &Session) -> Option<Limit> {
+    match session.stream().and_then(guarded_stream::of)?.watch().ended() {
+        Some(Ended::Limit(limit)) => Some(limit),
+        _ => None,
+    }
 }
 
 fn is_body_broken(session: &Session) -> bool {
@@ -355,6 +364,9 @@ impl ProxyHttp for Gateway {
             self.metrics.limit_hits.with_label_values(&["body_rate"]).inc();
             return Err(Error::explain(ErrorType::HTTPStatus(408), "request body below its rate"));
         }
+        if let Some(stream) = session.stream().and_then(guarded_stream::of).filter(|_| body.is_some()) {
+            stream.watch().asked_more(Instant::now().into());
+        }
         let limit = context.permit.as_ref().map_or(0, |permit| permit.route().max_body);
         if context.body > limit {
             self.metrics.limit_hits.with_label_values(&["body"]).inc();
@@ -391,13 +403,14 @@ impl ProxyHttp for Gateway {
         if !context.permit.as_ref().is_some_and(|permit| permit.route().preserve_header_case) {
             spelling::forget_answers(response)?;
         }
+        // Before what it says of its connection is taken away.
+        if let Some(permit) = context.permit.as_ref().filter(|_| !reply::is_interim(response)) {
+            context.attempts.answered(permit.route().upstream(), response);
+        }
         let client = session.req_header().version;
         HeaderRules::of(&context.snapshot).clean_response(response, client, &self.metrics)?;
         if reply::is_interim(response) {
             return answer_framing::none(response);
-        }
-        if let Some(permit) = &context.permit {
-            context.attempts.answered(permit.route().upstream());
         }
         if let Some(stream) = session.stream().and_then(guarded_stream::of) {
             stream.watch().answered(response);
@@ -416,6 +429,8 @@ impl ProxyHttp for Gateway {
             (ErrorType::HTTPStatus(408), _) => Refusal::ClientTooSlow,
             // A chunk that is not as long as it says: where this request ends is anybody's guess (I08).
             (_, ErrorSource::Downstream) if is_body_broken(session) => Refusal::RequestMalformed,
+            // Found out where the client is waited for, and the app's doing.
+            (_, ErrorSource::Downstream) if limit_of(session).is_some() => Refusal::UpstreamTimeout,
             (kind, ErrorSource::Downstream) if kind.as_str() == "InvalidChunk" => Refusal::RequestMalformed,
             (
                 ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout,
@@ -430,7 +445,10 @@ impl ProxyHttp for Gateway {
         if refusal.is_upstreams() {
             context.outcome = RequestOutcome::UpstreamFailed;
         }
-        let reason = self.reason_of(refusal, error, context);
+        let reason = match limit_of(session) {
+            Some(limit) => limit.words().into(),
+            None => self.reason_of(refusal, error, context),
+        };
         let refused = context.refused(refusal, Some(&reason));
         if reply::has_begun(session) {
             self.exit.note(refused);

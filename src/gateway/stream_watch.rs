@@ -16,6 +16,7 @@ use pingora::http::ResponseHeader;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::info;
 
+use super::answer_deadline::{AnswerDeadline, Limit};
 use super::context::RequestId;
 use super::stopping::Stopping;
 use super::websocket::{Frames, close_frame};
@@ -46,6 +47,8 @@ pub(super) enum Ended {
     Session,
     /// The gateway stops.
     Stop,
+    /// A limit of the route is over.
+    Limit(Limit),
 }
 
 impl Ended {
@@ -54,6 +57,8 @@ impl Ended {
         match self {
             Self::Session => "session",
             Self::Stop => "stop",
+            Self::Limit(Limit::FirstByte) => "first_byte",
+            Self::Limit(Limit::Total) => "total",
         }
     }
 
@@ -62,6 +67,7 @@ impl Ended {
         match self {
             Self::Session => close_frame(1008, "the session is over"),
             Self::Stop => close_frame(1001, "the gateway stops"),
+            Self::Limit(_) => close_frame(1001, "its time is over"),
         }
     }
 }
@@ -90,6 +96,7 @@ pub(super) struct StreamWatch {
     registered: bool,
     check: Option<Check>,
     leave_at: Option<Instant>,
+    deadline: AnswerDeadline,
     ended: Option<Ended>,
 }
 
@@ -101,10 +108,17 @@ impl StreamWatch {
         }
         self.permit = permit.names_somebody().then(|| (permit.clone(), id));
         self.begun = Some(begun);
+        self.deadline = AnswerDeadline::of(&permit.route().upstream().settings, begun);
+    }
+
+    /// The client sent more of its body at `now`.
+    pub(super) fn asked_more(&mut self, now: Instant) {
+        self.deadline.asked_more(now);
     }
 
     /// The final answer is `response`, of which nothing was sent yet.
     pub(super) fn answered(&mut self, response: &ResponseHeader) {
+        self.deadline.answered();
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             self.kind = Kind::WebSocket(Frames::behind_the_switch());
         } else if is_events(response) {
@@ -116,11 +130,17 @@ impl StreamWatch {
     pub(super) fn end(&mut self) {
         (self.permit, self.begun, self.check, self.leave_at) = (None, None, None, None);
         self.kind = Kind::Answer;
+        self.deadline = AnswerDeadline::default();
     }
 
     /// Why the stream was ended, if it was.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.ended
+    }
+
+    /// Whether a limit is over before the client was told anything.
+    pub(super) fn owes_answer(&self) -> bool {
+        matches!(self.ended, Some(Ended::Limit(_))) && self.deadline.awaits_head()
     }
 
     /// The client was sent `bytes` more.
@@ -144,7 +164,9 @@ impl StreamWatch {
             return Poll::Ready(why);
         }
         let lasts = !matches!(self.kind, Kind::Answer);
-        let Some(begun) = self.begun.filter(|_| lasts || self.permit.is_some()) else { return Poll::Pending };
+        let due = self.deadline.due();
+        let counts = lasts || self.permit.is_some() || due.is_some();
+        let Some(begun) = self.begun.filter(|_| counts) else { return Poll::Pending };
         loop {
             if let Some(check) = &mut self.check {
                 let stands = ready!(check.as_mut().poll(cx));
@@ -153,8 +175,12 @@ impl StreamWatch {
                     return Poll::Ready(self.end_for(Ended::Session));
                 }
             }
-            let (spread, leave_at) = (self.spread(), self.leave_at);
+            let (spread, leave_at) = (self.spread(), self.leave_at.into_iter().chain(due).min());
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next_moment(spread, leave_at))));
+            if let Some(due) = due.filter(|due| timer.deadline() > *due) {
+                timer.as_mut().reset(due);
+                self.registered = false;
+            }
             if self.registered && !timer.is_elapsed() {
                 return Poll::Pending;
             }
@@ -162,13 +188,16 @@ impl StreamWatch {
             ready!(timer.as_mut().poll(cx));
             self.registered = false;
             let set_for = timer.deadline();
+            if let Some(limit) = self.deadline.hit(Instant::now()) {
+                return Poll::Ready(self.end_for(Ended::Limit(limit)));
+            }
             if lasts && self.leave_at.is_none() {
                 self.leave_at = self.watchman.as_ref().and_then(|watchman| watchman.stopping.leave_at());
             }
             if self.leave_at.is_some_and(|moment| Instant::now() >= moment) {
                 return Poll::Ready(self.end_for(Ended::Stop));
             }
-            let next = next_moment(spread, self.leave_at);
+            let next = next_moment(spread, self.leave_at.into_iter().chain(due).min());
             if let Some(timer) = &mut self.timer {
                 timer.as_mut().reset(next);
             }

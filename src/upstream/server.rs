@@ -13,6 +13,9 @@ const LONGEST_EJECTION: u32 = 8;
 /// The least share, in hundredths, of a server that has just come back.
 const LEAST_SHARE: u64 = 10;
 
+/// How much sooner than the server we close an idle connection, in milliseconds.
+const MARGIN: u64 = 1000;
+
 /// One server and what is known of it. Times are milliseconds since the group was made.
 #[derive(Debug)]
 pub struct Server {
@@ -33,6 +36,8 @@ pub struct Server {
     back_since: AtomicU64,
     /// Requests under way.
     under_way: AtomicUsize,
+    /// How long the server says that it keeps an idle connection, in milliseconds; 0 if it does not say.
+    keeps: AtomicU64,
 }
 
 impl Server {
@@ -47,6 +52,7 @@ impl Server {
             ejected_until: AtomicU64::new(0),
             back_since: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
+            keeps: AtomicU64::new(0),
         }
     }
 
@@ -58,6 +64,23 @@ impl Server {
     /// The addresses of its name; `None` for a socket of this machine.
     pub fn endpoints(&self) -> Option<&Arc<Endpoints>> {
         self.endpoints.as_ref()
+    }
+
+    /// It says that it keeps an idle connection so long (`Keep-Alive: timeout=`).
+    pub fn says_it_keeps(&self, time: Duration) {
+        let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        // Read first: all workers look at this word with every request.
+        if self.keeps.load(Ordering::Relaxed) != time {
+            self.keeps.store(time, Ordering::Relaxed);
+        }
+    }
+
+    /// How long an idle connection may be kept if `ours` is the longest: shorter than the server keeps it.
+    pub fn keepalive(&self, ours: Duration) -> Duration {
+        match self.keeps.load(Ordering::Relaxed) {
+            0 => ours,
+            theirs => ours.min(Duration::from_millis(theirs - (theirs / 2).min(MARGIN))),
+        }
     }
 
     /// Whether it should get requests at `now`.

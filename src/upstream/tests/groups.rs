@@ -171,6 +171,18 @@ fn answers_to_health_checks_count_in_rows() {
 }
 
 #[test]
+fn a_connection_is_kept_for_a_shorter_time_than_the_server_keeps_it() {
+    let group = group(&[1], |_| {});
+    let server = group.server(0).unwrap();
+    let (ours, millis) = (Duration::from_secs(4), Duration::from_millis);
+    assert_eq!(server.keepalive(ours), ours);
+    for (says, kept) in [(1, millis(500)), (2, millis(1000)), (3, millis(2000)), (5, ours), (60, ours)] {
+        server.says_it_keeps(Duration::from_secs(says));
+        assert_eq!(server.keepalive(ours), kept, "{says}");
+    }
+}
+
+#[test]
 fn two_routes_with_the_same_servers_share_what_is_known_of_them() {
     let mut upstreams = Upstreams::default();
     let settings = |port| {

@@ -1,6 +1,10 @@
 //! O: what an app does wrong, the person is told in plain words, and nobody else notices.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::{plain, signed_in};
 use crate::support::raw::{Connection, exchange, get};
@@ -227,4 +231,68 @@ async fn what_an_app_says_of_itself_is_its_own_business() {
     }
     rig.upstream.answer(OK);
     assert_eq!(exchange(rig.address, get("/app", &cookie).as_bytes()).await.status(), 200);
+}
+
+/// An app that begins an answer and sends a byte of `slowly` each 20 ms, for ever if it ends.
+async fn dripping(begins: &'static str, slowly: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut head = [0; 4096];
+                let _size = stream.read(&mut head).await;
+                let mut rest = slowly.bytes().cycle();
+                let mut next = begins.as_bytes().to_vec();
+                while stream.write_all(&next).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    next = vec![rest.next().unwrap()];
+                }
+            });
+        }
+    });
+    address
+}
+
+// FT18: each byte renewed the limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_and_an_answer_have_a_total_limit_however_slowly_they_come() {
+    let mut rig = Rig::start().await;
+    let head = dripping("HTTP/1.1 200 OK\r\nX: ", "x").await;
+    let body = dripping("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "y").await;
+    let route = |path: &str, to: SocketAddr, timeouts: &str| {
+        format!(
+            "  - {{ host: localhost, path: {path}, access: anonymous, upstream: 'http://{to}', timeouts: {{ {timeouts} }} }}\n"
+        )
+    };
+    rig.choices.routes = route("/head", head, "first_byte: 300ms")
+        + &route("/read", head, "read: 300ms")
+        + &route("/whole", body, "first_byte: 300ms, total: 1s")
+        + &route("/nothing", head, "total: 300ms, first_byte: 300ms");
+    let node = rig.another_node().await;
+    for path in ["/head", "/read", "/nothing"] {
+        let began = Instant::now();
+        let answer = exchange(node.address(), get(path, "").as_bytes()).await;
+        assert_eq!(answer.status(), 504, "{path}: {}", answer.text);
+        assert!(answer.body().contains("upstream_timeout"), "{}", answer.text);
+        assert!(began.elapsed() >= Duration::from_millis(300));
+    }
+    // One that has begun can only be cut; and it lives as long as it may.
+    let mut connection = Connection::open(node.address()).await;
+    let began = Instant::now();
+    connection.send(get("/whole", "")).await;
+    let text = String::from_utf8_lossy(&connection.rest(Duration::from_secs(10)).await).into_owned();
+    assert!(began.elapsed() >= Duration::from_secs(1) && text.len() < 100_000, "{text}");
+    let ended = |why: &str| node.metrics().streams_ended.with_label_values(&[why]).get();
+    assert_eq!((ended("first_byte") + ended("total"), ended("session")), (4, 0));
+    // A body that takes its time is no app that does.
+    let mut connection = Connection::open(node.address()).await;
+    connection.send("POST /head HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n".to_owned()).await;
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        connection.send("x".to_owned()).await;
+    }
+    let text = String::from_utf8_lossy(&connection.rest(Duration::from_secs(5)).await).into_owned();
+    assert!(text.starts_with("HTTP/1.1 504"), "{text}");
+    node.stop(Duration::ZERO).await;
 }

@@ -86,6 +86,10 @@ impl<'a> HeaderRules<'a> {
         ready: &mut Option<Box<ReadyHeaders>>,
         metrics: &Metrics,
     ) -> HeaderMap {
+        // Both sides speak HTTP/2, which carries trailers; servers of gRPC insist on being told (gRPC over HTTP/2, Call-Definition).
+        // The framework has taken it away from clients that speak HTTP/1.
+        let trailers =
+            permit.route().upstream().group.settings().http2 && sent.get(header::TE).is_some_and(|te| te == "trailers");
         let ours = OfRequest {
             host: self.authority(&sent, context),
             proto: self.forwarded_proto(&sent, context),
@@ -105,6 +109,9 @@ impl<'a> HeaderRules<'a> {
         let mut headers = ReadyHeaders::of(ready, permit.identity_headers(), ours);
         if let Some(host) = host_for(permit.route().upstream(), context.attempts.server()) {
             headers.insert(header::HOST, host);
+        }
+        if trailers {
+            headers.insert(header::TE, HeaderValue::from_static("trailers"));
         }
         add(&mut headers, sent);
         headers

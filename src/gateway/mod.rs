@@ -19,6 +19,7 @@ mod chunks;
 mod connections;
 mod context;
 mod framework_error;
+mod grpc;
 mod guarded_stream;
 pub mod head;
 mod head_watch;

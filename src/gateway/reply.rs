@@ -6,8 +6,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use http::{Method, StatusCode, header};
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::HttpTask;
 use pingora::proxy::Session;
 
+use super::grpc;
 use crate::web::Reply;
 
 /// Largest request body that is read away so that the connection can be kept after an early answer.
@@ -35,6 +37,10 @@ pub(super) fn final_status(session: &Session) -> u16 {
 }
 
 async fn write_now(session: &mut Session, reply: Reply) -> pingora::Result<()> {
+    if reply.status >= StatusCode::MULTIPLE_CHOICES && grpc::is_call(session.req_header()) {
+        let head = HttpTask::Header(Box::new(grpc::refusal(&reply)?), true);
+        return session.as_mut().response_duplex_vec(vec![head]).await.map(drop);
+    }
     let head_only = session.req_header().method == Method::HEAD;
     let mut header = ResponseHeader::build(reply.status, Some(reply.headers.len() + 2))?;
     for (name, value) in reply.headers {

@@ -79,6 +79,9 @@ def main():
     stage = Stage(asked.gateway, home / "run")
     board = {}
     try:
+        refused = stage.check_pages()
+        for name, fault in refused.items():
+            print(f"docs/apps/{name}.md: the gateway refuses the block: {' '.join(fault.split())}", flush=True)
         for name in wanted:
             began = time.monotonic()
             board[name] = word, seen, missed = try_app(name, known[name], stage, cache)
@@ -94,7 +97,7 @@ def main():
     Path(asked.out).write_text(text)
     words = [word for word, _, _ in board.values()]
     print(f"\n{words.count('ok')} of {len(words)} apps work, {words.count('skipped')} skipped; the table is in {asked.out}")
-    return 1 if "FAIL" in words else 0
+    return 1 if refused or "FAIL" in words else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 from kit.browser import Browser
-from kit.gateway import Gateway
+from kit.gateway import Gateway, UnknownKey
 from kit.processes import Failed, Process, free_port, until
 from kit.token_issuer import TokenIssuer
 
@@ -71,7 +71,17 @@ class Stage:
 
     def gate(self, page, ports):
         """A gateway with the block of a page; `ports` says where what the block names as its port really listens."""
-        return Gate(self, page, ports)
+        return Gate(self, page, ports).start()
+
+    def check_pages(self):
+        """Every page whose block the gateway refuses, with what it says."""
+        faults = {}
+        for page in sorted(file.stem for file in PAGES.glob("*.md") if file.stem != "README"):
+            try:
+                Gate(self, page, {}).check()
+            except (Failed, UnknownKey) as fault:
+                faults[page] = str(fault)
+        return faults
 
     def stop(self):
         self.carriers.stop()
@@ -98,7 +108,6 @@ class Gate(Gateway):
         text = COMMON.format(port=self.port, address=self.address, admin_port=self.admin_port, discovery=self.port + 1,
                              discovery_ui=self.port + 2, carrier=self.port + 4, issuer=stage.tokens.issuer, audience=AUDIENCE)
         self.write("zengate.yaml", text + self._placed(block_of(page), ports))
-        self.start()
 
     def _placed(self, block, ports):
         """The block with the hosts and ports of this machine: each route for people's browsers, and once more for programs."""

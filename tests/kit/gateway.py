@@ -75,6 +75,8 @@ class Gateway:
             "trusted_proxies": ["127.0.0.0/8"] if self.origin.startswith("https") else [],
             "log": {"level": "debug"},
         }
+        if "listeners" in rest:
+            del config["listen"]
         for key, value in rest.items():
             config[key] = {**config[key], **value} if isinstance(config.get(key), dict) else value
         self.write("zengate.yaml", json.dumps(config, indent=1) + "\n")      # JSON is YAML
@@ -86,7 +88,8 @@ class Gateway:
             file.write(text)
         return path
 
-    def start(self):
+    def check(self):
+        """Asks the gateway whether its configuration is without faults."""
         config = os.path.join(self.directory, "zengate.yaml")
         command = [self.binary, "check", "--offline", "--config", config]       # nobody's first request is a check's
         checked = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -96,6 +99,10 @@ class Gateway:
             if unknown:
                 raise UnknownKey(", ".join(unknown))
             raise Failed("the configuration is refused: " + said.strip()[-600:])
+        return config
+
+    def start(self):
+        config = self.check()
         self.starts += 1
         self.log = os.path.join(self.directory, f"zengate-{self.starts}.log")
         open(self.log, "w").close()

@@ -5,6 +5,7 @@
 #   make lint, make deny   form and lints; licences, sources and upkeep of what we depend on
 #   make interop    sign people in at OpenID providers that others wrote (tests/interop/README.md)
 #   make apps       put real apps behind the gateway and use them (docs/apps/README.md)
+#   make suites     suites and clients that others wrote: h2spec, gRPC, WebSocket, HTTP clients (docs/SUITES.md)
 #   make conformance SUITE=…   the OpenID Foundation's conformance suite (tests/conformance/README.md)
 #   make bench, make side-by-side, make scale   measure (benches/README.md)
 #   make release   a release build that a load has trained (docs/PERFORMANCE.md)
@@ -17,10 +18,10 @@ COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server chromium:chromium
 
 .PHONY: demo demo-walk test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
-  release apps interop conformance need-build need-count need-test help
+  release apps suites interop conformance need-build need-count need-test help
 
 help:
-	@sed -n '1,12s/^# \{0,1\}//p' Makefile
+	@sed -n '1,13s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked --features demo
@@ -51,6 +52,11 @@ interop: need-build
 apps: need-build
 	$(CARGO) build --locked --features demo
 	python3 tests/apps/run.py $(ARGS)
+
+# Without ARGS every suite is run and docs/SUITES.md written anew: make suites ARGS='http2 grpc'.
+suites: need-build
+	$(CARGO) build --locked
+	python3 tests/suites/run.py $(or $(ARGS),--write docs/SUITES.md)
 
 # The suite plays the provider. Without ARGS every plan is run and docs/CONFORMANCE.md written anew.
 conformance: need-build

@@ -38,6 +38,16 @@ class Cache:
             self._done(where, recipe)
         return where / "bin"
 
+    def pip_folder(self, name, python, requirements):
+        """These requirements for a Python that has no virtual environments; gives the folder, for `site.addsitedir`."""
+        where = self.path / "python" / name
+        recipe = "\n".join([python, *requirements])
+        if self._fresh(where, recipe):
+            shutil.rmtree(where, ignore_errors=True)
+            run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", where, *requirements])
+            self._done(where, recipe)
+        return where
+
     def npm(self, name, source):
         """The packages of a `package.json` with its lock, beside the folder's scripts; gives the folder."""
         where = self.path / "npm" / name

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use http::Method;
 
+use super::adapt::shown_path;
 use super::context::RequestId;
 use crate::auth::Permit;
 use crate::route::path::NormalTarget;
@@ -32,6 +33,8 @@ pub(super) struct Line {
     pub(super) method: Method,
     pub(super) host: String,
     pub(super) target: Option<NormalTarget>,
+    /// The rule that a refused head broke, and the path of a target that could not be read.
+    pub(super) refused: Option<(&'static str, String)>,
     pub(super) permit: Option<Permit>,
     pub(super) status: u16,
     pub(super) bytes: usize,
@@ -118,6 +121,31 @@ impl Stamp {
 }
 
 impl Line {
+    /// The line of a head that could not be read: what of it is known, and by which rule, with which status and how many
+    /// bytes it was refused.
+    pub(super) fn of_unread(
+        request_id: RequestId,
+        client: IpAddr,
+        request_line: &[u8],
+        (rule, status, bytes): (&'static str, u16, usize),
+    ) -> Self {
+        let mut words = request_line.split(|byte| *byte == b' ');
+        let method = words.next().and_then(|word| Method::from_bytes(word).ok());
+        Self {
+            at: SystemTime::now(),
+            request_id,
+            client,
+            method: method.or_else(|| Method::from_bytes(b"-").ok()).unwrap_or_default(),
+            host: String::new(),
+            target: None,
+            refused: Some((rule, shown_path(words.next().unwrap_or_default()))),
+            permit: None,
+            status,
+            bytes,
+            took: Duration::ZERO,
+        }
+    }
+
     fn write(&self, format: LogFormat, stamp: &mut Stamp, out: &mut Vec<u8>) {
         match format {
             LogFormat::Json => self.write_json(stamp, out),
@@ -126,7 +154,8 @@ impl Line {
     }
 
     fn path(&self) -> &str {
-        self.target.as_ref().map_or("", NormalTarget::path)
+        let unread = self.refused.as_ref().map_or("", |(_, path)| path.as_str());
+        self.target.as_ref().map_or(unread, NormalTarget::path)
     }
 
     fn route(&self) -> &str {
@@ -156,6 +185,11 @@ impl Line {
         json(&self.bytes, out);
         out.extend_from_slice(br#","micros":"#);
         json(&u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX), out);
+        if let Some((rule, _)) = &self.refused {
+            out.extend_from_slice(br#","rule":""#);
+            out.extend_from_slice(rule.as_bytes());
+            out.push(b'"');
+        }
         out.extend_from_slice(b",\"target\":\"zengate::access\"}\n");
     }
 
@@ -164,7 +198,7 @@ impl Line {
         // Writing into a vector cannot fail.
         let _written = writeln!(
             out,
-            "  INFO {status} {method} {host}{path} {micros} µs, {bytes} bytes, route `{route}`, {client}, {id}",
+            "  INFO {status} {method} {host}{path} {micros} µs, {bytes} bytes, route `{route}`, {client}, {id}{rule}",
             status = self.status,
             method = self.method.as_str().escape_debug(),
             host = self.host.escape_debug(),
@@ -174,6 +208,7 @@ impl Line {
             route = self.route(),
             client = self.client,
             id = self.request_id.as_str(),
+            rule = self.refused.as_ref().map_or_else(String::new, |(rule, _)| format!(", refused by `{rule}`")),
         );
     }
 }
@@ -214,6 +249,7 @@ mod tests {
             method: Method::GET,
             host: host.to_owned(),
             target: NormalTarget::parse(target.as_bytes()).ok(),
+            refused: None,
             permit: None,
             status: 200,
             bytes: 2,

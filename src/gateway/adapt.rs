@@ -76,11 +76,26 @@ pub(super) fn address(header: &RequestHeader, seen: Option<HeadReportView<'_>>) 
         Some(b'/') => raw_target,
         _ => absolute_form(raw_target, &host)?,
     };
-    let target = NormalTarget::parse(target).map_err(|fault| match fault {
-        TargetFault::TooLong => untranslatable(Refusal::TargetTooLong, "target_too_long"),
-        _ => untranslatable(Refusal::RequestMalformed, "target"),
-    })?;
+    let target = NormalTarget::read(target).map_err(refuse_target)?;
     Ok(Address { host, target })
+}
+
+/// What is told about a target that is refused: the rule by its word.
+pub(super) fn refuse_target(fault: TargetFault) -> Untranslatable {
+    let refusal = match fault {
+        TargetFault::TooLong => Refusal::TargetTooLong,
+        _ => Refusal::RequestMalformed,
+    };
+    untranslatable(refusal, fault.as_str())
+}
+
+/// How much of a path that could not be read stands in a line, in bytes.
+const MAX_SHOWN: usize = 256;
+
+/// What a line shows of a target that could not be read: of the path the beginning. Queries carry secrets.
+pub(super) fn shown_path(target: &[u8]) -> String {
+    let end = target.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
+    String::from_utf8_lossy(target.get(..end.min(MAX_SHOWN)).unwrap_or_default()).into_owned()
 }
 
 /// What is told about a fault the watch on the connection found.

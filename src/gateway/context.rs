@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
-use http::HeaderValue;
+use http::{HeaderValue, header};
+use pingora::http::RequestHeader;
 
+use super::adapt::{host_name, shown_path};
 use super::attempt::Attempts;
 use super::body_rate::BodyPace;
 use super::ready_headers::ReadyHeaders;
@@ -96,6 +98,10 @@ pub(super) struct Context {
     pub(super) host: String,
     /// Path and query: judged and forwarded.
     pub(super) target: Option<NormalTarget>,
+    /// The rule that a refused head broke, for its line.
+    pub(super) rule: Option<&'static str>,
+    /// The path of a target that could not be read, cut, for its line.
+    pub(super) refused_path: String,
     /// What the connection keeps of our headers between its requests.
     pub(super) ready_headers: Option<Box<ReadyHeaders>>,
     /// An answer that was found before any decision was needed.
@@ -126,6 +132,8 @@ impl Context {
             behind_proxy: false,
             host: String::new(),
             target: None,
+            rule: None,
+            refused_path: String::new(),
             ready_headers: None,
             early: None,
             permit: None,
@@ -135,6 +143,13 @@ impl Context {
             attempts: Attempts::default(),
             outcome: RequestOutcome::Answered,
         }
+    }
+
+    /// Keeps for the log what a request whose head is refused was for. Of the target only the path: queries carry secrets.
+    pub(super) fn note_refused(&mut self, header: &RequestHeader, target: &[u8]) {
+        let host = header.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        self.host = host.and_then(host_name).unwrap_or_default();
+        self.refused_path = shown_path(target);
     }
 
     /// The request as refused, with the route that it was judged by if there is one.

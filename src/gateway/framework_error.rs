@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 use http::header;
 
+use super::access_log::{AccessLog, Line};
 use super::adapt::{Untranslatable, refuse_head};
 use super::connections::Side;
 use super::context::RequestId;
@@ -20,7 +21,6 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::RequestOutcome;
 
 /// Where such answers come from; one for all connections.
-#[derive(Debug)]
 pub(super) struct FrameworkErrorReplacement {
     pub(super) side: Side,
     pub(super) ids: Arc<AtomicU64>,
@@ -28,6 +28,8 @@ pub(super) struct FrameworkErrorReplacement {
     pub(super) exit: RefusalExit,
     /// The limits as the operator knows them.
     pub(super) named: Option<NamedLimits>,
+    /// `None` if requests get no line.
+    pub(super) access_log: Option<Arc<AccessLog>>,
 }
 
 impl FrameworkErrorReplacement {
@@ -53,6 +55,7 @@ impl FrameworkErrorReplacement {
             self.metrics.requests.of(RequestOutcome::Answered).inc();
         }
 
+        let rule = reason;
         let reason = self.named.map_or(reason.into(), |named| named.explain(reason));
         let refused = Refused { refusal, request_id: request_id.as_str(), client, route: None, reason: Some(&*reason) };
         let reply = self.exit.refuse(refused, Recipient::Unjudged { html: false });
@@ -68,6 +71,9 @@ impl FrameworkErrorReplacement {
         answer.extend_from_slice(date_line(instead_of));
         answer.extend_from_slice(b"\r\n");
         answer.extend_from_slice(&reply.body);
+        if let Some(log) = &self.access_log {
+            log.say(Line::of_unread(request_id, client, request_line, (rule, reply.status.as_u16(), reply.body.len())));
+        }
         answer
     }
 }
@@ -88,8 +94,14 @@ mod tests {
     fn the_answer_is_one_of_ours_and_ends_the_connection() {
         let metrics = Arc::<Metrics>::default();
         let exit = RefusalExit::new(Arc::clone(&metrics));
-        let replacement =
-            FrameworkErrorReplacement { side: Side::Public, ids: Arc::default(), metrics, exit, named: None };
+        let replacement = FrameworkErrorReplacement {
+            side: Side::Public,
+            ids: Arc::default(),
+            metrics,
+            exit,
+            named: None,
+            access_log: None,
+        };
         let client = IpAddr::from([127, 0, 0, 1]);
         let theirs = b"HTTP/1.1 400 Bad Request\r\nServer: Them\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
         let say = |fault, line: &[u8]| String::from_utf8(replacement.answer(client, fault, line, theirs)).unwrap();

@@ -64,6 +64,8 @@ pub struct HeadScanner {
     /// A header line that has not ended yet.
     partial: Vec<u8>,
     in_first_line: bool,
+    /// An empty line came before the request line.
+    after_empty: bool,
     /// The last byte of a header line so far is a carriage return: only a line feed may follow.
     after_return: bool,
     /// The header line at hand is longer than what is kept of it.
@@ -95,6 +97,7 @@ impl HeadScanner {
             line: Vec::with_capacity(256),
             partial: Vec::with_capacity(KEPT_LINE),
             in_first_line: true,
+            after_empty: false,
             after_return: false,
             cut: false,
             seen: 0,
@@ -111,6 +114,7 @@ impl HeadScanner {
         self.line.clear();
         self.partial.clear();
         self.in_first_line = true;
+        self.after_empty = false;
         self.after_return = false;
         self.cut = false;
         self.seen = 0;
@@ -210,7 +214,6 @@ impl HeadScanner {
 
     fn keep(&mut self, bytes: &[u8]) {
         if self.in_first_line {
-            // An empty line before a request is allowed by RFC 9112, 2.2; we are not that forgiving.
             let room = (self.limits.target + 64).saturating_sub(self.line.len());
             self.line.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
             return;
@@ -227,6 +230,11 @@ impl HeadScanner {
 
     fn end_line(&mut self) {
         if self.in_first_line {
+            // RFC 9112, 2.2: old clients send one empty line behind a body. One, and whole, is no other reading.
+            if self.line == b"\r" && !std::mem::replace(&mut self.after_empty, true) {
+                self.line.clear();
+                return;
+            }
             self.in_first_line = false;
             if self.line.pop() != Some(b'\r') {
                 return self.fail(HeadFault::BadLineEnd);

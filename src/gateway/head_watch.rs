@@ -86,13 +86,17 @@ impl HeadWatch {
     pub(super) fn look(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
         let in_line = self.scanner.in_request_line();
         let fresh = buf.filled().get(before..).unwrap_or_default();
+        let ends = ends_head(fresh);
         let rest = self.scanner.feed(fresh);
         if self.scanner.is_done() && self.scanner.is_chunked() {
             self.chunks.begin();
             self.chunks.feed(rest);
         }
+        if in_line {
+            hide_odd_signs(buf.filled_mut().get_mut(before..).unwrap_or_default());
+        }
         let over = matches!(self.scanner.fault(), Some(HeadFault::TooLarge | HeadFault::TargetTooLong));
-        if over && !ends_head(fresh) {
+        if over && !ends {
             buf.set_filled(before);
             put_ending(buf, in_line && self.scanner.in_request_line());
         }
@@ -111,6 +115,20 @@ fn put_ending(buf: &mut ReadBuf<'_>, in_line: bool) {
     let ending: &[u8] = if in_line { b" HTTP/1.1\r\nhost:x\r\n\r\n" } else { b"x:x\r\n\r\n" };
     if buf.remaining() >= ending.len() {
         buf.put_slice(ending);
+    }
+}
+
+/// Puts a plain sign in the place of those which the parser takes in no target, or the framework has no form for. What
+/// they stand in is a target that the scanner keeps as it came, and nobody reads the parser's.
+fn hide_odd_signs(bytes: &mut [u8]) {
+    // An empty line may come before the request line.
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    let line = bytes.get_mut(start..).unwrap_or_default();
+    let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
+    for byte in line.get_mut(..end).unwrap_or_default() {
+        if matches!(byte, b'"' | b'<' | b'>' | b'`') {
+            *byte = b'_';
+        }
     }
 }
 

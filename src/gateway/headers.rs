@@ -68,8 +68,8 @@ impl<'a> HeaderRules<'a> {
         let mut parts = take_parts(upstream);
         parts.headers = self.rewrite(parts.headers, context, permit, ready, metrics);
         *upstream = RequestHeader::from(parts);
-        if upstream.raw_path() != target.as_str().as_bytes() {
-            upstream.set_raw_path(target.as_str().as_bytes())?;
+        if upstream.raw_path() != target.forwarded().as_bytes() {
+            upstream.set_raw_path(target.forwarded().as_bytes())?;
         }
         if let Some(sent) = spelled {
             *upstream = spelled_as(&sent, upstream, self.reserved)?;

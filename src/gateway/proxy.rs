@@ -16,7 +16,7 @@ use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
 use super::access_log::{AccessLog, Line};
-use super::adapt::{Seen, Untranslatable, address, honest_nominations};
+use super::adapt::{Seen, Untranslatable, address, honest_nominations, refuse_target};
 use super::answer_deadline::Limit;
 use super::attempt::Request;
 use super::body_rate::BodyPace;
@@ -48,7 +48,7 @@ pub(super) struct Gateway {
     /// Who ends streams, and knows whether the gateway stops.
     pub(super) watchman: Watchman,
     /// `None` if requests get no line.
-    pub(super) access_log: Option<AccessLog>,
+    pub(super) access_log: Option<Arc<AccessLog>>,
 }
 
 impl Gateway {
@@ -73,13 +73,18 @@ impl Gateway {
         let (client, behind_proxy) = self.settings.trusted_proxies.client(context.peer.address(), &header.headers);
         context.client = client;
         context.behind_proxy = behind_proxy;
-        let address = match watch {
-            Some(watch) => watch.judged(|seen| address(header, Some(seen))),
-            None => address(header, None),
+        let mut address = match watch {
+            Some(watch) => watch
+                .judged(|seen| address(header, Some(seen)).inspect_err(|_| context.note_refused(header, seen.target))),
+            None => address(header, None).inspect_err(|_| context.note_refused(header, header.raw_path())),
         }?;
+        let settled = context.snapshot.settle(&address.host, &mut address.target);
+        context.host = address.host;
+        let target = context.target.insert(address.target);
+        settled.map_err(refuse_target)?;
         // The watch takes what an address of ours may need; and where the connection is not watched (HTTP/2), nobody has
         // looked yet.
-        if is_too_long(&address.target, context.snapshot.settings()) {
+        if is_too_long(target, context.snapshot.settings()) {
             return Err(Untranslatable { refusal: Refusal::TargetTooLong, reason: "target_too_long" });
         }
         let seen = Seen::of(&header.headers);
@@ -93,8 +98,6 @@ impl Gateway {
                 said.apply(session.req_header_mut());
             }
         }
-        context.host = address.host;
-        context.target = Some(address.target);
         Ok(())
     }
 
@@ -132,7 +135,7 @@ impl Gateway {
 }
 
 fn is_too_long(target: &NormalTarget, settings: &AuthSettings) -> bool {
-    let length = target.as_str().len();
+    let length = target.as_str().len().max(target.forwarded().len());
     length > settings.longest_target && (length > settings.longest_own_target() || !target.is_under(&settings.prefix))
 }
 
@@ -212,6 +215,7 @@ impl ProxyHttp for Gateway {
         session.set_write_timeout(Some(self.settings.client_write_timeout));
         if let Err(fault) = self.admit(session, context) {
             self.metrics.limit_hits.with_label_values(&[fault.reason]).inc();
+            context.rule = Some(fault.reason);
             let html = wants_html(&session.req_header().headers);
             let named = NamedLimits::of(&self.settings, context.snapshot.settings().longest_target);
             let reason = named.explain(fault.reason);
@@ -480,6 +484,7 @@ impl ProxyHttp for Gateway {
                 method: session.req_header().method.clone(),
                 host: std::mem::take(&mut context.host),
                 target: context.target.take(),
+                refused: context.rule.map(|rule| (rule, std::mem::take(&mut context.refused_path))),
                 permit: context.permit.take(),
                 status: reply::final_status(session),
                 bytes: session.body_bytes_sent(),

@@ -78,15 +78,16 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     entropy.fill(&mut seed);
     let ids = Arc::new(AtomicU64::new(u64::from_ne_bytes(seed)));
     let named = NamedLimits::of(&settings, auth.snapshot().settings().longest_target);
+    let access_log = settings.access_log.map(AccessLog::start).transpose()?.map(Arc::new);
     let replacement = |side| {
         let (ids, metrics, exit) = (Arc::clone(&ids), Arc::clone(&metrics), auth.exit().clone());
-        let named = (side == Side::Public).then_some(named);
-        Arc::new(FrameworkErrorReplacement { side, ids, metrics, exit, named })
+        let public = side == Side::Public;
+        let (named, access_log) = (public.then_some(named), access_log.clone().filter(|_| public));
+        Arc::new(FrameworkErrorReplacement { side, ids, metrics, exit, named, access_log })
     };
     let (public_replacement, private_replacement) = (replacement(Side::Public), replacement(Side::Private));
 
     let (admin_settings, import_bytes) = (settings.admin.clone(), settings.import_bytes);
-    let access_log = settings.access_log.map(AccessLog::start).transpose()?;
     let gateway = Gateway {
         exit: auth.exit().clone(),
         auth: Arc::clone(&auth),

@@ -60,6 +60,15 @@ pub struct TokenDemand {
     pub scopes: Vec<String>,
 }
 
+/// Which targets a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paths {
+    /// Those that every server reads in one way.
+    Strict,
+    /// All of which every reading leads to this route, or to one with the same rules; they are forwarded byte for byte.
+    AsIs,
+}
+
 /// One route as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteSettings {
@@ -69,6 +78,8 @@ pub struct RouteSettings {
     pub host: String,
     /// Path prefix, starts with `/`, matched by whole segments; `/` covers the host.
     pub path: String,
+    /// Which targets it takes. Default strict.
+    pub paths: Paths,
     /// Who may use it.
     pub access: Access,
     /// Ids of the providers at which its people may have signed in; empty: any.

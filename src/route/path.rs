@@ -5,7 +5,10 @@
 //! what is forwarded. A target of which two readings are possible is refused, not repaired: a repair is itself a
 //! second opinion.
 
+mod odd;
+mod reading;
 mod return_to;
+mod sent;
 #[cfg(test)]
 pub(in crate::route) mod tests;
 
@@ -15,6 +18,10 @@ use std::fmt;
 use memchr::memchr;
 use thiserror::Error;
 
+use odd::Odd;
+pub(in crate::route) use odd::rounds;
+pub(in crate::route) use reading::Reading;
+use reading::{Units, hex, is_unreserved, unit};
 pub use return_to::{ReturnFault, ReturnPolicy, ReturnPolicyFault, ReturnTo};
 
 /// Longest target that is read at all, path and query together, in bytes; `limits.uri_bytes` says how much of it is
@@ -22,7 +29,7 @@ pub use return_to::{ReturnFault, ReturnPolicy, ReturnPolicyFault, ReturnTo};
 pub const MAX_TARGET: usize = 60 * 1024;
 
 /// Why a target was refused. Never says what stood there: the text is the client's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum TargetFault {
     /// A control character, raw or percent-encoded (C1 controls too).
     #[error("the request target holds a control character")]
@@ -48,7 +55,7 @@ pub enum TargetFault {
     /// Percent escapes that are not UTF-8 together, overlong forms included.
     #[error("the path is not UTF-8 after percent-decoding")]
     InvalidUtf8,
-    /// A raw byte above 0x7e.
+    /// A raw byte above 0x7e in the path, or one in the query that is no UTF-8.
     #[error("the request target is not ASCII")]
     NotAscii,
     /// Not an origin-form (RFC 9112, 3.2.1): does not begin with `/`.
@@ -64,19 +71,48 @@ pub enum TargetFault {
     /// Longer than [`MAX_TARGET`].
     #[error("the request target is too long")]
     TooLong,
-    /// A space, quote or angle bracket, which no browser sends raw.
+    /// A space; or, in the path, a quote or angle bracket, which no browser sends raw there.
     #[error("the request target holds a character that must be percent-encoded")]
     Unsafe,
+}
+
+impl TargetFault {
+    /// The rule's word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Control => "target_control",
+            Self::DotSegment => "target_dot_segment",
+            Self::DoubleEncoding => "target_double_encoding",
+            Self::EmptySegment => "target_empty_segment",
+            Self::EncodedSeparator => "target_encoded_separator",
+            Self::Escape => "target_escape",
+            Self::Fragment => "target_fragment",
+            Self::InvalidUtf8 => "target_invalid_utf8",
+            Self::NotAscii => "target_not_ascii",
+            Self::NotOriginForm => "target_form",
+            Self::Parameter => "target_parameter",
+            Self::Separator => "target_backslash",
+            Self::TooLong => "target_too_long",
+            Self::Unsafe => "target_unsafe",
+        }
+    }
 }
 
 /// A request target with exactly one meaning: path, and query if there is one, in one piece of memory.
 ///
 /// In the path, escapes of unreserved characters are decoded (RFC 3986, 6.2.2.2: `%61` is `a`) and the remaining
-/// ones written in upper case; nothing else is changed. The query is data and stays as it came.
+/// ones written in upper case; nothing else is changed. The query is data: what clients send raw although it has an
+/// escape is escaped, and nothing else is changed. Beside it is kept how the client spelled it.
+///
+/// An odd target ([`NormalTarget::is_odd`]) has several meanings. It stays as it was sent, and no route takes it but
+/// one to which all of them lead.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct NormalTarget {
     text: Box<str>,
     path_length: usize,
+    /// The client's own spelling, where it is another one.
+    sent: Option<Box<str>>,
+    odd: Option<Odd>,
 }
 
 impl NormalTarget {
@@ -88,17 +124,72 @@ impl NormalTarget {
         }
         let (path, query) = raw.split_at(memchr(b'?', raw).unwrap_or(raw.len()));
         let saved = check_path(path)?;
-        check_query(query)?;
+        sent::check_query(query)?;
         let mut text = Vec::with_capacity(raw.len() - saved);
         if memchr(b'%', path).is_none() {
             text.extend_from_slice(path);
         } else {
             write_path(path, &mut text);
         }
-        let path_length = text.len();
-        text.extend_from_slice(query);
+        Self::with_query(text, query)
+    }
+
+    /// Reads the target of a request: as [`NormalTarget::parse`], but an odd one is kept for the route to judge, and so
+    /// is the client's spelling of it.
+    pub fn read(raw: &[u8]) -> Result<Self, TargetFault> {
+        let (path, query) = raw.split_at(memchr(b'?', raw).unwrap_or(raw.len()));
+        let mut target = match Self::parse(raw) {
+            Ok(target) => target,
+            Err(fault @ TargetFault::TooLong) => return Err(fault),
+            Err(fault) => {
+                let odd = odd::judge(path, fault)?;
+                sent::check_query(query)?;
+                Self { odd: Some(odd), ..Self::with_query(path.to_vec(), query)? }
+            }
+        };
+        if raw != target.text.as_bytes() || memchr(b'`', path).is_some() {
+            target.sent = sent::as_sent(path, query).filter(|sent| *sent != target.text);
+        }
+        Ok(target)
+    }
+
+    fn with_query(path: Vec<u8>, query: &[u8]) -> Result<Self, TargetFault> {
+        let path_length = path.len();
+        let mut text = path;
+        sent::write_query(query, &mut text);
         let text = String::from_utf8(text).map_err(|_| TargetFault::NotAscii)?;
-        Ok(Self { text: text.into_boxed_str(), path_length })
+        Ok(Self { text: text.into_boxed_str(), path_length, sent: None, odd: None })
+    }
+
+    /// What the upstream gets: path and query, byte for byte as the client sent them where that reads as what was judged.
+    pub fn forwarded(&self) -> &str {
+        self.sent.as_deref().unwrap_or(&self.text)
+    }
+
+    /// Whether the client spelled it in another way.
+    pub fn is_respelled(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    /// From now on the normal form is what is forwarded.
+    pub fn forget_spelling(&mut self) {
+        self.sent = None;
+    }
+
+    /// Whether servers read it in different ways.
+    pub fn is_odd(&self) -> bool {
+        self.odd.is_some()
+    }
+
+    /// In which way it is odd.
+    pub(in crate::route) fn odd(&self) -> Option<Odd> {
+        self.odd
+    }
+
+    /// The path as it will be forwarded.
+    pub(in crate::route) fn forwarded_path(&self) -> &[u8] {
+        let text = self.forwarded().as_bytes();
+        text.get(..memchr(b'?', text).unwrap_or(text.len())).unwrap_or(text)
     }
 
     /// The path: begins with `/`, has no dot segment, no empty segment but perhaps the last.
@@ -111,7 +202,7 @@ impl NormalTarget {
         self.text.get(self.path_length + 1..)
     }
 
-    /// Path and query: what rules are matched against and what the upstream gets.
+    /// Path and query: what rules are matched against.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -143,7 +234,7 @@ impl NormalTarget {
     /// The path in `reading`, its first `most` bytes: what routes are compared with. Decoded, because `/a%40b` and
     /// `/a@b` are the same file to every app, so they are the same route here.
     pub(in crate::route) fn decoded_path(&self, reading: Reading, most: usize) -> Cow<'_, [u8]> {
-        let path = self.path().as_bytes();
+        let path = if reading == Reading::Undecoded { self.forwarded_path() } else { self.path().as_bytes() };
         if reading == Reading::Plain && memchr(b'%', path).is_none() {
             return Cow::Borrowed(path.get(..most).unwrap_or(path));
         }
@@ -156,60 +247,6 @@ impl fmt::Debug for NormalTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("NormalTarget").field(&self.path()).finish()
     }
-}
-
-/// How an app may read a normal path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::route) enum Reading {
-    /// Escapes decoded, as every server does.
-    Plain,
-    /// And path parameters cut off, as servlet containers do.
-    WithoutParameters,
-    /// And ASCII case ignored.
-    Loosest,
-}
-
-/// The bytes of a normal path in one reading.
-struct Units<'a> {
-    path: &'a [u8],
-    reading: Reading,
-}
-
-impl Iterator for Units<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        let (byte, length) = unit(self.path)?;
-        self.path = self.path.get(length..)?;
-        if byte == b';' && self.reading != Reading::Plain {
-            self.path = memchr(b'/', self.path).and_then(|next| self.path.get(next..)).unwrap_or_default();
-            return self.next();
-        }
-        Some(byte)
-    }
-}
-
-/// The byte that stands at the beginning of `text`, decoded if it is an escape, and how many bytes it took.
-fn unit(text: &[u8]) -> Option<(u8, usize)> {
-    match *text {
-        [b'%', high, low, ..] => Some((hex(high)? << 4 | hex(low)?, 3)),
-        [b'%', ..] | [] => None,
-        [byte, ..] => Some((byte, 1)),
-    }
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-/// RFC 3986, 2.3: an escape of one of these means the same as the character.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// What a segment has shown so far.
@@ -322,11 +359,7 @@ fn check_character(rest: &[u8], lead: u8) -> Result<(u8, usize), TargetFault> {
     if text.chars().any(char::is_control) { Err(TargetFault::Control) } else { Ok((lead, count * 3)) }
 }
 
-fn check_query(query: &[u8]) -> Result<(), TargetFault> {
-    query.iter().try_for_each(|byte| check_raw(*byte))
-}
-
-/// What may not stand raw in either part. Browsers do send `|`, `[`, `]`, `{`, `}`, `^`, a backtick and `'` raw, and
+/// What may not stand raw in a path. Browsers do send `|`, `[`, `]`, `{`, `}`, `^`, a backtick and `'` raw, and
 /// no two servers read those differently.
 fn check_raw(byte: u8) -> Result<(), TargetFault> {
     match byte {

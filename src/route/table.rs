@@ -5,6 +5,7 @@
 //! refused (H18).
 
 mod folding;
+mod one_rule;
 mod prefixes;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use self::folding::FOLDINGS;
-use self::folding::Guarded;
+use self::folding::{Guarded, Segments, segments_of};
 use self::prefixes::Prefixes;
 use super::RouteSettings;
 use super::path::{NormalTarget, Reading, TargetFault};
@@ -47,6 +48,18 @@ pub enum RouteFault {
     HostNotPlain {
         /// Which route.
         index: usize,
+    },
+    /// A route that takes targets as they are, and another one below it with other rules: some reading of a target would
+    /// lead around one of them.
+    #[error(
+        "routes[{first}].paths: `as-is` needs one set of rules below routes[{first}], and routes[{second}] lies there with \
+         others; give both the same access, require, identity_headers and upstream, or a host of its own to one of them"
+    )]
+    OtherRulesBelow {
+        /// The route that takes targets as they are.
+        first: usize,
+        /// The one below it.
+        second: usize,
     },
     /// A path that no normal request could have, or with a query or path parameters.
     #[error("routes[{index}].path is not a plain path: {fault}")]
@@ -107,6 +120,8 @@ pub struct RouteTable<R = Route> {
     routes: Box<[Arc<R>]>,
     /// By length and then by letters: most names are told apart by one number, and nothing is hashed.
     hosts: Box<[(Box<str>, HostRoutes<R>)]>,
+    /// The gateway's own prefix, folded.
+    reserved: Segments,
 }
 
 /// The routes of one host.
@@ -155,6 +170,7 @@ impl<R: AsRef<Route>> RouteTable<R> {
                 None => routes.push(Arc::new(complete(route, with))),
             }
         }
+        faults.extend(one_rule::faults(routes.iter().map(|route| (**route).as_ref())));
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -168,7 +184,7 @@ impl<R: AsRef<Route>> RouteTable<R> {
         });
         let mut hosts: Box<[_]> = hosts.collect();
         hosts.sort_unstable_by(|(a, _), (b, _)| by_length(a, b));
-        Ok(Self { routes: routes.into(), hosts })
+        Ok(Self { routes: routes.into(), hosts, reserved: segments_of(reserved_prefix).into() })
     }
 
     /// The route of a request. `host` is lower case, without port and trailing dot, as in
@@ -184,6 +200,9 @@ impl<R: AsRef<Route>> RouteTable<R> {
         let Some(routes) = self.of_host(host) else {
             return Found::UnknownHost;
         };
+        if target.is_odd() {
+            return routes.judge_odd(target, &self.reserved).map_or(Found::NoRoute, Found::Route);
+        }
         let prefixes = &routes.prefixes;
         let by = |reading| prefixes.find(&target.decoded_path(reading, prefixes.reach()));
         let found = by(Reading::Plain);
@@ -191,6 +210,24 @@ impl<R: AsRef<Route>> RouteTable<R> {
             return Found::NoRoute;
         }
         found.and_then(|found| routes.guarded.judge(target, found)).map_or(Found::NoRoute, Found::Route)
+    }
+
+    /// Whether the routes of `host` take `target`, which may be an odd one.
+    ///
+    /// # Errors
+    /// What a strict route refuses it for.
+    pub fn takes(&self, host: &str, target: &NormalTarget) -> Result<(), TargetFault> {
+        match self.of_host(host) {
+            Some(routes) if target.is_odd() => routes.judge_odd(target, &self.reserved).map(drop),
+            None => target.odd().map_or(Ok(()), |odd| Err(odd.fault)),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Whether a server that compares paths before it decodes them sees the client's spelling of `target` as what was
+    /// judged. Only then may that spelling be forwarded.
+    pub fn reads_as_sent(&self, host: &str, target: &NormalTarget) -> bool {
+        self.of_host(host).is_none_or(|routes| routes.reads_as_sent(target))
     }
 
     /// Whether any route names `host`.

@@ -25,7 +25,7 @@ pub use self::tokens::{BearerIssuer, BearerSettings, TokenIssuer, TokenRule};
 use crate::identity::Identity;
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::oidc::claims::NamedClaims;
-use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault};
+use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault, TargetFault};
 use crate::route::{Found, Route, RouteFault, RouteSettings, RouteTable};
 use crate::upstream::{Upstream, Upstreams};
 
@@ -234,6 +234,21 @@ impl Snapshot {
     /// The route that judges a request.
     pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_, CompiledRoute> {
         self.routes.find(host, target)
+    }
+
+    /// Whether a route of `host` takes `target`, which several readings of it may lead to; and the client's spelling of it
+    /// is forgotten where it is another reading.
+    ///
+    /// # Errors
+    /// What is wrong with the target.
+    pub fn settle(&self, host: &str, target: &mut NormalTarget) -> Result<(), TargetFault> {
+        if target.is_odd() {
+            return self.routes.takes(host, target);
+        }
+        if target.is_respelled() && !self.routes.reads_as_sent(host, target) {
+            target.forget_spelling();
+        }
+        Ok(())
     }
 
     /// All routes in the order of the configuration.

@@ -40,8 +40,8 @@ pub(crate) use provider::{
     WayWord, ZenkeyFile,
 };
 pub(crate) use routes::{
-    AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PresetWord, RequireFile, RouteFile,
-    SimTenureWord, SimUnknownWord, TimeoutsFile, TooLongWord,
+    AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PathsWord, PresetWord, RequireFile,
+    RouteFile, SimTenureWord, SimUnknownWord, TimeoutsFile, TooLongWord,
 };
 pub(crate) use signals::{SignalActWord, SignalsFile};
 pub(crate) use upstream::{

@@ -24,6 +24,12 @@ pub(crate) struct RouteFile {
     /// Path that the route covers, with everything below it, by whole segments.
     #[schemars(extend("default" = "/"))]
     pub(crate) path: Option<Written<RoutePath>>,
+    /// Which targets pass. `strict`: those that every server reads in one way; `%2F`, `//`, `%252e` and their like are 400.
+    /// `as-is`: whatever the client sent, byte for byte, for apps with such names (RabbitMQ, GitLab, npm); allowed where no
+    /// other route of the host lies below this one, or only such with the same `access`, `require`, `identity_headers` and
+    /// `upstream`. Dot segments and control characters are 400 either way.
+    #[schemars(extend("default" = "strict"))]
+    pub(crate) paths: Option<PathsWord>,
     /// Who may pass: `anonymous` (everybody), `session` (people who are signed in), `bearer` (programs with an access
     /// token in `Authorization`; cookies give nothing) or `session-or-bearer` (either; a token that is there decides, and
     /// a bad one is refused even beside a good session). There is no default.
@@ -64,6 +70,14 @@ pub(crate) struct RouteFile {
     pub(crate) providers: Option<List<Written<ProviderId>>>,
     /// How long the upstream may take.
     pub(crate) timeouts: Option<TimeoutsFile>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(crate) enum PathsWord {
+    Strict,
+    AsIs,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]

@@ -8,8 +8,8 @@ use super::provider::Provider;
 use super::{Resolver, bytes, origins, time, values};
 use crate::config::fault::shown;
 use crate::config::file::{
-    AccessWord, AssuranceWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PresetWord, RequireFile,
-    RouteFile, TooLongWord,
+    AccessWord, AssuranceWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PathsWord, PresetWord,
+    RequireFile, RouteFile, TooLongWord,
 };
 use crate::config::validate::join;
 use crate::gateway::ListenerSettings;
@@ -19,7 +19,7 @@ use crate::identity::headers::{
 };
 use crate::oidc::acr::Assurance;
 use crate::policy::Requirement;
-use crate::route::{Access, RouteSettings};
+use crate::route::{Access, Paths, RouteFault, RouteSettings, RouteTable};
 use crate::snapshot::BearerSettings;
 
 /// What all routes of a file have in common.
@@ -80,7 +80,27 @@ impl Resolver<'_> {
             }
             routes.extend(self.route(&key, route, &common));
         }
+        self.one_rule_each(file, &common, &routes);
         routes
+    }
+
+    /// What of two routes together the table finds wrong. Its numbers are ours only if no route is at fault by itself.
+    fn one_rule_each(&mut self, file: &File, common: &Common<'_>, routes: &[RouteSettings]) {
+        let (Some(prefix), true) = (common.prefix, routes.len() == file.routes.iter().flat_map(List::items).count())
+        else {
+            return;
+        };
+        let faults = RouteTable::compile_beside(prefix, routes.to_vec()).err().unwrap_or_default();
+        for fault in faults {
+            if let RouteFault::OtherRulesBelow { first, second } = fault {
+                let text = format!(
+                    "`as-is` needs one set of rules below it, and routes[{second}] (`{}`) lies there with others; give both the \
+                     same access, require, identity_headers and upstream, or a host of its own to one of them",
+                    routes.get(second).map_or("", |route| route.name.as_str())
+                );
+                self.fault(&format!("routes[{first}].paths"), text);
+            }
+        }
     }
 
     fn route(&mut self, key: &str, file: &RouteFile, common: &Common<'_>) -> Option<RouteSettings> {
@@ -113,6 +133,10 @@ impl Resolver<'_> {
             name: file.name.as_ref().map_or_else(|| format!("{host}{path}"), |name| name.0.0.clone()),
             host: host.clone(),
             path: path.clone(),
+            paths: match file.paths? {
+                PathsWord::Strict => Paths::Strict,
+                PathsWord::AsIs => Paths::AsIs,
+            },
             access: access?,
             require,
             linked_account,

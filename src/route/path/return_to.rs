@@ -107,8 +107,11 @@ impl ReturnTo {
         Self { origin: None, target: "/".to_owned() }
     }
 
-    /// The very page that was asked for.
+    /// The very page that was asked for; `/` in place of one that servers read in different ways.
     pub fn local(target: &NormalTarget) -> Self {
+        if target.is_odd() {
+            return Self::home();
+        }
         Self { origin: None, target: target.as_str().to_owned() }
     }
 
@@ -126,6 +129,10 @@ impl ReturnTo {
     /// `%0A` in a query. What goes into `Location` is printable ASCII whatever it stands for, so it makes no header.
     pub fn parse(rd: &str, policy: &ReturnPolicy) -> Result<Self, ReturnFault> {
         let (origin, target) = if rd.starts_with('/') { (None, rd) } else { split_absolute(rd, policy)? };
+        // No page of ours writes these raw into an address to return to.
+        if target.bytes().any(|byte| matches!(byte, b'"' | b'<' | b'>' | 0x80..)) {
+            return Err(TargetFault::Unsafe.into());
+        }
         // First the text as it stands: whatever the URL parser would tidy up silently is refused here.
         let as_it_stands = NormalTarget::parse(rooted(target).as_bytes())?;
         if as_it_stands.as_str().len() > policy.longest {

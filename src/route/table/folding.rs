@@ -32,7 +32,7 @@ pub const FOLDINGS: [(&str, &str); 9] = [
 ];
 
 /// A prefix, folded.
-type Segments = Box<[String]>;
+pub(super) type Segments = Box<[String]>;
 
 /// The routes of one host that some other of its routes is weaker than.
 #[derive(Debug)]
@@ -62,6 +62,11 @@ impl<R: AsRef<Route>> Guarded<R> {
             *folded == *prefix && !may_fold(prefix.as_bytes())
         };
         Self { always: !routes.iter().all(plain), routes }
+    }
+
+    /// Whether no route is weaker than another one.
+    pub(super) fn is_even(&self) -> bool {
+        self.routes.is_empty()
     }
 
     /// The route that judges `target`, which `found` covers as it is written. `None`: nobody can tell.
@@ -113,12 +118,12 @@ fn guards_as_much(this: &RouteSettings, other: &RouteSettings) -> bool {
         && other.token.scopes.iter().all(|scope| this.token.scopes.contains(scope))
 }
 
-fn same_demands(a: &RouteSettings, b: &RouteSettings) -> bool {
+pub(super) fn same_demands(a: &RouteSettings, b: &RouteSettings) -> bool {
     a.access == b.access && a.require == b.require && a.token == b.token
 }
 
 /// The prefix of a route, decoded.
-fn prefix_of(route: &Route) -> Cow<'_, str> {
+pub(super) fn prefix_of(route: &Route) -> Cow<'_, str> {
     String::from_utf8_lossy(&route.prefix)
 }
 
@@ -143,7 +148,7 @@ fn may_fold(path: &[u8]) -> bool {
 
 /// The segments of a decoded path as the most forgiving server sees them: forms and case folded, separators and dot
 /// segments that appear by it resolved. Each may still end in what [`may_be`] cuts off.
-fn segments_of(path: &str) -> Vec<String> {
+pub(super) fn segments_of(path: &str) -> Vec<String> {
     let folded = if path.is_ascii() {
         path.to_ascii_lowercase()
     } else {
@@ -165,7 +170,7 @@ fn segments_of(path: &str) -> Vec<String> {
     segments
 }
 
-fn covers(prefix: &[String], path: &[String]) -> bool {
+pub(super) fn covers(prefix: &[String], path: &[String]) -> bool {
     prefix.len() <= path.len() && prefix.iter().zip(path).all(|(prefix, segment)| may_be(segment, prefix))
 }
 

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use super::super::Access;
 use super::super::path::tests::{Rng, suspicious_target};
 use super::super::upstream::{GroupSettings, HostRule, ServerAddress, ServerSettings, UpstreamSettings};
+use super::super::{Access, Paths};
 use super::*;
 
 pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
@@ -10,6 +10,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         name: format!("{host}{path}"),
         host: host.to_owned(),
         path: path.to_owned(),
+        paths: Paths::Strict,
         access,
         providers: Vec::new(),
         step_up_context: None,
@@ -357,4 +358,133 @@ fn a_look_up_by_length_finds_what_asking_route_by_route_finds() {
         }
     }
     assert!(found > 30_000 && refused > 10_000, "{found} {refused}");
+}
+
+fn as_is(host: &str, path: &str, access: Access) -> RouteSettings {
+    RouteSettings { paths: Paths::AsIs, ..route(host, path, access) }
+}
+
+fn judged(table: &RouteTable, target: &str) -> Result<String, TargetFault> {
+    let target = NormalTarget::read(target.as_bytes())?;
+    table.takes("app.test", &target)?;
+    match table.find("app.test", &target) {
+        Found::Route(route) => Ok(route.path.clone()),
+        _ => panic!("what is taken has a route: {target:?}"),
+    }
+}
+
+#[test]
+fn a_route_that_takes_paths_as_they_are_stands_alone_or_among_its_like() {
+    // W07
+    let beside = |other: RouteSettings| {
+        let faults =
+            RouteTable::compile(vec![other, as_is("app.test", "/", Access::Session)]).err().unwrap_or_default();
+        faults
+            .into_iter()
+            .map(|fault| matches!(fault, RouteFault::OtherRulesBelow { first: 1, second: 0 }))
+            .collect::<Vec<bool>>()
+    };
+    let fine: Vec<bool> = vec![];
+    assert_eq!(beside(route("app.test", "/a", Access::Session)), fine);
+    assert_eq!(beside(route("other.test", "/a", Access::Anonymous)), fine);
+    assert_eq!(beside(route("app.test", "/a", Access::Anonymous)), [true]);
+    let plain = route("app.test", "/a", Access::Session);
+    assert_eq!(beside(RouteSettings { providers: vec!["x".to_owned()], ..plain.clone() }), [true]);
+    assert_eq!(beside(RouteSettings { linked_account: true, ..plain.clone() }), [true]);
+    assert_eq!(beside(RouteSettings { pass_authorization: true, ..plain.clone() }), [true]);
+    let upstream = UpstreamSettings { read_timeout: Duration::from_secs(1), ..plain.upstream.clone() };
+    assert_eq!(beside(RouteSettings { upstream, ..plain.clone() }), [true]);
+    // Above it or beside it may be what wants to: no reading leads there. What only looks as if it lay beside does not.
+    for (path, fits) in [("/", true), ("/b", true), ("/rabbits", true), ("/rabbit/x", false), ("/RABBIT/x", false)] {
+        let routes = vec![route("app.test", path, Access::Anonymous), as_is("app.test", "/rabbit", Access::Session)];
+        assert_eq!(RouteTable::compile(routes).is_ok(), fits, "{path}");
+    }
+}
+
+#[test]
+fn an_odd_path_passes_below_a_route_that_takes_it_as_it_is() {
+    // W07, W09, H13
+    let routes = vec![
+        route("app.test", "/", Access::Anonymous),
+        route("app.test", "/admin", Access::Session),
+        as_is("app.test", "/rabbit", Access::Session),
+    ];
+    let table = RouteTable::compile(routes).unwrap();
+    for target in
+        ["/rabbit/%2F", "/rabbit//x", "/rabbit/a%2fb?x=//", "/rabbit//oauth2/x", "/rabbit/a%252eb", "/rabbit/%E9"]
+    {
+        assert_eq!(judged(&table, target).as_deref(), Ok("/rabbit"), "{target}");
+    }
+    for target in [
+        "//rabbit/x",
+        "/%2Frabbit/x",
+        "/rabbit%2Fx",
+        "/rabbi%74//x",
+        "/x//y",
+        "/%2F",
+        "/...",
+        "/;x",
+        "/caf%E9",
+        "/%2Fadmin",
+        "/rabbit/..%2fadmin",
+        "/rabbit/%2e%2e%2fadmin",
+    ] {
+        assert!(judged(&table, target).is_err(), "{target}");
+    }
+    // Alone on its host nothing is beside it, but for our own addresses.
+    let table = RouteTable::compile(vec![as_is("app.test", "/", Access::Session)]).unwrap();
+    for target in
+        ["//rabbit/x", "/%2F", "/x//oauth2/start", "/caf%E9", "/...", "/;x", "/a%2foauth2/start", "/oauth2x//y"]
+    {
+        assert_eq!(judged(&table, target).as_deref(), Ok("/"), "{target}");
+    }
+    for target in [
+        "//oauth2/start",
+        "/%2foauth2/start",
+        "/oauth2%2fstart",
+        "/oauth2//start",
+        "/OAUTH2//start",
+        "/;x/oauth2/start",
+        "/%5coauth2",
+        "//evil.test/oauth2/start",
+        "/%2F/evil.test/oauth2",
+        "/oauth2;x//y",
+        "/%6fauth2%2fstart",
+        "/%256fauth2//x",
+        "/oauth2%252fstart",
+        "//%EF%BD%8Fauth2/start",
+    ] {
+        assert!(judged(&table, target).is_err(), "{target}");
+    }
+}
+
+#[test]
+fn what_changes_no_segment_passes_where_no_route_is_weaker_than_another() {
+    // W11
+    let even =
+        RouteTable::compile(vec![route("app.test", "/", Access::Session), route("app.test", "/a", Access::Session)]);
+    let uneven =
+        RouteTable::compile(vec![route("app.test", "/", Access::Session), route("app.test", "/a", Access::Bearer)]);
+    let (even, uneven) = (even.unwrap(), uneven.unwrap());
+    for target in ["/caf%E9", "/...", "/;x", "/x/%3b"] {
+        assert_eq!(judged(&even, target).as_deref(), Ok("/"), "{target}");
+        assert!(judged(&uneven, target).is_err(), "{target}");
+    }
+    // Three dots are no name where they could lead out of a prefix, and the rest is for routes that say so.
+    for target in ["/a/...", "/x//y", "/%2F", "/;x/oauth2/start"] {
+        assert!(judged(&even, target).is_err(), "{target}");
+    }
+}
+
+#[test]
+fn a_spelling_is_forwarded_only_where_it_reads_as_what_was_judged() {
+    // H08, W11
+    let table = table(&["/", "/admin", "/k%c3%a4se", "/public"]);
+    let reads = |target: &str| table.reads_as_sent("app.test", &NormalTarget::read(target.as_bytes()).unwrap());
+    for target in ["/%7Eu", "/admin/%7eu", "/k%c3%a4se/x", "/public/%61?%61", "/a%2Db"] {
+        assert!(reads(target), "{target}");
+    }
+    for target in ["/%61dmin", "/p%75blic/x", "/publi%63"] {
+        assert!(!reads(target), "{target}");
+    }
 }

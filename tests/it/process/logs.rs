@@ -235,6 +235,38 @@ async fn the_password_of_a_store_is_never_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_line_of_a_refused_head_names_host_path_and_rule() {
+    // W10, R02
+    let (rig, process, private, _home) = outside(|_, text| text).await;
+    let heads = [
+        ("/public/%2Fx?canary=1", "localhost", "/public/%2Fx", "target_encoded_separator"),
+        ("/public//x", "localhost", "/public//x", "target_empty_segment"),
+        ("/public/%zz?canary=1", "localhost", "/public/%zz", "target_escape"),
+        ("/public/<x#canary", "localhost", "/public/<x", "target_unsafe"),
+    ];
+    for (target, ..) in heads {
+        assert_eq!(exchange(rig.address, get(target, "").as_bytes()).await.status(), 400);
+    }
+    // One that not even the parser can read.
+    let unreadable = b"GET /public?canary=1 HTTP/1.1\r\nHost: localhost\r\nno field\r\n\r\n";
+    assert_eq!(exchange(rig.address, unreadable).await.status(), 400);
+    let metrics = Browser::new().open(format!("http://{private}/metrics")).await.body;
+    assert!(metrics.contains("zengate_refusals_total{code=\"request_malformed\"} 5\n"), "{metrics}");
+    process.signal("TERM");
+    let ended = process.end();
+    assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+    let events = events(&ended.stderr);
+    let lines: Vec<_> = events.iter().filter(|event| event["target"] == "zengate::access").collect();
+    let told = |line: &Value| ["host", "path", "rule"].map(|key| line[key].as_str().unwrap().to_owned());
+    let told: Vec<_> = lines.iter().map(|line| told(line)).collect();
+    let mut expected: Vec<_> =
+        heads.iter().map(|(_, host, path, rule)| [*host, *path, *rule].map(str::to_owned)).collect();
+    expected.push(["", "/public", "unreadable"].map(str::to_owned));
+    assert_eq!(told, expected);
+    assert!(lines.iter().all(|line| line["status"] == 400 && line["method"] == "GET"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_refusals_fills_no_log() {
     let (rig, process, private, _home) = outside(|_, text| text).await;
     let began = std::time::Instant::now();

@@ -142,7 +142,9 @@ async fn lines_end_in_one_way() {
         "GET /public HTTP/1.1\r\nHost: localhost\r\n\n",
         "GET /public HTTP/1.1\rHost: localhost\r\r\n\r\n",
         "GET /public HTTP/1.1\r\nHost: localhost\r\nX-A: b\rX-B: c\r\n\r\n",
-        "\r\nGET /public HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "\r\n\r\nGET /public HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "\r\n\nGET /public HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "\rGET /public HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "\nGET /public HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ] {
         refused(&rig, request.as_bytes(), &[400]).await;

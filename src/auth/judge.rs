@@ -125,6 +125,11 @@ impl Permit {
         !matches!(self.holder, Holder::Nobody)
     }
 
+    /// Whether an access token stands behind it.
+    pub fn is_by_token(&self) -> bool {
+        matches!(self.holder, Holder::Token(..))
+    }
+
     /// A number that is the same for all that ends with the same session or access token, and another for others.
     pub fn spread(&self) -> u64 {
         match &self.holder {

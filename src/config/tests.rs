@@ -10,7 +10,7 @@ use crate::carrier::profile;
 use crate::identity::headers::{Encoding, HeaderRule, Preset};
 use crate::provider::{DiscoveryAddresses, FederationSettings, IssuerSettings};
 use crate::route::path::ReturnPolicy;
-use crate::route::{Access, RouteTable};
+use crate::route::{Access, RouteTable, WebSockets};
 use crate::session::Lifetimes;
 use crate::session::key::SAMPLE_KEY_TEXT;
 
@@ -207,7 +207,10 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
         (route.name.as_str(), route.host.as_str(), route.path.as_str()),
         ("wiki.example.com/", "wiki.example.com", "/")
     );
-    assert_eq!((route.access, route.websocket, route.pass_authorization), (Access::Session, false, false));
+    assert_eq!(
+        (route.access, route.websocket.clone(), route.pass_authorization),
+        (Access::Session, WebSockets::SameOrigin, false)
+    );
     assert_eq!(route.max_body, 64 << 20);
     assert_eq!((&route.identity_headers.presets, &route.identity_headers.map), (&vec![Preset::Zenkey], &vec![]));
     assert_eq!(route.upstream.group.to_string(), "http://127.0.0.1:3000");

@@ -108,6 +108,8 @@ pub(super) struct Context {
     pub(super) early: Option<Reply>,
     /// The proof that an upstream may be asked.
     pub(super) permit: Option<Permit>,
+    /// Whether the client asks for a WebSocket and may have one.
+    pub(super) upgrade: bool,
     /// How long the client says that its body is.
     pub(super) announced: Option<u64>,
     /// Bytes of request body seen.
@@ -137,6 +139,7 @@ impl Context {
             ready_headers: None,
             early: None,
             permit: None,
+            upgrade: false,
             announced: None,
             body: 0,
             body_pace: BodyPace::default(),

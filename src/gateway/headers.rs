@@ -7,6 +7,7 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 
 use super::context::Context;
+use super::dropped::Dropped;
 use super::hop_by_hop::{AnswerHop, ends_here, nominated_by_app, resembles_framing};
 use super::peer::host_for;
 use super::ready_headers::{OfRequest, ReadyHeaders};
@@ -26,8 +27,42 @@ fn expects_continue_only(headers: &HeaderMap) -> bool {
     first.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) && all.next().is_none()
 }
 
+/// For one person's browser, and no cache between.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private");
+
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The one value of a field; `None` if there are several.
+fn one_value(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next().cloned();
+    first.filter(|_| all.next().is_none())
+}
+
+/// Whether a name for a request can stand in a log: short, and without signs that mean something there.
+fn is_request_id(id: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/@".contains(byte);
+    (1..=128).contains(&id.len()) && id.iter().all(plain)
+}
+
+/// The prefix that a trusted proxy has taken away, and the port that people reach it by.
+fn said_by_proxy(headers: &HeaderMap) -> [Option<HeaderValue>; 2] {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
+    let is_prefix = |value: &HeaderValue| {
+        let prefix = value.as_bytes();
+        // Two slashes begin the address of another host.
+        prefix.starts_with(b"/") && !prefix.starts_with(b"//") && prefix.len() <= 256 && prefix.iter().all(plain)
+    };
+    let is_port = |value: &HeaderValue| {
+        let port = value.to_str().ok().filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+        port.and_then(|port| port.parse::<u16>().ok()).is_some_and(|port| port > 0)
+    };
+    [one_value(headers, &X_FORWARDED_PREFIX).filter(is_prefix), one_value(headers, &X_FORWARDED_PORT).filter(is_port)]
+}
 
 /// What is removed and written on every request, as the configuration says it.
 pub(super) struct HeaderRules<'a> {
@@ -94,8 +129,9 @@ impl<'a> HeaderRules<'a> {
             host: self.authority(&sent, context),
             proto: self.forwarded_proto(&sent, context),
             client: self.forwarded_for(&sent, context),
-            id: context.request_id.header_value(),
+            id: self.request_id(&sent, context),
         };
+        let of_proxy = if context.behind_proxy { said_by_proxy(&sent) } else { [None, None] };
         self.strip(&mut sent, permit, metrics);
         match strip_cookies(&sent, self.cookies) {
             CookieUpstream::Unchanged => {}
@@ -114,23 +150,35 @@ impl<'a> HeaderRules<'a> {
             headers.insert(header::TE, HeaderValue::from_static("trailers"));
         }
         add(&mut headers, sent);
+        for (name, value) in [&X_FORWARDED_PREFIX, &X_FORWARDED_PORT].into_iter().zip(of_proxy) {
+            if let Some(value) = value {
+                headers.insert(name.clone(), value);
+            }
+        }
         headers
     }
 
     fn strip(&self, headers: &mut HeaderMap, permit: &Permit, metrics: &Metrics) {
         let mut doomed: Vec<HeaderName> = Vec::new();
         let mut identity = 0;
+        let route = permit.route();
         for name in headers.keys() {
             let text = name.as_str();
             if self.reserved.covers(text) {
                 identity += 1;
+                Dropped::Identity.tell(route, text, metrics);
                 doomed.push(name.clone());
             } else if Forwarding::covers(text)
                 || ends_here(name)
-                || (*name == header::AUTHORIZATION && (!permit.route().pass_authorization || brings_own_token(headers)))
                 || resembles_framing(text)
                 || (*name == header::EXPECT && !expects_continue_only(headers))
             {
+                doomed.push(name.clone());
+            } else if *name == header::AUTHORIZATION && (!route.pass_authorization || brings_own_token(headers)) {
+                // Where tokens are taken, it was meant for us.
+                if !route.access.takes_tokens() && !brings_own_token(headers) {
+                    Dropped::Authorization.tell(route, text, metrics);
+                }
                 doomed.push(name.clone());
             }
         }
@@ -163,6 +211,7 @@ impl<'a> HeaderRules<'a> {
         let mut chain = String::new();
         for hops in headers.get_all(&X_FORWARDED_FOR) {
             match hops.to_str() {
+                Ok(hops) if hops.trim().is_empty() => {}
                 Ok(hops) => chain.extend([hops, ", "]),
                 // Nothing before what cannot be read was believed when the client was found (`TrustedProxies::client`).
                 Err(_) => chain.clear(),
@@ -172,7 +221,14 @@ impl<'a> HeaderRules<'a> {
         HeaderValue::try_from(chain).unwrap_or(HeaderValue::from_static("unknown"))
     }
 
-    fn forwarded_proto(&self, headers: &HeaderMap, context: &Context) -> HeaderValue {
+    /// Ours, or what a trusted proxy calls the request, so that one name leads through all logs.
+    fn request_id(&self, headers: &HeaderMap, context: &Context) -> HeaderValue {
+        let theirs = || one_value(headers, &X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
+        context.behind_proxy.then(theirs).flatten().unwrap_or_else(|| context.request_id.header_value())
+    }
+
+    /// How the client reached us, or the trusted proxy before us.
+    pub(super) fn forwarded_proto(&self, headers: &HeaderMap, context: &Context) -> HeaderValue {
         let said = || single_value(headers, &X_FORWARDED_PROTO).ok().flatten();
         HeaderValue::from_static(match context.behind_proxy.then(said).flatten() {
             Some("https") => "https",
@@ -184,18 +240,22 @@ impl<'a> HeaderRules<'a> {
     /// Takes from an upstream's answer every cookie that would be one of ours: an app must not be able to sign anybody
     /// in or out, or to fix the session of a later visitor. And every header that says who somebody is, which a proxy
     /// before us could take for our word about this request, what only looks as if it framed the answer, and what was
-    /// between the app and us alone. `client` is the version that the client speaks.
+    /// between the app and us alone. `client` is the version that the client speaks;
+    /// `personal` says that somebody stands behind the request, whose answer no cache may give to others. Where the app says nothing
+    /// of caching, they would be free to (RFC 9111, 3).
     pub(super) fn clean_response(
         &self,
         response: &mut ResponseHeader,
         client: Version,
+        personal: bool,
         metrics: &Metrics,
     ) -> pingora::Result<()> {
         let hop = AnswerHop::of(response, client);
-        let (mut doomed, mut sets_cookies, mut nominates) = (Vec::new(), false, false);
+        let (mut doomed, mut sets_cookies, mut nominates, mut says_caching) = (Vec::new(), false, false, false);
         for name in response.headers.keys() {
             sets_cookies |= *name == header::SET_COOKIE;
             nominates |= *name == header::CONNECTION;
+            says_caching |= *name == header::CACHE_CONTROL || *name == header::EXPIRES;
             if self.reserved.covers(name.as_str()) || resembles_framing(name.as_str()) || hop.ends(name) {
                 doomed.push(name.clone());
             }
@@ -205,6 +265,9 @@ impl<'a> HeaderRules<'a> {
         }
         for name in &doomed {
             response.remove_header(name);
+        }
+        if personal && !says_caching && !response.status.is_informational() {
+            response.insert_header(header::CACHE_CONTROL, PRIVATE)?;
         }
         if !sets_cookies {
             return Ok(());

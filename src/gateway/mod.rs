@@ -18,6 +18,7 @@ pub mod capacity;
 mod chunks;
 mod connections;
 mod context;
+mod dropped;
 mod framework_error;
 mod grpc;
 mod guarded_stream;
@@ -38,6 +39,7 @@ mod server;
 mod spelling;
 mod stopping;
 mod stream_watch;
+mod upgrade;
 mod websocket;
 
 use std::time::Duration;

@@ -27,7 +27,7 @@ use super::named_limits::NamedLimits;
 use super::peer::WEBSOCKET_IDLE;
 use super::stream_watch::{Ended, Watchman};
 use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
-use crate::auth::{Auth, Decision, Recipient, Refusal, RefusalExit, Refused};
+use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
 use crate::snapshot::AuthSettings;
 use crate::telemetry::Metrics;
@@ -186,7 +186,7 @@ fn is_for_shared_caches(headers: &HeaderMap) -> bool {
 }
 
 /// What the rooms below need to see of a request that was admitted.
-fn view<'a>(session: &'a Session, context: &'a Context, target: &'a NormalTarget) -> RequestView<'a> {
+pub(super) fn view<'a>(session: &'a Session, context: &'a Context, target: &'a NormalTarget) -> RequestView<'a> {
     let header = session.req_header();
     RequestView {
         method: &header.method,
@@ -260,6 +260,7 @@ impl ProxyHttp for Gateway {
                 let (view, start) = (view(session, context, &target), context.snapshot.start());
                 Decision::Answer(self.exit.refuse(refused, Recipient::Anyone { view: &view, start }).closing())
             }
+            Decision::Forward(permit) => self.judge_upgrade(session, context, &target, permit),
             decision => decision,
         };
         context.target = Some(target);
@@ -292,7 +293,7 @@ impl ProxyHttp for Gateway {
         let permit = context.permit.as_ref().ok_or_else(no_permit)?;
         let request = Request {
             client: context.client,
-            upgraded: permit.route().websocket && session.is_upgrade_req(),
+            upgraded: context.upgrade,
             repeatable: is_repeatable(session, context.announced),
         };
         context.attempts.next(permit, request, Instant::now())
@@ -388,8 +389,7 @@ impl ProxyHttp for Gateway {
         self.announce_stop(session);
         // The framework refuses a switch of protocols that only one side asked for, but passes one that nobody asked
         // for: whatever follows would be read as an answer of ours (O09).
-        let may_switch =
-            || session.is_upgrade_req() && context.permit.as_ref().is_some_and(|permit| permit.route().websocket);
+        let may_switch = || session.is_upgrade_req() && context.upgrade;
         if response.status == StatusCode::SWITCHING_PROTOCOLS && !may_switch() {
             let mut error = Error::explain(ErrorType::InvalidHTTPHeader, "the upstream switched protocols unasked");
             error.as_up();
@@ -412,7 +412,8 @@ impl ProxyHttp for Gateway {
             context.attempts.answered(permit.route().upstream(), response);
         }
         let client = session.req_header().version;
-        HeaderRules::of(&context.snapshot).clean_response(response, client, &self.metrics)?;
+        let personal = context.permit.as_ref().is_some_and(Permit::names_somebody);
+        HeaderRules::of(&context.snapshot).clean_response(response, client, personal, &self.metrics)?;
         if reply::is_interim(response) {
             return answer_framing::none(response);
         }
@@ -442,7 +443,14 @@ impl ProxyHttp for Gateway {
             ) => Refusal::UpstreamTimeout,
             (_, ErrorSource::Upstream) => Refusal::UpstreamUnavailable,
             (ErrorType::ReadTimedout, ErrorSource::Downstream) => Refusal::ClientTooSlow,
-            (_, ErrorSource::Downstream) => return FailToProxy { error_code: 0, can_reuse_downstream: false },
+            (_, ErrorSource::Downstream) => {
+                // Nobody's failure; and what we ended ourselves is none of the client's.
+                let watch = session.stream().and_then(guarded_stream::of).map(|stream| stream.watch().ended());
+                if watch.flatten().is_none() {
+                    context.outcome = RequestOutcome::ClientGone;
+                }
+                return FailToProxy { error_code: 0, can_reuse_downstream: false };
+            }
             (_, ErrorSource::Internal | ErrorSource::Unset) => Refusal::Internal,
         };
         let status = refusal.message().status;
@@ -486,7 +494,7 @@ impl ProxyHttp for Gateway {
                 target: context.target.take(),
                 refused: context.rule.map(|rule| (rule, std::mem::take(&mut context.refused_path))),
                 permit: context.permit.take(),
-                status: reply::final_status(session),
+                status: reply::final_status(session, context.outcome),
                 bytes: session.body_bytes_sent(),
                 took,
             });

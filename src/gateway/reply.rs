@@ -10,6 +10,7 @@ use pingora::protocols::http::HttpTask;
 use pingora::proxy::Session;
 
 use super::grpc;
+use crate::telemetry::metrics::RequestOutcome;
 use crate::web::Reply;
 
 /// Largest request body that is read away so that the connection can be kept after an early answer.
@@ -30,10 +31,14 @@ pub(super) fn has_begun(session: &Session) -> bool {
     session.response_written().is_some_and(|response| !is_interim(response))
 }
 
-/// The status that the client was told at last; 0 if it was told none.
-pub(super) fn final_status(session: &Session) -> u16 {
+/// What a line says of a client that was gone before it was told anything: no status of HTTP, and known from nginx.
+const CLIENT_GONE: u16 = 499;
+
+/// The status that the client was told at last; 499 if it was gone before, 0 if it was told none for another reason.
+pub(super) fn final_status(session: &Session, outcome: RequestOutcome) -> u16 {
     let told = session.response_written().filter(|response| !is_interim(response));
-    told.map_or(0, |response| response.status.as_u16())
+    let none = if outcome == RequestOutcome::ClientGone { CLIENT_GONE } else { 0 };
+    told.map_or(none, |response| response.status.as_u16())
 }
 
 async fn write_now(session: &mut Session, reply: Reply) -> pingora::Result<()> {

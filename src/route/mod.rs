@@ -69,6 +69,39 @@ pub enum Paths {
     AsIs,
 }
 
+/// Which WebSockets a route passes on (RFC 6455, 4.2.2 and 10.2).
+///
+/// A browser sends its cookies with a WebSocket that any page opens, and no other rule of browsers keeps that page from
+/// reading what comes. So the page's origin counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum WebSockets {
+    /// None: an upgrade is dropped.
+    Off,
+    /// Those of pages of the very host that is asked.
+    #[default]
+    SameOrigin,
+    /// These origins' too, as browsers serialise them.
+    Origins(Vec<String>),
+    /// Those of any page.
+    Any,
+}
+
+impl WebSockets {
+    /// Whether any pass.
+    pub fn pass(&self) -> bool {
+        *self != Self::Off
+    }
+
+    /// Whether whoever may open one here may also open one where `other` is the rule. In doubt not.
+    pub fn guards_as_much(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Off, _) | (_, Self::Any) | (Self::SameOrigin, Self::SameOrigin | Self::Origins(_)) => true,
+            (Self::Origins(these), Self::Origins(those)) => these.iter().all(|origin| those.contains(origin)),
+            _ => false,
+        }
+    }
+}
+
 /// One route as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteSettings {
@@ -108,8 +141,8 @@ pub struct RouteSettings {
     /// Whether header names are passed on as the client and the app spelled them; without it they go out in lower case.
     /// Default no.
     pub preserve_header_case: bool,
-    /// Whether WebSocket upgrades are passed on. Default no.
-    pub websocket: bool,
+    /// Which WebSockets are passed on. Default: those of pages of the route's own host.
+    pub websocket: WebSockets,
 }
 
 impl RouteSettings {

@@ -13,7 +13,7 @@ mod tokens;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 pub use self::settings::{
     AuthSettings, ClientRegistration, CookieLife, NativeSettings, ProviderSignOut, RegistrationSettings, Registrations,
@@ -73,6 +73,8 @@ pub struct CompiledRoute {
     upstream: Upstream,
     issuers: Vec<String>,
     stronger_words: String,
+    /// What the log has said of it, a bit each.
+    said: AtomicU8,
 }
 
 impl CompiledRoute {
@@ -94,6 +96,12 @@ impl CompiledRoute {
     /// The authentication contexts that meet its demands, between blanks, for programs to ask for; empty if it has none.
     pub fn stronger_words(&self) -> &str {
         &self.stronger_words
+    }
+
+    /// Whether nobody has asked this about `subject` (0 to 7) before: for what the log says once of a route.
+    pub fn is_first_word_about(&self, subject: u8) -> bool {
+        let bit = 1 << (subject & 7);
+        self.said.load(Ordering::Relaxed) & bit == 0 && self.said.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
     /// Whether this person may use it, as far as it says with whom they must have signed in. Where it says nothing the
@@ -183,7 +191,7 @@ impl Snapshot {
         let complete = |route: Route, (headers, upstream, issuers)| {
             let tokens = TokenRule::of(&settings.bearer.issuers, &route.settings.token.audiences, &named);
             let stronger_words = words_for(&route.settings, &settings.registrations, &settings.bearer);
-            CompiledRoute { route, headers, tokens, upstream, issuers, stronger_words }
+            CompiledRoute { route, headers, tokens, upstream, issuers, stronger_words, said: AtomicU8::new(0) }
         };
         let routes = RouteTable::compile_with(&settings.prefix, routes.into_iter().zip(parts).collect(), complete);
         let routes = routes.map_err(|wrong| wrong.into_iter().map(SnapshotFault::Route).collect::<Vec<_>>())?;

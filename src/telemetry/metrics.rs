@@ -61,6 +61,8 @@ pub struct Metrics {
     pub store_errors: IntCounter,
     /// `zengate_identity_headers_removed_total`: reserved headers taken from what clients sent.
     pub headers_removed: IntCounter,
+    /// `zengate_dropped_total{what}`: parts of requests that were not passed on: `upgrade`, `authorization`, `identity_header`.
+    pub dropped: IntCounterVec,
     /// `zengate_upstream_cookies_dropped_total`: attempts of upstreams to set one of our cookies.
     pub upstream_cookies_dropped: IntCounter,
     /// `zengate_connections`: open connections on the public listener.
@@ -116,6 +118,8 @@ pub enum RequestOutcome {
     Answered,
     /// The upstream failed.
     UpstreamFailed,
+    /// The client was gone before its answer was whole.
+    ClientGone,
 }
 
 /// Handles of `zengate_requests_total`, one a label.
@@ -126,6 +130,7 @@ pub struct RequestCounters {
     anonymous: IntCounter,
     answered: IntCounter,
     upstream_failed: IntCounter,
+    client_gone: IntCounter,
 }
 
 impl RequestCounters {
@@ -137,6 +142,7 @@ impl RequestCounters {
             RequestOutcome::Anonymous => &self.anonymous,
             RequestOutcome::Answered => &self.answered,
             RequestOutcome::UpstreamFailed => &self.upstream_failed,
+            RequestOutcome::ClientGone => &self.client_gone,
         }
     }
 }
@@ -176,6 +182,7 @@ impl Metrics {
             anonymous: requests.with_label_values(&["anonymous"]),
             answered: requests.with_label_values(&["answered"]),
             upstream_failed: requests.with_label_values(&["upstream_failed"]),
+            client_gone: requests.with_label_values(&["client_gone"]),
         };
         let lookups = counters("zengate_session_lookups_total", "Session look-ups by where they ended", "from");
         let session_lookups = LookupCounters {
@@ -274,6 +281,7 @@ impl Metrics {
                 "zengate_identity_headers_removed_total",
                 "Reserved headers removed from what clients sent",
             ),
+            dropped: counters("zengate_dropped_total", "Parts of requests that were not passed on", "what"),
             upstream_cookies_dropped: counter(
                 "zengate_upstream_cookies_dropped_total",
                 "Set-Cookie of upstreams that named one of our cookies",

@@ -38,7 +38,7 @@ impl Upstream {
         Self {
             group: upstreams.group(&route.upstream.group),
             settings: route.upstream.clone(),
-            websocket: route.websocket,
+            websocket: route.websocket.pass(),
             prepared: Prepared::default(),
         }
     }

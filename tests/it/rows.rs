@@ -57,15 +57,17 @@ const REQUIRED: &[(&str, u8, u8)] = &[
     ("CR-S", 25, 27),
     // Moving here from another gateway.
     ("MV", 1, 2),
-    ("MV", 4, 4),
+    ("MV", 4, 5),
     ("MV", 6, 9),
-    ("MV", 12, 13),
+    ("MV", 11, 13),
     ("MV", 15, 15),
+    ("MV", 19, 19),
     // In front of any app.
     ("W", 2, 2),
     ("W", 7, 7),
     ("W", 9, 12),
-    ("W", 16, 16),
+    ("W", 15, 16),
+    ("W", 23, 24),
     ("W", 36, 36),
     ("W", 41, 42),
     ("FT", 10, 10),
@@ -84,6 +86,7 @@ const WAITING: &[(&str, &str)] = &[
     ("KC28", "that userinfo can be left out is said in the recipe"),
     ("MV09", "the framework writes a `Date` of its own into each answer of HTTP/1"),
     ("FT10", "a new process beside the old one comes with inherited sockets"),
+    ("MV11", "further names by a key are not there yet"),
     ("PM11", "access tokens that need introspection are not taken"),
     ("XM12", "Redis with Sentinel or in a Cluster is refused with its name (XS16)"),
     (

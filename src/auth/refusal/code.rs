@@ -63,6 +63,7 @@ impl Refusal {
             Self::UpstreamTimeout => (S::GATEWAY_TIMEOUT, "upstream_timeout"),
             Self::UpstreamUnavailable => (S::BAD_GATEWAY, "upstream_unavailable"),
             Self::WeakSignIn => (S::FORBIDDEN, "acr_unmet"),
+            Self::WebSocketForeign => (S::FORBIDDEN, "websocket_origin"),
         }
     }
 

@@ -279,6 +279,11 @@ impl Refusal {
                 "This site asks that you confirm who you are in a stronger way than you did. Try again, and use it.",
                 W::Start,
             ),
+            Self::WebSocketForeign => (
+                "Not from this page",
+                "A page of another site tried to connect to this one. Open this site itself.",
+                W::Home,
+            ),
         }
     }
 }

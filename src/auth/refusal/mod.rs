@@ -129,6 +129,8 @@ pub enum Refusal {
     UpstreamUnavailable,
     /// The sign-in was weaker than what was asked for.
     WeakSignIn,
+    /// A page of another origin, or a program without a token, opened a WebSocket.
+    WebSocketForeign,
 }
 
 /// The path under which `start`, the address that begins a sign-in, and all other addresses of ours lie.

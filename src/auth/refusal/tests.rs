@@ -14,7 +14,7 @@ use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 
 /// Every refusal there is.
-pub(super) fn all() -> [Refusal; 53] {
+pub(super) fn all() -> [Refusal; 54] {
     [
         Refusal::AttributeMissing,
         Refusal::AttemptExpired,
@@ -69,6 +69,7 @@ pub(super) fn all() -> [Refusal; 53] {
         Refusal::UpstreamTimeout,
         Refusal::UpstreamUnavailable,
         Refusal::WeakSignIn,
+        Refusal::WebSocketForeign,
     ]
 }
 

@@ -41,7 +41,7 @@ pub(crate) use provider::{
 };
 pub(crate) use routes::{
     AccessWord, AssuranceWord, EncodingWord, HeaderEntry, IdentityHeadersFile, PathsWord, PresetWord, RequireFile,
-    RouteFile, SimTenureWord, SimUnknownWord, TimeoutsFile, TooLongWord,
+    RouteFile, SimTenureWord, SimUnknownWord, TimeoutsFile, TooLongWord, WebSocketEntry, WebSocketOrigins,
 };
 pub(crate) use signals::{SignalActWord, SignalsFile};
 pub(crate) use upstream::{

@@ -52,13 +52,14 @@ pub(crate) struct RouteFile {
     pub(crate) require: Option<RequireFile>,
     /// How somebody is asked to confirm who they are, where `require` demands more of the sign-in than theirs has.
     pub(crate) step_up: Option<StepUpFile>,
-    /// Pass WebSocket upgrades on.
-    #[schemars(extend("default" = false))]
-    pub(crate) websocket: Option<bool>,
+    /// Pass WebSockets on: `true` those that pages of the very host open, `false` none, or a mapping that says whose. Programs
+    /// without an `Origin` need an access token, unless the route is `anonymous`.
+    #[schemars(extend("default" = true))]
+    pub(crate) websocket: Option<WebSocketEntry>,
     /// Largest request body. Without it: `limits.body`.
     pub(crate) max_body: Size,
-    /// Pass the client's own `Authorization` header on. Where tokens are taken, the app then holds the caller's token.
-    #[schemars(extend("default" = false))]
+    /// Pass the client's own `Authorization` header on. Where tokens are taken, the app then holds the caller's token. Without
+    /// it: on `anonymous` routes only.
     pub(crate) pass_authorization: Option<bool>,
     /// Pass header names on as the client and the app spelled them, for those that mind. Without it they go out in lower
     /// case (but for a few such as `Host` and `Content-Type`), as over HTTP/2, which costs less. The names of identity and
@@ -88,6 +89,40 @@ pub(crate) enum AccessWord {
     Bearer,
     Session,
     SessionOrBearer,
+}
+
+/// Whether WebSockets pass, or whose.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(crate) enum WebSocketEntry {
+    Switch(bool),
+    Of(WebSocketFile),
+}
+
+/// Whose WebSockets pass.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebSocketFile {
+    /// Origins of pages that may open them, beside those of the very host; `any`, and no page's origin is looked at.
+    #[schemars(required)]
+    pub(crate) origins: Option<WebSocketOrigins>,
+}
+
+/// Origins, or all there are.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(crate) enum WebSocketOrigins {
+    Any(AnyWord),
+    Listed(List<Written<Origin>>),
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(crate) enum AnyWord {
+    Any,
 }
 
 /// How the app is told who is there.

@@ -9,7 +9,7 @@ use super::{Resolver, bytes, origins, time, values};
 use crate::config::fault::shown;
 use crate::config::file::{
     AccessWord, AssuranceWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PathsWord, PresetWord,
-    RequireFile, RouteFile, TooLongWord,
+    RequireFile, RouteFile, TooLongWord, WebSocketEntry, WebSocketOrigins,
 };
 use crate::config::validate::join;
 use crate::gateway::ListenerSettings;
@@ -19,7 +19,7 @@ use crate::identity::headers::{
 };
 use crate::oidc::acr::Assurance;
 use crate::policy::Requirement;
-use crate::route::{Access, Paths, RouteFault, RouteSettings, RouteTable};
+use crate::route::{Access, Paths, RouteFault, RouteSettings, RouteTable, WebSockets};
 use crate::snapshot::BearerSettings;
 
 /// What all routes of a file have in common.
@@ -148,10 +148,10 @@ impl Resolver<'_> {
             upstream: upstream?,
             identity_headers,
             max_body: file.max_body.as_ref().map(|size| size.0.bytes).or(common.body)?,
-            pass_authorization: file.pass_authorization?,
+            pass_authorization: file.pass_authorization.unwrap_or(access == Some(Access::Anonymous)),
             preserve_header_case: file.preserve_header_case?,
             providers: self.route_providers(key, file, common),
-            websocket: file.websocket?,
+            websocket: websockets(file.websocket.as_ref()?),
             attributes_for: self.attributes_for(key, file.require.as_ref(), access),
             step_up_context: file.step_up.as_ref().and_then(|step_up| Some(step_up.context.as_ref()?.0.0.clone())),
         })
@@ -373,5 +373,17 @@ impl Resolver<'_> {
             self.fault(&name, fault.to_string());
         }
         settings
+    }
+}
+
+fn websockets(entry: &WebSocketEntry) -> WebSockets {
+    match entry {
+        WebSocketEntry::Switch(true) => WebSockets::SameOrigin,
+        WebSocketEntry::Switch(false) => WebSockets::Off,
+        WebSocketEntry::Of(file) => match &file.origins {
+            Some(WebSocketOrigins::Any(_)) => WebSockets::Any,
+            Some(WebSocketOrigins::Listed(list)) => WebSockets::Origins(origins(Some(list))),
+            None => WebSockets::SameOrigin,
+        },
     }
 }

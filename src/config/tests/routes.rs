@@ -114,7 +114,10 @@ fn a_whole_route_is_read_as_it_is_meant() {
     let claims: BTreeMap<_, _> = route.require.claims.iter().cloned().collect();
     assert_eq!(claims["groups"], ["staff", "editors"]);
     assert_eq!(claims["verified"], ["true"]);
-    assert_eq!((route.websocket, route.pass_authorization, route.max_body), (true, true, 10_000_000));
+    assert_eq!(
+        (&route.websocket, route.pass_authorization, route.max_body),
+        (&WebSockets::SameOrigin, true, 10_000_000)
+    );
     assert!(route.preserve_header_case);
     assert_eq!((route.upstream.connect_timeout.as_secs(), route.upstream.read_timeout.as_secs()), (1, 3600));
     let keys: BTreeSet<_> = warnings.iter().map(|w| w.key.as_str()).collect();

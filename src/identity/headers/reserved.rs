@@ -42,7 +42,29 @@ const IDENTITY: &[&str] = &[
     "x-ms-token-",
     "x-pomerium-",
     "x-vouch-",
+    // Kong, APISIX, KrakenD, WSO2, Oathkeeper and habits of many
+    "x-access-token",
+    "x-anonymous-consumer",
+    "x-authenticated-",
+    "x-consumer-",
+    "x-credential-",
+    "x-email",
+    "x-groups",
+    "x-id-token",
+    "x-jwt-assertion",
+    "x-jwt-payload",
+    "x-roles",
+    "x-user-email",
+    "x-user-groups",
+    "x-user-id",
+    "x-user-name",
+    "x-user-roles",
+    "x-userinfo",
+    "x-username",
 ];
+
+/// As [`IDENTITY`], where longer names mean something else (`X-User-Agent`).
+const IDENTITY_EXACTLY: &[&str] = &["x_user"];
 
 /// Headers by which proxies tell apps about the connection. They are rebuilt by the gateway or removed, whoever sent
 /// them: for/proto/host are written anew, and only the addresses of *trusted* peers enter them (G06).
@@ -177,8 +199,14 @@ impl Reserved {
     /// Whether a header of this name, in lower case, of a client (or a trailer, or one an upstream nominates) must not pass as it is. No
     /// allocation.
     pub fn covers(&self, name: &str) -> bool {
-        self.0.covers(name.as_bytes())
+        self.0.covers(name.as_bytes()) || is_exactly(IDENTITY_EXACTLY, name.as_bytes())
     }
+}
+
+/// Whether a name is one of `folded`, whatever its spelling.
+fn is_exactly(folded: &[&str], name: &[u8]) -> bool {
+    let same = |other: &&str| other.len() == name.len() && other.bytes().zip(name).all(|(a, b)| a == fold_byte(*b));
+    folded.iter().any(same)
 }
 
 /// The names of [`FORWARDING`], folded like [`Reserved`].

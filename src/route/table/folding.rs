@@ -114,12 +114,13 @@ fn guards_as_much(this: &RouteSettings, other: &RouteSettings) -> bool {
             .require
             .sim_tenure
             .is_none_or(|rule| this.require.sim_tenure.is_some_and(|ours| ours.guards_as_much(rule)))
+        && this.websocket.guards_as_much(&other.websocket)
         && asks(&this.token.audiences, &other.token.audiences)
         && other.token.scopes.iter().all(|scope| this.token.scopes.contains(scope))
 }
 
 pub(super) fn same_demands(a: &RouteSettings, b: &RouteSettings) -> bool {
-    a.access == b.access && a.require == b.require && a.token == b.token
+    a.access == b.access && a.require == b.require && a.token == b.token && a.websocket == b.websocket
 }
 
 /// The prefix of a route, decoded.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::super::path::tests::{Rng, suspicious_target};
 use super::super::upstream::{GroupSettings, HostRule, ServerAddress, ServerSettings, UpstreamSettings};
-use super::super::{Access, Paths};
+use super::super::{Access, Paths, WebSockets};
 use super::*;
 
 pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
@@ -35,7 +35,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         max_body: 1 << 20,
         pass_authorization: false,
         preserve_header_case: false,
-        websocket: false,
+        websocket: WebSockets::default(),
     }
 }
 

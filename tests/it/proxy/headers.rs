@@ -315,13 +315,16 @@ async fn odd_bytes_in_a_value_arrive_whole_or_not_at_all() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bearer_token_passes_only_where_the_operator_says_so() {
-    // G18
+    // G18; W24: on anonymous routes, where nobody but the app could want it, the operator says so by default
     let routes =
-        "  - { host: localhost, path: /basic, access: session, upstream: 'UPSTREAM', pass_authorization: true }\n";
+        "  - { host: localhost, path: /basic, access: session, upstream: 'UPSTREAM', pass_authorization: true }
+  - { host: localhost, path: /closed, access: anonymous, upstream: 'UPSTREAM', pass_authorization: false }\n";
     let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
     let cookie = signed_in(&rig).await;
     let lines = format!("{cookie}Authorization: Bearer theirs\r\n");
-    for (path, passed) in [("/app", None), ("/public", None), ("/basic", Some("Bearer theirs"))] {
+    for (path, passed) in
+        [("/app", None), ("/closed", None), ("/public", Some("Bearer theirs")), ("/basic", Some("Bearer theirs"))]
+    {
         exchange(rig.address, get(path, &lines).as_bytes()).await;
         assert_eq!(rig.upstream.last().one("authorization").as_deref(), passed, "{path}");
     }

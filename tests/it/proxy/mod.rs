@@ -1,5 +1,6 @@
 //! What passes through the gateway: byte for byte what was judged, and nothing a client could have made up.
 
+mod blame;
 mod cookies;
 mod framing;
 mod headers;

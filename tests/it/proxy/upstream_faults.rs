@@ -22,6 +22,7 @@ async fn rig() -> (Rig, tokio::net::TcpSocket) {
     let routes = format!(
         "  - {{ host: localhost, path: /dead, access: session, upstream: 'http://{dead}' }}
   - {{ host: localhost, path: /slow, access: session, upstream: 'UPSTREAM', timeouts: {{ read: 300ms }} }}
+  - {{ host: localhost, path: /plain, access: anonymous, upstream: 'UPSTREAM', websocket: false }}
   - {{ host: localhost, path: /small, access: session, upstream: 'UPSTREAM', max_body: 8B }}\n"
     );
     (Rig::with(Choices { routes, ..Choices::default() }).await, socket)
@@ -166,7 +167,7 @@ async fn an_app_cannot_switch_protocols_unasked() {
         let upgrade =
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n";
         for lines in ["", upgrade] {
-            let got = exchange(rig.address, get("/public", lines).as_bytes()).await;
+            let got = exchange(rig.address, get("/plain", lines).as_bytes()).await;
             assert_eq!(got.status(), 502, "{answer}: {}", got.text);
             assert!(!got.text.contains("raw"), "{}", got.text);
         }

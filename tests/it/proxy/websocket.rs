@@ -8,14 +8,16 @@ use crate::support::raw::{Connection, get};
 use crate::support::rig::{Choices, Rig};
 use crate::support::upstream::Then;
 
-pub(super) const UPGRADE: &str =
-    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n";
+pub(super) const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://localhost\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n";
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                         Sec-WebSocket-Accept: x\r\n\r\n";
 
 async fn rig() -> Rig {
     let routes =
-        "  - { host: localhost, path: /ws, access: session, upstream: 'UPSTREAM', websocket: true, max_body: 1KiB }\n";
+        "  - { host: localhost, path: /ws, access: session, upstream: 'UPSTREAM', websocket: true, max_body: 1KiB }
+  - { host: localhost, path: /off, access: session, upstream: 'UPSTREAM', websocket: false }
+  - { host: localhost, path: /listed, access: session, upstream: 'UPSTREAM', websocket: { origins: ['https://other.test'] } }
+  - { host: localhost, path: /any, access: session, upstream: 'UPSTREAM', websocket: { origins: any } }\n";
     let rig = Rig::with(Choices { routes: routes.to_owned(), ..Choices::default() }).await;
     rig.upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     rig
@@ -80,21 +82,66 @@ async fn with_a_session_bytes_flow_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_route_that_does_not_say_so_passes_no_upgrade() {
-    // I17
+async fn a_route_that_passes_none_drops_the_upgrade_and_says_so() {
+    // I17, W23
     let rig = rig().await;
     let cookie = signed_in(&rig).await;
     let mut connection = Connection::open(rig.address).await;
-    let answer = connection.exchange(get("/app", &format!("{cookie}{UPGRADE}"))).await;
+    let answer = connection.exchange(get("/off", &format!("{cookie}{UPGRADE}"))).await;
     assert_eq!(answer.status(), 200);
     let seen = rig.upstream.last();
     assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None), "{}", seen.head);
     // An app that switches all the same is not followed.
     rig.upstream.script(SWITCHED, Then::Echo);
     let mut connection = Connection::open(rig.address).await;
-    connection.send(get("/app", &format!("{cookie}{UPGRADE}"))).await;
+    connection.send(get("/off", &format!("{cookie}{UPGRADE}"))).await;
     let text = String::from_utf8_lossy(&connection.rest(Duration::from_secs(5)).await).into_owned();
     assert!(text.starts_with("HTTP/1.1 502 "), "{text}");
+    assert_eq!(rig.app().metrics().dropped.with_label_values(&["upgrade"]).get(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_opens_no_websocket_with_the_persons_cookie() {
+    // W42, MV05: on by default, for pages of the very host
+    let rig = rig().await;
+    let cookie = signed_in(&rig).await;
+    rig.upstream.script(SWITCHED, Then::Echo);
+    let port = rig.address.port();
+    let own = format!("http://localhost:{port}");
+    let plain = UPGRADE.replace("Origin: http://localhost\r\n", "");
+    for (path, origin, passes) in [
+        ("/app", Some(own.as_str()), true),
+        ("/app", Some("http://localhost"), true),
+        ("/app", Some("https://evil.example"), false),
+        ("/app", Some("http://localhost:1"), false),
+        ("/app", Some("null"), false),
+        ("/app", None, false),
+        ("/listed", Some("https://other.test"), true),
+        ("/listed", Some(&own), true),
+        ("/listed", Some("https://evil.example"), false),
+        ("/any", Some("https://evil.example"), true),
+        ("/any", None, true),
+        // Nobody stands behind it, so no cookie is borrowed by a program.
+        ("/public", None, true),
+        ("/public", Some("https://evil.example"), false),
+    ] {
+        let before = rig.upstream.count();
+        let lines = origin.map_or(String::new(), |origin| format!("Origin: {origin}\r\n"));
+        let mut stream = Connection::open(rig.address).await;
+        stream.send(get(path, &format!("{cookie}{plain}{lines}"))).await;
+        if passes {
+            assert!(head(&mut stream).await.starts_with("HTTP/1.1 101 "), "{path} {origin:?}");
+            continue;
+        }
+        let answer = stream.answer().await;
+        assert!(
+            answer.status() == 403 && answer.body().contains("websocket_origin"),
+            "{path} {origin:?}: {}",
+            answer.text
+        );
+        assert_eq!(rig.upstream.count(), before, "{path} {origin:?}");
+    }
+    assert_eq!(rig.app().metrics().refusals.with_label_values(&["websocket_origin"]).get(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,6 +74,7 @@ impl GuardedStream {
             idle_since: None,
             timer: None,
             ended: false,
+            ahead: Vec::new(),
         };
         let pace = Mutex::new(AnswerPace::new(limits.answer_rate));
         let inner = BufWriter::with_capacity(WRITE_BUFFER, inner);
@@ -192,6 +193,11 @@ impl GuardedStream {
         self.head.lock().chunks.is_broken()
     }
 
+    /// Whether the client has sent more than the request at hand.
+    pub(super) fn has_sent_ahead(&self) -> bool {
+        !self.head.lock().ahead.is_empty()
+    }
+
     /// Begins the watch for the next request; the last one ended `now`, and leaves `ready_headers`.
     pub(super) fn arm(&self, now: Instant, ready_headers: Option<Box<ReadyHeaders>>) {
         *self.ready_headers.lock() = ready_headers;
@@ -222,12 +228,23 @@ impl AsyncRead for GuardedStream {
             return Poll::Ready(head.end(buf));
         }
         let before = buf.filled().len();
+        if !head.armed && this.watch.get_mut().is_upgraded() {
+            if head.take_ahead(buf) {
+                return Poll::Ready(Ok(()));
+            }
+        } else if !head.armed && head.scanner.is_whole_request() {
+            return head.poll_ahead(cx, Pin::new(&mut this.inner));
+        }
         if !head.armed {
             ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
             head.chunks.feed(buf.filled().get(before..).unwrap_or_default());
             if head.chunks.is_broken() {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the chunked body is not one")));
             }
+            return Poll::Ready(Ok(()));
+        }
+        if head.take_ahead(buf) {
+            head.look(buf, before);
             return Poll::Ready(Ok(()));
         }
         match Pin::new(&mut this.inner).poll_read(cx, buf) {

@@ -109,6 +109,11 @@ impl HeadScanner {
         }
     }
 
+    /// Whether the head is whole and sound, and no body follows: what comes next is another request (RFC 9112, 6.3).
+    pub fn is_whole_request(&self) -> bool {
+        self.done && self.fault.is_none() && self.content_lengths == 0 && self.transfer_encodings == 0
+    }
+
     /// Back to the beginning, for the next request on the connection.
     pub fn reset(&mut self) {
         self.line.clear();

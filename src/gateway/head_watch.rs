@@ -2,10 +2,10 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::chunks::ChunkScanner;
@@ -26,7 +26,13 @@ pub(super) struct HeadWatch {
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// The parser was told that a refused head ends.
     pub(super) ended: bool,
+    /// What the client sent before it was its turn (RFC 9112, 9.3.2): the parser would take it for a part of the request
+    /// at hand.
+    pub(super) ahead: Vec<u8>,
 }
+
+/// Most that a client may send ahead; what is more waits in its socket.
+const MOST_AHEAD: usize = 16 * 1024;
 
 /// How long a connection may take.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +97,11 @@ impl HeadWatch {
         if self.scanner.is_done() && self.scanner.is_chunked() {
             self.chunks.begin();
             self.chunks.feed(rest);
+        } else if !rest.is_empty() && self.scanner.is_whole_request() {
+            let whole = buf.filled().len() - rest.len();
+            self.ahead.splice(0..0, rest.iter().copied());
+            buf.set_filled(whole);
+            return;
         }
         if in_line {
             hide_odd_signs(buf.filled_mut().get_mut(before..).unwrap_or_default());
@@ -100,6 +111,32 @@ impl HeadWatch {
             buf.set_filled(before);
             put_ending(buf, in_line && self.scanner.in_request_line());
         }
+    }
+
+    /// Takes what was sent ahead for what was just read; whether there was any.
+    pub(super) fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let length = self.ahead.len().min(buf.remaining());
+        buf.put_slice(self.ahead.get(..length).unwrap_or_default());
+        self.ahead.drain(..length);
+        length > 0
+    }
+
+    /// Reads what a client sends while its request, which is whole, is under way. Ready at the end of the connection only.
+    pub(super) fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut inner: Pin<&mut impl AsyncRead>,
+    ) -> Poll<io::Result<()>> {
+        while self.ahead.len() < MOST_AHEAD {
+            let mut piece = [0; 1024];
+            let mut piece = ReadBuf::new(&mut piece);
+            ready!(inner.as_mut().poll_read(cx, &mut piece))?;
+            if piece.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.ahead.extend_from_slice(piece.filled());
+        }
+        Poll::Pending
     }
 
     /// The deadline has come: the head ends here for the parser, so that the client is told why.

@@ -55,7 +55,10 @@ impl Gateway {
     /// Announces the end of a connection whose request was under way when the stop began: a client that was told to
     /// keep it would send its next request into a closed one.
     fn announce_stop(&self, session: &mut Session) {
-        if self.watchman.stopping.has_begun() {
+        // Whoever sent requests ahead is told that the next one was not read; if that is known too late to tell, it is served.
+        let ahead =
+            session.stream().and_then(guarded_stream::of).is_some_and(guarded_stream::GuardedStream::has_sent_ahead);
+        if ahead || self.watchman.stopping.has_begun() {
             session.set_keepalive(None);
         }
     }

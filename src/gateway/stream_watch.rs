@@ -126,6 +126,11 @@ impl StreamWatch {
         }
     }
 
+    /// Whether the connection speaks another protocol from now on.
+    pub(super) fn is_upgraded(&self) -> bool {
+        matches!(self.kind, Kind::WebSocket(_))
+    }
+
     /// The request is over.
     pub(super) fn end(&mut self) {
         (self.permit, self.begun, self.check, self.leave_at) = (None, None, None, None);

@@ -9,6 +9,7 @@ mod interim;
 mod limits;
 mod look_alikes;
 mod paths;
+mod pipeline;
 mod streams;
 mod upstream_faults;
 mod upstream_names;

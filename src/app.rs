@@ -27,8 +27,8 @@ use crate::carrier::find::Way;
 use crate::config::{Config, SessionSettings, SignInProvider, StoreChoice};
 use crate::gateway::head::HeadLimits;
 use crate::gateway::{
-    AnswerRate, BindFault, BodyRate, GatewayParts, GatewaySettings, ListenAddress, ListenerLimits, RunningGateway,
-    Sockets, TrustedProxies,
+    AnswerRate, BindFault, BodyRate, EntranceFault, Entrances, GatewayParts, GatewaySettings, ListenAddress,
+    ListenerLimits, RunningGateway, Sockets, TrustedProxies,
 };
 use crate::oidc::client_auth::ClientKey;
 use crate::provider::{ClientError, DiscoveryAddresses, Federation, KeyMemory, Provider, ProviderStats, Providers};
@@ -77,6 +77,9 @@ pub enum StartError {
         /// What is wrong with it.
         error: EmbeddedError,
     },
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] EntranceFault),
     /// The address of the session store is not one.
     #[error("sessions.store: {0}")]
     Redis(#[from] RedisUrlFault),
@@ -277,7 +280,10 @@ impl App {
             metrics: Arc::clone(&metrics),
         }));
         let watched = Arc::clone(&auth);
-        let parts = GatewayParts { settings: gateway_settings(&config), auth, metrics: Arc::clone(&metrics), entropy };
+        let entrances = Entrances::load(&config.listeners, &metrics)?;
+        let certificates = entrances.keep(&metrics);
+        let settings = gateway_settings(&config);
+        let parts = GatewayParts { settings, auth, metrics: Arc::clone(&metrics), entropy, entrances };
         upstreams.refresh(&*names, &own, config.resolve_upstreams.patience, &metrics).await;
         if let Some(keys) = &assertion_keys {
             accounts::first_look(keys).await;
@@ -307,6 +313,9 @@ impl App {
         });
         if let Some(keys) = assertion_keys {
             background.keep("assertion_keys", move || Arc::clone(&keys).keep(SystemTime::now));
+        }
+        if let Some(certificates) = certificates {
+            background.keep("certificates", certificates);
         }
         background.keep("readiness", move || watch_readiness(Arc::clone(&watched)));
         Ok(Self { gateway, sessions, state_directory, background, metrics })
@@ -454,6 +463,7 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
             keepalive: limits.keepalive,
             connections: limits.connections,
             connections_per_client: limits.connections_per_client,
+            streams: limits.streams,
             large_answers: limits.large_answers.unwrap_or(limits.connections),
             answer_rate: AnswerRate { bytes_per_second: limits.answer_min_rate, window: limits.answer_rate_window },
         },

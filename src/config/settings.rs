@@ -242,6 +242,8 @@ pub struct LimitSettings {
     pub connections: usize,
     /// Open connections of one client address, never more than `connections`. Default 1000.
     pub connections_per_client: usize,
+    /// Requests under way at once on one connection of HTTP/2. Default 100.
+    pub streams: u32,
     /// Answers under way at once that may fill memory; `None`: what memory allows.
     pub large_answers: Option<usize>,
     /// Memory that may be used, in bytes; `None`: what the container says.

@@ -196,6 +196,7 @@ fn the_shortest_useful_file_works_and_has_the_documented_defaults() {
             memory: None,
             connections: 20_000,
             connections_per_client: 1_000,
+            streams: 100,
             read_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
         }

@@ -36,6 +36,10 @@ pub(super) struct Address {
 pub(super) struct Seen {
     /// Bytes of all `Cookie` fields.
     pub(super) cookies: usize,
+    /// Fields.
+    pub(super) fields: usize,
+    /// Bytes of all of them, as HTTP/1 would write them.
+    pub(super) bytes: usize,
     /// Whether there is a `Connection`.
     pub(super) nominates: bool,
     /// How long the client says that its body is.
@@ -46,6 +50,8 @@ impl Seen {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut seen = Self::default();
         for (name, value) in headers {
+            seen.fields += 1;
+            seen.bytes += name.as_str().len() + value.len() + ": \r\n".len();
             match *name {
                 header::COOKIE => seen.cookies += value.len(),
                 header::CONNECTION => seen.nominates = true,

@@ -131,6 +131,7 @@ mod tests {
             keepalive: Duration::from_secs(75),
             connections: 20_000,
             connections_per_client: 1_000,
+            streams: 100,
             large_answers: 20_000,
             answer_rate: AnswerRate { bytes_per_second: 1024, window: Duration::from_secs(30) },
         }

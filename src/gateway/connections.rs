@@ -30,6 +30,8 @@ pub struct ListenerLimits {
     /// Open connections per client address (IPv6: /64; a /56 gets twice, a /48 four times as many); trusted proxies,
     /// which speak for many clients, are not counted. Default 1,000.
     pub connections_per_client: usize,
+    /// Requests under way at once on one connection of HTTP/2. Default 100.
+    pub streams: u32,
     /// Answers under way at once that may fill memory. Default: what memory allows.
     pub large_answers: usize,
     /// How fast a client must read.
@@ -191,6 +193,7 @@ pub(super) mod tests {
             keepalive: Duration::from_secs(75),
             connections: total,
             connections_per_client: per_client,
+            streams: 100,
             large_answers: 10,
             answer_rate: AnswerRate { bytes_per_second: 0, window: Duration::from_secs(30) },
         };

@@ -47,6 +47,7 @@ pub(super) struct GuardedStream {
     head: Mutex<HeadWatch>,
     replacement: Arc<FrameworkErrorReplacement>,
     our_answer: Option<OurAnswer>,
+    http2: bool,
     /// What ends the request at hand from outside.
     watch: Mutex<StreamWatch>,
     pace: Mutex<AnswerPace>,
@@ -62,13 +63,20 @@ struct OurAnswer {
 }
 
 impl GuardedStream {
-    pub(super) fn new(inner: Stream, replacement: Arc<FrameworkErrorReplacement>, slot: ConnectionSlot) -> Self {
+    /// The watch over `inner`. On HTTP/2 there is no head to be watched: the connection has seen its preface, and the framework
+    /// reads frames.
+    pub(super) fn new(
+        inner: Stream,
+        replacement: Arc<FrameworkErrorReplacement>,
+        slot: ConnectionSlot,
+        http2: bool,
+    ) -> Self {
         let limits = slot.limits();
         let patience = Patience { head: limits.head_deadline, idle: limits.keepalive };
         let watch = HeadWatch {
             scanner: HeadScanner::new(limits.head),
             chunks: ChunkScanner::default(),
-            armed: true,
+            armed: !http2,
             patience,
             due: None,
             idle_since: None,
@@ -83,6 +91,7 @@ impl GuardedStream {
             head: Mutex::new(watch),
             replacement,
             our_answer: None,
+            http2,
             watch: Mutex::default(),
             pace,
             slot,
@@ -283,6 +292,10 @@ impl AsyncWrite for GuardedStream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.inner).poll_flush(cx);
+        if this.http2 && matches!(outcome, Poll::Ready(Ok(()))) {
+            // Nobody says when an answer among many ends; a client that took all there is owes nothing.
+            this.pace.get_mut().end();
+        }
         this.judge_reading(cx, outcome, |()| 0)
     }
 

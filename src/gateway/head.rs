@@ -55,6 +55,16 @@ impl Default for HeadLimits {
     }
 }
 
+impl HeadLimits {
+    /// Judges a head that was read by somebody else: of HTTP/2, where no line is.
+    pub(super) fn judge(&self, fields: usize, bytes: usize) -> Result<(), HeadFault> {
+        if bytes > self.bytes {
+            return Err(HeadFault::TooLarge);
+        }
+        if fields > self.fields { Err(HeadFault::TooManyFields) } else { Ok(()) }
+    }
+}
+
 /// Reads a head as it arrives. One scanner serves one connection, request after request.
 #[derive(Debug)]
 pub struct HeadScanner {

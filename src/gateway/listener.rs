@@ -15,7 +15,7 @@ use super::connections::Connections;
 use super::context::Peer;
 use super::framework_error::FrameworkErrorReplacement;
 use super::guarded_stream::GuardedStream;
-use super::listeners::{Acceptor, Entrance, Socket};
+use super::listeners::{Acceptor, Entered, Entrance, Socket};
 
 /// How long the listener rests when it can neither serve nor refuse.
 const REST: Duration = Duration::from_millis(20);
@@ -115,9 +115,19 @@ impl<A: ServerApp + Send + Sync + 'static> Listener<A> {
         let Some(slot) = self.connections.admit(Peer::new(address.ip())) else { return };
         let (entrance, replacement) = (Arc::clone(&self.entrance), Arc::clone(&self.replacement));
         let (app, stop) = (Arc::clone(&self.app), stop.clone());
+        let connections = Arc::clone(&self.connections);
         tokio::spawn(async move {
-            let Some((stream, slot)) = entrance.enter(socket, address, slot).await else { return };
-            let connection = GuardedStream::new(stream, replacement, slot);
+            let mut stopping = stop.clone();
+            let entered = tokio::select! {
+                entered = entrance.enter(socket, address, slot) => entered,
+                // Whoever has not asked for anything yet loses nothing.
+                _ = stopping.changed() => return,
+            };
+            let Entered { stream, slot, http2 } = match entered {
+                Ok(entered) => entered,
+                Err(why) => return why.into_iter().for_each(|why| connections.refuse(why)),
+            };
+            let connection = GuardedStream::new(stream, replacement, slot, http2);
             let mut next = app.process_new(Box::new(connection), &stop).await;
             while let Some(connection) = next {
                 next = app.process_new(connection, &stop).await;

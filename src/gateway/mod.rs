@@ -27,6 +27,7 @@ mod head_watch;
 mod headers;
 mod health;
 mod hop_by_hop;
+mod http2;
 mod large_answers;
 mod listener;
 mod listeners;
@@ -52,7 +53,10 @@ pub use answer_rate::AnswerRate;
 pub use body_rate::BodyRate;
 pub use connections::ListenerLimits;
 pub use health::watch as watch_upstream;
-pub use listeners::{BindFault, Descriptor, ListenAddress, ListenerSettings, Sockets};
+pub use listeners::{
+    BindFault, Certificate, CertificateFault, CertificateFiles, ClientCertificates, Descriptor, EntranceFault,
+    Entrances, ListenAddress, ListenerSettings, Sockets, TlsSettings, client_roots,
+};
 pub use server::{GatewayParts, RunningGateway, start};
 
 /// Settings of the gateway.

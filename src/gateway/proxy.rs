@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,8 +15,10 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorSource, ErrorType, Result};
 
+use tokio::time::timeout;
+
 use super::access_log::{AccessLog, Line};
-use super::adapt::{Seen, Untranslatable, address, honest_nominations, refuse_target};
+use super::adapt::{Seen, Untranslatable, address, honest_nominations, refuse_head, refuse_target};
 use super::answer_deadline::Limit;
 use super::attempt::Request;
 use super::body_rate::BodyPace;
@@ -90,7 +92,11 @@ impl Gateway {
         if is_too_long(target, context.snapshot.settings()) {
             return Err(Untranslatable { refusal: Refusal::TargetTooLong, reason: "target_too_long" });
         }
+        let length = target.as_str().len();
         let seen = Seen::of(&header.headers);
+        if watch.is_none() {
+            self.settings.limits.head.judge(seen.fields, seen.bytes + length).map_err(refuse_head)?;
+        }
         context.announced = seen.announced;
         if seen.cookies > self.settings.max_cookie_bytes {
             return Err(Untranslatable { refusal: Refusal::HeadTooLarge, reason: "cookie_too_large" });
@@ -168,9 +174,11 @@ fn is_body_broken(session: &Session) -> bool {
 }
 
 /// The whole body of a request; `None` if it is longer than `longest` bytes.
-async fn read_body(session: &mut Session, longest: usize) -> Result<Option<Vec<u8>>> {
+async fn read_body(session: &mut Session, longest: usize, patience: Duration) -> Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
-    while let Some(part) = session.read_request_body().await? {
+    // On HTTP/2 the framework waits for ever.
+    let late = |_| Error::explain(ErrorType::ReadTimedout, "the body did not come").into_down();
+    while let Some(part) = timeout(patience, session.read_request_body()).await.map_err(late)?? {
         if body.len() + part.len() > longest {
             return Ok(None);
         }
@@ -237,7 +245,7 @@ impl ProxyHttp for Gateway {
             return Err(Error::explain(ErrorType::InternalError, "a request without a target was let in"));
         };
         if let Some(longest) = self.auth.longest_body(&context.snapshot, &view(session, context, &target)) {
-            let body = read_body(session, longest).await?;
+            let body = read_body(session, longest, self.settings.client_read_timeout).await?;
             let seen = view(session, context, &target);
             let answer = match body {
                 Some(body) => self.auth.answer_body(&context.snapshot, &seen, &body, context.received_at).await,

@@ -20,8 +20,9 @@ use super::attempt::MOST_TRIES;
 use super::capacity::Capacity;
 use super::connections::{Connections, Side};
 use super::framework_error::FrameworkErrorReplacement;
+use super::http2;
 use super::listener::{Listener, Reserve};
-use super::listeners::{Entrance, ListenAddress, Opened, Sockets};
+use super::listeners::{Entrance, Entrances, ListenAddress, Opened, Sockets};
 use super::named_limits::NamedLimits;
 use super::proxy::Gateway;
 use super::stopping::Stopping;
@@ -41,6 +42,8 @@ pub struct GatewayParts {
     pub metrics: Arc<Metrics>,
     /// Randomness, for the start of the request ids.
     pub entropy: Arc<dyn Entropy>,
+    /// What lies between each public socket and the framework.
+    pub entrances: Entrances,
 }
 
 /// A gateway that answers.
@@ -63,7 +66,7 @@ pub struct RunningGateway {
 /// # Errors
 /// If the system has no thread for the log, or cannot watch a socket.
 pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway> {
-    let GatewayParts { mut settings, auth, metrics, entropy } = parts;
+    let GatewayParts { mut settings, auth, metrics, entropy, mut entrances } = parts;
     let (addresses, address, admin_address) = (sockets.addresses(), sockets.address(), sockets.admin_address());
     let Opened { public, private } = sockets.open()?;
     let capacity = Capacity::of_process();
@@ -88,6 +91,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let (public_replacement, private_replacement) = (replacement(Side::Public), replacement(Side::Private));
 
     let (admin_settings, import_bytes) = (settings.admin.clone(), settings.import_bytes);
+    let (keepalive, streams) = (settings.limits.keepalive, settings.limits.streams);
     let gateway = Gateway {
         exit: auth.exit().clone(),
         auth: Arc::clone(&auth),
@@ -101,15 +105,16 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     let conf = ServerConf { max_retries: MOST_TRIES, upstream_keepalive_pool_size: pool, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), gateway);
     let mut options = HttpServerOptions::default();
-    options.h2_idle_timeout = Some(Duration::from_secs(75));
+    options.h2_idle_timeout = Some(keepalive);
     proxy.server_options = Some(options);
+    proxy.h2_options = Some(http2::options(streams));
     let proxy = Arc::new(proxy);
     let (stop_public, public_watch) = watch::channel(false);
     let mut services = Vec::with_capacity(public.len() + 1);
-    for socket in public {
+    for (index, socket) in public.into_iter().enumerate() {
         let (app, connections) = (Arc::clone(&proxy), Arc::clone(&connections));
         let (replacement, reserve) = (Arc::clone(&public_replacement), Reserve::to_refuse());
-        let listener = Listener::new(socket, Entrance::default(), app, connections, replacement, reserve);
+        let listener = Listener::new(socket, entrances.take(index), app, connections, replacement, reserve);
         services.push(tokio::spawn(listener.run(public_watch.clone())));
     }
     let limits = admin_settings.limits();

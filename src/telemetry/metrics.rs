@@ -83,6 +83,10 @@ pub struct Metrics {
     pub upstream_retries: IntCounter,
     /// `zengate_connections_refused_total{reason}`: `total` or `client`, by which limit; `files` for want of descriptors.
     pub connections_refused: IntCounterVec,
+    /// `zengate_certificate_expiry_seconds{certificate}`: when it expires, in seconds since 1970, by its file.
+    pub certificate_expiry: IntGaugeVec,
+    /// `zengate_certificate_faults_total`: certificates that changed and cannot be used.
+    pub certificate_faults: IntCounter,
     /// `zengate_connections_ended_total{reason}`: `answer_rate` or `crowded`: clients that read too little.
     pub connections_ended: IntCounterVec,
     /// `zengate_streams_ended_total{reason}`: answers under way that were ended with what they were opened under: `session`
@@ -309,6 +313,15 @@ impl Metrics {
                 "zengate_connections_refused_total",
                 "Connections refused by limit",
                 "reason",
+            ),
+            certificate_expiry: gauges(
+                "zengate_certificate_expiry_seconds",
+                "When the certificate expires, in seconds since 1970",
+                "certificate",
+            ),
+            certificate_faults: counter(
+                "zengate_certificate_faults_total",
+                "Certificates that changed and cannot be used",
             ),
             connections_ended: counters(
                 "zengate_connections_ended_total",

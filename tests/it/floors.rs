@@ -53,6 +53,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("saphyr_parser", &["src/config/"]),
     ("schemars", &["src/config/"]),
     ("strsim", &["src/config/"]),
+    ("x509_parser", &["src/gateway/listeners/"]),
     ("zengate_simulator", &["src/cli/demo"]),
 ];
 

@@ -32,7 +32,7 @@ pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use approvals::ApprovalsFile;
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use endpoints::EndpointsFile;
-pub(crate) use listeners::ListenerFile;
+pub(crate) use listeners::{ClientCertificatesFile, ListenerFile, ListenerTlsFile, TlsVersionWord};
 pub(crate) use native::NativeFile;
 pub(crate) use provider::{
     AbsentWord, AssertionAudienceWord, AuthMethodWord, DiffersFile, IssuerEntry, IssuerFile, KeyProofWord,
@@ -396,6 +396,9 @@ pub(crate) struct LimitsFile {
     /// trusted proxies are not counted.
     #[schemars(extend("default" = 1_000), range(min = 1, max = 1_000_000))]
     pub(crate) connections_per_client: Option<u32>,
+    /// Requests under way at once on one connection of HTTP/2; a client waits with further ones.
+    #[schemars(extend("default" = 100), range(min = 1, max = 10_000))]
+    pub(crate) streams: Option<u32>,
     /// Answers under way at once that may fill memory: those that come in pieces of 16 KiB or more, and those whose client
     /// does not read. Beyond it the network that has most of them loses the one that was not read for longest. Without
     /// it: as many as memory allows.

@@ -12,7 +12,7 @@ impl Resolver<'_> {
         let admin = file.admin_listen.as_ref().map(|listen| listen.0.0);
         let short = || {
             let address = file.listen.as_ref()?.0.0.clone();
-            Some(ListenerSettings { key: "listen".to_owned(), address })
+            Some(ListenerSettings::plain(address))
         };
         if file.listeners.is_some() && self.is_given("listen") {
             self.fault("listen", "is short for one plain listener and stands beside `listeners`; write one of the two");
@@ -36,8 +36,17 @@ impl Resolver<'_> {
 
     fn listed(&mut self, list: &List<ListenerFile>) -> Vec<ListenerSettings> {
         let listener = |(index, listener): (usize, &ListenerFile)| {
+            let key = format!("listeners[{index}]");
+            let tls = listener.tls.as_ref().map(|tls| self.listener_tls(&format!("{key}.tls"), tls));
+            let h2c = listener.h2c.unwrap_or(false);
+            if h2c && tls.is_some() {
+                self.fault(
+                    &format!("{key}.h2c"),
+                    "is for listeners without `tls`, where HTTP/2 is `tls.http2`; leave it out",
+                );
+            }
             let address = listener.address.as_ref()?.0.0.clone();
-            Some(ListenerSettings { key: format!("listeners[{index}].address"), address })
+            Some(ListenerSettings { key: format!("{key}.address"), address, tls, h2c })
         };
         list.items().filter_map(listener).collect()
     }

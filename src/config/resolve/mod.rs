@@ -8,6 +8,7 @@ mod bearer;
 mod claims;
 mod client;
 mod issuers;
+mod listener_tls;
 mod listeners;
 mod members;
 mod native;
@@ -233,6 +234,7 @@ impl Resolver<'_> {
             answer_rate_window: time(limits.answer_rate_window.as_ref()),
             connections: limits.connections.unwrap_or(0) as usize,
             connections_per_client: limits.connections_per_client.min(limits.connections).unwrap_or(0) as usize,
+            streams: limits.streams.unwrap_or(1),
             large_answers: limits.large_answers.map(|count| count as usize),
             memory: limits.memory.as_ref().map(|size| size.0.bytes),
             read_timeout: time(limits.read_timeout.as_ref()),
@@ -302,15 +304,20 @@ impl Resolver<'_> {
             }
         };
         if found.world_readable {
-            let text = format!("{} can be read by every user of this machine; chmod o-r it", found.source);
-            if self.strict_secrets {
-                self.fault(key, format!("{text} (strict_secrets)"));
-            } else {
-                self.warn(key, text);
-            }
+            self.open_to_all(key, &found.source.to_string());
         }
         self.secrets.push((key.to_owned(), found.source.clone()));
         Some(found)
+    }
+
+    /// A secret's file, `shown`, can be read by everybody.
+    fn open_to_all(&mut self, key: &str, shown: &str) {
+        let text = format!("{shown} can be read by every user of this machine; chmod o-r it");
+        if self.strict_secrets {
+            self.fault(key, format!("{text} (strict_secrets)"));
+        } else {
+            self.warn(key, text);
+        }
     }
 
     fn warn_of_literal(&mut self, key: &str, found: &Found) {

@@ -40,3 +40,53 @@ fn no_two_listeners_are_at_one_place() {
     let upstream = |listener: &str| two(":443", listener).replace("http://127.0.0.1:3000", "http://127.0.0.1:8080");
     one_fault("is the gateway's own listen", &upstream("127.0.0.1:8080"), &upstream("127.0.0.1:8081"));
 }
+
+#[test]
+fn a_certificate_and_its_key_are_readable_and_belong_together() {
+    let made = |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let (own, other) = (made("apps.example.com"), made("apps.example.com"));
+    let machine = Machine::new()
+        .file("/tls/own.pem", &own.cert.pem())
+        .file("/tls/own.key", &own.signing_key.serialize_pem())
+        .file("/tls/other.key", &other.signing_key.serialize_pem())
+        .open_file("/tls/open.key", &own.signing_key.serialize_pem());
+    let read = |certificate: &str, key: &str, more: &str| {
+        let pair = format!("{{ certificate: /tls/{certificate}, key: /tls/{key} }}");
+        let text = top(&format!(
+            "strict_secrets: true\nlisteners: [{{ address: ':443', tls: {{ certificates: [{pair}]{more} }} }}]\n"
+        ));
+        machine.read_config(&text).map(|(config, _)| config.listeners).map_err(|faults| faults.to_string())
+    };
+    let listeners = read("own.pem", "own.key", "").unwrap();
+    let tls = listeners[0].tls.as_ref().unwrap();
+    assert_eq!((tls.only_tls13, tls.http2, tls.handshake_deadline), (false, true, Duration::from_secs(5)));
+    assert_eq!(tls.client_certificates, None);
+    for (certificate, key, more, fault) in [
+        ("nowhere.pem", "own.key", "", "certificates[0].certificate: \"/tls/nowhere.pem\" cannot be read"),
+        ("own.pem", "nowhere.key", "", "certificates[0].key: \"/tls/nowhere.key\" cannot be read"),
+        ("own.key", "own.key", "", "certificates[0].certificate: holds no certificate"),
+        ("own.pem", "own.pem", "", "certificates[0].key: holds no private key"),
+        ("own.pem", "other.key", "", "certificates[0].key: is not the key"),
+        ("own.pem", "open.key", "", "can be read by every user"),
+        ("own.pem", "own.key", ", min_version: '1.1'", "min_version"),
+        ("own.pem", "own.key", ", client_certificates: { ca_file: /tls/own.key }", "ca_file: holds no certificate"),
+    ] {
+        let faults = read(certificate, key, more).unwrap_err();
+        assert!(faults.contains(fault), "{fault:?} is not in {faults}");
+    }
+    let listeners =
+        read("own.pem", "own.key", ", min_version: '1.3', client_certificates: { ca_file: /tls/own.pem }").unwrap();
+    let tls = listeners[0].tls.as_ref().unwrap();
+    assert!(tls.only_tls13 && tls.client_certificates.as_ref().unwrap().required);
+}
+
+#[test]
+fn http_2_without_tls_is_for_listeners_without_tls() {
+    let listener = |tls: &str| top(&format!("listeners: [{{ address: ':80', h2c: true{tls} }}]\n"));
+    assert!(good(&listener("")).listeners[0].h2c);
+    assert!(
+        bad(&listener(", tls: { certificates: [{ certificate: /x, key: /y }] }"))
+            .iter()
+            .any(|fault| fault.contains("h2c: is for listeners without `tls`"))
+    );
+}

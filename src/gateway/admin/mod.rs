@@ -66,6 +66,7 @@ impl AdminSettings {
             keepalive: self.header_deadline,
             connections: self.connections,
             connections_per_client: self.connections,
+            streams: 1,
             large_answers: self.connections,
             answer_rate: AnswerRate { bytes_per_second: 1024, window: Duration::from_secs(10) },
         }

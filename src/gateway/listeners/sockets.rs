@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use super::address::ListenAddress;
 use super::inherited::Inherited;
 use super::socket::{Acceptor, ListeningSocket};
+use super::tls::TlsSettings;
 
 /// One public listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,17 @@ pub struct ListenerSettings {
     pub key: String,
     /// Where it listens.
     pub address: ListenAddress,
+    /// TLS on it; `None`: plain HTTP.
+    pub tls: Option<TlsSettings>,
+    /// Whether HTTP/2 is spoken without TLS, to whoever begins with it. Default no.
+    pub h2c: bool,
+}
+
+impl ListenerSettings {
+    /// A plain one, as `listen` is short for.
+    pub fn plain(address: ListenAddress) -> Self {
+        Self { key: "listen".to_owned(), address, tls: None, h2c: false }
+    }
 }
 
 /// An address that cannot be bound.
@@ -57,7 +69,7 @@ impl Sockets {
     /// # Errors
     /// If an address cannot be bound: in use, not ours, or not permitted.
     pub fn bind(listen: SocketAddr, admin_listen: SocketAddr) -> Result<Self, BindFault> {
-        Self::bind_all(&[ListenerSettings { key: "listen".to_owned(), address: listen.into() }], admin_listen)
+        Self::bind_all(&[ListenerSettings::plain(listen.into())], admin_listen)
     }
 
     /// Binds every listener.

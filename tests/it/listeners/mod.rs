@@ -1,3 +1,6 @@
 //! Where connections come in, and what they pass before they are read as HTTP.
 
 mod addresses;
+mod frames;
+mod http2;
+mod tls;

@@ -12,6 +12,7 @@ pub mod puppet;
 pub mod raw;
 pub mod redis;
 pub mod rig;
+pub mod tls;
 pub mod upstream;
 
 use std::io::Write as _;

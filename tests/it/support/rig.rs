@@ -274,7 +274,16 @@ admin_listen: 127.0.0.1:1
     /// Another gateway with the same configuration, but for its listeners: `listeners`, in YAML, in place of `listen`, with `DIR`
     /// as everywhere.
     pub async fn node_listening(&self, listeners: &str) -> App {
-        self.try_listening(listeners).await.unwrap_or_else(|error| panic!("{error}"))
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            match self.try_listening(listeners).await {
+                Ok(app) => return app,
+                Err(StartError::Embedded { error: EmbeddedError::AlreadyOpen, .. }) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     /// As [`Rig::node_listening`], where it may fail.

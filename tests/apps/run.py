@@ -19,7 +19,6 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from kit.cache import Cache                              # noqa: E402
-from kit.gateway import UnknownKey                       # noqa: E402
 from kit.processes import end_on_signals                 # noqa: E402
 import apps                                              # noqa: E402
 from scene import Scene, Unavailable                     # noqa: E402
@@ -40,8 +39,6 @@ def try_app(name, module, stage, cache):
         return ("FAIL" if scene.missed else "ok"), scene.seen, scene.missed
     except Unavailable as why:
         return "skipped", [], [f"its package cannot be had: {why}"]
-    except UnknownKey as why:
-        return "skipped", [], [f"no such key yet: {why}"]
     except Exception as error:
         with open(scene.directory / "trouble.txt", "w") as file:
             traceback.print_exc(file=file)

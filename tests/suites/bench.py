@@ -70,9 +70,6 @@ class Bench:
     def skip(self, why):
         self.skipped.append(why)
 
-    def fell_behind(self):
-        return any(failed for _, _, _, failed in self.rows)
-
     def end(self):
         for gateway in self.gateways:
             gateway.stop()

@@ -1,9 +1,9 @@
 //! What a request target means: the one opinion, formed once, before anything is decided.
 //!
 //! Gateways are walked around by targets that the gate reads one way and the app behind it another (security.md,
-//! section H). So there is one reading: a [`NormalTarget`] is what rules are matched against *and*, byte for byte,
-//! what is forwarded. A target of which two readings are possible is refused, not repaired: a repair is itself a
-//! second opinion.
+//! section H). So there is one reading: a [`NormalTarget`] is what rules are matched against, and what is forwarded, in
+//! the client's spelling where no server reads that as another one. A target of which two readings are possible is not
+//! repaired, which would be a second opinion: it is refused, or kept as it is for a route to which all of them lead.
 
 mod odd;
 mod reading;

@@ -43,8 +43,8 @@ impl Entrances {
         let all: Vec<Arc<Certificates>> =
             self.0.iter().filter_map(|entrance| Some(Arc::clone(&entrance.tls.as_ref()?.certificates))).collect();
         let metrics = Arc::clone(metrics);
-        (!all.is_empty())
-            .then(|| move || -> Task { Box::pin(certificates::keep(all.clone(), LOOK, Arc::clone(&metrics))) })
+        let any = !all.is_empty();
+        any.then_some(move || -> Task { Box::pin(certificates::keep(all.clone(), LOOK, Arc::clone(&metrics))) })
     }
 
     /// That of the listener at `index`.

@@ -61,7 +61,7 @@ def use(scene):
     scene.see("it was pulled, byte for byte", cargo(scene.directory / "pulled") == data)
     tags = json.loads(images("list-tags", "--tls-verify=false", f"--registry-token={token}", name))["Tags"]
     scene.see("its tags are listed", tags == ["v1"], tags)
-    status, headers, _ = scene.program("PATCH", "/v2/harbour/boat/blobs/uploads/none", (b"x" * 1000 for _ in range(10)))
+    status, headers, _ = scene.program("PATCH", "/v2/harbour/boat/blobs/uploads/none", b"x")
     scene.see("an upload without a token is refused", status == 401, f"{status} {headers}")
     status, headers, _ = scene.program("POST", "/v2/harbour/boat/blobs/uploads/", b"", token)
     location = headers.get("location", "")

@@ -4,6 +4,7 @@
 #   make test   build, then every test
 #   make lint, make deny   form and lints; licences, sources and upkeep of what we depend on
 #   make interop    sign people in at OpenID providers that others wrote (tests/interop/README.md)
+#   make matrix     every protocol of a client with every one of an upstream, 1 GiB each way
 #   make apps       put real apps behind the gateway and use them (docs/apps/README.md)
 #   make suites     suites and clients that others wrote: h2spec, gRPC, WebSocket, HTTP clients (docs/SUITES.md)
 #   make conformance SUITE=…   the OpenID Foundation's conformance suite (tests/conformance/README.md)
@@ -18,10 +19,10 @@ COUNT_NEEDS = $(BUILD_NEEDS) valgrind:valgrind
 TEST_NEEDS = $(BUILD_NEEDS) redis-server:redis-server chromium:chromium
 
 .PHONY: demo demo-walk test lint deny bench instructions instructions-record side-by-side side-by-side-peers side-by-side-trained scale \
-  release apps suites interop conformance need-build need-count need-test help
+  release apps suites matrix interop conformance need-build need-count need-test help
 
 help:
-	@sed -n '1,13s/^# \{0,1\}//p' Makefile
+	@sed -n '1,14s/^# \{0,1\}//p' Makefile
 
 demo: need-build
 	$(CARGO) build --locked --features demo
@@ -57,6 +58,10 @@ apps: need-build
 suites: need-build
 	$(CARGO) build --locked
 	python3 tests/suites/run.py $(or $(ARGS),--write docs/SUITES.md)
+
+# Every protocol of a client with every protocol of an upstream, 1 GiB each way; the suite does it with less.
+matrix: need-build
+	ZENGATE_MATRIX_MIB=1024 $(CARGO) test --locked --release --features demo --test it -- proxy::matrix --nocapture
 
 # The suite plays the provider. Without ARGS every plan is run and docs/CONFORMANCE.md written anew.
 conformance: need-build

@@ -64,22 +64,27 @@ const REQUIRED: &[(&str, u8, u8)] = &[
     ("MV", 19, 19),
     // In front of any app.
     ("W", 2, 2),
+    ("W", 4, 5),
     ("W", 7, 7),
     ("W", 9, 12),
     ("W", 15, 16),
+    ("W", 20, 21),
     ("W", 23, 24),
+    ("W", 30, 30),
     ("W", 36, 36),
     ("W", 41, 42),
     ("FT", 10, 10),
     ("FT", 12, 12),
+    ("FT", 18, 18),
 ];
 
 /// Rows that wait for what does not exist yet.
 const WAITING: &[(&str, &str)] = &[
     ("C32", "there is no refresh: carrier tokens are dropped at the end of a sign-in"),
-    ("F13", "the public listener speaks HTTP/1.1 only"),
-    ("G08", "the public listener speaks HTTP/1.1 only"),
-    ("H15", "the public listener has no TLS"),
+    (
+        "H15",
+        "all hosts of a listener have the same TLS, so that no name of a handshake can be of another policy than `Host`",
+    ),
     ("KC03", "further audiences of access tokens are refused unless they are listed"),
     ("KC08", "a program's token is not told from a person's yet"),
     ("KC18", "what a list of contexts means to Keycloak is said in its recipe"),

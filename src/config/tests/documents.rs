@@ -83,6 +83,10 @@ fn the_defaults_in_the_example_are_the_defaults() {
             for step in path.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
                 here = step.parse::<usize>().map_or_else(|_| &here[step], |index| &here[index]);
             }
+            // A mapping in the place of a plain value is there for the keys below it.
+            if here.is_object() && !default.is_object() {
+                continue;
+            }
             assert_eq!(here, default, "{path}");
             compared += 1;
         }

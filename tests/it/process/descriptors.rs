@@ -27,7 +27,7 @@ async fn is_ended(client: &mut TcpStream) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_limit_of_open_files_is_raised_and_connections_stay_within_it() {
-    // FT29, RB24
+    // FT29, RB24, W21
     let home = Home::new();
     let config = home.write("zengate.yaml", &sound());
     let (process, public, private) = Process::serve_after("ulimit -Sn 100; ulimit -Hn 512", &config);

@@ -8,6 +8,7 @@ mod hop_by_hop;
 mod interim;
 mod limits;
 mod look_alikes;
+mod matrix;
 mod paths;
 mod pipeline;
 mod streams;

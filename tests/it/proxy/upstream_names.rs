@@ -26,7 +26,7 @@ impl NameService for Names {
     }
 }
 
-// FD16
+// FD16, W04, W05
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_is_reached_as_soon_as_its_name_is_known_and_by_any_of_its_addresses() {
     let mut rig = Rig::start().await;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use futures_util::StreamExt as _;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
@@ -146,7 +147,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, spe
         Speaks::Http1 => builder.http1_only(),
         Speaks::Http2 => builder.http2_only(),
     };
-    let _the_client_may_leave = builder.serve_connection(TokioIo::new(stream), service).await;
+    let _the_client_may_leave = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
 }
 
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Body>, Infallible> {
@@ -161,9 +162,29 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
             let body = request.into_body().map_err(|_| std::io::Error::from(std::io::ErrorKind::BrokenPipe));
             Response::new(UnsyncBoxBody::new(body))
         }
+        "upload" => answer_of(StatusCode::OK, compare(request.into_body()).await),
+        "download" => {
+            let pieces = request.uri().query().and_then(|query| query.parse().ok()).unwrap_or(0);
+            let frames = futures_util::stream::iter(0..pieces).map(|number| Ok(Frame::data(piece(number))));
+            Response::new(UnsyncBoxBody::new(StreamBody::new(frames)))
+        }
         "slow" => {
             tokio::time::sleep(Duration::from_secs(1)).await;
             answer_of(StatusCode::OK, shared.name.clone())
+        }
+        "ws" => {
+            // Bytes back as they come, as after any upgrade.
+            let switched = hyper::upgrade::on(request);
+            tokio::spawn(async move {
+                let Ok(socket) = switched.await else { return };
+                let (mut read, mut write) = tokio::io::split(TokioIo::new(socket));
+                let _until_the_client_leaves = tokio::io::copy(&mut read, &mut write).await;
+            });
+            let mut response = answer_of(StatusCode::SWITCHING_PROTOCOLS, String::new());
+            for (name, value) in [("connection", "Upgrade"), ("upgrade", "websocket")] {
+                response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            response
         }
         "trailers" => {
             let mut trailers = HeaderMap::new();
@@ -187,10 +208,49 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
             let host = host.or_else(|| request.uri().authority().map(ToString::to_string)).unwrap_or_default();
             let forwarded = request.headers().get("x-forwarded-host").map_or("", |host| host.to_str().unwrap());
             let (method, version, name) = (request.method(), request.version(), &shared.name);
-            answer_of(StatusCode::OK, format!("{name} {version:?} {method} {path} host={host} forwarded={forwarded}"))
+            let text = format!("{name} {version:?} {method} {path} host={host} forwarded={forwarded}");
+            if method == Method::HEAD {
+                // The server would send a body over HTTP/2, which no answer to HEAD may have.
+                let mut response = answer_of(StatusCode::OK, String::new());
+                response.headers_mut().insert("content-length", HeaderValue::from(text.len()));
+                return Ok(response);
+            }
+            answer_of(StatusCode::OK, text)
         }
     };
     Ok(response)
+}
+
+/// Piece `number` of a large body: 64 KiB, no two alike.
+pub fn piece(number: usize) -> Bytes {
+    let mut bytes = vec![0; 64 << 10];
+    for (place, chunk) in bytes.chunks_mut(8).enumerate() {
+        let value = (number as u64) << 32 | place as u64;
+        chunk.copy_from_slice(&value.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_ne_bytes());
+    }
+    bytes.into()
+}
+
+/// Reads a large body and compares it byte for byte: how many whole pieces it had, or where it differs.
+pub async fn compare(mut body: Incoming) -> String {
+    let (mut number, mut rest) = (0, Bytes::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return format!("broken off in piece {number}") };
+        let Ok(mut data) = frame.into_data() else { continue };
+        while !data.is_empty() {
+            if rest.is_empty() {
+                rest = piece(number);
+                number += 1;
+            }
+            let size = rest.len().min(data.len());
+            if rest[..size] != data[..size] {
+                return format!("something else in piece {number}");
+            }
+            rest = rest.slice(size..);
+            data = data.slice(size..);
+        }
+    }
+    if rest.is_empty() { format!("{number} pieces") } else { format!("the end in piece {number}") }
 }
 
 fn answer_of(status: StatusCode, text: String) -> Response<Body> {

@@ -138,7 +138,7 @@ async fn a_refusal_that_a_browser_brings_is_told_in_the_providers_words() {
         rules.callback = [("error_description".to_owned(), words.to_owned())].into();
     });
     let page = Browser::new().go(rig.url("/app")).await;
-    assert!(page.status == 403 && !page.body.contains("a9"), "{}", page.body);
+    assert!(page.status == 403 && !page.body.contains("acr a9"), "{}", page.body);
     let line = process.line("\"error\":\"unmet_authentication_requirements\"");
     let event: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(event["description"], "acr a9 is <b>not</b>?known to [...]");

@@ -76,7 +76,8 @@ async fn an_app_that_never_answers_is_given_up() {
     let start = Instant::now();
     let page = exchange(rig.address, get("/slow", &format!("{cookie}Accept: text/html\r\n")).as_bytes()).await;
     assert_eq!(page.status(), 504, "{}", page.text);
-    assert!((250..2000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    // The route's 300 ms and not the 60 s of all others; on a busy machine whoever measures may be late.
+    assert!((250..20_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     assert!(page.body().contains("The app did not answer"), "{}", page.body());
     let answer = exchange(rig.address, post("/slow", &cookie).as_bytes()).await;
     assert_eq!(answer.status(), 504);

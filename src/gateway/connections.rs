@@ -1,6 +1,7 @@
 //! How many connections there may be, in all and from one network.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,25 @@ struct Open {
     by_client: HashMap<ClientNetwork, usize>,
 }
 
+impl Open {
+    fn count(&mut self, client: IpAddr) {
+        for network in ClientNetwork::all_of(client) {
+            *self.by_client.entry(network).or_insert(0) += 1;
+        }
+    }
+
+    fn discount(&mut self, client: IpAddr) {
+        for network in ClientNetwork::all_of(client) {
+            if let Some(count) = self.by_client.get_mut(&network) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_client.remove(&network);
+                }
+            }
+        }
+    }
+}
+
 impl Connections {
     pub(super) fn new(side: Side, limits: ListenerLimits, trusted: TrustedProxies, metrics: Arc<Metrics>) -> Arc<Self> {
         let large_answers = LargeAnswers::new(limits.large_answers, Arc::clone(&metrics));
@@ -72,15 +92,20 @@ impl Connections {
 
     /// A place for one more connection of `peer`, or none.
     pub(super) fn admit(self: &Arc<Self>, peer: Peer) -> Option<ConnectionSlot> {
+        self.seat(peer, false)
+    }
+
+    /// The same for a balancer, which speaks for many clients, and has not said yet for whom it speaks now.
+    pub(super) fn admit_balancer(self: &Arc<Self>, peer: Peer) -> Option<ConnectionSlot> {
+        self.seat(peer, true)
+    }
+
+    fn seat(self: &Arc<Self>, peer: Peer, speaks_for_many: bool) -> Option<ConnectionSlot> {
         let client = peer.address();
         let mut open = self.open.lock();
-        let crowded = |network: ClientNetwork| {
-            let most = self.limits.connections_per_client.saturating_mul(share(network));
-            open.by_client.get(&network).is_some_and(|count| *count >= most)
-        };
         let refused = if open.total >= self.limits.connections {
             Some("total")
-        } else if ClientNetwork::all_of(client).any(crowded) && !self.trusted.contains(client) {
+        } else if !speaks_for_many && self.is_crowded(&open, client) {
             Some("client")
         } else {
             None
@@ -91,13 +116,20 @@ impl Connections {
             return None;
         }
         open.total += 1;
-        for network in ClientNetwork::all_of(client) {
-            *open.by_client.entry(network).or_insert(0) += 1;
-        }
+        open.count(client);
         if self.side == Side::Public {
             self.metrics.connections.inc();
         }
         Some(ConnectionSlot { connections: Arc::clone(self), peer })
+    }
+
+    /// Whether `client` has as many connections as it may.
+    fn is_crowded(&self, open: &Open, client: IpAddr) -> bool {
+        let crowded = |network: ClientNetwork| {
+            let most = self.limits.connections_per_client.saturating_mul(share(network));
+            open.by_client.get(&network).is_some_and(|count| *count >= most)
+        };
+        ClientNetwork::all_of(client).any(crowded) && !self.trusted.contains(client)
     }
 
     /// Counts a connection that was refused.
@@ -134,6 +166,22 @@ impl ConnectionSlot {
         &self.peer
     }
 
+    /// The same place for `client`, whom the balancer that held it speaks for; `None`, and counted, if it has as many as it may.
+    pub(super) fn of_client(mut self, client: Peer) -> Option<Self> {
+        let connections = Arc::clone(&self.connections);
+        let mut open = connections.open.lock();
+        if connections.is_crowded(&open, client.address()) {
+            drop(open);
+            connections.refuse("client");
+            return None;
+        }
+        open.discount(self.peer.address());
+        open.count(client.address());
+        drop(open);
+        self.peer = client;
+        Some(self)
+    }
+
     /// Limits of its listener.
     pub(super) fn limits(&self) -> &ListenerLimits {
         &self.connections.limits
@@ -163,14 +211,7 @@ impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut open = self.connections.open.lock();
         open.total = open.total.saturating_sub(1);
-        for network in ClientNetwork::all_of(self.peer.address()) {
-            if let Some(count) = open.by_client.get_mut(&network) {
-                *count -= 1;
-                if *count == 0 {
-                    open.by_client.remove(&network);
-                }
-            }
-        }
+        open.discount(self.peer.address());
         if self.connections.side == Side::Public {
             self.connections.metrics.connections.dec();
         }
@@ -220,6 +261,23 @@ pub(super) mod tests {
         assert_eq!(of(0..200, |n| format!("192.0.2.{n}")), 200);
         assert_eq!(of(0..200, |n| format!("2001:db8:{n:x}::1")), 200);
         // Everything was given back.
+        assert_eq!((connections.count(), connections.open.lock().by_client.len()), (0, 0));
+    }
+
+    #[test]
+    fn who_a_balancer_speaks_for_has_the_limit_and_not_the_balancer() {
+        // W40
+        let connections = connections(50, 10);
+        let peer = |text: &str| Peer::new(text.parse().unwrap());
+        let begun: Vec<_> = (0..30).filter_map(|_| connections.admit_balancer(peer("10.0.0.1"))).collect();
+        assert_eq!(begun.len(), 30);
+        let named: Vec<_> = begun.into_iter().filter_map(|slot| slot.of_client(peer("203.0.113.9"))).collect();
+        assert_eq!((named.len(), connections.count()), (10, 10));
+        assert_eq!(connections.metrics.connections_refused.with_label_values(&["client"]).get(), 20);
+        // The twin: another client.
+        let other = connections.admit_balancer(peer("10.0.0.1")).and_then(|slot| slot.of_client(peer("203.0.113.8")));
+        assert!(other.is_some());
+        drop((named, other));
         assert_eq!((connections.count(), connections.open.lock().by_client.len()), (0, 0));
     }
 

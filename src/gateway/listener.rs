@@ -112,7 +112,13 @@ impl<A: ServerApp + Send + Sync + 'static> Listener<A> {
     }
 
     fn serve(&self, socket: Socket, address: SocketAddr, stop: &ShutdownWatch) {
-        let Some(slot) = self.connections.admit(Peer::new(address.ip())) else { return };
+        let peer = Peer::new(address.ip());
+        let slot = if self.entrance.is_balancer(peer.address()) {
+            self.connections.admit_balancer(peer)
+        } else {
+            self.connections.admit(peer)
+        };
+        let Some(slot) = slot else { return };
         let (entrance, replacement) = (Arc::clone(&self.entrance), Arc::clone(&self.replacement));
         let (app, stop) = (Arc::clone(&self.app), stop.clone());
         let connections = Arc::clone(&self.connections);

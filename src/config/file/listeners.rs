@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{List, Time};
 use crate::config::form::Written;
-use crate::config::form::address::Listen;
+use crate::config::form::address::{Listen, TrustedNetwork};
 use crate::config::form::text::FilePath;
 
 /// A public listener.
@@ -23,6 +23,18 @@ pub(crate) struct ListenerFile {
     /// and programs; browsers do not.
     #[schemars(extend("default" = false))]
     pub(crate) h2c: Option<bool>,
+    /// Take who the client is from balancers that begin every connection with the PROXY protocol, version 1 or 2, within
+    /// `limits.header_deadline`.
+    pub(crate) proxy_protocol: Option<ProxyProtocolFile>,
+}
+
+/// The PROXY protocol of a listener.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProxyProtocolFile {
+    /// Addresses or ranges of the balancers. They must begin with it; whoever else connects is turned away.
+    #[schemars(required, extend("minItems" = 1))]
+    pub(crate) from: Option<List<Written<TrustedNetwork>>>,
 }
 
 /// TLS of a listener.

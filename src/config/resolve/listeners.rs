@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::Resolver;
+use super::{Resolver, values};
 use crate::config::file::{File, List, ListenerFile};
 use crate::gateway::{ListenAddress, ListenerSettings};
 
@@ -46,7 +46,9 @@ impl Resolver<'_> {
                 );
             }
             let address = listener.address.as_ref()?.0.0.clone();
-            Some(ListenerSettings { key: format!("{key}.address"), address, tls, h2c })
+            let balancers = listener.proxy_protocol.as_ref();
+            let balancers = balancers.map(|protocol| values(protocol.from.as_ref(), |network| network.0.0));
+            Some(ListenerSettings { key: format!("{key}.address"), address, tls, h2c, balancers })
         };
         list.items().filter_map(listener).collect()
     }

@@ -1,6 +1,7 @@
 //! Listeners.
 
 use super::*;
+use crate::route::network::Network;
 
 #[test]
 fn listeners_stand_in_a_list_or_one_of_them_in_short() {
@@ -89,4 +90,16 @@ fn http_2_without_tls_is_for_listeners_without_tls() {
             .iter()
             .any(|fault| fault.contains("h2c: is for listeners without `tls`"))
     );
+}
+
+#[test]
+fn balancers_are_named() {
+    let listener = |protocol: &str| top(&format!("listeners: [{{ address: ':80'{protocol} }}]\n"));
+    let named = good(&listener(", proxy_protocol: { from: [10.0.0.0/8, '::1'] }")).listeners[0].balancers.clone();
+    assert_eq!(named, ["10.0.0.0/8", "::1"].map(|text| Network::parse(text).ok()).into_iter().collect());
+    assert_eq!(good(&listener("")).listeners[0].balancers, None);
+    for nobody in ["{}", "{ from: [] }", "{ from: [10.0.0.1/8] }"] {
+        let twin = listener(", proxy_protocol: { from: [10.0.0.1] }");
+        one_fault("listeners[0].proxy_protocol", &listener(&format!(", proxy_protocol: {nobody}")), &twin);
+    }
 }

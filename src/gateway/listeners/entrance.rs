@@ -1,6 +1,6 @@
 //! The way of a connection from its socket to the framework.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use pingora::protocols::{ALPN, SocketDigest, Stream};
 use tokio::time::{Instant, timeout_at};
 
+use super::balancers::Balancers;
 use super::connection::{Connection, Known};
 use super::facts::ConnectionFacts;
 use super::rewound::Rewound;
@@ -22,6 +23,8 @@ pub(in crate::gateway) struct Entrance {
     pub(super) tls: Option<Tls>,
     /// Whether HTTP/2 is spoken without TLS, to whoever begins with it.
     pub(super) h2c: bool,
+    /// Who speaks for clients, if somebody does; then nobody else may connect.
+    pub(super) balancers: Option<Balancers>,
 }
 
 /// A connection that came in.
@@ -33,6 +36,11 @@ pub(in crate::gateway) struct Entered {
 }
 
 impl Entrance {
+    /// Whether `address` speaks for many clients.
+    pub(in crate::gateway) fn is_balancer(&self, address: IpAddr) -> bool {
+        self.balancers.as_ref().is_some_and(|balancers| balancers.contains(address))
+    }
+
     /// A connection of `address` that has its place, as the framework wants it. `Err` if it ends here, with the word for why;
     /// no word if its client went away.
     pub(in crate::gateway) async fn enter(
@@ -41,15 +49,19 @@ impl Entrance {
         address: SocketAddr,
         slot: ConnectionSlot,
     ) -> Result<Entered, Option<&'static str>> {
-        let facts = ConnectionFacts { peer: slot.peer().clone() };
+        let head = slot.limits().head_deadline;
         let descriptor = socket.as_raw_fd();
+        let (plain, address, slot) = match &self.balancers {
+            None => (Rewound::new(Vec::new(), socket), address, slot),
+            Some(balancers) => balancers.introduce(socket, address, slot, head).await?,
+        };
+        let facts = ConnectionFacts { peer: slot.peer().clone() };
         let digest = SocketDigest::from_raw_fd(descriptor);
         // Fresh, so that nobody has set it.
         let _fresh = digest.peer_addr.set(Some(address.into()));
         let facts = facts.kept().ok_or(None)?;
         let mut known = Known { descriptor, socket: Arc::new(digest), tls: None, alpn: None, facts };
-        let (head, idle) = (slot.limits().head_deadline, slot.limits().keepalive);
-        let plain = Rewound::new(Vec::new(), socket);
+        let idle = slot.limits().keepalive;
 
         let Some(tls) = &self.tls else {
             if !self.h2c {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::balancers::Balancers;
 use super::certificates::{self, CertificateFault, Certificates};
 use super::entrance::Entrance;
 use super::sockets::ListenerSettings;
@@ -33,7 +34,8 @@ impl Entrances {
         let entrances = listeners.iter().map(|listener| {
             let fault = |fault| EntranceFault { key: listener.key.clone(), fault };
             let tls = listener.tls.as_ref().map(|tls| Tls::load(tls, metrics).map_err(fault)).transpose()?;
-            Ok(Entrance { tls, h2c: listener.h2c })
+            let balancers = listener.balancers.clone().map(|from| Balancers::new(&listener.key, from));
+            Ok(Entrance { tls, h2c: listener.h2c, balancers })
         });
         Ok(Self(entrances.collect::<Result<_, _>>()?))
     }

@@ -1,6 +1,7 @@
 //! The public listeners: where connections come in, and what they pass before the framework sees them.
 
 mod address;
+mod balancers;
 mod certificates;
 mod connection;
 mod entrance;
@@ -8,6 +9,7 @@ mod entrances;
 pub(super) mod facts;
 mod inherited;
 mod preface;
+mod proxy_protocol;
 mod rewound;
 mod socket;
 mod sockets;

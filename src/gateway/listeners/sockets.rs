@@ -8,6 +8,7 @@ use super::address::ListenAddress;
 use super::inherited::Inherited;
 use super::socket::{Acceptor, ListeningSocket};
 use super::tls::TlsSettings;
+use crate::route::network::Network;
 
 /// One public listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +21,14 @@ pub struct ListenerSettings {
     pub tls: Option<TlsSettings>,
     /// Whether HTTP/2 is spoken without TLS, to whoever begins with it. Default no.
     pub h2c: bool,
+    /// Balancers, which begin every connection with the PROXY protocol; then nobody else may connect. `None`: it is not spoken.
+    pub balancers: Option<Vec<Network>>,
 }
 
 impl ListenerSettings {
     /// A plain one, as `listen` is short for.
     pub fn plain(address: ListenAddress) -> Self {
-        Self { key: "listen".to_owned(), address, tls: None, h2c: false }
+        Self { key: "listen".to_owned(), address, tls: None, h2c: false, balancers: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where connections come in, and what they pass before they are read as HTTP.
 
 mod addresses;
+mod balancers;
 mod frames;
 mod http2;
 mod tls;

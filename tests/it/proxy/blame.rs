@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{signed_in, wait_until};
+use super::signed_in;
 use crate::support::puppet::Puppet;
 use crate::support::raw::{Connection, exchange, get};
 use crate::support::rig::{Choices, Rig};
 use crate::support::upstream::Then;
+use crate::support::wait_until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_went_away_is_nobodys_failure() {

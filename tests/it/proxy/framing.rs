@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{plain, refused, signed_in, wait_until};
+use super::{plain, refused, signed_in};
 use crate::support::raw::{Connection, exchange, get};
 use crate::support::rig::{Choices, Rig};
 use crate::support::upstream::Then;
+use crate::support::wait_until;
 
 /// A second request that must never be parsed; if it were, the app would see `/public/smuggled`.
 const SMUGGLED: &str = "GET /public/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{plain, refused, signed_in, wait_until};
+use super::{plain, refused, signed_in};
 use crate::support::raw::{Connection, exchange, get};
 use crate::support::rig::{Choices, Rig};
+use crate::support::wait_until;
 
 async fn rig(limits: &str) -> Rig {
     Rig::with(Choices { top: format!("limits:\n{limits}"), ..Choices::default() }).await

@@ -17,6 +17,7 @@ pub mod upstream;
 
 use std::io::Write as _;
 use std::sync::Once;
+use std::time::Duration;
 
 /// Chooses the cryptography provider of this process, as the product's `main` does.
 pub fn init() {
@@ -31,4 +32,14 @@ pub fn init() {
 pub fn skipped(promise: &str, why: &str) {
     let line = format!("\n*** SKIPPED, NOT TESTED: {promise}: {why} ***\n");
     let _nowhere_to_say_it = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Waits, at most five seconds, for something to be so.
+pub async fn wait_until(so: impl Fn() -> bool) {
+    let waiting = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("it becomes so within five seconds");
 }

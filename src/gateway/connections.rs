@@ -11,9 +11,9 @@ use tracing::info;
 use super::adapt::TrustedProxies;
 use super::answer_rate::{AnswerRate, TooSlow};
 use super::context::Peer;
+use super::ended::Ended;
 use super::head::HeadLimits;
 use super::large_answers::{LargeAnswers, Seat};
-use super::stream_watch::Ended;
 use crate::ground::network::ClientNetwork;
 use crate::telemetry::Metrics;
 

@@ -110,6 +110,8 @@ pub(super) struct Context {
     pub(super) permit: Option<Permit>,
     /// Whether the client asks for a WebSocket and may have one.
     pub(super) upgrade: bool,
+    /// Whether the client takes trailers after the answer.
+    pub(super) trailers: bool,
     /// How long the client says that its body is.
     pub(super) announced: Option<u64>,
     /// Bytes of request body seen.
@@ -140,6 +142,7 @@ impl Context {
             early: None,
             permit: None,
             upgrade: false,
+            trailers: false,
             announced: None,
             body: 0,
             body_pace: BodyPace::default(),

@@ -6,6 +6,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora::http::{RequestHeader, ResponseHeader};
 
+use super::ended::Ended;
 use crate::web::Reply;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -16,10 +17,16 @@ pub(super) fn is_call(request: &RequestHeader) -> bool {
     request.version == Version::HTTP_2 && is_grpc(&request.headers)
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
+/// Whether a message's type is that of gRPC.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let media = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let rest = media.strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// Whether a client takes trailers after an answer. On HTTP/1 that would be a matter of the connection, and asks for chunks.
+pub(super) fn takes_trailers(request: &RequestHeader) -> bool {
+    request.version == Version::HTTP_2 && request.headers.get(header::TE).is_some_and(|te| te == "trailers")
 }
 
 /// The status of gRPC that says what `status` says.
@@ -35,6 +42,19 @@ fn status_of(status: StatusCode) -> &'static str {
         400..=499 => "3",             // INVALID_ARGUMENT
         _ => "13",                    // INTERNAL
     }
+}
+
+/// What a call whose answer has begun is told when it is ended from outside.
+pub(super) fn last_words(why: Ended) -> HeaderMap {
+    let (status, message) = match why {
+        Ended::Session => ("16", "the session is over"),
+        Ended::Stop => ("14", "the gateway stops"),
+        Ended::Limit(_) => ("4", "its time is over"),
+    };
+    let mut trailers = HeaderMap::with_capacity(2);
+    trailers.insert(GRPC_STATUS.clone(), HeaderValue::from_static(status));
+    trailers.insert(GRPC_MESSAGE.clone(), HeaderValue::from_static(message));
+    trailers
 }
 
 /// `reply` for a call: its fields but for those about a body, the code of the refusal as the message.

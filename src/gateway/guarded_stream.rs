@@ -160,9 +160,8 @@ impl GuardedStream {
     /// Fails once both directions must end; until then whoever polls is woken when they must.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let watch = self.watch.get_mut();
-        let told = watch.ended().is_some();
         let Poll::Ready(why) = watch.poll(cx) else { return Ok(()) };
-        if !told {
+        if watch.tell().1 {
             self.slot.stream_ended(why);
             if let Some(words) = watch.last_words() {
                 // Said if there is room for it at once. Whoever does not read is not waited for.

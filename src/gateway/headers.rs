@@ -122,9 +122,7 @@ impl<'a> HeaderRules<'a> {
         metrics: &Metrics,
     ) -> HeaderMap {
         // Both sides speak HTTP/2, which carries trailers; servers of gRPC insist on being told (gRPC over HTTP/2, Call-Definition).
-        // The framework has taken it away from clients that speak HTTP/1.
-        let trailers =
-            permit.route().upstream().group.settings().http2 && sent.get(header::TE).is_some_and(|te| te == "trailers");
+        let trailers = context.trailers && permit.route().upstream().group.settings().http2;
         let ours = OfRequest {
             host: self.authority(&sent, context),
             proto: self.forwarded_proto(&sent, context),

@@ -23,12 +23,13 @@ use super::answer_deadline::Limit;
 use super::attempt::Request;
 use super::body_rate::BodyPace;
 use super::context::{Context, RequestId};
+use super::ended::Ended;
 use super::headers::HeaderRules;
 use super::listeners::facts;
 use super::named_limits::NamedLimits;
 use super::peer::WEBSOCKET_IDLE;
-use super::stream_watch::{Ended, Watchman};
-use super::{GatewaySettings, answer_framing, guarded_stream, reply, spelling};
+use super::stream_watch::Watchman;
+use super::{GatewaySettings, answer_framing, grpc, guarded_stream, reply, request_watch, spelling};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
 use crate::route::path::NormalTarget;
 use crate::snapshot::AuthSettings;
@@ -163,7 +164,7 @@ fn over_max_body(longest: u64) -> String {
 
 /// The limit of the route that ended the request, if one did.
 fn limit_of(session: &Session) -> Option<Limit> {
-    match session.stream().and_then(guarded_stream::of)?.watch().ended() {
+    match request_watch::of(session)?.ended() {
         Some(Ended::Limit(limit)) => Some(limit),
         _ => None,
     }
@@ -286,9 +287,10 @@ impl ProxyHttp for Gateway {
                     spelling::forget(session.req_header_mut());
                 }
                 context.outcome = permit.outcome();
-                if let Some(stream) = session.stream().and_then(guarded_stream::of) {
-                    stream.watch().begin(&self.watchman, &permit, context.request_id, context.started.into());
+                if let Some(mut watch) = request_watch::of(session) {
+                    watch.begin(&self.watchman, &permit, context.request_id, context.started.into());
                 }
+                context.trailers = grpc::takes_trailers(session.req_header());
                 context.permit = Some(permit);
                 Ok(false)
             }
@@ -380,8 +382,10 @@ impl ProxyHttp for Gateway {
             self.metrics.limit_hits.with_label_values(&["body_rate"]).inc();
             return Err(Error::explain(ErrorType::HTTPStatus(408), "request body below its rate"));
         }
-        if let Some(stream) = session.stream().and_then(guarded_stream::of).filter(|_| body.is_some()) {
-            stream.watch().asked_more(Instant::now().into());
+        if body.is_some()
+            && let Some(mut watch) = request_watch::of(session)
+        {
+            watch.asked_more(Instant::now().into());
         }
         let limit = context.permit.as_ref().map_or(0, |permit| permit.route().max_body);
         if context.body > limit {
@@ -428,8 +432,8 @@ impl ProxyHttp for Gateway {
         if reply::is_interim(response) {
             return answer_framing::none(response);
         }
-        if let Some(stream) = session.stream().and_then(guarded_stream::of) {
-            stream.watch().answered(response);
+        if let Some(mut watch) = request_watch::of(session) {
+            watch.answered(response);
         }
         self.renew_cookie(session, response, context)?;
         answer_framing::settle(response)
@@ -456,8 +460,7 @@ impl ProxyHttp for Gateway {
             (ErrorType::ReadTimedout, ErrorSource::Downstream) => Refusal::ClientTooSlow,
             (_, ErrorSource::Downstream) => {
                 // Nobody's failure; and what we ended ourselves is none of the client's.
-                let watch = session.stream().and_then(guarded_stream::of).map(|stream| stream.watch().ended());
-                if watch.flatten().is_none() {
+                if request_watch::of(session).is_none_or(|watch| watch.ended().is_none()) {
                     context.outcome = RequestOutcome::ClientGone;
                 }
                 return FailToProxy { error_code: 0, can_reuse_downstream: false };

@@ -20,7 +20,7 @@ use super::attempt::MOST_TRIES;
 use super::capacity::Capacity;
 use super::connections::{Connections, Side};
 use super::framework_error::FrameworkErrorReplacement;
-use super::http2;
+use super::http2::{self, Front};
 use super::listener::{Listener, Reserve};
 use super::listeners::{Entrance, Entrances, ListenAddress, Opened, Sockets};
 use super::named_limits::NamedLimits;
@@ -108,7 +108,7 @@ pub fn start(sockets: Sockets, parts: GatewayParts) -> io::Result<RunningGateway
     options.h2_idle_timeout = Some(keepalive);
     proxy.server_options = Some(options);
     proxy.h2_options = Some(http2::options(streams));
-    let proxy = Arc::new(proxy);
+    let proxy = Arc::new(Front::new(Arc::new(proxy), Arc::clone(&metrics)));
     let (stop_public, public_watch) = watch::channel(false);
     let mut services = Vec::with_capacity(public.len() + 1);
     for (index, socket) in public.into_iter().enumerate() {

@@ -16,10 +16,12 @@ use pingora::http::ResponseHeader;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::info;
 
-use super::answer_deadline::{AnswerDeadline, Limit};
+use super::answer_deadline::AnswerDeadline;
 use super::context::RequestId;
+use super::ended::Ended;
+use super::grpc;
 use super::stopping::Stopping;
-use super::websocket::{Frames, close_frame};
+use super::websocket::Frames;
 use crate::auth::{Auth, Permit};
 
 /// How often it is asked whether what a stream was opened under still stands.
@@ -34,42 +36,10 @@ enum Kind {
     /// An answer that ends by itself, or has not begun.
     #[default]
     Answer,
-    /// Events for as long as somebody listens (`text/event-stream`).
+    /// What lasts for as long as somebody listens: events (`text/event-stream`), a call of gRPC.
     Events,
     /// A WebSocket, and where its frames are.
     WebSocket(Frames),
-}
-
-/// Why a stream was ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// The session or the access token is over.
-    Session,
-    /// The gateway stops.
-    Stop,
-    /// A limit of the route is over.
-    Limit(Limit),
-}
-
-impl Ended {
-    /// Its word in metrics.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::Stop => "stop",
-            Self::Limit(Limit::FirstByte) => "first_byte",
-            Self::Limit(Limit::Total) => "total",
-        }
-    }
-
-    /// The words to the client of a WebSocket (RFC 6455, 7.4.1).
-    fn frame(self) -> Vec<u8> {
-        match self {
-            Self::Session => close_frame(1008, "the session is over"),
-            Self::Stop => close_frame(1001, "the gateway stops"),
-            Self::Limit(_) => close_frame(1001, "its time is over"),
-        }
-    }
 }
 
 /// Whom to ask.
@@ -98,6 +68,7 @@ pub(super) struct StreamWatch {
     leave_at: Option<Instant>,
     deadline: AnswerDeadline,
     ended: Option<Ended>,
+    told: bool,
 }
 
 impl StreamWatch {
@@ -121,7 +92,7 @@ impl StreamWatch {
         self.deadline.answered();
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             self.kind = Kind::WebSocket(Frames::behind_the_switch());
-        } else if is_events(response) {
+        } else if is_events(response) || grpc::is_grpc(&response.headers) {
             self.kind = Kind::Events;
         }
     }
@@ -141,6 +112,11 @@ impl StreamWatch {
     /// Why the stream was ended, if it was.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.ended
+    }
+
+    /// Why the stream was ended, if it was, and whether nobody was told so before.
+    pub(super) fn tell(&mut self) -> (Option<Ended>, bool) {
+        (self.ended, self.ended.is_some() && !std::mem::replace(&mut self.told, true))
     }
 
     /// Whether a limit is over before the client was told anything.

@@ -1,6 +1,11 @@
-//! HTTP/2 of clients, within bounds.
+//! HTTP/2 of clients: within bounds, and each stream under a watch of its own.
+
+mod front;
+mod watched;
 
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
+
+pub(super) use front::Front;
 
 /// Largest piece of one answer that lies here until its client has room for it.
 const SEND_BUFFER: usize = 64 * 1024;

@@ -55,7 +55,7 @@ impl Entrance {
             None => (Rewound::new(Vec::new(), socket), address, slot),
             Some(balancers) => balancers.introduce(socket, address, slot, head).await?,
         };
-        let facts = ConnectionFacts { peer: slot.peer().clone() };
+        let facts = ConnectionFacts { peer: slot.peer().clone(), watch: None };
         let digest = SocketDigest::from_raw_fd(descriptor);
         // Fresh, so that nobody has set it.
         let _fresh = digest.peer_addr.set(Some(address.into()));

@@ -12,13 +12,12 @@ mod matrix;
 mod paths;
 mod pipeline;
 mod streams;
+mod streams_http2;
 mod upstream_faults;
 mod upstream_names;
 mod upstream_protocols;
 mod upstream_servers;
 mod websocket;
-
-use std::time::Duration;
 
 use crate::support::browser::Browser;
 use crate::support::raw::{RawAnswer, exchange};
@@ -56,14 +55,4 @@ fn plain(answer: &RawAnswer, shown: &str) {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{shown:?}: {text}");
         assert!(answer.header("content-length").is_some(), "{shown:?}: {text}");
     }
-}
-
-/// Waits, at most five seconds, for something to be so.
-async fn wait_until(so: impl Fn() -> bool) {
-    let waiting = async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), waiting).await.expect("it becomes so within five seconds");
 }

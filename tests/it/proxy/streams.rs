@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::wait_until;
 use super::websocket::{UPGRADE, head};
 use crate::support::browser::Browser;
 use crate::support::puppet::{Puppet, Strings};
 use crate::support::raw::{Connection, get};
 use crate::support::redis::Redis;
 use crate::support::rig::{Choices, Rig};
+use crate::support::wait_until;
 
 /// Within this a stream ends, while the store answers: a second, and what a busy machine takes to notice.
-const SOON: Duration = Duration::from_millis(1300);
+pub(super) const SOON: Duration = Duration::from_millis(1300);
 
 const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                         Sec-WebSocket-Accept: x\r\n\r\n";
 
 /// An app with something that lasts at each path, and how many of its connections are open.
-async fn app() -> (Puppet, Arc<AtomicUsize>) {
+pub(super) async fn app() -> (Puppet, Arc<AtomicUsize>) {
     let open = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&open);
     let puppet = Puppet::start(move |mut strings| {
@@ -46,6 +46,16 @@ async fn play(strings: &mut Strings) {
         "silent-events" => {
             strings.say("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n").await;
             strings.listen().await;
+        }
+        "call" => {
+            strings.say("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").await;
+            strings.listen().await;
+        }
+        "slow-head" => {
+            strings.say("HTTP/1.1 200 OK\r\nX-Y: ").await;
+            while strings.say("y").await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
         "download" => {
             strings.say("HTTP/1.1 200 OK\r\nContent-Length: 2000000000\r\n\r\n").await;

@@ -341,6 +341,11 @@ impl App {
         &self.metrics
     }
 
+    /// Says that the gateway stops, to balancers and to clients of kept connections, and goes on serving everybody.
+    pub fn announce_stop(&self) {
+        self.gateway.announce_stop();
+    }
+
     /// Stops accepting, lets requests finish for at most `grace`, ends. Returns how many connections were cut. What the
     /// session store has not heard by then is kept for the next start.
     pub async fn stop(self, grace: Duration) -> usize {
@@ -452,6 +457,7 @@ fn cache_policy(sessions: &SessionSettings) -> CachePolicy {
 fn gateway_settings(config: &Config) -> GatewaySettings {
     let limits = &config.limits;
     GatewaySettings {
+        health_path: config.health_path.clone(),
         limits: ListenerLimits {
             head: HeadLimits {
                 bytes: limits.header_bytes,

@@ -43,7 +43,7 @@ pub(super) fn run_with(config: Config) -> ExitCode {
             Ok(signals) => signals,
             Err(error) => return fail(format!("signals cannot be received: {error}")),
         };
-        let (grace, file) = (config.shutdown.grace, config.origin.file.clone());
+        let (shutdown, file) = (config.shutdown, config.origin.file.clone());
         let summary = Summary::of(&config);
         let app = match App::start(config).await {
             Ok(app) => app,
@@ -58,9 +58,19 @@ pub(super) fn run_with(config: Config) -> ExitCode {
         flood::count(app.metrics());
         summary.tell(&app);
         signals.stop().await;
-        info!(grace_seconds = grace.as_secs(), "Stopping; requests under way are finished");
+        let (grace, delay) = (shutdown.grace, shutdown.delay);
+        app.announce_stop();
+        info!(
+            delay_seconds = delay.as_secs(),
+            grace_seconds = grace.as_secs(),
+            "Stopping; after the delay nobody new is served, and requests under way are finished"
+        );
+        let stopped = async {
+            tokio::time::sleep(delay).await;
+            app.stop(grace).await
+        };
         tokio::select! {
-            cut = app.stop(grace) => {
+            cut = stopped => {
                 info!(cut, "Stopped");
                 ExitCode::SUCCESS
             }

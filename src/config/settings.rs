@@ -36,6 +36,8 @@ pub struct Config {
     pub prefix: String,
     /// Public listeners, at least one. Default: a plain one on `[::]:4180`.
     pub listeners: Vec<ListenerSettings>,
+    /// Where public listeners say whether they serve; `None`: nowhere.
+    pub health_path: Option<String>,
     /// Private listener. Default `127.0.0.1:44180`; beyond loopback only if its address was written out.
     pub admin_listen: SocketAddr,
     /// Who may do what on the private listener.
@@ -257,6 +259,8 @@ pub struct LimitSettings {
 /// How the gateway stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShutdownSettings {
+    /// How long everybody is still served after it was said that the gateway stops. Default 0.
+    pub delay: Duration,
     /// How long requests that are under way may take. Default 25 s.
     pub grace: Duration,
 }

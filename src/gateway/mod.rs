@@ -35,6 +35,7 @@ mod listeners;
 mod named_limits;
 mod peer;
 mod proxy;
+mod readiness;
 mod ready_headers;
 mod reply;
 mod request_watch;
@@ -64,6 +65,8 @@ pub use server::{GatewayParts, RunningGateway, start};
 /// Settings of the gateway.
 #[derive(Debug, Clone)]
 pub struct GatewaySettings {
+    /// Where the public listeners say whether they serve; `None`: nowhere.
+    pub health_path: Option<String>,
     /// Limits of the public listener; lowered to what memory and descriptors allow.
     pub limits: ListenerLimits,
     /// The private listener.

@@ -226,6 +226,10 @@ impl ProxyHttp for Gateway {
         session.set_read_timeout(Some(self.settings.client_read_timeout));
         session.set_write_timeout(Some(self.settings.client_write_timeout));
         if let Err(fault) = self.admit(session, context) {
+            if let Some(health) = self.health_without_host(session) {
+                context.early = Some(health);
+                return Ok(());
+            }
             self.metrics.limit_hits.with_label_values(&[fault.reason]).inc();
             context.rule = Some(fault.reason);
             let html = wants_html(&session.req_header().headers);
@@ -233,6 +237,8 @@ impl ProxyHttp for Gateway {
             let reason = named.explain(fault.reason);
             let refused = context.refused(fault.refusal, Some(&reason));
             context.early = Some(self.exit.refuse(refused, Recipient::Unjudged { html }).closing());
+        } else {
+            context.early = self.health(session, context);
         }
         Ok(())
     }

@@ -156,6 +156,11 @@ fn tell(capacity: &Capacity, limits: &ListenerLimits, wanted: usize) {
 }
 
 impl RunningGateway {
+    /// Says that the gateway stops, to whoever asks, and on answers; it goes on serving.
+    pub fn announce_stop(&self) {
+        self.stopping.announce();
+    }
+
     /// Stops accepting, lets requests finish for at most `grace`, then ends. Returns how many connections were cut.
     pub async fn stop(self, grace: Duration) -> usize {
         self.stopping.begin(grace);

@@ -1,7 +1,7 @@
 //! The ordered stop, as requests and streams see it.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,20 +12,27 @@ const SPREAD_PERCENT: u32 = 80;
 /// Whether, since when and for how long the gateway stops.
 #[derive(Debug, Default)]
 pub(super) struct Stopping {
+    announced: AtomicBool,
     since: OnceLock<(Instant, Duration)>,
     turn: AtomicU64,
 }
 
 impl Stopping {
+    /// A stop comes: whoever can go elsewhere shall.
+    pub(super) fn announce(&self) {
+        self.announced.store(true, Ordering::Relaxed);
+    }
+
     /// The stop begins now; what is under way has `grace`.
     pub(super) fn begin(&self, grace: Duration) {
+        self.announce();
         // Once is for ever.
         let _begun_before = self.since.set((Instant::now(), grace));
     }
 
-    /// Whether it has begun.
+    /// Whether it has begun, or was announced.
     pub(super) fn has_begun(&self) -> bool {
-        self.since.get().is_some()
+        self.announced.load(Ordering::Relaxed)
     }
 
     /// When a stream that would not end by itself leaves; `None` before the stop. Each asks once, and gets a moment of its
@@ -48,6 +55,9 @@ mod tests {
         // P09, FT10
         let stopping = Stopping::default();
         assert!(!stopping.has_begun() && stopping.leave_at().is_none());
+        // Announced: streams go on.
+        stopping.announce();
+        assert!(stopping.has_begun() && stopping.leave_at().is_none());
         let grace = Duration::from_secs(25);
         stopping.begin(grace);
         stopping.begin(Duration::ZERO);

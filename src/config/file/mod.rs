@@ -23,7 +23,7 @@ use serde::de::Deserializer;
 
 use super::form::Written;
 use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
-use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, StorePrefix};
+use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, RoutePath, StorePrefix};
 use super::human::{HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use account_api::{AccountApiFile, SecretMethodWord};
@@ -120,6 +120,9 @@ pub(crate) struct File {
     /// Public listeners, in place of `listen`.
     #[schemars(extend("minItems" = 1))]
     pub(crate) listeners: Option<List<ListenerFile>>,
+    /// Path at which every public listener says, under any name and to anybody, whether requests may be sent here: 200, or 503 while
+    /// the gateway stops. It hides that path of every app; without this key there is none.
+    pub(crate) health_path: Option<Written<RoutePath>>,
     /// Private listener: metrics and health for whoever reaches it, everything else for whoever has a token (`admin`). An
     /// address beyond this machine must be written out.
     #[schemars(extend("default" = "127.0.0.1:44180"))]
@@ -454,6 +457,10 @@ pub(crate) enum LevelWord {
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShutdownFile {
+    /// The gateway goes on serving, new connections too, for so long after it was asked to stop; `health_path` and `/readyz` say 503,
+    /// and answers end their connections. As long as your balancers need to notice. Then `grace` begins.
+    #[schemars(extend("default" = "0s", "x-max" = "10m"))]
+    pub(crate) delay: Time,
     /// Requests that are under way get this long to finish.
     #[schemars(extend("default" = "25s", "x-max" = "1h"))]
     pub(crate) grace: Time,

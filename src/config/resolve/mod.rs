@@ -7,6 +7,7 @@ mod approvals;
 mod bearer;
 mod claims;
 mod client;
+mod health;
 mod issuers;
 mod listener_tls;
 mod listeners;
@@ -132,6 +133,7 @@ impl Resolver<'_> {
             public_url: file.public_url.as_ref()?.0.0.clone(),
             prefix: file.prefix.as_ref()?.0.0.clone(),
             listeners,
+            health_path: self.health_path(file),
             admin_listen: admin_listen?,
             admin: admin?,
             threads: file.threads.map(|threads| threads as usize),
@@ -180,7 +182,10 @@ impl Resolver<'_> {
                 },
                 access: log.access?,
             },
-            shutdown: ShutdownSettings { grace: time(file.shutdown.as_ref()?.grace.as_ref()) },
+            shutdown: ShutdownSettings {
+                delay: time(file.shutdown.as_ref()?.delay.as_ref()),
+                grace: time(file.shutdown.as_ref()?.grace.as_ref()),
+            },
             resolve_upstreams: Pace {
                 every: time(file.resolve_upstreams.as_ref()),
                 patience: time(file.resolve_timeout.as_ref()),

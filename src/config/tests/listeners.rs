@@ -103,3 +103,17 @@ fn balancers_are_named() {
         one_fault("listeners[0].proxy_protocol", &listener(&format!(", proxy_protocol: {nobody}")), &twin);
     }
 }
+
+#[test]
+fn health_hides_nothing_that_somebody_would_miss() {
+    let at = |path: &str| top(&format!("health_path: {path}\n"));
+    assert_eq!(good(&at("/healthz")).health_path.as_deref(), Some("/healthz"));
+    assert_eq!(good(&top("")).health_path, None);
+    for path in ["/", "/oauth2", "/oauth2/healthz", "healthz", "/a//b"] {
+        one_fault("health_path: ", &at(path), &at("/oauth2x"));
+    }
+    let routed = |path: &str| {
+        at("/healthz").replace("host: wiki.example.com", &format!("host: wiki.example.com\n    path: {path}"))
+    };
+    one_fault("health_path: \"/healthz\" is the path of routes[0]", &routed("/healthz"), &routed("/health"));
+}

@@ -3,5 +3,6 @@
 mod addresses;
 mod balancers;
 mod frames;
+mod health;
 mod http2;
 mod tls;

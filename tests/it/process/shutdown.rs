@@ -116,3 +116,24 @@ async fn signals_of_other_meanings_end_nothing_and_a_second_stop_means_now() {
         assert_eq!(ended.stderr.matches("A signal was ignored").count(), 4, "{}", ended.stderr);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_announced_before_it_begins() {
+    // FT09
+    let home = Home::new();
+    let upstream = Upstream::start().await;
+    let text = sound().replace("127.0.0.1:9' }", &format!("{}' }}", upstream.address));
+    let text = format!("{text}shutdown: {{ delay: 1s, grace: 5s }}\nhealth_path: /healthz\n");
+    let (process, public, _) = Process::serve(&home.write("zengate.yaml", &text));
+    let public: SocketAddr = public.parse().unwrap();
+    assert_eq!(exchange(public, get("/healthz", "").as_bytes()).await.status(), 200);
+    let asked = std::time::Instant::now();
+    process.signal("TERM");
+    process.line("Stopping");
+    assert_eq!(exchange(public, get("/healthz", "").as_bytes()).await.status(), 503);
+    assert_eq!(exchange(public, get("/public", "").as_bytes()).await.status(), 200);
+    let ended = process.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let took = asked.elapsed().as_millis();
+    assert!((1000..5000).contains(&took), "{took}");
+}

@@ -16,6 +16,10 @@ pub(super) enum Limit {
     FirstByte,
     /// `timeouts.total`: the answer is not over.
     Total,
+    /// `timeouts.read`: nothing more of an answer that began.
+    Read,
+    /// `timeouts.stream_idle`: nothing either way on a stream that lasts.
+    StreamIdle,
 }
 
 impl Limit {
@@ -24,6 +28,8 @@ impl Limit {
         match self {
             Self::FirstByte => "no head of an answer within `timeouts.first_byte` (else `timeouts.read`)",
             Self::Total => "no end within `timeouts.total`",
+            Self::Read => "nothing more of an answer that had begun within `timeouts.read`",
+            Self::StreamIdle => "nothing either way on a stream within `timeouts.stream_idle`",
         }
     }
 }
@@ -92,6 +98,7 @@ mod tests {
             connect_timeout: second,
             first_byte_timeout: second * 3,
             read_timeout: second * 3,
+            stream_idle: second * 3,
             write_timeout: second,
             total_timeout: Some(second * 10),
         };

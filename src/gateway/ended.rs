@@ -22,6 +22,8 @@ impl Ended {
             Self::Stop => "stop",
             Self::Limit(Limit::FirstByte) => "first_byte",
             Self::Limit(Limit::Total) => "total",
+            Self::Limit(Limit::Read) => "read",
+            Self::Limit(Limit::StreamIdle) => "stream_idle",
         }
     }
 

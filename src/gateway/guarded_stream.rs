@@ -132,11 +132,13 @@ impl GuardedStream {
     ) -> Poll<io::Result<T>> {
         match outcome {
             Poll::Ready(Ok(taken)) => {
+                self.watch.get_mut().client_is_late(false);
                 self.pace.get_mut().took(bytes(&taken));
                 Poll::Ready(Ok(taken))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
+                self.watch.get_mut().client_is_late(true);
                 let why = ready!(self.pace.get_mut().poll_full(cx, &self.slot));
                 self.slot.ended(why);
                 Poll::Ready(Err(why.into()))
@@ -245,6 +247,7 @@ impl AsyncRead for GuardedStream {
         }
         if !head.armed {
             ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
+            this.watch.get_mut().moved();
             head.chunks.feed(buf.filled().get(before..).unwrap_or_default());
             if head.chunks.is_broken() {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the chunked body is not one")));

@@ -40,6 +40,7 @@ mod ready_headers;
 mod reply;
 mod request_watch;
 mod server;
+mod silence;
 mod spelling;
 mod stopping;
 mod stream_watch;

@@ -13,11 +13,17 @@ use pingora::utils::tls::{CertKey, WrappedX509, parse_x509};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::route::upstream::{ClientCertificate, HostRule, ServerAddress, TlsSettings};
+use crate::route::upstream::{ClientCertificate, HostRule, ServerAddress, TlsSettings, UpstreamSettings};
 use crate::upstream::{Server, Upstream};
 
-/// Longest silence on an upgraded connection.
-pub(super) const WEBSOCKET_IDLE: Duration = Duration::from_secs(15 * 60);
+/// By how much longer the framework bears silence than we do: whoever finds it first says what it was.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Longest silence that the framework may meet on either side: which of the limits counts is known only with the answer, and
+/// then it is kept by the watch over the request.
+pub(super) fn longest_silence(settings: &UpstreamSettings) -> Duration {
+    settings.first_byte_timeout.max(settings.read_timeout).max(settings.stream_idle).saturating_add(SLACK)
+}
 
 /// Streams of one HTTP/2 connection to an upstream; a server that allows fewer is heeded.
 const MOST_STREAMS: usize = 100;
@@ -88,7 +94,7 @@ pub(super) fn peer_of(
     let settings = &upstream.settings;
     options.connection_timeout = Some(settings.connect_timeout);
     options.total_connection_timeout = Some(settings.connect_timeout.saturating_add(Duration::from_secs(1)));
-    options.read_timeout = Some(if manner.upgraded { WEBSOCKET_IDLE } else { settings.read_timeout });
+    options.read_timeout = Some(longest_silence(settings));
     options.write_timeout = Some(settings.write_timeout);
     options.idle_timeout = Some(server.keepalive(if manner.fresh { group.reuse_within } else { group.keepalive }));
     options.http_upstream_request_policy = if upstream.websocket {

@@ -27,7 +27,7 @@ use super::ended::Ended;
 use super::headers::HeaderRules;
 use super::listeners::facts;
 use super::named_limits::NamedLimits;
-use super::peer::WEBSOCKET_IDLE;
+use super::peer::longest_silence;
 use super::stream_watch::Watchman;
 use super::{GatewaySettings, answer_framing, grpc, guarded_stream, reply, request_watch, spelling};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
@@ -417,7 +417,9 @@ impl ProxyHttp for Gateway {
             return Err(error);
         }
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
-            session.set_read_timeout(Some(WEBSOCKET_IDLE));
+            session.set_read_timeout(
+                context.permit.as_ref().map(|permit| longest_silence(&permit.route().upstream().settings)),
+            );
         }
         let fields = response.headers.iter();
         if fields.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > MAX_ANSWER_HEAD {

@@ -16,10 +16,11 @@ use pingora::http::ResponseHeader;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::info;
 
-use super::answer_deadline::AnswerDeadline;
+use super::answer_deadline::{AnswerDeadline, Limit};
 use super::context::RequestId;
 use super::ended::Ended;
 use super::grpc;
+use super::silence::Silence;
 use super::stopping::Stopping;
 use super::websocket::Frames;
 use crate::auth::{Auth, Permit};
@@ -67,6 +68,9 @@ pub(super) struct StreamWatch {
     check: Option<Check>,
     leave_at: Option<Instant>,
     deadline: AnswerDeadline,
+    silence: Silence,
+    /// Longest silence of an answer, and of what lasts.
+    patience: (Duration, Duration),
     ended: Option<Ended>,
     told: bool,
 }
@@ -79,12 +83,25 @@ impl StreamWatch {
         }
         self.permit = permit.names_somebody().then(|| (permit.clone(), id));
         self.begun = Some(begun);
-        self.deadline = AnswerDeadline::of(&permit.route().upstream().settings, begun);
+        let settings = &permit.route().upstream().settings;
+        self.deadline = AnswerDeadline::of(settings, begun);
+        self.patience = (settings.read_timeout, settings.stream_idle);
     }
 
     /// The client sent more of its body at `now`.
     pub(super) fn asked_more(&mut self, now: Instant) {
         self.deadline.asked_more(now);
+        self.silence.broken();
+    }
+
+    /// Bytes went one way or the other.
+    pub(super) fn moved(&mut self) {
+        self.silence.broken();
+    }
+
+    /// Whether the client has no room for what there is to send.
+    pub(super) fn client_is_late(&mut self, late: bool) {
+        self.silence.client_is_late(late);
     }
 
     /// The final answer is `response`, of which nothing was sent yet.
@@ -95,6 +112,12 @@ impl StreamWatch {
         } else if is_events(response) || grpc::is_grpc(&response.headers) {
             self.kind = Kind::Events;
         }
+        self.silence.begin(if self.lasts() { self.patience.1 } else { self.patience.0 });
+    }
+
+    /// Whether what is under way would not end by itself.
+    fn lasts(&self) -> bool {
+        !matches!(self.kind, Kind::Answer)
     }
 
     /// Whether the connection speaks another protocol from now on.
@@ -106,7 +129,7 @@ impl StreamWatch {
     pub(super) fn end(&mut self) {
         (self.permit, self.begun, self.check, self.leave_at) = (None, None, None, None);
         self.kind = Kind::Answer;
-        self.deadline = AnswerDeadline::default();
+        (self.deadline, self.silence) = (AnswerDeadline::default(), Silence::default());
     }
 
     /// Why the stream was ended, if it was.
@@ -126,6 +149,7 @@ impl StreamWatch {
 
     /// The client was sent `bytes` more.
     pub(super) fn sent(&mut self, bytes: &[u8]) {
+        self.silence.broken();
         if let Kind::WebSocket(frames) = &mut self.kind {
             frames.sent(bytes);
         }
@@ -144,10 +168,8 @@ impl StreamWatch {
         if let Some(why) = self.ended {
             return Poll::Ready(why);
         }
-        let lasts = !matches!(self.kind, Kind::Answer);
-        let due = self.deadline.due();
-        let counts = lasts || self.permit.is_some() || due.is_some();
-        let Some(begun) = self.begun.filter(|_| counts) else { return Poll::Pending };
+        let Some(begun) = self.begun else { return Poll::Pending };
+        let due = self.deadline.due().into_iter().chain(self.silence.due()).min();
         loop {
             if let Some(check) = &mut self.check {
                 let stands = ready!(check.as_mut().poll(cx));
@@ -156,8 +178,11 @@ impl StreamWatch {
                     return Poll::Ready(self.end_for(Ended::Session));
                 }
             }
-            let (spread, leave_at) = (self.spread(), self.leave_at.into_iter().chain(due).min());
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next_moment(spread, leave_at))));
+            if self.timer.is_none() {
+                let next = next_moment(self.spread(), self.leave_at.into_iter().chain(due).min());
+                self.timer = Some(Box::pin(sleep_until(next)));
+            }
+            let Some(timer) = &mut self.timer else { return Poll::Pending };
             if let Some(due) = due.filter(|due| timer.deadline() > *due) {
                 timer.as_mut().reset(due);
                 self.registered = false;
@@ -168,17 +193,18 @@ impl StreamWatch {
             self.registered = true;
             ready!(timer.as_mut().poll(cx));
             self.registered = false;
-            let set_for = timer.deadline();
-            if let Some(limit) = self.deadline.hit(Instant::now()) {
+            let (set_for, now) = (timer.deadline(), Instant::now());
+            if let Some(limit) = self.limit_over(now) {
                 return Poll::Ready(self.end_for(Ended::Limit(limit)));
             }
-            if lasts && self.leave_at.is_none() {
+            if self.lasts() && self.leave_at.is_none() {
                 self.leave_at = self.watchman.as_ref().and_then(|watchman| watchman.stopping.leave_at());
             }
-            if self.leave_at.is_some_and(|moment| Instant::now() >= moment) {
+            if self.leave_at.is_some_and(|moment| now >= moment) {
                 return Poll::Ready(self.end_for(Ended::Stop));
             }
-            let next = next_moment(spread, self.leave_at.into_iter().chain(due).min());
+            let limits = self.deadline.due().into_iter().chain(self.silence.due());
+            let next = next_moment(self.spread(), limits.chain(self.leave_at).min());
             if let Some(timer) = &mut self.timer {
                 timer.as_mut().reset(next);
             }
@@ -187,6 +213,13 @@ impl StreamWatch {
                 self.check = self.question();
             }
         }
+    }
+
+    /// The limit of the route that is over at `now`.
+    fn limit_over(&mut self, now: Instant) -> Option<Limit> {
+        let silent = self.silence.is_over(now);
+        let of_silence = if self.lasts() { Limit::StreamIdle } else { Limit::Read };
+        self.deadline.hit(now).or_else(|| silent.then_some(of_silence))
     }
 
     fn end_for(&mut self, why: Ended) -> Ended {

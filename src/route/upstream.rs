@@ -18,8 +18,10 @@ pub struct UpstreamSettings {
     pub connect_timeout: Duration,
     /// From the end of the request's head to the end of the answer's. Default: as `read_timeout`.
     pub first_byte_timeout: Duration,
-    /// Longest silence while reading from the upstream. Default 60 s.
+    /// Longest silence of an answer that has begun. Default 60 s.
     pub read_timeout: Duration,
+    /// Longest silence, in both directions, of a WebSocket, an event stream or a call of gRPC. Default 15 min.
+    pub stream_idle: Duration,
     /// Longest silence while writing to the upstream. Default 30 s.
     pub write_timeout: Duration,
     /// Longest time from a request's first byte to the last byte of its answer. `None`, the default, for no limit.

@@ -307,9 +307,13 @@ pub(crate) struct TimeoutsFile {
     /// From the end of the request's head to the end of the answer's, however it comes; beyond it 504. Without it: as `read`.
     #[schemars(extend("x-min" = "100ms", "x-max" = "1d"))]
     pub(crate) first_byte: Time,
-    /// Longest silence while reading.
+    /// Longest silence of an answer that has begun, to within a second.
     #[schemars(extend("default" = "1m", "x-min" = "100ms", "x-max" = "1d"))]
     pub(crate) read: Time,
+    /// Longest silence, in both directions, of what lasts: a WebSocket, an event stream (`text/event-stream`), a call of gRPC. To
+    /// within a second. One that may be silent for longer should say something from time to time (a ping, a comment).
+    #[schemars(extend("default" = "15m", "x-min" = "100ms", "x-max" = "30d"))]
+    pub(crate) stream_idle: Time,
     /// Longest silence while writing.
     #[schemars(extend("default" = "30s", "x-min" = "100ms", "x-max" = "1d"))]
     pub(crate) write: Time,

@@ -49,6 +49,7 @@ impl Resolver<'_> {
             connect_timeout: time(timeouts.connect.as_ref()),
             first_byte_timeout: time(timeouts.first_byte.as_ref().or(timeouts.read.as_ref())),
             read_timeout: time(timeouts.read.as_ref()),
+            stream_idle: time(timeouts.stream_idle.as_ref()),
             write_timeout: time(timeouts.write.as_ref()),
             total_timeout: timeouts.total.as_ref().map(|total| time(Some(total))),
         })

@@ -55,15 +55,23 @@ async fn unless_ended<T>(
     waits: Waits,
     work: impl Future<Output = Result<T>>,
 ) -> Option<Result<T>> {
-    let mut work = pin!(work);
+    let (mut work, lock) = (pin!(work), || watch.lock());
     std::future::poll_fn(|cx| {
-        let mut watch = watch.lock();
+        let mut watch = lock();
         let may_go_on = waits == Waits::Writing && watch.owes_answer();
         if !may_go_on && watch.poll(cx).is_ready() {
             return Poll::Ready(None);
         }
         drop(watch);
-        work.as_mut().poll(cx).map(Some)
+        let outcome = work.as_mut().poll(cx);
+        let mut watch = lock();
+        if waits == Waits::Writing {
+            watch.client_is_late(outcome.is_pending());
+        }
+        if outcome.is_ready() {
+            watch.moved();
+        }
+        outcome.map(Some)
     })
     .await
 }

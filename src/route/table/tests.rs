@@ -29,6 +29,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
             first_byte_timeout: Duration::from_secs(60),
             read_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),
+            stream_idle: Duration::from_secs(900),
             total_timeout: None,
         },
         identity_headers: Default::default(),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncReadExt as _;
+
 use super::websocket::{UPGRADE, head};
 use crate::support::browser::Browser;
 use crate::support::puppet::{Puppet, Strings};
@@ -32,6 +34,79 @@ pub(super) async fn app() -> (Puppet, Arc<AtomicUsize>) {
     })
     .await;
     (puppet, open)
+}
+
+/// An app that answers ordinary things, streams and WebSockets, and then says nothing.
+async fn silent_app() -> (Puppet, Rig) {
+    let puppet = Puppet::start(|mut strings| async move {
+        let path = strings.head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let answer = match path.rsplit('/').next().unwrap_or_default() {
+            "events" => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n".to_owned(),
+            "socket" => SWITCHED.to_owned(),
+            _ => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n".to_owned(),
+        };
+        strings.say(answer).await;
+        strings.listen().await;
+    })
+    .await;
+    let route = |path: &str, limits: &str| {
+        let at = puppet.address;
+        format!(
+            "  - {{ host: localhost, path: {path}, access: anonymous, upstream: 'http://{at}', timeouts: {{ {limits} }} }}\n"
+        )
+    };
+    let routes = route("/patient", "read: 300ms, first_byte: 300ms") + &route("/brief", "stream_idle: 300ms");
+    let rig = Rig::with(Choices { routes, ..Choices::default() }).await;
+    (puppet, rig)
+}
+
+/// Whether a stream is open, whatever comes on it.
+async fn goes_on(stream: &mut Connection) -> bool {
+    let mut more = [0; 256];
+    loop {
+        match tokio::time::timeout(Duration::from_millis(100), stream.0.read(&mut more)).await {
+            Err(_silent) => return true,
+            Ok(Ok(1..)) => {}
+            Ok(_) => return false,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_may_be_silent_for_longer_than_a_page() {
+    // W37, O02: an ordinary answer is cut, streams are not; with a limit of their own they are
+    let (_app, rig) = silent_app().await;
+    let ended = |why: &str| rig.app().metrics().streams_ended.with_label_values(&[why]).get();
+    let open = async |path: &str| {
+        let mut stream = Connection::open(rig.address).await;
+        stream.send(get(path, if path.ends_with("socket") { UPGRADE } else { "" })).await;
+        head(&mut stream).await;
+        stream
+    };
+    let mut page = open("/patient/page").await;
+    let mut lasting = [open("/patient/events").await, open("/patient/socket").await];
+    page.rest(Duration::from_secs(4)).await;
+    wait_until(|| ended("read") == 1).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!((ended("read"), ended("stream_idle")), (1, 0));
+    for stream in &mut lasting {
+        assert!(goes_on(stream).await);
+    }
+    let mut brief = [open("/brief/events").await, open("/brief/socket").await];
+    let mut page = open("/brief/page").await;
+    for stream in &mut brief {
+        stream.rest(Duration::from_secs(4)).await;
+    }
+    wait_until(|| ended("stream_idle") == 2).await;
+    // The page has the minute of all pages.
+    assert!(goes_on(&mut page).await);
+    // Whoever says something now and then stays.
+    let mut talker = open("/brief/socket").await;
+    for _ in 0..20 {
+        talker.send([0x89, 0x80, 0, 0, 0, 0]).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(ended("stream_idle"), 2);
 }
 
 async fn play(strings: &mut Strings) {
@@ -64,7 +139,6 @@ async fn play(strings: &mut Strings) {
             }
         }
         "socket" | "half-a-frame" => {
-            tokio::time::sleep(Duration::from_millis(20)).await;
             strings.say(SWITCHED).await;
             let whole = path.ends_with("socket");
             strings.say(if whole { [0x81, 2, b'h', b'i'] } else { [0x81, 9, b'h', b'i'] }).await;

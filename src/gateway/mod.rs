@@ -45,6 +45,7 @@ mod spelling;
 mod stopping;
 mod stream_watch;
 mod upgrade;
+mod upgrade_connection;
 mod websocket;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -13,6 +14,7 @@ use pingora::utils::tls::{CertKey, WrappedX509, parse_x509};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::upgrade_connection::UpgradeConnector;
 use crate::route::upstream::{ClientCertificate, HostRule, ServerAddress, TlsSettings, UpstreamSettings};
 use crate::upstream::{Server, Upstream};
 
@@ -27,6 +29,9 @@ pub(super) fn longest_silence(settings: &UpstreamSettings) -> Duration {
 
 /// Streams of one HTTP/2 connection to an upstream; a server that allows fewer is heeded.
 const MOST_STREAMS: usize = 100;
+
+/// Numbers of sets for connections that are never shared; those of groups begin at the other end.
+static UPGRADES: AtomicU64 = AtomicU64::new(1 << 63);
 
 /// How one request is to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +111,13 @@ pub(super) fn peer_of(
         options.alpn = if group.tls.is_some() { ALPN::H2H1 } else { ALPN::H2 };
         options.max_h2_streams = MOST_STREAMS;
     }
+    let mut group_key = upstream.group.number() + u64::from(manner.fresh && !group.http2);
+    if manner.upgraded {
+        options.custom_l4 = Some(Arc::new(UpgradeConnector { patience: settings.connect_timeout }));
+        // Such a connection is of use for nothing else: it is taken from no set and kept in none.
+        options.idle_timeout = Some(Duration::from_millis(1));
+        group_key = UPGRADES.fetch_add(1, Ordering::Relaxed);
+    }
     let mut peer = Box::new(HttpPeer {
         _address: address,
         scheme: if group.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP },
@@ -114,7 +126,7 @@ pub(super) fn peer_of(
         client_cert_key: None,
         // Connections that were idle for longer than a request may risk are in a set of their own. Over HTTP/2 many requests
         // are under way on one connection at once, and a server says which it did not read.
-        group_key: upstream.group.number() + u64::from(manner.fresh && !group.http2),
+        group_key,
         options,
     });
     if let Some(tls) = &group.tls {

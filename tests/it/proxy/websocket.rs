@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
 use super::{refused, signed_in};
 use crate::support::browser::Browser;
 use crate::support::raw::{Connection, get};
@@ -167,4 +170,40 @@ async fn a_stream_ends_with_the_session_it_was_opened_under_and_with_no_other() 
     assert_eq!(told, [&[0x88, 21, 0x03, 0xf0][..], b"the session is over"].concat(), "ended within two seconds");
     streams[1].send(b"still here").await;
     assert_eq!(streams[1].bytes(10).await, b"still here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_switches_at_once_keeps_its_connection() {
+    // FT11: the framework may meet the answer before it has passed on that the request has no body
+    let app = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = app.local_addr().unwrap();
+    let app = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = app.accept().await {
+            tokio::spawn(async move {
+                // So early that it is there before the framework has looked for anything.
+                let _gone = stream.write_all(SWITCHED.as_bytes()).await;
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    asked.push(stream.read_u8().await?);
+                }
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await
+            });
+        }
+    });
+    let routes = format!("  - {{ host: localhost, path: /ws, access: anonymous, upstream: 'http://{at}' }}\n");
+    let rig = Rig::with(Choices { routes, ..Choices::default() }).await;
+    let address = rig.address;
+    for _ in 0..10 {
+        let sockets = (0..30).map(|number| async move {
+            let mut socket = Connection::open(address).await;
+            socket.send(get("/ws", UPGRADE)).await;
+            assert!(head(&mut socket).await.starts_with("HTTP/1.1 101"));
+            let said = [0x82, 1, number];
+            socket.send(said).await;
+            assert_eq!(socket.bytes(3).await, said);
+        });
+        futures_util::future::join_all(sockets).await;
+    }
+    app.abort();
 }

@@ -98,6 +98,10 @@ pub(super) struct Context {
     pub(super) host: String,
     /// Path and query: judged and forwarded.
     pub(super) target: Option<NormalTarget>,
+    /// Path and query towards the app, where they are others.
+    pub(super) inner_target: Option<String>,
+    /// What the app is told was taken away from its paths, where a proxy before us has said so too.
+    pub(super) told_prefix: Option<HeaderValue>,
     /// The rule that a refused head broke, for its line.
     pub(super) rule: Option<&'static str>,
     /// The path of a target that could not be read, cut, for its line.
@@ -136,6 +140,8 @@ impl Context {
             behind_proxy: false,
             host: String::new(),
             target: None,
+            inner_target: None,
+            told_prefix: None,
             rule: None,
             refused_path: String::new(),
             ready_headers: None,

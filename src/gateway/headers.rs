@@ -14,6 +14,7 @@ use super::ready_headers::{OfRequest, ReadyHeaders};
 use super::spelling::{spelled_as, take_parts};
 use crate::auth::{Permit, brings_own_token};
 use crate::identity::headers::{Forwarding, Reserved};
+use crate::route::Mount;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Metrics;
 use crate::web::cookie::{CookieNames, CookieUpstream, sanitize_upstream_set_cookie, strip_cookies};
@@ -49,19 +50,24 @@ fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len()) && id.iter().all(plain)
 }
 
-/// The prefix that a trusted proxy has taken away, and the port that people reach it by.
-fn said_by_proxy(headers: &HeaderMap) -> [Option<HeaderValue>; 2] {
+/// The prefix that a trusted proxy has taken away.
+pub(super) fn prefix_of_proxy(headers: &HeaderMap) -> Option<HeaderValue> {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte);
     let is_prefix = |value: &HeaderValue| {
         let prefix = value.as_bytes();
         // Two slashes begin the address of another host.
         prefix.starts_with(b"/") && !prefix.starts_with(b"//") && prefix.len() <= 256 && prefix.iter().all(plain)
     };
+    one_value(headers, &X_FORWARDED_PREFIX).filter(is_prefix)
+}
+
+/// The prefix that a trusted proxy has taken away, and the port that people reach it by.
+fn said_by_proxy(headers: &HeaderMap) -> [Option<HeaderValue>; 2] {
     let is_port = |value: &HeaderValue| {
         let port = value.to_str().ok().filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         port.and_then(|port| port.parse::<u16>().ok()).is_some_and(|port| port > 0)
     };
-    [one_value(headers, &X_FORWARDED_PREFIX).filter(is_prefix), one_value(headers, &X_FORWARDED_PORT).filter(is_port)]
+    [prefix_of_proxy(headers), one_value(headers, &X_FORWARDED_PORT).filter(is_port)]
 }
 
 /// What is removed and written on every request, as the configuration says it.
@@ -103,8 +109,9 @@ impl<'a> HeaderRules<'a> {
         let mut parts = take_parts(upstream);
         parts.headers = self.rewrite(parts.headers, context, permit, ready, metrics);
         *upstream = RequestHeader::from(parts);
-        if upstream.raw_path() != target.forwarded().as_bytes() {
-            upstream.set_raw_path(target.forwarded().as_bytes())?;
+        let target = context.inner_target.as_deref().unwrap_or_else(|| target.forwarded()).as_bytes();
+        if upstream.raw_path() != target {
+            upstream.set_raw_path(target)?;
         }
         if let Some(sent) = spelled {
             *upstream = spelled_as(&sent, upstream, self.reserved)?;
@@ -129,7 +136,10 @@ impl<'a> HeaderRules<'a> {
             client: self.forwarded_for(&sent, context),
             id: self.request_id(&sent, context),
         };
-        let of_proxy = if context.behind_proxy { said_by_proxy(&sent) } else { [None, None] };
+        let mut of_proxy = if context.behind_proxy { said_by_proxy(&sent) } else { [None, None] };
+        if let (Some(told), [prefix, _]) = (permit.route().mount().and_then(Mount::told), &mut of_proxy) {
+            *prefix = Some(context.told_prefix.as_ref().unwrap_or(told).clone());
+        }
         self.strip(&mut sent, permit, metrics);
         match strip_cookies(&sent, self.cookies) {
             CookieUpstream::Unchanged => {}

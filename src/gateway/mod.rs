@@ -39,6 +39,7 @@ mod readiness;
 mod ready_headers;
 mod reply;
 mod request_watch;
+mod rewriting;
 mod server;
 mod silence;
 mod spelling;

@@ -281,6 +281,7 @@ impl ProxyHttp for Gateway {
             Decision::Forward(permit) => self.judge_upgrade(session, context, &target, permit),
             decision => decision,
         };
+        let decision = self.lead_inward(session, context, &target, decision);
         context.target = Some(target);
         match decision {
             Decision::Answer(answer) => {
@@ -437,6 +438,7 @@ impl ProxyHttp for Gateway {
         let client = session.req_header().version;
         let personal = context.permit.as_ref().is_some_and(Permit::names_somebody);
         HeaderRules::of(&context.snapshot).clean_response(response, client, personal, &self.metrics)?;
+        self.lead_outward(response, session, context)?;
         if reply::is_interim(response) {
             return answer_framing::none(response);
         }

@@ -3,6 +3,7 @@
 //! A route is a host and a path prefix. Most specific wins whatever the order in the file; what no route names is
 //! refused (unknown host 421, no route 403): nothing is open by default.
 
+mod mount;
 pub mod network;
 pub mod path;
 mod table;
@@ -12,6 +13,7 @@ use self::upstream::UpstreamSettings;
 use crate::identity::headers::{IdentityHeaderSettings, SIM_TENURE};
 use crate::policy::Requirement;
 
+pub use mount::Mount;
 pub use table::{FOLDINGS, Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
 
 /// Who may use a route.
@@ -130,6 +132,8 @@ pub struct RouteSettings {
     pub token: TokenDemand,
     /// Origins whose scripts may read our own answers on this route, as browsers serialise them.
     pub cors_origins: Vec<String>,
+    /// What stands in the place of `path` towards the app: `/` for nothing. Default: `path` itself.
+    pub inner_path: Option<String>,
     /// Where requests go.
     pub upstream: UpstreamSettings,
     /// Which identity headers the upstream gets.

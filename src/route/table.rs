@@ -20,8 +20,8 @@ use thiserror::Error;
 pub use self::folding::FOLDINGS;
 use self::folding::{Guarded, Segments, segments_of};
 use self::prefixes::Prefixes;
-use super::RouteSettings;
 use super::path::{NormalTarget, Reading, TargetFault};
+use super::{Mount, RouteSettings};
 
 /// The gateway's own prefix unless configured otherwise.
 pub const RESERVED_PREFIX: &str = "/oauth2";
@@ -86,6 +86,8 @@ pub struct Route {
     pub index: usize,
     /// The path's bytes, percent-decoded; empty for `/`.
     prefix: Box<[u8]>,
+    /// The path towards the app, where it is another one.
+    pub mount: Option<Mount>,
 }
 
 impl Deref for Route {
@@ -272,7 +274,8 @@ fn compile_route(mut settings: RouteSettings, index: usize, reserved_prefix: &st
         "" => "/".to_owned(),
         path => path.to_owned(),
     };
-    Ok(Route { settings, index, prefix: prefix.into() })
+    let mount = settings.inner_path.as_ref().map(|inner| Mount::new(&settings.path, &prefix, inner));
+    Ok(Route { settings, index, prefix: prefix.into(), mount })
 }
 
 fn host_fault(host: &str, index: usize) -> Option<RouteFault> {

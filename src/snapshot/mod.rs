@@ -26,7 +26,7 @@ use crate::identity::Identity;
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::oidc::claims::NamedClaims;
 use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault, TargetFault};
-use crate::route::{Found, Route, RouteFault, RouteSettings, RouteTable};
+use crate::route::{Found, Mount, Route, RouteFault, RouteSettings, RouteTable};
 use crate::upstream::{Upstream, Upstreams};
 
 /// Claims that our own `userinfo` shows to the browser of the very person (R08): never a token, never anything else.
@@ -86,6 +86,11 @@ impl CompiledRoute {
     /// Which access tokens it takes.
     pub fn tokens(&self) -> &TokenRule {
         &self.tokens
+    }
+
+    /// The path towards its app, where it is another one than people see.
+    pub fn mount(&self) -> Option<&Mount> {
+        self.route.mount.as_ref()
     }
 
     /// Where its requests go.

@@ -35,6 +35,13 @@ pub(crate) struct RouteFile {
     /// a bad one is refused even beside a good session). There is no default.
     #[schemars(required)]
     pub(crate) access: Option<AccessWord>,
+    /// Take `path` away from what the app gets: behind `/wiki`, an app at `/` gets `/page` for `/wiki/page`. Redirects and cookie
+    /// paths that the app answers are written back; links inside its pages are its own matter (`X-Forwarded-Prefix` tells it
+    /// what was taken away).
+    #[schemars(extend("default" = false))]
+    pub(crate) strip_prefix: Option<bool>,
+    /// Put another path in the place of `path`, as `strip_prefix` puts nothing there.
+    pub(crate) replace_prefix: Option<Written<RoutePath>>,
     /// Where requests go: one server (`http://host:port`, `https://host:port`, `unix:/path/of/socket`), or a mapping for several
     /// of them and for how they are spoken to.
     #[schemars(required)]

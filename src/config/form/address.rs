@@ -289,7 +289,7 @@ impl Form for UpstreamUrl {
         }
         let url = web_address(text)?;
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err("has more than host and port; paths are forwarded as they come, leave it out".to_owned());
+            return Err("has more than host and port; leave it out, and write the app's own path into the route's `replace_prefix`".to_owned());
         }
         let host = match url.host() {
             Some(Host::Domain(name)) => name.to_owned(),

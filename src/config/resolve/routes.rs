@@ -11,6 +11,7 @@ use crate::config::file::{
     AccessWord, AssuranceWord, EncodingWord, File, HeaderEntry, IdentityHeadersFile, List, PathsWord, PresetWord,
     RequireFile, RouteFile, TooLongWord, WebSocketEntry, WebSocketOrigins,
 };
+use crate::config::form::Written;
 use crate::config::validate::join;
 use crate::gateway::ListenerSettings;
 use crate::identity::headers::{
@@ -145,6 +146,7 @@ impl Resolver<'_> {
                 .cors_origins
                 .as_ref()
                 .map_or_else(|| common.cors_origins.clone(), |list| origins(Some(list))),
+            inner_path: self.inner_path(key, file, path),
             upstream: upstream?,
             identity_headers,
             max_body: file.max_body.as_ref().map(|size| size.0.bytes).or(common.body)?,
@@ -155,6 +157,20 @@ impl Resolver<'_> {
             attributes_for: self.attributes_for(key, file.require.as_ref(), access),
             step_up_context: file.step_up.as_ref().and_then(|step_up| Some(step_up.context.as_ref()?.0.0.clone())),
         })
+    }
+
+    /// What stands in the place of the route's path towards the app.
+    fn inner_path(&mut self, key: &str, file: &RouteFile, path: &str) -> Option<String> {
+        let strips = file.strip_prefix.unwrap_or(false);
+        let inner = file.replace_prefix.as_ref().map(|Written(inner)| inner.0.clone());
+        if strips && inner.is_some() {
+            let text = "and `strip_prefix` both say what stands in the place of `path`; remove one of them";
+            self.fault(&format!("{key}.replace_prefix"), text);
+        }
+        if strips && path == "/" {
+            self.fault(&format!("{key}.strip_prefix"), "has nothing to take away from `path: /`; remove it");
+        }
+        inner.or_else(|| strips.then(|| "/".to_owned())).filter(|inner| inner != path)
     }
 
     /// Whether the route wants a linked account, where links are those of the people who come.

@@ -90,6 +90,33 @@ fn routes_are_exact_and_outside_our_own_prefix() {
 }
 
 #[test]
+fn an_apps_own_path_is_said_once() {
+    // W31
+    let app = |keys: &str| route(&format!("    path: /app\n{keys}"));
+    let strips = app("    strip_prefix: true\n");
+    one_fault(
+        "routes[0].replace_prefix: and `strip_prefix` both say",
+        &app("    strip_prefix: true\n    replace_prefix: /x\n"),
+        &strips,
+    );
+    one_fault("routes[0].strip_prefix: has nothing to take away", &route("    strip_prefix: true\n"), &strips);
+    one_fault("routes[0].replace_prefix", &app("    replace_prefix: x\n"), &app("    replace_prefix: /x\n"));
+    let inner = |text: &str| Machine::new().read_config(text).unwrap().0.routes[0].inner_path.clone();
+    assert_eq!(inner(&strips).as_deref(), Some("/"));
+    assert_eq!(inner(&app("    replace_prefix: /x\n")).as_deref(), Some("/x"));
+    assert_eq!(inner(&app("    replace_prefix: /app\n")), None);
+    assert_eq!(inner(&app("    strip_prefix: false\n")), None);
+    // `as-is` passes what each reading leads to the same path of the app: cut at two places, it does not.
+    let below = |second: &str| {
+        app(&format!(
+            "    paths: as-is\n  - {{ host: wiki.example.com, path: /app/x, access: session, upstream: \
+             'http://127.0.0.1:3000'{second} }}\n"
+        ))
+    };
+    one_fault("routes[0].paths: `as-is` needs one set of rules", &below(", strip_prefix: true"), &below(""));
+}
+
+#[test]
 fn a_whole_route_is_read_as_it_is_meant() {
     let text = route(
         "    path: /app\n    name: app\n    identity_headers:\n      preset: [x-auth-request, remote-user]\n      map:\n        X-Name: { claim: name, encoding: base64url }\n        X-User: sub\n    \

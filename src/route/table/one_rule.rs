@@ -34,6 +34,9 @@ fn same_rules(a: &RouteSettings, b: &RouteSettings) -> bool {
         && a.linked_account == b.linked_account
         && a.identity_headers == b.identity_headers
         && a.upstream == b.upstream
+        // The app would get another path by the one than by the other.
+        && a.inner_path.is_none()
+        && b.inner_path.is_none()
         && a.pass_authorization == b.pass_authorization
 }
 

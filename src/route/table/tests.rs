@@ -35,6 +35,7 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         identity_headers: Default::default(),
         max_body: 1 << 20,
         pass_authorization: false,
+        inner_path: None,
         preserve_header_case: false,
         websocket: WebSockets::default(),
     }

@@ -9,6 +9,7 @@ mod interim;
 mod limits;
 mod look_alikes;
 mod matrix;
+mod mounts;
 mod paths;
 mod pipeline;
 mod streams;

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::Criterion;
 use zengate::config::Config;
 use zengate::route::path::NormalTarget;
-use zengate::route::{RouteSettings, RouteTable};
+use zengate::route::{RouteSettings, RouteTable, Traits};
 
 pub(crate) fn steps(criterion: &mut Criterion) {
     let hundred_routes = routes(100);
@@ -32,7 +32,7 @@ pub(crate) fn steps(criterion: &mut Criterion) {
         ("1,000 hosts of one route", &thousand, "app-500.example.com", &first),
     ] {
         group.bench_function(format!("RouteTable::find, {name}"), |bencher| {
-            bencher.iter(|| _ = black_box(table.find(black_box(host), target)));
+            bencher.iter(|| _ = black_box(table.find(black_box(host), target, Traits::page())));
         });
     }
     group.finish();

@@ -17,7 +17,7 @@ use super::refusal::{Denied, Refusal};
 use super::session_cookie::{session_anew, session_of, token_id};
 use crate::identity::headers::HeaderSet;
 use crate::policy::Unmet;
-use crate::route::{Access, Found};
+use crate::route::{Access, Found, Traits};
 use crate::session::cached::CachedSession;
 use crate::session::live::LiveSession;
 use crate::session::sessions::{Lookup, Purpose, Sessions};
@@ -162,7 +162,7 @@ pub(super) async fn judge(
     now: SystemTime,
 ) -> Verdict {
     let nowhere = |refusal: Refusal| Verdict::Refused(Denial { route: None, cause: Cause::Person(refusal.into()) });
-    let route = match snapshot.find(view.host, view.target) {
+    let route = match snapshot.find(view.host, view.target, Traits { method: view.method, headers: view.headers }) {
         Found::Route(route) => route,
         Found::NoRoute => return nowhere(Refusal::NoRoute),
         Found::UnknownHost if view.host == snapshot.public_host() => return nowhere(Refusal::NoRoute),

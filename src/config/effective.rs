@@ -1,11 +1,13 @@
 //! What a configuration amounts to, for `check` to print: settings with their sources, secrets without their text, and
 //! the routes in the order in which they win.
 
+use http::Method;
+
 use super::human::write_duration;
 use super::settings::Config;
 use crate::identity::headers::Preset;
 use crate::policy::RecentSim;
-use crate::route::RouteSettings;
+use crate::route::{Conditions, RouteSettings};
 
 /// The whole of it as text, one fact a line.
 pub fn effective(config: &Config) -> String {
@@ -76,12 +78,22 @@ fn row(route: &RouteSettings) -> [String; 6] {
     let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     [
         route.host.clone(),
-        route.path.clone(),
+        path_of(route),
         route.access.as_str().to_owned(),
         dash(demands.join(" ")),
         route.upstream.group.to_string(),
         dash(headers.join(",")),
     ]
+}
+
+/// The path of a route, and its conditions.
+fn path_of(route: &RouteSettings) -> String {
+    let Conditions { exact, methods, headers } = &route.conditions;
+    let exact = exact.then(|| "(exact)".to_owned());
+    let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    let methods = (!methods.is_empty()).then(|| methods.join("|"));
+    let headers = headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap_or_default()));
+    std::iter::once(route.path.clone()).chain(exact).chain(methods).chain(headers).collect::<Vec<_>>().join(" ")
 }
 
 /// Columns as wide as their widest cell, two spaces between, none at the end of a line.

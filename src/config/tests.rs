@@ -263,7 +263,7 @@ routes:
         "zengate.yaml:14:3: the key \"idle\" stands twice; it already stands in line 12",
         "zengate.yaml:15:19: trusted_proxies[0]: \"0.0.0.0/0\" trusts far more than your own proxies; name ranges of prefix length 8 or more",
         "zengate.yaml:17:5: routes[0].access: is missing; expected `anonymous` or `bearer` or `session` or `session-or-bearer`",
-        "zengate.yaml:19:11: routes[1].host: wiki.example.com/ is already routes[0]; each host and path has one route",
+        "zengate.yaml:19:11: routes[1].host: wiki.example.com/ is already routes[0]; each host and path has one route, or several whose `exact`, `headers` and `methods` say which of them is meant",
         "zengate.yaml:21:15: routes[1].upstream: \"https://127.0.0.1:3000/app\" has more than host and port; leave it out, and write the app's own path into the route's `replace_prefix`",
         "zengate.yaml:23:13: routes[2].access: \"everybody\" is not one of anonymous, bearer, session, session-or-bearer",
         "zengate.yaml:24:15: routes[2].upstream: \"nowhere.internal\" is not an `http://`, `https://` or `unix:` address; write one such as `http://127.0.0.1:3000`",

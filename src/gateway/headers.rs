@@ -180,6 +180,7 @@ impl<'a> HeaderRules<'a> {
                 || ends_here(name)
                 || resembles_framing(text)
                 || (*name == header::EXPECT && !expects_continue_only(headers))
+                || (route.is_by_method() && renames_method(text))
             {
                 doomed.push(name.clone());
             } else if *name == header::AUTHORIZATION && (!route.pass_authorization || brings_own_token(headers)) {
@@ -311,4 +312,14 @@ fn add(headers: &mut HeaderMap, fields: HeaderMap) {
             (None, None) => {}
         }
     }
+}
+
+/// Whether a header tells some frameworks that the method is another one, whatever signs they take for the same. Where rules go
+/// by the method it would lead around them.
+fn renames_method(name: &str) -> bool {
+    const NAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+    let same = |known: &&str| {
+        known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(a, b)| a == if b == b'_' { b'-' } else { b })
+    };
+    name.starts_with('x') && NAMES.iter().any(same)
 }

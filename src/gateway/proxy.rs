@@ -31,6 +31,7 @@ use super::peer::longest_silence;
 use super::stream_watch::Watchman;
 use super::{GatewaySettings, answer_framing, grpc, guarded_stream, reply, request_watch, spelling};
 use crate::auth::{Auth, Decision, Permit, Recipient, Refusal, RefusalExit, Refused};
+use crate::route::Traits;
 use crate::route::path::NormalTarget;
 use crate::snapshot::AuthSettings;
 use crate::telemetry::Metrics;
@@ -84,7 +85,11 @@ impl Gateway {
                 .judged(|seen| address(header, Some(seen)).inspect_err(|_| context.note_refused(header, seen.target))),
             None => address(header, None).inspect_err(|_| context.note_refused(header, header.raw_path())),
         }?;
-        let settled = context.snapshot.settle(&address.host, &mut address.target);
+        let settled = context.snapshot.settle(
+            &address.host,
+            &mut address.target,
+            Traits { method: &header.method, headers: &header.headers },
+        );
         context.host = address.host;
         let target = context.target.insert(address.target);
         settled.map_err(refuse_target)?;

@@ -1,8 +1,9 @@
 //! Which route a request belongs to, and what the route says about it.
 //!
-//! A route is a host and a path prefix. Most specific wins whatever the order in the file; what no route names is
+//! A route is a host and a path prefix, and perhaps conditions. Most specific wins whatever the order in the file; what no route names is
 //! refused (unknown host 421, no route 403): nothing is open by default.
 
+mod conditions;
 mod mount;
 pub mod network;
 pub mod path;
@@ -13,6 +14,7 @@ use self::upstream::UpstreamSettings;
 use crate::identity::headers::{IdentityHeaderSettings, SIM_TENURE};
 use crate::policy::Requirement;
 
+pub use conditions::{Conditions, Traits};
 pub use mount::Mount;
 pub use table::{FOLDINGS, Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
 
@@ -109,10 +111,12 @@ impl WebSockets {
 pub struct RouteSettings {
     /// Name in the log; default `host/path`.
     pub name: String,
-    /// Lower-case host name, exact.
+    /// Lower-case host name; `*.` in front stands for one label, whichever it is.
     pub host: String,
     /// Path prefix, starts with `/`, matched by whole segments; `/` covers the host.
     pub path: String,
+    /// What else a request must have. Default nothing.
+    pub conditions: Conditions,
     /// Which targets it takes. Default strict.
     pub paths: Paths,
     /// Who may use it.
@@ -150,6 +154,14 @@ pub struct RouteSettings {
 }
 
 impl RouteSettings {
+    /// Whether it is one for `host`, which is lower case, without port and trailing dot.
+    pub fn is_for(&self, host: &str) -> bool {
+        match self.host.strip_prefix("*.") {
+            Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == parent),
+            None => self.host == host,
+        }
+    }
+
     /// Whether it wants to know how long the numbers of its people have been on their SIMs: it demands something of that, or tells
     /// the app.
     pub fn asks_sim_tenure(&self) -> bool {

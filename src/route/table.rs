@@ -4,6 +4,8 @@
 //! for the few must not open `/admin` by it (Q07). What no route covers is not found, and what is not found is
 //! refused (H18).
 
+#[cfg(test)]
+mod conditions_tests;
 mod folding;
 mod one_rule;
 mod prefixes;
@@ -11,7 +13,7 @@ mod prefixes;
 mod tests;
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub use self::folding::FOLDINGS;
 use self::folding::{Guarded, Segments, segments_of};
 use self::prefixes::Prefixes;
 use super::path::{NormalTarget, Reading, TargetFault};
-use super::{Mount, RouteSettings};
+use super::{Mount, RouteSettings, Traits};
 
 /// The gateway's own prefix unless configured otherwise.
 pub const RESERVED_PREFIX: &str = "/oauth2";
@@ -29,8 +31,10 @@ pub const RESERVED_PREFIX: &str = "/oauth2";
 /// Why a list of routes cannot be used. Numbers are places in the list, from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RouteFault {
-    /// Two routes cover the same path of the same host: which one judges would be chance.
-    #[error("routes[{second}] covers the same host and path as routes[{first}]; remove one of them")]
+    /// Two routes cover the same requests, and neither is more specific: which one judges would be chance.
+    #[error(
+        "routes[{second}] covers the same requests as routes[{first}]; remove one of them, or give it a condition more"
+    )]
     Duplicate {
         /// The earlier of the two.
         first: usize,
@@ -43,8 +47,9 @@ pub enum RouteFault {
         /// Which route.
         index: usize,
     },
-    /// Not a host name as requests are compared with it: lower case, no port, no trailing dot, no wildcard.
-    #[error("routes[{index}].host is not a plain lower-case host name or [address] without a port")]
+    /// Not a host name as requests are compared with it: lower case, no port, no trailing dot, no wildcard but for the whole
+    /// first label.
+    #[error("routes[{index}].host is not a plain lower-case host name, `*.` and one, or [address] without a port")]
     HostNotPlain {
         /// Which route.
         index: usize,
@@ -88,6 +93,9 @@ pub struct Route {
     prefix: Box<[u8]>,
     /// The path towards the app, where it is another one.
     pub mount: Option<Mount>,
+    /// Whether it depends on a request's method which route of this host judges. What names another method to the app would
+    /// then lead around a rule.
+    pub by_method: bool,
 }
 
 impl Deref for Route {
@@ -121,16 +129,21 @@ pub enum Found<'a, R = Route> {
 pub struct RouteTable<R = Route> {
     routes: Box<[Arc<R>]>,
     /// By length and then by letters: most names are told apart by one number, and nothing is hashed.
-    hosts: Box<[(Box<str>, HostRoutes<R>)]>,
+    hosts: Hosts<R>,
+    /// Those whose first label may be any, by the rest.
+    wildcards: Hosts<R>,
     /// The gateway's own prefix, folded.
     reserved: Segments,
 }
+
+type Hosts<R> = Box<[(Box<str>, HostRoutes<R>)]>;
 
 /// The routes of one host.
 #[derive(Debug)]
 struct HostRoutes<R> {
     prefixes: Prefixes<R>,
     guarded: Guarded<R>,
+    by_method: bool,
 }
 
 impl RouteTable {
@@ -155,19 +168,27 @@ impl<R: AsRef<Route>> RouteTable<R> {
     ) -> Result<Self, Vec<RouteFault>> {
         let mut faults = Vec::new();
         let mut routes: Vec<Arc<R>> = Vec::with_capacity(settings.len());
+        let by_method: HashSet<String> = settings
+            .iter()
+            .filter(|(settings, _)| !settings.conditions.methods.is_empty())
+            .map(|(settings, _)| settings.host.clone())
+            .collect();
         for (index, (settings, with)) in settings.into_iter().enumerate() {
             if let Some(fault) = host_fault(&settings.host, index) {
                 faults.push(fault);
             }
             let route = match compile_route(settings, index, reserved_prefix) {
-                Ok(route) => route,
+                Ok(route) => Route { by_method: by_method.contains(&route.settings.host), ..route },
                 Err(fault) => {
                     faults.push(fault);
                     continue;
                 }
             };
             let known = routes.iter().map(|other| (**other).as_ref());
-            match known.into_iter().find(|other| other.host == route.host && other.prefix == route.prefix) {
+            let same = |other: &&Route| {
+                other.host == route.host && other.prefix == route.prefix && other.conditions.clash(&route.conditions)
+            };
+            match known.into_iter().find(same) {
                 Some(first) => faults.push(RouteFault::Duplicate { first: first.index, second: index }),
                 None => routes.push(Arc::new(complete(route, with))),
             }
@@ -180,13 +201,21 @@ impl<R: AsRef<Route>> RouteTable<R> {
         for route in &routes {
             hosts.entry((**route).as_ref().host.as_str().into()).or_default().push(Arc::clone(route));
         }
-        let hosts = hosts.into_iter().map(|(host, routes)| {
+        let (mut exact, mut wildcards) = (Vec::new(), Vec::new());
+        for (host, routes) in hosts {
             let guarded = Guarded::new(&routes);
-            (host, HostRoutes { prefixes: Prefixes::new(routes), guarded })
-        });
-        let mut hosts: Box<[_]> = hosts.collect();
-        hosts.sort_unstable_by(|(a, _), (b, _)| by_length(a, b));
-        Ok(Self { routes: routes.into(), hosts, reserved: segments_of(reserved_prefix).into() })
+            let by_method = by_method.contains(&*host);
+            let of_host = HostRoutes { prefixes: Prefixes::new(routes), guarded, by_method };
+            match host.strip_prefix("*.") {
+                Some(parent) => wildcards.push((parent.into(), of_host)),
+                None => exact.push((host, of_host)),
+            }
+        }
+        for hosts in [&mut exact, &mut wildcards] {
+            hosts.sort_unstable_by(|(a, _), (b, _)| by_length(a, b));
+        }
+        let reserved = segments_of(reserved_prefix).into();
+        Ok(Self { routes: routes.into(), hosts: exact.into(), wildcards: wildcards.into(), reserved })
     }
 
     /// The route of a request. `host` is lower case, without port and trailing dot, as in
@@ -197,30 +226,33 @@ impl<R: AsRef<Route>> RouteTable<R> {
     /// `/admin` by a semicolon.
     ///
     /// Where the route is weaker than a narrower one that some server would fold the path to (see [`FOLDINGS`]), the
-    /// narrower one judges.
-    pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_, R> {
+    /// narrower one judges. Where the method counts, one in small letters is nobody's: some servers take it for the other.
+    pub fn find(&self, host: &str, target: &NormalTarget, traits: Traits<'_>) -> Found<'_, R> {
         let Some(routes) = self.of_host(host) else {
             return Found::UnknownHost;
         };
+        if routes.by_method && traits.method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Found::NoRoute;
+        }
         if target.is_odd() {
-            return routes.judge_odd(target, &self.reserved).map_or(Found::NoRoute, Found::Route);
+            return routes.judge_odd(target, traits, &self.reserved).map_or(Found::NoRoute, Found::Route);
         }
         let prefixes = &routes.prefixes;
-        let by = |reading| prefixes.find(&target.decoded_path(reading, prefixes.reach()));
+        let by = |reading| prefixes.find(&target.decoded_path(reading, prefixes.reach()), traits);
         let found = by(Reading::Plain);
         if target.has_parameters() && by(Reading::WithoutParameters).map(Arc::as_ptr) != found.map(Arc::as_ptr) {
             return Found::NoRoute;
         }
-        found.and_then(|found| routes.guarded.judge(target, found)).map_or(Found::NoRoute, Found::Route)
+        found.and_then(|found| routes.guarded.judge(target, traits, found)).map_or(Found::NoRoute, Found::Route)
     }
 
     /// Whether the routes of `host` take `target`, which may be an odd one.
     ///
     /// # Errors
     /// What a strict route refuses it for.
-    pub fn takes(&self, host: &str, target: &NormalTarget) -> Result<(), TargetFault> {
+    pub fn takes(&self, host: &str, target: &NormalTarget, traits: Traits<'_>) -> Result<(), TargetFault> {
         match self.of_host(host) {
-            Some(routes) if target.is_odd() => routes.judge_odd(target, &self.reserved).map(drop),
+            Some(routes) if target.is_odd() => routes.judge_odd(target, traits, &self.reserved).map(drop),
             None => target.odd().map_or(Ok(()), |odd| Err(odd.fault)),
             Some(_) => Ok(()),
         }
@@ -237,14 +269,25 @@ impl<R: AsRef<Route>> RouteTable<R> {
         self.of_host(host).is_some()
     }
 
+    /// A host with routes of its own is judged by them alone, whatever a wildcard says.
     fn of_host(&self, host: &str) -> Option<&HostRoutes<R>> {
-        let place = self.hosts.binary_search_by(|(known, _)| by_length(known, host)).ok()?;
-        self.hosts.get(place).map(|(_, routes)| routes)
+        let by = |hosts: &'_ Hosts<R>, name: &str| hosts.binary_search_by(|(known, _)| by_length(known, name)).ok();
+        if let Some(place) = by(&self.hosts, host) {
+            return self.hosts.get(place).map(|(_, routes)| routes);
+        }
+        let (label, parent) = host.split_once('.').filter(|_| !self.wildcards.is_empty())?;
+        let place = by(&self.wildcards, parent).filter(|_| !label.is_empty())?;
+        self.wildcards.get(place).map(|(_, routes)| routes)
     }
 
-    /// The hosts that are served, in no order.
+    /// The hosts that are served, in no order, but for those of [`RouteTable::wildcards`].
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.hosts.iter().map(|(host, _)| &**host)
+    }
+
+    /// Names of which all that lie one label below are served, but for those with routes of their own; in no order.
+    pub fn wildcards(&self) -> impl Iterator<Item = &str> {
+        self.wildcards.iter().map(|(parent, _)| &**parent)
     }
 
     /// All routes in the order of the configuration.
@@ -275,7 +318,7 @@ fn compile_route(mut settings: RouteSettings, index: usize, reserved_prefix: &st
         path => path.to_owned(),
     };
     let mount = settings.inner_path.as_ref().map(|inner| Mount::new(&settings.path, &prefix, inner));
-    Ok(Route { settings, index, prefix: prefix.into(), mount })
+    Ok(Route { settings, index, prefix: prefix.into(), by_method: false, mount })
 }
 
 fn host_fault(host: &str, index: usize) -> Option<RouteFault> {
@@ -288,6 +331,7 @@ fn host_fault(host: &str, index: usize) -> Option<RouteFault> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
         (1..=63).contains(&label.len()) && label.bytes().all(plain)
     };
+    let host = host.strip_prefix("*.").unwrap_or(host);
     let plain = match address {
         Some(address) => canonical(address),
         None => host.len() <= 253 && host.split('.').all(label),

@@ -26,7 +26,7 @@ use crate::identity::Identity;
 use crate::identity::headers::{HeaderFault, HeaderPlan, IdentityHeaderSettings, Reserved};
 use crate::oidc::claims::NamedClaims;
 use crate::route::path::{NormalTarget, ReturnPolicy, ReturnPolicyFault, TargetFault};
-use crate::route::{Found, Mount, Route, RouteFault, RouteSettings, RouteTable};
+use crate::route::{Found, Mount, Route, RouteFault, RouteSettings, RouteTable, Traits};
 use crate::upstream::{Upstream, Upstreams};
 
 /// Claims that our own `userinfo` shows to the browser of the very person (R08): never a token, never anything else.
@@ -78,6 +78,11 @@ pub struct CompiledRoute {
 }
 
 impl CompiledRoute {
+    /// Whether it depends on a request's method which route of this host judges.
+    pub fn is_by_method(&self) -> bool {
+        self.route.by_method
+    }
+
     /// Which identity headers its upstream gets.
     pub fn headers(&self) -> &Arc<HeaderPlan> {
         &self.headers
@@ -205,7 +210,9 @@ impl Snapshot {
         let port = settings.public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let hosts = routes.hosts().map(|host| format!("{}://{host}{port}", settings.public_url.scheme()));
         let own_origins: Vec<_> = std::iter::once(origin.clone()).chain(hosts).collect();
-        let return_policy = return_policy.for_hosts(own_origins, settings.longest_target);
+        let below = routes.wildcards().map(|parent| format!("{parent}{port}"));
+        let below = below.map(|parent| (settings.public_url.scheme().to_owned(), parent)).collect();
+        let return_policy = return_policy.for_hosts(own_origins, below, settings.longest_target);
         Ok(Self {
             generation: next_generation(),
             reserved: Reserved::build(plans.iter().map(AsRef::as_ref)),
@@ -245,8 +252,8 @@ impl Snapshot {
     }
 
     /// The route that judges a request.
-    pub fn find(&self, host: &str, target: &NormalTarget) -> Found<'_, CompiledRoute> {
-        self.routes.find(host, target)
+    pub fn find(&self, host: &str, target: &NormalTarget, traits: Traits<'_>) -> Found<'_, CompiledRoute> {
+        self.routes.find(host, target, traits)
     }
 
     /// Whether a route of `host` takes `target`, which several readings of it may lead to; and the client's spelling of it
@@ -254,9 +261,9 @@ impl Snapshot {
     ///
     /// # Errors
     /// What is wrong with the target.
-    pub fn settle(&self, host: &str, target: &mut NormalTarget) -> Result<(), TargetFault> {
+    pub fn settle(&self, host: &str, target: &mut NormalTarget, traits: Traits<'_>) -> Result<(), TargetFault> {
         if target.is_odd() {
-            return self.routes.takes(host, target);
+            return self.routes.takes(host, target, traits);
         }
         if target.is_respelled() && !self.routes.reads_as_sent(host, target) {
             target.forget_spelling();
@@ -269,7 +276,7 @@ impl Snapshot {
         self.routes.routes()
     }
 
-    /// The hosts of all routes, in no order.
+    /// The hosts of all routes, in no order, but for those below a wildcard.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         self.routes.hosts()
     }

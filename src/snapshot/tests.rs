@@ -25,7 +25,7 @@ fn good() -> Snapshot {
 }
 
 fn route<'a>(snapshot: &'a Snapshot, host: &str, path: &str) -> &'a Arc<CompiledRoute> {
-    match snapshot.find(host, &NormalTarget::parse(path.as_bytes()).unwrap()) {
+    match snapshot.find(host, &NormalTarget::parse(path.as_bytes()).unwrap(), Traits::page()) {
         Found::Route(route) => route,
         other => panic!("{other:?}"),
     }
@@ -78,7 +78,7 @@ fn all_faults_come_together_and_name_their_route() {
     assert_eq!(texts.len(), 4, "{texts:#?}");
     assert!(texts[0].starts_with("routes[0].identity_headers"), "{texts:#?}");
     assert!(texts[1].starts_with("sign_in.return_origins"), "{texts:#?}");
-    assert!(texts[2].starts_with("routes[1] covers the same host and path as routes[0]"), "{texts:#?}");
+    assert!(texts[2].starts_with("routes[1] covers the same requests as routes[0]"), "{texts:#?}");
     assert!(texts[3].starts_with("routes[2].host"), "{texts:#?}");
 }
 

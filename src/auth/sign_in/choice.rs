@@ -10,8 +10,8 @@ use crate::auth::SignIn;
 use crate::auth::own_address::{OwnQuery, PROVIDER};
 use crate::auth::refusal::Refusal;
 use crate::provider::IssuerSettings;
-use crate::route::Found;
 use crate::route::path::{NormalTarget, ReturnTo};
+use crate::route::{Found, Traits};
 use crate::snapshot::ClientRegistration;
 use crate::web::page::chooser_page;
 use crate::web::{Reply, RequestView};
@@ -105,7 +105,7 @@ impl<'a> SignIn<'a> {
             None => NormalTarget::parse(return_to.target().as_bytes()).ok(),
             Some(_) => None,
         };
-        match target.map(|target| self.snapshot.find(host, &target)) {
+        match target.map(|target| self.snapshot.find(host, &target, Traits::page())) {
             Some(Found::Route(route)) => &route.providers,
             _ => &[],
         }

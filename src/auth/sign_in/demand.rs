@@ -15,8 +15,8 @@ use crate::auth::SignIn;
 use crate::auth::refusal::Refusal;
 use crate::identity::Identity;
 use crate::policy::Unmet;
-use crate::route::Found;
 use crate::route::path::{NormalTarget, ReturnTo};
+use crate::route::{Found, Traits};
 use crate::secret::{constant_time_eq, sha256_of};
 use crate::session::sessions::Lookup;
 use crate::snapshot::CompiledRoute;
@@ -79,7 +79,7 @@ impl<'a> SignIn<'a> {
     /// The route of the page to return to, if it demands something of the way in which people sign in.
     pub(super) fn demanding_page(&self, host: &str, page: &ReturnTo, consent: bool) -> Option<&'a CompiledRoute> {
         let target = page.origin().is_none().then(|| NormalTarget::parse(page.target().as_bytes()).ok()).flatten()?;
-        match self.snapshot.find(host, &target) {
+        match self.snapshot.find(host, &target, Traits::page()) {
             Found::Route(route) => Some(&**route).filter(|route| is_demanding(route, consent)),
             _ => None,
         }
@@ -89,7 +89,9 @@ impl<'a> SignIn<'a> {
     /// judges whoever opens it.
     pub(super) fn demanding_route(&self, host: &str, path: &str, consent: bool) -> Option<&'a CompiledRoute> {
         let mut routes = self.snapshot.routes().iter().map(AsRef::as_ref);
-        routes.find(|route: &&CompiledRoute| route.host == host && route.path == path && is_demanding(route, consent))
+        routes.find(|route: &&CompiledRoute| {
+            (route.host == host || route.is_for(host)) && route.path == path && is_demanding(route, consent)
+        })
     }
 
     /// What a sign-in for `route` must bring, where `found` is the session at hand.

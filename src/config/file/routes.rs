@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::{List, OneOrMany, Size, Time, UpstreamEntry};
 use crate::config::form::Written;
-use crate::config::form::address::{Origin, RouteHost};
+use crate::config::form::address::{Origin, RoutePattern};
 use crate::config::form::text::{
-    Acr, Audience, AuthMethodName, ClaimName, EmailDomain, Label, ProviderId, Purpose, RoutePath, Scope, StepUpContext,
+    Acr, Audience, AuthMethodName, ClaimName, EmailDomain, FieldText, Label, MethodName, ProviderId, Purpose,
+    RoutePath, Scope, StepUpContext,
 };
 
 /// One protected place and what lies behind it.
@@ -18,12 +19,25 @@ use crate::config::form::text::{
 pub(crate) struct RouteFile {
     /// Name in the log. Without it: host and path.
     pub(crate) name: Option<Written<Label>>,
-    /// Host name, exact, without a port.
+    /// Host name, exact, without a port; or `*.` and one, for all names that lie one label below it. A host that has a route of
+    /// its own is judged by its own routes alone, whatever a wildcard says.
     #[schemars(required)]
-    pub(crate) host: Option<Written<RouteHost>>,
+    pub(crate) host: Option<Written<RoutePattern>>,
     /// Path that the route covers, with everything below it, by whole segments.
     #[schemars(extend("default" = "/"))]
     pub(crate) path: Option<Written<RoutePath>>,
+    /// The path alone, without anything below it.
+    #[schemars(extend("default" = false))]
+    pub(crate) exact: Option<bool>,
+    /// Methods that the route is for, such as `[GET, POST]`; `GET` stands for `HEAD` too. Without it: all. A request with
+    /// another method goes by the next less specific route, and is 403 `no_route` if there is none. Where methods count for a
+    /// host, headers that tell an app to take a request for another method (`X-HTTP-Method-Override` and its like) are removed.
+    #[schemars(extend("minItems" = 1))]
+    pub(crate) methods: Option<List<Written<MethodName>>>,
+    /// Headers that a request must have, each with this very value, for the route to be meant. Anybody may send or leave out a
+    /// header: what must be guarded is guarded by the route that remains.
+    #[schemars(extend("propertyNames" = { "format": "header" }, "minProperties" = 1))]
+    pub(crate) headers: Option<BTreeMap<String, Written<FieldText>>>,
     /// Which targets pass. `strict`: those that every server reads in one way; `%2F`, `//`, `%252e` and their like are 400.
     /// `as-is`: whatever the client sent, byte for byte, for apps with such names (RabbitMQ, GitLab, npm); allowed where no
     /// other route of the host lies below this one, or only such with the same `access`, `require`, `identity_headers` and

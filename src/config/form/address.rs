@@ -267,6 +267,21 @@ text_form!(
     }
 );
 
+text_form!(
+    /// The host of a route: as [`RouteHost`], or `*.` in front of one.
+    RoutePattern, "host-pattern", "a host name such as `wiki.example.com`, or `*.apps.example.com`",
+    check |text| match text.strip_prefix("*.") {
+        Some(parent) if parent.starts_with('[') || parent.parse::<std::net::Ipv4Addr>().is_ok() => {
+            Err("has a wildcard in front of an address; addresses have no names below them".to_owned())
+        }
+        Some(parent) => RouteHost::parse(parent).map(|parent| format!("*.{}", parent.0)),
+        None if text.contains('*') => {
+            Err("has a `*` that does not stand for all of the first label; write `*.` and a host name".to_owned())
+        }
+        None => RouteHost::parse(text).map(|host| host.0),
+    }
+);
+
 impl Form for UpstreamUrl {
     const NAME: &'static str = "upstream";
     const WHAT: &'static str = "an upstream such as `http://127.0.0.1:3000` or `unix:/run/app.sock`";

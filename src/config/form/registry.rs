@@ -18,7 +18,7 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 43] = [
+pub(crate) const FORMS: [Row; 46] = [
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),
@@ -32,6 +32,7 @@ pub(crate) const FORMS: [Row; 43] = [
     row::<address::ProviderUrl>(),
     row::<address::ProxyUrl>(),
     row::<address::RouteHost>(),
+    row::<address::RoutePattern>(),
     row::<address::TlsName>(),
     row::<address::TrustedNetwork>(),
     row::<address::UpstreamHost>(),
@@ -45,9 +46,11 @@ pub(crate) const FORMS: [Row; 43] = [
     row::<text::ClientId>(),
     row::<text::CookieName>(),
     row::<text::EmailDomain>(),
+    row::<text::FieldText>(),
     row::<text::FilePath>(),
     row::<text::HeaderWord>(),
     row::<text::Label>(),
+    row::<text::MethodName>(),
     row::<text::NetworkWord>(),
     row::<text::OwnPrefix>(),
     row::<text::Prompt>(),

@@ -1,6 +1,6 @@
 //! Forms of checked texts: paths, names, scopes, algorithms.
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::Form;
 use crate::carrier::network::Network;
@@ -212,6 +212,27 @@ text_form!(
             return Err("is not a header name (RFC 9110, 5.1)".to_owned());
         }
         Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// A method (RFC 9110, 9.1).
+    MethodName, "method", "a method such as `GET`",
+    check |text| {
+        let fine = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        if text.is_empty() || text.len() > 32 || !text.bytes().all(fine) || matches!(text, "CONNECT" | "TRACE") {
+            return Err("is not a method in capital letters that is passed on (CONNECT and TRACE are not)".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+);
+
+text_form!(
+    /// Value of a header (RFC 9110, 5.5).
+    FieldText, "field-value", "the value of a header",
+    check |text| {
+        let fine = text.len() <= 4096 && text.trim() == text && HeaderValue::from_str(text).is_ok() && text.is_ascii();
+        if fine { Ok(text.to_owned()) } else { Err("is not the value of a header, of at most 4096 printable bytes".to_owned()) }
     }
 );
 

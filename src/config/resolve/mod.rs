@@ -11,6 +11,7 @@ mod health;
 mod issuers;
 mod listener_tls;
 mod listeners;
+mod matching;
 mod members;
 mod native;
 mod provider;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::claims::rank;
+use super::matching::{conditions_of, name_of};
 use super::provider::Provider;
 use super::{Resolver, bytes, origins, time, values};
 use crate::config::fault::shown;
@@ -20,7 +21,7 @@ use crate::identity::headers::{
 };
 use crate::oidc::acr::Assurance;
 use crate::policy::Requirement;
-use crate::route::{Access, Paths, RouteFault, RouteSettings, RouteTable, WebSockets};
+use crate::route::{Access, Conditions, Paths, RouteFault, RouteSettings, RouteTable, WebSockets};
 use crate::snapshot::BearerSettings;
 
 /// What all routes of a file have in common.
@@ -56,23 +57,27 @@ impl Resolver<'_> {
                 .chain(file.admin_listen.as_ref().map(|listen| ("admin_listen", listen.0.0)))
                 .collect(),
         };
-        let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut places: HashMap<(String, &str), Vec<(usize, Conditions)>> = HashMap::new();
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut routes = Vec::new();
         for (index, route) in file.routes.iter().flat_map(List::items) {
             let key = format!("routes[{index}]");
             if let (Some(host), Some(path)) = (&route.host, &route.path) {
-                let here = (host.0.0.as_str(), path.0.0.as_str());
-                if let Some(earlier) = places.get(&here) {
+                let here = (host.0.0.clone(), path.0.0.as_str());
+                let conditions = self.conditions(&key, route);
+                let others = places.entry(here).or_default();
+                if let Some((earlier, _)) = others.iter().find(|(_, other)| other.clash(&conditions)) {
                     // Q01. Two answers to one question: which of them protects would depend on their order.
-                    let text =
-                        format!("{}{} is already routes[{earlier}]; each host and path has one route", here.0, here.1);
+                    let (host, path) = (&host.0.0, &path.0.0);
+                    let text = format!(
+                        "{host}{path} is already routes[{earlier}]; each host and path has one route, or several whose \
+                         `exact`, `headers` and `methods` say which of them is meant"
+                    );
                     let at = if self.is_given(&format!("{key}.path")) { "path" } else { "host" };
                     self.fault(&format!("{key}.{at}"), text);
                 } else {
-                    places.insert(here, index);
-                    let name =
-                        route.name.as_ref().map_or_else(|| format!("{}{}", here.0, here.1), |name| name.0.0.clone());
+                    let name = name_of(route, &host.0.0, &path.0.0, &conditions);
+                    others.push((index, conditions));
                     if let Some(earlier) = names.insert(name.clone(), index) {
                         let text = format!("{} is already the name of routes[{earlier}]", shown(&name));
                         self.fault(&format!("{key}.name"), text);
@@ -130,10 +135,12 @@ impl Resolver<'_> {
         let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
         let upstream = self.upstream(key, file, &common.listeners);
         let (host, path) = (&file.host.as_ref()?.0.0, &file.path.as_ref()?.0.0);
+        let conditions = conditions_of(file);
         Some(RouteSettings {
-            name: file.name.as_ref().map_or_else(|| format!("{host}{path}"), |name| name.0.0.clone()),
+            name: name_of(file, host, path, &conditions),
             host: host.clone(),
             path: path.clone(),
+            conditions,
             paths: match file.paths? {
                 PathsWord::Strict => Paths::Strict,
                 PathsWord::AsIs => Paths::AsIs,

@@ -76,7 +76,17 @@ fn routes_are_exact_and_outside_our_own_prefix() {
     for wrong in ["app", "/app/", "//", "/a/../b", "'/a*'", "'/%61'"] {
         one_fault("routes[0].path", &path(wrong), &path("/app"));
     }
-    for wrong in ["'*.example.com'", "wiki.example.com:443", "https://wiki.example.com", "bücher.example"] {
+    assert_eq!(good(&with("wiki.example.com", "'*.Apps.example.com'")).routes[0].host, "*.apps.example.com");
+    for wrong in [
+        "'*'",
+        "'w*.example.com'",
+        "'a.*.example.com'",
+        "'*.10.0.0.1'",
+        "'*.[::1]'",
+        "wiki.example.com:443",
+        "https://wiki.example.com",
+        "bücher.example",
+    ] {
         one_fault("routes[0].host", &with("wiki.example.com", wrong), SHORTEST);
     }
     let upstream = |to: &str| with("http://127.0.0.1:3000", to);
@@ -114,6 +124,25 @@ fn an_apps_own_path_is_said_once() {
         ))
     };
     one_fault("routes[0].paths: `as-is` needs one set of rules", &below(", strip_prefix: true"), &below(""));
+}
+
+#[test]
+fn conditions_tell_routes_of_one_path_apart() {
+    // W39, Q01
+    let beside = |one: &str, other: &str| {
+        let route_of =
+            |more: &str| format!("{{ host: b.test, access: session, upstream: 'http://127.0.0.1:1'{more} }}");
+        route(&format!("  - {}\n  - {}\n", route_of(one), route_of(other)))
+    };
+    let fine = beside(", methods: [GET]", ", methods: [POST], headers: { X-Env: beta }");
+    let routes = good(&fine).routes;
+    assert_eq!((routes[1].name.as_str(), routes[2].name.as_str()), ("b.test/:GET", "b.test/:POST:x-env=beta"));
+    one_fault("is already routes[1]", &beside(", methods: [GET]", ", methods: [GET, POST]"), &fine);
+    one_fault("routes[2].methods[0]", &beside("", ", exact: true, methods: [get]"), &fine);
+    one_fault("routes[2].methods[0]", &beside("", ", exact: true, methods: [TRACE]"), &fine);
+    for name in ["Host", "Cookie", "X-Forwarded-For", "Authorization"] {
+        one_fault("is no condition", &beside("", &format!(", headers: {{ {name}: x }}")), &fine);
+    }
 }
 
 #[test]

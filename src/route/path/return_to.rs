@@ -52,6 +52,8 @@ pub struct ReturnPolicy {
     origins: Vec<String>,
     /// Those of them that are ours.
     own_origins: Vec<String>,
+    /// Scheme, and host and port, of which whatever lies one label below is ours.
+    own_below: Vec<(String, String)>,
     longest: usize,
 }
 
@@ -74,21 +76,41 @@ impl ReturnPolicy {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Self { reserved_prefix: reserved_prefix.to_owned(), origins, own_origins: Vec::new(), longest: MAX_TARGET })
+        Ok(Self {
+            reserved_prefix: reserved_prefix.to_owned(),
+            origins,
+            own_origins: Vec::new(),
+            own_below: Vec::new(),
+            longest: MAX_TARGET,
+        })
     }
 
-    /// The same with the origins of our own hosts, which are no foreign ones, and with the longest address that our
-    /// listener takes, in bytes: what can be opened can be returned to, and nothing else.
+    /// The same with the origins of our own hosts, which are no foreign ones; with scheme, and host and port, of those of which
+    /// whatever lies one label below is ours; and with the longest address that our listener takes, in bytes: what can be
+    /// opened can be returned to, and nothing else.
     #[must_use]
-    pub fn for_hosts(mut self, own_origins: impl IntoIterator<Item = String>, longest: usize) -> Self {
+    pub fn for_hosts(
+        mut self,
+        own_origins: impl IntoIterator<Item = String>,
+        own_below: Vec<(String, String)>,
+        longest: usize,
+    ) -> Self {
         self.own_origins.extend(own_origins);
+        self.own_below = own_below;
         self.longest = longest.min(MAX_TARGET);
         self
     }
 
     /// Whether `origin` is that of a host of ours.
     pub fn is_own(&self, origin: &str) -> bool {
-        self.own_origins.iter().any(|own| own == origin)
+        let is_below = |(scheme, parent): &(String, String)| {
+            let host = origin.strip_prefix(scheme.as_str()).and_then(|rest| rest.strip_prefix("://"));
+            let label = host.and_then(|host| host.strip_suffix(parent.as_str())?.strip_suffix('.'));
+            // One label, of what a host name may have: no `@`, no `/`, no dot.
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+            label.is_some_and(|label| (1..=63).contains(&label.len()) && label.bytes().all(plain))
+        };
+        self.own_origins.iter().any(|own| own == origin) || self.own_below.iter().any(is_below)
     }
 }
 
@@ -151,7 +173,7 @@ impl ReturnTo {
             return Err(ReturnFault::TooLong);
         }
         let target = NormalTarget::parse(written.as_bytes())?;
-        let is_ours = origin.as_ref().is_none_or(|origin| policy.own_origins.contains(origin));
+        let is_ours = origin.as_ref().is_none_or(|origin| policy.is_own(origin));
         if is_ours && target.is_under(&policy.reserved_prefix) {
             return Err(ReturnFault::Reserved);
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use super::Route;
+use super::{Route, Traits};
 use crate::route::path::{NormalTarget, Reading};
 use crate::route::{Access, RouteSettings};
 
@@ -59,7 +59,8 @@ impl<R: AsRef<Route>> Guarded<R> {
         let plain = |(segments, route): &(Segments, Arc<R>)| {
             let prefix = prefix_of((**route).as_ref());
             let folded: String = segments.iter().map(|segment| format!("/{}", trimmed(segment))).collect();
-            *folded == *prefix && !may_fold(prefix.as_bytes())
+            // `/x/` is no spelling of an exact `/x` here, and is one to many servers.
+            *folded == *prefix && !may_fold(prefix.as_bytes()) && !(**route).as_ref().conditions.exact
         };
         Self { always: !routes.iter().all(plain), routes }
     }
@@ -70,7 +71,12 @@ impl<R: AsRef<Route>> Guarded<R> {
     }
 
     /// The route that judges `target`, which `found` covers as it is written. `None`: nobody can tell.
-    pub(super) fn judge<'a>(&'a self, target: &NormalTarget, found: &'a Arc<R>) -> Option<&'a Arc<R>> {
+    pub(super) fn judge<'a>(
+        &'a self,
+        target: &NormalTarget,
+        traits: Traits<'_>,
+        found: &'a Arc<R>,
+    ) -> Option<&'a Arc<R>> {
         if self.routes.is_empty() || !(self.always || may_fold(target.path().as_bytes())) {
             return Some(found);
         }
@@ -83,7 +89,13 @@ impl<R: AsRef<Route>> Guarded<R> {
         let meant: Vec<&(Segments, Arc<R>)> = self
             .routes
             .iter()
-            .filter(|(prefix, _)| prefix.len() > own && covers(prefix, &segments))
+            .filter(|(prefix, route)| {
+                let conditions = &(**route).as_ref().conditions;
+                let narrower =
+                    prefix.len() > own || prefix.len() == own && conditions.exact && !written.conditions.exact;
+                let exact = !conditions.exact || prefix.len() == segments.len();
+                narrower && exact && covers(prefix, &segments) && conditions.met_by(traits)
+            })
             .filter(|(_, route)| !guards_as_much(written, (**route).as_ref()))
             .collect();
         let Some((_, narrowest)) = meant.iter().max_by_key(|(prefix, _)| prefix.len()) else { return Some(found) };

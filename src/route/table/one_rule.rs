@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::folding::{Segments, covers, prefix_of, same_demands, segments_of};
-use super::{HostRoutes, NormalTarget, Reading, Route, RouteFault, TargetFault};
+use super::{HostRoutes, NormalTarget, Reading, Route, RouteFault, TargetFault, Traits};
 use crate::route::path::rounds;
 use crate::route::{Paths, RouteSettings};
 
@@ -42,20 +42,25 @@ fn same_rules(a: &RouteSettings, b: &RouteSettings) -> bool {
 
 impl<R: AsRef<Route>> HostRoutes<R> {
     /// The route that takes an odd target; the fault if none does.
-    pub(super) fn judge_odd(&self, target: &NormalTarget, reserved: &Segments) -> Result<&Arc<R>, TargetFault> {
+    pub(super) fn judge_odd(
+        &self,
+        target: &NormalTarget,
+        traits: Traits<'_>,
+        reserved: &Segments,
+    ) -> Result<&Arc<R>, TargetFault> {
         let odd = target.odd().ok_or(TargetFault::NotOriginForm)?;
-        let found = self.prefixes.find(target.path().as_bytes()).ok_or(odd.fault)?;
+        let found = self.prefixes.find(target.path().as_bytes(), traits).ok_or(odd.fault)?;
         let route = (**found).as_ref();
         // Where no route is weaker than another, what changes no segment leads nowhere else.
         let harmless = || !odd.only_as_is && self.guarded.is_even() && (!odd.dots || prefix_of(route).is_empty());
         let taken = route.paths == Paths::AsIs || harmless();
-        let same = || self.guarded.judge(target, found).is_some_and(|judge| Arc::ptr_eq(judge, found));
+        let same = || self.guarded.judge(target, traits, found).is_some_and(|judge| Arc::ptr_eq(judge, found));
         if taken && !may_be_ours(target, reserved) && same() { Ok(found) } else { Err(odd.fault) }
     }
 
     pub(super) fn reads_as_sent(&self, target: &NormalTarget) -> bool {
-        let find = |reading| self.prefixes.find(&target.decoded_path(reading, self.prefixes.reach())).map(Arc::as_ptr);
-        target.is_odd() || find(Reading::Plain) == find(Reading::Undecoded)
+        let read = |reading| target.decoded_path(reading, self.prefixes.reach());
+        target.is_odd() || self.prefixes.cover_alike(&read(Reading::Plain), &read(Reading::Undecoded))
     }
 }
 

@@ -8,6 +8,7 @@ mod hop_by_hop;
 mod interim;
 mod limits;
 mod look_alikes;
+mod matching;
 mod matrix;
 mod mounts;
 mod paths;

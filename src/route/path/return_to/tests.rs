@@ -135,7 +135,7 @@ fn an_absolute_url_is_followed_only_to_an_origin_on_the_list() {
 // XS12
 #[test]
 fn a_return_address_may_be_as_long_as_what_can_be_opened() {
-    let policy = policy().for_hosts([], 8192);
+    let policy = policy().for_hosts([], Vec::new(), 8192);
     let longest = format!("/{}", "a".repeat(8191));
     assert_eq!(ReturnTo::parse(&longest, &policy).unwrap().target(), longest);
     assert_eq!(ReturnTo::parse(&format!("{longest}a"), &policy), Err(ReturnFault::TooLong));
@@ -173,7 +173,7 @@ fn whatever_a_page_has_in_its_query_it_may_be_returned_to_with() {
 // XS09
 #[test]
 fn an_origin_of_ours_is_no_foreign_one() {
-    let own = policy().for_hosts(["https://first.test", "https://second.test"].map(str::to_owned), 8192);
+    let own = policy().for_hosts(["https://first.test", "https://second.test"].map(str::to_owned), Vec::new(), 8192);
     let place = |rd| ReturnTo::parse(rd, &own).map(|place| place.seen_from("https://first.test").location());
     assert_eq!(place("https://first.test/x?y=1").unwrap(), "/x?y=1");
     assert_eq!(place("https://first.test").unwrap(), "/");
@@ -357,4 +357,31 @@ fn what_is_logged_of_a_return_address_has_no_query() {
     // R02
     let place = ReturnTo::parse("/a?token=canary", &policy()).unwrap();
     assert!(!format!("{place:?}").contains("canary"));
+}
+
+// A06, A08, W39
+#[test]
+fn below_a_wildcard_one_label_is_ours_and_nothing_else() {
+    let below = vec![("https".to_owned(), "apps.test:8443".to_owned())];
+    let own = policy().for_hosts([], below, 8192);
+    let place = ReturnTo::parse("https://wiki.apps.test:8443/x", &own).unwrap();
+    assert_eq!(place.location(), "https://wiki.apps.test:8443/x");
+    for foreign in [
+        "https://apps.test:8443/x",
+        "https://a.b.apps.test:8443/x",
+        "https://evilapps.test:8443/x",
+        "https://.apps.test:8443/x",
+        "https://wiki.apps.test/x",
+        "http://wiki.apps.test:8443/x",
+        "https://wiki.apps.test:8443.evil.test/x",
+        "https://evil.test/.apps.test:8443",
+        "https://evil.test#.apps.test:8443",
+        "https://evil.test@wiki.apps.test:8443/x",
+        "https://x:y@wiki.apps.test:8443/x",
+        "https://wiki%2eapps.test:8443/x",
+    ] {
+        assert_eq!(ReturnTo::parse(foreign, &own), Err(ReturnFault::ForeignOrigin), "{foreign}");
+    }
+    // Our own addresses are no pages there either.
+    assert_eq!(ReturnTo::parse("https://wiki.apps.test:8443/oauth2/sign_out", &own), Err(ReturnFault::Reserved));
 }

@@ -14,7 +14,7 @@ fn judged(table: &RouteTable, spelling: &str) -> String {
         })
         .collect();
     let Ok(target) = NormalTarget::parse(raw.as_bytes()) else { return "-".to_owned() };
-    match table.find("app.test", &target) {
+    match table.find("app.test", &target, Traits::page()) {
         Found::Route(route) => route.path.clone(),
         Found::NoRoute | Found::UnknownHost => "refused".to_owned(),
     }

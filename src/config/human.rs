@@ -25,6 +25,13 @@ pub(crate) struct HumanSize {
     pub text: String,
 }
 
+/// How long a body may be: a size, or `unlimited`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BodyLimit(
+    /// The size; the largest number for no limit.
+    pub HumanSize,
+);
+
 const DURATION_UNITS: [(u64, &[&str]); 6] = [
     (7 * 86_400_000, &["w", "week", "weeks"]),
     (86_400_000, &["d", "day", "days"]),
@@ -113,6 +120,23 @@ impl Form for HumanSize {
     }
 }
 
+impl Form for BodyLimit {
+    const NAME: &'static str = "body-limit";
+    const OR_NUMBER: bool = true;
+    const WHAT: &'static str = "a size such as `64MiB`, or `unlimited`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.trim() == "unlimited" {
+            return Ok(Self(HumanSize { bytes: u64::MAX, text: text.to_owned() }));
+        }
+        HumanSize::parse(text).map(Self)
+    }
+
+    fn quantity(&self) -> Option<u64> {
+        (self.0.bytes < u64::MAX).then_some(self.0.bytes)
+    }
+}
+
 /// `1h30m` → (1, `h`, `30m`). A number that does not fit counts as the largest there is.
 fn split(text: &str) -> Option<(u64, &str, &str)> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -191,5 +215,15 @@ mod tests {
         for text in ["", "KiB", "64k", "64M", "1.5MiB", "-1B", "1KiB2B", "64 bits", "9999999999999GiB"] {
             assert!(bytes(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn only_a_body_may_be_without_a_limit() {
+        assert_eq!(BodyLimit::parse("unlimited").unwrap().quantity(), None);
+        assert_eq!(BodyLimit::parse("10MB").unwrap().0.bytes, 10_000_000);
+        for wrong in ["Unlimited", "none", "-1", ""] {
+            assert!(BodyLimit::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(HumanSize::parse("unlimited").is_err());
     }
 }

@@ -24,7 +24,7 @@ use serde::de::Deserializer;
 use super::form::Written;
 use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
 use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, RoutePath, StorePrefix};
-use super::human::{HumanDuration, HumanSize};
+use super::human::{BodyLimit, HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use account_api::{AccountApiFile, SecretMethodWord};
 pub(crate) use accounts::{AccountsFile, AssertionsFile};
@@ -377,7 +377,7 @@ pub(crate) struct LimitsFile {
     pub(crate) keepalive: Time,
     /// Largest request body, unless a route says otherwise; beyond it 413.
     #[schemars(extend("default" = "64MiB"))]
-    pub(crate) body: Size,
+    pub(crate) body: Option<Written<BodyLimit>>,
     /// Slowest request body, bytes in a second over `body_rate_window`; below it 408.
     #[schemars(extend("default" = "500B", "x-max" = "1MiB"))]
     pub(crate) body_min_rate: Size,

@@ -12,6 +12,7 @@ use crate::config::form::text::{
     Acr, Audience, AuthMethodName, ClaimName, EmailDomain, FieldText, Label, MethodName, ProviderId, Purpose,
     RoutePath, Scope, StepUpContext,
 };
+use crate::config::human::BodyLimit;
 
 /// One protected place and what lies behind it.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -77,8 +78,8 @@ pub(crate) struct RouteFile {
     /// without an `Origin` need an access token, unless the route is `anonymous`.
     #[schemars(extend("default" = true))]
     pub(crate) websocket: Option<WebSocketEntry>,
-    /// Largest request body. Without it: `limits.body`.
-    pub(crate) max_body: Size,
+    /// Largest request body, or `unlimited`. Without it: `limits.body`.
+    pub(crate) max_body: Option<Written<BodyLimit>>,
     /// Pass the client's own `Authorization` header on. Where tokens are taken, the app then holds the caller's token. Without
     /// it: on `anonymous` routes only.
     pub(crate) pass_authorization: Option<bool>,

@@ -1,7 +1,7 @@
 //! Every form by its name.
 
 use super::{Form, address, text};
-use crate::config::human::{HumanDuration, HumanSize};
+use crate::config::human::{BodyLimit, HumanDuration, HumanSize};
 
 /// What a form says about a text: its quantity, if it has one, or why the text is refused.
 pub(crate) type Verdict = Result<Option<u64>, String>;
@@ -18,7 +18,8 @@ const fn row<T: Form>() -> Row {
 }
 
 /// Every form there is. A test holds it equal to the formats that the schema names.
-pub(crate) const FORMS: [Row; 46] = [
+pub(crate) const FORMS: [Row; 47] = [
+    row::<BodyLimit>(),
     row::<HumanDuration>(),
     row::<HumanSize>(),
     row::<address::AdminAddress>(),

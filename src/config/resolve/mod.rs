@@ -233,7 +233,7 @@ impl Resolver<'_> {
             claims: bytes(limits.claims.as_ref()),
             header_deadline: time(limits.header_deadline.as_ref()),
             keepalive: time(limits.keepalive.as_ref()),
-            body: limits.body.as_ref().map_or(0, |size| size.0.bytes),
+            body: limits.body.as_ref().map_or(0, |size| size.0.0.bytes),
             body_min_rate: limits.body_min_rate.as_ref().map_or(0, |size| size.0.bytes),
             body_rate_window: time(limits.body_rate_window.as_ref()),
             answer_min_rate: limits.answer_min_rate.as_ref().map_or(0, |size| size.0.bytes),

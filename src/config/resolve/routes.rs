@@ -46,7 +46,7 @@ impl Resolver<'_> {
     ) -> Vec<RouteSettings> {
         let common = Common {
             prefix: file.prefix.as_ref().map(|prefix| prefix.0.0.as_str()),
-            body: file.limits.as_ref().and_then(|limits| limits.body.as_ref()).map(|body| body.0.bytes),
+            body: file.limits.as_ref().and_then(|limits| limits.body.as_ref()).map(|body| body.0.0.bytes),
             providers,
             migrates: providers.iter().any(Provider::lets_people_migrate),
             bearer,
@@ -156,7 +156,7 @@ impl Resolver<'_> {
             inner_path: self.inner_path(key, file, path),
             upstream: upstream?,
             identity_headers,
-            max_body: file.max_body.as_ref().map(|size| size.0.bytes).or(common.body)?,
+            max_body: file.max_body.as_ref().map(|size| size.0.0.bytes).or(common.body)?,
             pass_authorization: file.pass_authorization.unwrap_or(access == Some(Access::Anonymous)),
             preserve_header_case: file.preserve_header_case?,
             providers: self.route_providers(key, file, common),

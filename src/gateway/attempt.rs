@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use pingora::http::ResponseHeader;
 use pingora::protocols::l4::socket::SocketAddr as Address;
 use pingora::upstreams::peer::HttpPeer;
@@ -15,6 +15,8 @@ use super::peer::{Manner, peer_of};
 use crate::auth::Permit;
 use crate::telemetry::Metrics;
 use crate::upstream::{UnderWay, Upstream};
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Connections that one request tries at most.
 pub(super) const MOST_TRIES: usize = 6;
@@ -121,7 +123,7 @@ impl Attempts {
     pub(super) fn answered(&self, upstream: &Upstream, response: &ResponseHeader) {
         let Some(place) = self.server else { return };
         upstream.group.succeeded(place);
-        if let Some(time) = response.headers.get("keep-alive").and_then(kept_for)
+        if let Some(time) = response.headers.get(&KEEP_ALIVE).and_then(kept_for)
             && let Some(server) = upstream.group.server(place)
         {
             server.says_it_keeps(time);

@@ -19,7 +19,11 @@ pub(super) fn is_call(request: &RequestHeader) -> bool {
 
 /// Whether a message's type is that of gRPC.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
-    let media = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    headers.get(header::CONTENT_TYPE).is_some_and(|media| is_media(media.as_bytes()))
+}
+
+/// Whether a type is that of gRPC.
+pub(super) fn is_media(media: &[u8]) -> bool {
     let rest = media.strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }

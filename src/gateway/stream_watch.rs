@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use pingora::http::ResponseHeader;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::info;
@@ -109,7 +109,7 @@ impl StreamWatch {
         self.deadline.answered();
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             self.kind = Kind::WebSocket(Frames::behind_the_switch());
-        } else if is_events(response) || grpc::is_grpc(&response.headers) {
+        } else if response.headers.get(header::CONTENT_TYPE).is_some_and(|media| lasts(media.as_bytes())) {
             self.kind = Kind::Events;
         }
         self.silence.begin(if self.lasts() { self.patience.1 } else { self.patience.0 });
@@ -252,11 +252,10 @@ impl fmt::Debug for StreamWatch {
     }
 }
 
-/// Whether an answer is a stream of events, which lasts until somebody ends it.
-pub(super) fn is_events(response: &ResponseHeader) -> bool {
-    let media = response.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+/// Whether a type is that of answers which last until somebody ends them: events, calls of gRPC.
+fn lasts(media: &[u8]) -> bool {
     const EVENTS: &[u8] = b"text/event-stream";
-    media.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
+    media.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS)) || grpc::is_media(media)
 }
 
 /// The next of the moments at which streams with this `spread` are asked about, or `leave_at` if that comes before.

@@ -1,32 +1,53 @@
-//! What stands between the framework's connections and its proxy: requests of HTTP/2 go through a watch.
+//! What stands between connections and the framework's proxy: the requests of those that speak HTTP/2 go through a watch
+//! each. Those of HTTP/1 are ended by their connection, which has a watch already, and go straight on.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
+use pingora::protocols::{ALPN, Stream};
 use pingora::server::ShutdownWatch;
 
 use super::watched::WatchedStream;
 use crate::telemetry::Metrics;
 
-/// The proxy `inner`, whose requests of HTTP/2 can be ended from outside one by one. Those of HTTP/1 are ended by their
-/// connection, which has a watch already.
+/// The proxy `A` for connections of both protocols.
 pub(in crate::gateway) struct Front<A> {
-    inner: Arc<A>,
-    metrics: Arc<Metrics>,
+    http1: Arc<A>,
+    http2: Arc<Watched<A>>,
 }
 
 impl<A> Front<A> {
-    /// In front of `inner`.
-    pub(in crate::gateway) fn new(inner: Arc<A>, metrics: Arc<Metrics>) -> Self {
-        Self { inner, metrics }
+    /// In front of `proxy`.
+    pub(in crate::gateway) fn new(proxy: Arc<A>, metrics: Arc<Metrics>) -> Self {
+        Self { http2: Arc::new(Watched { proxy: Arc::clone(&proxy), metrics }), http1: proxy }
     }
 }
 
 #[async_trait]
-impl<A: HttpServerApp + Send + Sync + 'static> HttpServerApp for Front<A> {
+impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        match stream.selected_alpn_proto() {
+            Some(ALPN::H2) => self.http2.process_new(stream, shutdown).await,
+            _ => self.http1.process_new(stream, shutdown).await,
+        }
+    }
+
+    async fn cleanup(&self) {
+        self.http1.http_cleanup().await;
+    }
+}
+
+/// The proxy, whose requests of HTTP/2 can be ended from outside one by one.
+struct Watched<A> {
+    proxy: Arc<A>,
+    metrics: Arc<Metrics>,
+}
+
+#[async_trait]
+impl<A: HttpServerApp + Send + Sync + 'static> HttpServerApp for Watched<A> {
     async fn process_new_http(
         self: &Arc<Self>,
         session: ServerSession,
@@ -38,18 +59,14 @@ impl<A: HttpServerApp + Send + Sync + 'static> HttpServerApp for Front<A> {
             }
             other => other,
         };
-        self.inner.process_new_http(session, shutdown).await
+        self.proxy.process_new_http(session, shutdown).await
     }
 
     fn h2_options(&self) -> Option<H2Options> {
-        self.inner.h2_options()
+        self.proxy.h2_options()
     }
 
     fn server_options(&self) -> Option<&HttpServerOptions> {
-        self.inner.server_options()
-    }
-
-    async fn http_cleanup(&self) {
-        self.inner.http_cleanup().await;
+        self.proxy.server_options()
     }
 }

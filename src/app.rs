@@ -365,6 +365,7 @@ pub(crate) fn auth_settings(config: &Config) -> AuthSettings {
         public_url: config.public_url.clone(),
         prefix: config.prefix.clone(),
         claims_bytes: config.limits.claims,
+        reserved_headers: config.reserved_headers.clone(),
         skew: config.sign_in.skew,
         registrations: Registrations::new(
             registration(&config.provider),

@@ -31,7 +31,7 @@ const CLAIMS: [&str; 8] = ["sub", "iss", "name", "email", "phone_number", "acr",
 pub(crate) fn steps(criterion: &mut Criterion) {
     let session = sealing::session();
     let presets = plan(&routing::routes(1)[0].identity_headers);
-    let reserved = Reserved::build(std::iter::once(&presets));
+    let reserved = Reserved::build(std::iter::once(&presets), &[]);
     let names = NAMES.map(HeaderName::from_static);
     let rule = |(place, claim): (usize, &&str)| HeaderRule {
         name: format!("X-Bench-{place}"),

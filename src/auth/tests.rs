@@ -98,6 +98,7 @@ pub(super) fn snapshot(text: &str) -> Snapshot {
         skew: MINUTE,
         registrations: Registrations::new(registration, Vec::new()),
         lifetimes: Lifetimes::default(),
+        reserved_headers: Vec::new(),
         longest_target: 8192,
         form_bytes: 64 * 1024,
         display_claims: vec!["email".to_owned()],

@@ -138,8 +138,15 @@ pub(crate) fn keys() -> Vec<Key> {
 }
 
 /// An entry of `providers` is a `provider` block with two more keys: the block is told under `provider`, the two keys
-/// under `providers`.
+/// under `providers`. What is done to answers is said as for requests, each of several values as one, and what is added as what is
+/// set.
 fn is_told_elsewhere(path: &str) -> bool {
+    if let Some(own) = path.strip_prefix("routes[].request_headers.") {
+        return own.starts_with("add.*") || own.starts_with("set.*[]");
+    }
+    if path.starts_with("routes[].response_headers.") {
+        return true;
+    }
     match path.strip_prefix("providers[].") {
         Some(own) => !matches!(own, "id" | "name"),
         None => matches!(path, "provider.id" | "provider.name"),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderName;
 use url::Url;
 
 use super::fault::{Place, Remark};
@@ -72,6 +73,8 @@ pub struct Config {
     pub limits: LimitSettings,
     /// Peers whose forwarded headers are believed. Never `0.0.0.0/0` or the like.
     pub trusted_proxies: Vec<Network>,
+    /// Headers that no client may send, beside those that are always reserved.
+    pub reserved_headers: Vec<HeaderName>,
     /// What is logged.
     pub log: LogSettings,
     /// How the names of upstreams are resolved.

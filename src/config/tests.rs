@@ -447,6 +447,7 @@ mod carriers;
 mod claims;
 mod damage;
 mod documents;
+mod edits;
 mod listeners;
 mod providers;
 mod routes;

@@ -158,6 +158,9 @@ impl<'a> HeaderRules<'a> {
             headers.insert(header::TE, HeaderValue::from_static("trailers"));
         }
         add(&mut headers, sent);
+        for (name, value) in permit.route().request_headers.written() {
+            headers.append(name, value.clone());
+        }
         for (name, value) in [&X_FORWARDED_PREFIX, &X_FORWARDED_PORT].into_iter().zip(of_proxy) {
             if let Some(value) = value {
                 headers.insert(name.clone(), value);
@@ -179,6 +182,7 @@ impl<'a> HeaderRules<'a> {
             } else if Forwarding::covers(text)
                 || ends_here(name)
                 || resembles_framing(text)
+                || route.request_headers.drops(text)
                 || (*name == header::EXPECT && !expects_continue_only(headers))
                 || (route.is_by_method() && renames_method(text))
             {

@@ -19,6 +19,7 @@ mod chunks;
 mod connections;
 mod context;
 mod dropped;
+mod edits;
 mod ended;
 mod framework_error;
 mod grpc;

@@ -23,6 +23,7 @@ use super::answer_deadline::Limit;
 use super::attempt::Request;
 use super::body_rate::BodyPace;
 use super::context::{Context, RequestId};
+use super::edits::edit_answer;
 use super::ended::Ended;
 use super::headers::HeaderRules;
 use super::listeners::facts;
@@ -440,6 +441,7 @@ impl ProxyHttp for Gateway {
         if let Some(permit) = context.permit.as_ref().filter(|_| !reply::is_interim(response)) {
             context.attempts.answered(permit.route().upstream(), response);
         }
+        edit_answer(response, context)?;
         let client = session.req_header().version;
         let personal = context.permit.as_ref().is_some_and(Permit::names_somebody);
         HeaderRules::of(&context.snapshot).clean_response(response, client, personal, &self.metrics)?;

@@ -14,9 +14,9 @@ mod reserved;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{HeaderFault, HeaderPlan, LINKED_ACCOUNT, OF_MIGRATION, SIM_TENURE};
+pub use plan::{HeaderFault, HeaderPlan, LINKED_ACCOUNT, OF_MIGRATION, SIM_TENURE, reservable};
 pub use render::{Beside, HeaderSet, RenderedHeaders, left_out, render_all};
-pub use reserved::{FORWARDING, Forwarding, Reserved};
+pub use reserved::{FORWARDING, Forwarding, Reserved, same_name};
 
 /// A family of headers that apps already know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! refused (unknown host 421, no route 403): nothing is open by default.
 
 mod conditions;
+mod edits;
 mod mount;
 pub mod network;
 pub mod path;
@@ -15,6 +16,7 @@ use crate::identity::headers::{IdentityHeaderSettings, SIM_TENURE};
 use crate::policy::Requirement;
 
 pub use conditions::{Conditions, Traits};
+pub use edits::{Edit, Edited, HeaderEdits, fault as edit_fault};
 pub use mount::Mount;
 pub use table::{FOLDINGS, Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
 
@@ -140,6 +142,10 @@ pub struct RouteSettings {
     pub inner_path: Option<String>,
     /// Where requests go.
     pub upstream: UpstreamSettings,
+    /// What is done to the headers of requests on their way to the app.
+    pub request_headers: HeaderEdits,
+    /// What is done to the headers of the app's answers.
+    pub response_headers: HeaderEdits,
     /// Which identity headers the upstream gets.
     pub identity_headers: IdentityHeaderSettings,
     /// Largest request body in bytes. Default 64 MiB.

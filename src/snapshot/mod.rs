@@ -215,7 +215,7 @@ impl Snapshot {
         let return_policy = return_policy.for_hosts(own_origins, below, settings.longest_target);
         Ok(Self {
             generation: next_generation(),
-            reserved: Reserved::build(plans.iter().map(AsRef::as_ref)),
+            reserved: Reserved::build(plans.iter().map(AsRef::as_ref), &settings.reserved_headers),
             public_host: settings.public_url.host_str().unwrap_or_default().to_ascii_lowercase(),
             port,
             callback: format!("{origin}{}/callback", settings.prefix),

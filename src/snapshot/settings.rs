@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use url::Url;
 
 use super::BearerSettings;
@@ -57,6 +58,8 @@ pub struct AuthSettings {
     pub registrations: Registrations,
     /// Lifetimes.
     pub lifetimes: Lifetimes,
+    /// Headers that no client may send, beside those that are always reserved.
+    pub reserved_headers: Vec<HeaderName>,
     /// Longest target that our listener takes, in bytes: no browser is sent to a longer one of ours.
     pub longest_target: usize,
     /// Largest form that is read at an address of ours, in bytes. Default 64 KiB.

@@ -91,7 +91,6 @@ const WAITING: &[(&str, &str)] = &[
     ("KC28", "that userinfo can be left out is said in the recipe"),
     ("MV09", "the framework writes a `Date` of its own into each answer of HTTP/1"),
     ("FT10", "a new process beside the old one comes with inherited sockets"),
-    ("MV11", "further names by a key are not there yet"),
     ("PM11", "access tokens that need introspection are not taken"),
     ("XM12", "Redis with Sentinel or in a Cluster is refused with its name (XS16)"),
     (

@@ -9,6 +9,7 @@ mod accounts;
 mod admin;
 mod approvals;
 mod bearer;
+mod edits;
 mod endpoints;
 mod listeners;
 mod native;
@@ -23,7 +24,7 @@ use serde::de::Deserializer;
 
 use super::form::Written;
 use super::form::address::{AdminAddress, Listen, Origin, TrustedNetwork};
-use super::form::text::{ClaimName, CookieName, FilePath, OwnPrefix, RoutePath, StorePrefix};
+use super::form::text::{ClaimName, CookieName, FilePath, HeaderWord, OwnPrefix, RoutePath, StorePrefix};
 use super::human::{BodyLimit, HumanDuration, HumanSize};
 use super::secret_ref::SecretRef;
 pub(crate) use account_api::{AccountApiFile, SecretMethodWord};
@@ -31,6 +32,7 @@ pub(crate) use accounts::{AccountsFile, AssertionsFile};
 pub(crate) use admin::{AdminFile, ScopeWord};
 pub(crate) use approvals::ApprovalsFile;
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
+pub(crate) use edits::{EditEntry, EditFile, EditItem, EditsFile};
 pub(crate) use endpoints::EndpointsFile;
 pub(crate) use listeners::{ClientCertificatesFile, ListenerFile, ListenerTlsFile, TlsVersionWord};
 pub(crate) use native::NativeFile;
@@ -145,6 +147,10 @@ pub(crate) struct File {
     /// trust everybody are refused.
     #[schemars(extend("default" = []))]
     pub(crate) trusted_proxies: Option<List<Written<TrustedNetwork>>>,
+    /// Headers by which apps know people, beside those that the gateway writes and those of other gateways (docs/SECURITY.md): no
+    /// client may send one on any route, in any spelling, nor one whose name begins so.
+    #[schemars(extend("default" = []))]
+    pub(crate) reserved_headers: Option<List<Written<HeaderWord>>>,
     /// Who vouches for people: `zenkey`, `oidc` or `oauth2`, one of the three.
     pub(crate) provider: Option<ProviderFile>,
     /// Several who vouch for people, in place of `provider`: each a block as `provider` is, with an `id`. Who is to sign

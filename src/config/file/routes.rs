@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{List, OneOrMany, Size, Time, UpstreamEntry};
+use super::{EditsFile, List, OneOrMany, Size, Time, UpstreamEntry};
 use crate::config::form::Written;
 use crate::config::form::address::{Origin, RoutePattern};
 use crate::config::form::text::{
@@ -66,6 +66,12 @@ pub(crate) struct RouteFile {
     pub(crate) audiences: Option<List<Written<Audience>>>,
     /// As the top-level `cors_origins`, in its place for this route.
     pub(crate) cors_origins: Option<List<Written<Origin>>>,
+    /// Headers that are written into requests on their way to the app, or taken away from them.
+    #[schemars(extend("minProperties" = 1))]
+    pub(crate) request_headers: Option<EditsFile>,
+    /// The same for the app's answers. Answers of the gateway itself stay as they are.
+    #[schemars(extend("minProperties" = 1))]
+    pub(crate) response_headers: Option<EditsFile>,
     /// How the app is told who is there. Without it, a protected route gets the preset of the provider (`zenkey` or
     /// `x-auth-request`), an `anonymous` one nothing.
     pub(crate) identity_headers: Option<IdentityHeadersFile>,

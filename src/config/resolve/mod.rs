@@ -7,6 +7,7 @@ mod approvals;
 mod bearer;
 mod claims;
 mod client;
+mod edits;
 mod health;
 mod issuers;
 mod listener_tls;
@@ -102,6 +103,7 @@ impl Resolver<'_> {
         let sign_in = file.sign_in.as_ref();
         let sessions = file.sessions.as_ref().and_then(|sessions| self.sessions(sessions));
         let limits = file.limits.as_ref().map(|limits| self.limits(limits));
+        let reserved_headers = self.reserved_headers(file);
         let admin = file.admin.as_ref().map(|admin| self.admin(admin));
         // Keys of access tokens are fetched by the first of them.
         let allow_private = providers.first().is_some_and(|first| first.settings.allow_private_addresses);
@@ -169,6 +171,7 @@ impl Resolver<'_> {
             assertions,
             limits: limits?,
             trusted_proxies: values(file.trusted_proxies.as_ref(), |network| network.0.0),
+            reserved_headers,
             log: LogSettings {
                 format: match log.format? {
                     FormatWord::Human => LogFormat::Human,

@@ -21,7 +21,7 @@ use crate::identity::headers::{
 };
 use crate::oidc::acr::Assurance;
 use crate::policy::Requirement;
-use crate::route::{Access, Conditions, Paths, RouteFault, RouteSettings, RouteTable, WebSockets};
+use crate::route::{Access, Conditions, Edited, Paths, RouteFault, RouteSettings, RouteTable, WebSockets};
 use crate::snapshot::BearerSettings;
 
 /// What all routes of a file have in common.
@@ -133,6 +133,18 @@ impl Resolver<'_> {
         self.told_sims(key, file, common.providers);
         let token = self.token_demand(key, file, access, common.bearer);
         let identity_headers = self.identity_headers(key, file.identity_headers.as_ref(), access, common);
+        let request_headers = self.edits(
+            &format!("{key}.request_headers"),
+            file.request_headers.as_ref(),
+            Edited::Requests,
+            &identity_headers,
+        );
+        let response_headers = self.edits(
+            &format!("{key}.response_headers"),
+            file.response_headers.as_ref(),
+            Edited::Answers,
+            &identity_headers,
+        );
         let upstream = self.upstream(key, file, &common.listeners);
         let (host, path) = (&file.host.as_ref()?.0.0, &file.path.as_ref()?.0.0);
         let conditions = conditions_of(file);
@@ -154,6 +166,8 @@ impl Resolver<'_> {
                 .as_ref()
                 .map_or_else(|| common.cors_origins.clone(), |list| origins(Some(list))),
             inner_path: self.inner_path(key, file, path),
+            request_headers,
+            response_headers,
             upstream: upstream?,
             identity_headers,
             max_body: file.max_body.as_ref().map(|size| size.0.0.bytes).or(common.body)?,

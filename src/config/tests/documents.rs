@@ -36,7 +36,7 @@ fn generic(path: &str) -> String {
             _ => {}
         }
     }
-    for names in ["map", "claims"] {
+    for names in ["map", "claims", "set"] {
         if let Some(at) = out.find(&format!(".{names}.")) {
             let after = at + names.len() + 2;
             let end = out[after..].find('.').map_or(out.len(), |dot| after + dot);

@@ -287,9 +287,18 @@ impl HeaderPlan {
 impl Reserved {
     /// Collects the names of all plans beside those that are always reserved: all presets, configured or not, and the
     /// well-known names of others. Built from *all* routes: an app may stand behind two of them.
-    pub fn build<'a>(plans: impl Iterator<Item = &'a HeaderPlan>) -> Self {
-        Self::beside_presets(plans.flat_map(HeaderPlan::names))
+    /// `further`: names that the operator's apps believe beside them.
+    pub fn build<'a>(plans: impl Iterator<Item = &'a HeaderPlan>, further: &'a [HeaderName]) -> Self {
+        Self::beside_presets(plans.flat_map(HeaderPlan::names).chain(further))
     }
+}
+
+/// A name that can be taken from what clients send, with all that begin with it, and no request is broken by it.
+///
+/// # Errors
+/// If one would be.
+pub fn reservable(name: &str) -> Result<HeaderName, HeaderFault> {
+    checked_name(name)
 }
 
 fn checked_name(name: &str) -> Result<HeaderName, HeaderFault> {

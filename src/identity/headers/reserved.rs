@@ -133,6 +133,11 @@ fn fold_byte(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
 }
 
+/// Whether a lenient back end takes one name for the other.
+pub fn same_name(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().zip(other.bytes()).all(|(a, b)| fold_byte(a) == fold_byte(b))
+}
+
 /// A name as the most lenient back end sees it.
 pub(super) fn fold(name: &[u8]) -> String {
     name.iter().map(|byte| char::from(fold_byte(*byte))).collect()

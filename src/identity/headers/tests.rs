@@ -118,7 +118,7 @@ fn a_header_without_a_value_is_absent_but_still_ours() {
     assert_eq!(shown(&plan, parts()), expected);
     let empty = with_claim("email", text(""));
     assert_eq!(shown(&plan, empty), expected);
-    let reserved = Reserved::build([&plan].into_iter());
+    let reserved = Reserved::build([&plan].into_iter(), &[]);
     assert!(reserved.covers("x-auth-email") && reserved.covers("x-auth-request-email"));
 }
 

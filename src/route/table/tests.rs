@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::super::path::tests::{Rng, suspicious_target};
 use super::super::upstream::{GroupSettings, HostRule, ServerAddress, ServerSettings, UpstreamSettings};
-use super::super::{Access, Paths, WebSockets};
+use super::super::{Access, HeaderEdits, Paths, WebSockets};
 use super::*;
 
 pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
@@ -37,6 +37,8 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         max_body: 1 << 20,
         pass_authorization: false,
         inner_path: None,
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
         preserve_header_case: false,
         websocket: WebSockets::default(),
     }

@@ -2,6 +2,7 @@
 
 mod blame;
 mod cookies;
+mod edits;
 mod framing;
 mod headers;
 mod hop_by_hop;

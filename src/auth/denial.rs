@@ -1,7 +1,9 @@
 //! What a request that may not pass is answered: a person is sent to sign in, a program is told what to bring, everybody
 //! else reads why.
 
-use http::header::{REFERER, WWW_AUTHENTICATE};
+use std::time::Duration;
+
+use http::header::{REFERER, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::cors;
@@ -24,6 +26,7 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
     let route = denial.route.as_deref();
     let start = snapshot.start();
     let reply = match &denial.cause {
+        Cause::Closed(after) => closed(exit, *after, route, view, start),
         Cause::Person(denied) => exit.refuse(refused(denied, route, view), Recipient::Anyone { view, start }),
         Cause::Unmet { denied, who } => {
             more_demanded(exit, refused(denied, route, view), who.as_deref(), view, snapshot)
@@ -200,6 +203,38 @@ fn share_more(
         action: Some(Action { label: "Share it", href: &again }),
     };
     share_more_page(page, attribute, why)
+}
+
+/// A route that is closed for a while, in the operator's words if there are any.
+fn closed(
+    exit: &RefusalExit,
+    after: Option<Duration>,
+    route: Option<&CompiledRoute>,
+    view: &RequestView<'_>,
+    start: &str,
+) -> Reply {
+    let denied = Denied::from(Refusal::Maintenance(after));
+    let refused = refused(&denied, route, view);
+    let words = route.and_then(|route| route.maintenance.as_ref()?.message.as_deref());
+    match words.filter(|_| view.wants_html()) {
+        None => exit.refuse(refused, Recipient::Anyone { view, start }),
+        Some(text) => {
+            exit.note(refused);
+            let message = denied.refusal.message();
+            let mut reply = error_page(ErrorPage {
+                status: message.status,
+                title: message.title,
+                text,
+                code: message.code,
+                request_id: view.request_id,
+                action: None,
+            });
+            if let Some(after) = after {
+                reply.set(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            }
+            reply
+        }
+    }
 }
 
 /// Tells a person who is signed in what they can do who may not open a page: be looked at again, for what the provider says

@@ -7,7 +7,7 @@
 //! nothing is formatted, nothing is copied that can be shared.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::authorization::{Presented, presented};
 use super::bearer::{LiveToken, Tokens};
@@ -49,6 +49,8 @@ pub(super) struct Denial {
 /// What is missing, or wrong.
 #[derive(Debug)]
 pub(super) enum Cause {
+    /// The route is closed for a while, for everybody.
+    Closed(Option<Duration>),
     /// Somebody must sign in first. `dead_cookie`: a session cookie was there and leads nowhere.
     SignInFirst {
         /// Whether the browser brought a session cookie that leads nowhere.
@@ -168,6 +170,11 @@ pub(super) async fn judge(
         Found::UnknownHost if view.host == snapshot.public_host() => return nowhere(Refusal::NoRoute),
         Found::UnknownHost => return nowhere(Refusal::UnknownHost),
     };
+    if let Some(closed) = &route.maintenance {
+        // Before anybody is asked who they are: nobody shall sign in to read that there is nothing.
+        let cause = Cause::Closed(closed.retry_after);
+        return Verdict::Refused(Denial { route: Some(Arc::clone(route)), cause });
+    }
     if route.access == Access::Anonymous {
         return Verdict::Allowed(Permit { route: Arc::clone(route), holder: Holder::Nobody });
     }

@@ -81,7 +81,11 @@ fn row(route: &RouteSettings) -> [String; 6] {
         path_of(route),
         route.access.as_str().to_owned(),
         dash(demands.join(" ")),
-        route.upstream.group.to_string(),
+        match (&route.maintenance, &route.own_answer) {
+            (Some(_), _) => "maintenance".to_owned(),
+            (None, Some(answer)) => answer.to_string(),
+            (None, None) => route.upstream.group.to_string(),
+        },
         dash(headers.join(",")),
     ]
 }

@@ -449,6 +449,7 @@ mod damage;
 mod documents;
 mod edits;
 mod listeners;
+mod own_answers;
 mod providers;
 mod routes;
 mod secrets;

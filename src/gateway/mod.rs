@@ -34,6 +34,7 @@ mod large_answers;
 mod listener;
 mod listeners;
 mod named_limits;
+mod own_answers;
 mod peer;
 mod proxy;
 mod readiness;

@@ -288,6 +288,7 @@ impl ProxyHttp for Gateway {
             decision => decision,
         };
         let decision = self.lead_inward(session, context, &target, decision);
+        let decision = self.answer_itself(session, context, &target, decision);
         context.target = Some(target);
         match decision {
             Decision::Answer(answer) => {

@@ -51,7 +51,10 @@ async fn write_now(session: &mut Session, reply: Reply) -> pingora::Result<()> {
     for (name, value) in reply.headers {
         header.append_header(name, value)?;
     }
-    header.insert_header(header::CONTENT_LENGTH, reply.body.len())?;
+    // RFC 9110, 8.6: not with 204.
+    if reply.status != StatusCode::NO_CONTENT {
+        header.insert_header(header::CONTENT_LENGTH, reply.body.len())?;
+    }
     if reply.close {
         session.set_keepalive(None);
     } else if session.get_header(header::EXPECT).is_some() {

@@ -7,6 +7,7 @@ mod conditions;
 mod edits;
 mod mount;
 pub mod network;
+mod own_answer;
 pub mod path;
 mod table;
 pub mod upstream;
@@ -18,6 +19,7 @@ use crate::policy::Requirement;
 pub use conditions::{Conditions, Traits};
 pub use edits::{Edit, Edited, HeaderEdits, fault as edit_fault};
 pub use mount::Mount;
+pub use own_answer::{Maintenance, OwnAnswer};
 pub use table::{FOLDINGS, Found, RESERVED_PREFIX, Route, RouteFault, RouteTable};
 
 /// Who may use a route.
@@ -140,6 +142,10 @@ pub struct RouteSettings {
     pub cors_origins: Vec<String>,
     /// What stands in the place of `path` towards the app: `/` for nothing. Default: `path` itself.
     pub inner_path: Option<String>,
+    /// Whether it is closed for a while: nobody is let in, and nobody is asked who they are.
+    pub maintenance: Option<Maintenance>,
+    /// What it answers without an app; then `upstream` is nowhere.
+    pub own_answer: Option<OwnAnswer>,
     /// Where requests go.
     pub upstream: UpstreamSettings,
     /// What is done to the headers of requests on their way to the app.

@@ -28,11 +28,38 @@ pub struct UpstreamSettings {
     pub total_timeout: Option<Duration>,
 }
 
+impl UpstreamSettings {
+    /// Of a route without an app: no server, so that no request gets anywhere.
+    pub fn nowhere() -> Self {
+        let group = GroupSettings {
+            servers: Vec::new(),
+            balance: Balance::RoundRobin,
+            tls: None,
+            http2: false,
+            keepalive: Duration::ZERO,
+            reuse_within: Duration::ZERO,
+            health: None,
+            ejection: EjectionSettings { failures: 0, time: Duration::ZERO },
+            slow_start: Duration::ZERO,
+        };
+        Self {
+            group: Arc::new(group),
+            host: HostRule::Keep,
+            connect_timeout: Duration::ZERO,
+            first_byte_timeout: Duration::ZERO,
+            read_timeout: Duration::ZERO,
+            stream_idle: Duration::ZERO,
+            write_timeout: Duration::ZERO,
+            total_timeout: None,
+        }
+    }
+}
+
 /// Servers that answer the same requests. What is learnt of them while the gateway runs is shared by all routes that name the
 /// same group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSettings {
-    /// At least one, at most [`MOST_SERVERS`]; all of them with TLS or none.
+    /// At least one, at most [`MOST_SERVERS`]; all of them with TLS or none. None for a route without an app.
     pub servers: Vec<ServerSettings>,
     /// Who gets the next request.
     pub balance: Balance,

@@ -84,7 +84,7 @@ pub struct ErrorPage<'a> {
     /// What happened, in a few words; at most [`TITLE_LIMIT`] bytes.
     pub title: &'static str,
     /// Whose fault it is and what to do; at most [`TEXT_LIMIT`] bytes.
-    pub text: &'static str,
+    pub text: &'a str,
     /// Stable word for the kind of failure, as in logs: `login_expired`. At most [`TITLE_LIMIT`] bytes.
     pub code: &'static str,
     /// To quote when asking for help.

@@ -23,6 +23,7 @@ impl Refusal {
             Self::DeviceUnavailable => (S::FORBIDDEN, "device_unavailable"),
             Self::HeadTooLarge => (S::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
             Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal"),
+            Self::Maintenance(_) => (S::SERVICE_UNAVAILABLE, "maintenance"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::MethodNotServed => (S::METHOD_NOT_ALLOWED, "method_not_served"),
             Self::NetworkFailure => (S::FORBIDDEN, "network_failure"),

@@ -105,6 +105,7 @@ impl Refusal {
                 "This is not your fault. Please tell whoever runs this site, with the id below.",
                 W::Reload,
             ),
+            Self::Maintenance(_) => ("Closed for a while", "This page is being worked on. Try again later.", W::Reload),
             Self::MethodNotAllowed => {
                 ("Method not allowed", "This address cannot be used in this way. Open it from the app again.", W::Home)
             }

@@ -49,6 +49,8 @@ pub enum Refusal {
     HeadTooLarge,
     /// A defect of ours.
     Internal,
+    /// The route is closed for a while; when to ask again.
+    Maintenance(Option<Duration>),
     /// A request of ours that only `GET` may make.
     MethodNotAllowed,
     /// A method that is never passed on.
@@ -237,6 +239,7 @@ impl Refusal {
             Self::TooManyFailures(wait) => {
                 reply.set(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().clamp(1, 60)));
             }
+            Self::Maintenance(Some(after)) => reply.set(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))),
             Self::MethodNotAllowed => reply.set(header::ALLOW, HeaderValue::from_static("GET")),
             _ => {}
         }

@@ -14,7 +14,7 @@ use crate::route::path::NormalTarget;
 use crate::telemetry::Metrics;
 
 /// Every refusal there is.
-pub(super) fn all() -> [Refusal; 54] {
+pub(super) fn all() -> [Refusal; 55] {
     [
         Refusal::AttributeMissing,
         Refusal::AttemptExpired,
@@ -29,6 +29,7 @@ pub(super) fn all() -> [Refusal; 54] {
         Refusal::DeviceUnavailable,
         Refusal::HeadTooLarge,
         Refusal::Internal,
+        Refusal::Maintenance(None),
         Refusal::MethodNotAllowed,
         Refusal::MethodNotServed,
         Refusal::NetworkFailure,

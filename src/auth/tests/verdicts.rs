@@ -84,6 +84,7 @@ fn said(verdict: &Verdict) -> String {
         }
         Verdict::Preflight(_) => "preflight".to_owned(),
         Verdict::Refused(denial) => match &denial.cause {
+            Cause::Closed(_) => "closed".to_owned(),
             Cause::Person(denied) => format!("person {:?}", denied.refusal),
             Cause::Unmet { denied, .. } => format!("person {:?}", denied.refusal),
             Cause::Lacking { attribute, .. } => format!("lacks {attribute}"),

@@ -13,6 +13,7 @@ mod edits;
 mod endpoints;
 mod listeners;
 mod native;
+mod own_answer;
 mod provider;
 mod routes;
 mod signals;
@@ -36,6 +37,7 @@ pub(crate) use edits::{EditEntry, EditFile, EditItem, EditsFile};
 pub(crate) use endpoints::EndpointsFile;
 pub(crate) use listeners::{ClientCertificatesFile, ListenerFile, ListenerTlsFile, TlsVersionWord};
 pub(crate) use native::NativeFile;
+pub(crate) use own_answer::{AnswerFile, MaintenanceEntry, RedirectFile};
 pub(crate) use provider::{
     AbsentWord, AssertionAudienceWord, AuthMethodWord, DiffersFile, IssuerEntry, IssuerFile, KeyProofWord,
     MemberClientFile, OAuth2File, OidcFile, PortTokensFile, ProfileWord, ProviderFile, PushedWord, ResponseModeWord,

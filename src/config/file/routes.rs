@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{EditsFile, List, OneOrMany, Size, Time, UpstreamEntry};
+use super::{AnswerFile, EditsFile, List, MaintenanceEntry, OneOrMany, RedirectFile, Size, Time, UpstreamEntry};
 use crate::config::form::Written;
 use crate::config::form::address::{Origin, RoutePattern};
 use crate::config::form::text::{
@@ -58,9 +58,14 @@ pub(crate) struct RouteFile {
     /// Put another path in the place of `path`, as `strip_prefix` puts nothing there.
     pub(crate) replace_prefix: Option<Written<RoutePath>>,
     /// Where requests go: one server (`http://host:port`, `https://host:port`, `unix:/path/of/socket`), or a mapping for several
-    /// of them and for how they are spoken to.
-    #[schemars(required)]
+    /// of them and for how they are spoken to. Each route has this, or `answer`, or `redirect`.
     pub(crate) upstream: Option<UpstreamEntry>,
+    /// Answer in the place of an app, to whoever may pass.
+    pub(crate) answer: Option<AnswerFile>,
+    /// Lead whoever may pass to another address.
+    pub(crate) redirect: Option<RedirectFile>,
+    /// Close the route for a while: everybody is told so (503), without having to sign in. `true`, or a mapping. Without it: open.
+    pub(crate) maintenance: Option<MaintenanceEntry>,
     /// Narrows the audiences of `bearer.issuers` to these: a token must name one of them to be used here.
     #[schemars(extend("minItems" = 1))]
     pub(crate) audiences: Option<List<Written<Audience>>>,

@@ -15,6 +15,7 @@ mod listeners;
 mod matching;
 mod members;
 mod native;
+mod own_answer;
 mod provider;
 mod routes;
 mod scopes;

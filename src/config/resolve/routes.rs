@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::claims::rank;
 use super::matching::{conditions_of, name_of};
+use super::own_answer::maintenance;
 use super::provider::Provider;
 use super::{Resolver, bytes, origins, time, values};
 use crate::config::fault::shown;
@@ -21,7 +22,7 @@ use crate::identity::headers::{
 };
 use crate::oidc::acr::Assurance;
 use crate::policy::Requirement;
-use crate::route::{Access, Conditions, Edited, Paths, RouteFault, RouteSettings, RouteTable, WebSockets};
+use crate::route::{Access, Conditions, Edited, OwnAnswer, Paths, RouteFault, RouteSettings, RouteTable, WebSockets};
 use crate::snapshot::BearerSettings;
 
 /// What all routes of a file have in common.
@@ -146,6 +147,7 @@ impl Resolver<'_> {
             &identity_headers,
         );
         let upstream = self.upstream(key, file, &common.listeners);
+        let own_answer = self.own_answer(key, file, file.path.as_ref().map_or("/", |path| path.0.0.as_str()));
         let (host, path) = (&file.host.as_ref()?.0.0, &file.path.as_ref()?.0.0);
         let conditions = conditions_of(file);
         Some(RouteSettings {
@@ -165,7 +167,13 @@ impl Resolver<'_> {
                 .cors_origins
                 .as_ref()
                 .map_or_else(|| common.cors_origins.clone(), |list| origins(Some(list))),
-            inner_path: self.inner_path(key, file, path),
+            inner_path: match &own_answer {
+                None => self.inner_path(key, file, path),
+                Some(OwnAnswer::Redirect { appends: true, .. }) if path != "/" => Some("/".to_owned()),
+                Some(_) => None,
+            },
+            maintenance: maintenance(file.maintenance.as_ref()),
+            own_answer,
             request_headers,
             response_headers,
             upstream: upstream?,

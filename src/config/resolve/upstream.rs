@@ -28,6 +28,9 @@ pub(super) type Listeners = [(&'static str, SocketAddr)];
 impl Resolver<'_> {
     pub(super) fn upstream(&mut self, route_key: &str, route: &RouteFile, own: &Listeners) -> Option<UpstreamSettings> {
         let key = format!("{route_key}.upstream");
+        if route.upstream.is_none() && (route.answer.is_some() || route.redirect.is_some()) {
+            return Some(UpstreamSettings::nowhere());
+        }
         let (group, host) = match route.upstream.as_ref()? {
             UpstreamEntry::Url(url) => {
                 let server = self.server(&key, &url.0, 1, own);

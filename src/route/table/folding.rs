@@ -106,6 +106,10 @@ impl<R: AsRef<Route>> Guarded<R> {
 
 /// Whether whoever may use `this` route may use `other` as well. In doubt not.
 fn guards_as_much(this: &RouteSettings, other: &RouteSettings) -> bool {
+    if this.maintenance.is_some() || other.maintenance.is_some() {
+        // Nobody gets through a closed one.
+        return this.maintenance.is_some();
+    }
     let access = match (this.access, other.access) {
         (_, Access::Anonymous) => return true,
         (Access::Session | Access::Bearer, Access::SessionOrBearer) => true,
@@ -132,7 +136,11 @@ fn guards_as_much(this: &RouteSettings, other: &RouteSettings) -> bool {
 }
 
 pub(super) fn same_demands(a: &RouteSettings, b: &RouteSettings) -> bool {
-    a.access == b.access && a.require == b.require && a.token == b.token && a.websocket == b.websocket
+    a.access == b.access
+        && a.require == b.require
+        && a.token == b.token
+        && a.websocket == b.websocket
+        && a.maintenance == b.maintenance
 }
 
 /// The prefix of a route, decoded.

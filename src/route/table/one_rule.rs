@@ -34,6 +34,7 @@ fn same_rules(a: &RouteSettings, b: &RouteSettings) -> bool {
         && a.linked_account == b.linked_account
         && a.identity_headers == b.identity_headers
         && a.upstream == b.upstream
+        && a.own_answer == b.own_answer
         && a.request_headers == b.request_headers
         && a.response_headers == b.response_headers
         // The app would get another path by the one than by the other.

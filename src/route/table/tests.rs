@@ -37,6 +37,8 @@ pub(super) fn route(host: &str, path: &str, access: Access) -> RouteSettings {
         max_body: 1 << 20,
         pass_authorization: false,
         inner_path: None,
+        maintenance: None,
+        own_answer: None,
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
         preserve_header_case: false,

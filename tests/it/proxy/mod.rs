@@ -12,6 +12,7 @@ mod look_alikes;
 mod matching;
 mod matrix;
 mod mounts;
+mod own_answers;
 mod paths;
 mod pipeline;
 mod streams;

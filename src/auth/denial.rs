@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::header::{REFERER, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 
+use super::challenge::{bearer, challenge, stronger};
 use super::cors;
 use super::judge::{Cause, Denial};
 use super::own_address::{CONSENT, with_page};
@@ -37,7 +38,9 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
         }
         Cause::StepUp(denied) => {
             let mut reply = more_of_the_sign_in(exit, refused(denied, route, view), view, snapshot);
-            if let Some(challenge) = route.filter(|_| reply.status == StatusCode::UNAUTHORIZED).and_then(stronger) {
+            if let Some(challenge) =
+                route.filter(|_| reply.status == StatusCode::UNAUTHORIZED).and_then(|route| stronger(snapshot, route))
+            {
                 reply.set(WWW_AUTHENTICATE, challenge);
             }
             reply
@@ -51,8 +54,8 @@ pub(super) fn deny(exit: &RefusalExit, denial: &Denial, view: &RequestView<'_>, 
             let mut reply = exit.refuse(refused(denied, route, view), Recipient::Program);
             let scopes = route.map_or(&[][..], |route| &route.token.scopes);
             let challenge = match denied.refusal {
-                Refusal::StepUpNeeded => route.and_then(stronger),
-                refusal => challenge(refusal, scopes),
+                Refusal::StepUpNeeded => route.and_then(|route| stronger(snapshot, route)),
+                refusal => challenge(snapshot, refusal, scopes),
             };
             if let Some(challenge) = challenge {
                 reply.set(WWW_AUTHENTICATE, challenge);
@@ -119,8 +122,8 @@ fn sign_in_first(
         let start = format!("{}{start}", snapshot.origin_of(view.host));
         error_json(message.status, message.code, view.request_id, Some(&start))
     };
-    if or_token {
-        reply.set(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    if let Some(challenge) = or_token.then(|| bearer(snapshot, "")).flatten() {
+        reply.set(WWW_AUTHENTICATE, challenge);
     }
     reply
 }
@@ -159,19 +162,6 @@ fn more_of_the_sign_in(exit: &RefusalExit, refused: Refused<'_>, view: &RequestV
     };
     let start = format!("{}{}", snapshot.origin_of(view.host), page(&here));
     error_json(message.status, message.code, view.request_id, Some(&start))
-}
-
-/// What a program is told to bring for `route`: a token, or a session, of a stronger or more recent sign-in (RFC 9470, 3).
-fn stronger(route: &CompiledRoute) -> Option<HeaderValue> {
-    let mut challenge = "Bearer error=\"insufficient_user_authentication\"".to_owned();
-    let words = route.stronger_words();
-    if !words.is_empty() {
-        challenge.push_str(&format!(", acr_values=\"{words}\""));
-    }
-    if let Some(age) = route.require.max_auth_age {
-        challenge.push_str(&format!(", max_age=\"{}\"", age.as_secs()));
-    }
-    HeaderValue::try_from(challenge).ok()
 }
 
 /// Tells a person what a page needs to know of them and for what (dossier 15), and lets the provider ask again.
@@ -280,20 +270,6 @@ pub(super) fn page_of_form(view: &RequestView<'_>, snapshot: &Snapshot) -> Strin
     let page = from.and_then(|from| ReturnTo::parse(from, snapshot.return_policy()).ok());
     let page = page.map(|page| page.seen_from(&snapshot.origin_of(view.host)));
     page.filter(|page| page.origin().is_none()).unwrap_or_else(ReturnTo::home).location()
-}
-
-/// What a program is told to bring (RFC 6750, 3).
-fn challenge(refusal: Refusal, scopes: &[String]) -> Option<HeaderValue> {
-    let challenge = match refusal {
-        Refusal::PolicyUnmet => "Bearer error=\"insufficient_scope\"".to_owned(),
-        Refusal::ScopeMissing => format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" ")),
-        Refusal::SeveralCredentials => "Bearer error=\"invalid_request\"".to_owned(),
-        Refusal::TokenInvalid => "Bearer error=\"invalid_token\"".to_owned(),
-        // RFC 6750, 3.1: who did not try is not told of an error.
-        Refusal::TokenMissing => "Bearer".to_owned(),
-        _ => return None,
-    };
-    HeaderValue::try_from(challenge).ok()
 }
 
 /// Takes a session cookie that leads nowhere away: a browser that kept it would bring it to every page. Dead or not, it

@@ -8,6 +8,7 @@ mod approvals;
 mod ask_again;
 mod authorization;
 mod bearer;
+mod challenge;
 mod cookie_renewal;
 mod cors;
 mod denial;

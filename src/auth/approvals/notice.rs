@@ -8,9 +8,12 @@ use tracing::warn;
 use super::desk::Desk;
 use crate::approval::Outcome;
 use crate::approval::id::{ApprovalId, Bearer};
+use crate::auth::challenge::challenge;
+use crate::auth::refusal::Refusal;
 use crate::carrier::approval::notice::Notice;
 use crate::secret::constant_time_eq;
 use crate::session::store::StoreError;
+use crate::snapshot::Snapshot;
 use crate::web::{Reply, RequestView, single_value};
 
 pub(in crate::auth) use crate::carrier::approval::notice::MAX_BODY;
@@ -53,13 +56,15 @@ impl Heard {
         }
     }
 
-    fn reply(self) -> Reply {
+    fn reply(self, snapshot: &Snapshot) -> Reply {
         let error = |status, error: &str| Reply::json(status, format!("{{\"error\":\"{error}\"}}"));
         match self {
             Self::Ended | Self::Kept | Self::Repeat | Self::Late => Reply::empty(StatusCode::NO_CONTENT),
             Self::Foreign | Self::Unknown => {
                 let mut reply = error(StatusCode::UNAUTHORIZED, "invalid_token");
-                reply.set(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+                if let Some(challenge) = challenge(snapshot, Refusal::TokenInvalid, &[]) {
+                    reply.set(header::WWW_AUTHENTICATE, challenge);
+                }
                 reply
             }
             Self::Malformed | Self::NotTaken => error(StatusCode::BAD_REQUEST, "invalid_request"),
@@ -86,7 +91,7 @@ impl Desk<'_> {
         if !matches!(heard, Heard::Ended | Heard::Kept) {
             warn!(request_id = view.request_id, outcome = heard.as_str(), "A notification changed nothing");
         }
-        heard.reply()
+        heard.reply(self.snapshot)
     }
 
     /// The approval that the one `Authorization` field is the bearer of.

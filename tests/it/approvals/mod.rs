@@ -166,6 +166,10 @@ impl Desk {
         }
         let answer = request.send().await.unwrap();
         assert!(answer.headers().get("set-cookie").is_none(), "T12: no notification sets a cookie");
+        let told = answer.headers().get("www-authenticate").map(|told| told.to_str().unwrap().to_owned());
+        let expected =
+            (answer.status() == 401).then(|| "Bearer realm=\"localhost\", error=\"invalid_token\"".to_owned());
+        assert_eq!(told, expected);
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 

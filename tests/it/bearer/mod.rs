@@ -121,7 +121,12 @@ impl Api {
     }
 
     pub fn is_api401(&self, page: &Page) {
-        assert_eq!((page.status.as_u16(), challenge(page)), (401, "Bearer error=\"invalid_token\""), "{}", page.body);
+        assert_eq!(
+            (page.status.as_u16(), challenge(page)),
+            (401, "Bearer realm=\"localhost\", error=\"invalid_token\""),
+            "{}",
+            page.body
+        );
         is_quiet(page);
     }
 

@@ -37,7 +37,7 @@ async fn who_brings_no_token_is_told_so_without_an_error_code() {
         [&[][..], &[("accept", "text/html"), ("sec-fetch-mode", "navigate")], &[("authorization", "Basic YTpi")]]
     {
         let page = api.ask("/api", headers).await;
-        assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"), "{headers:?}");
+        assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer realm=\"localhost\""), "{headers:?}");
         is_quiet(&page);
     }
     assert_eq!(api.rig.upstream.count(), 0);
@@ -156,7 +156,7 @@ async fn a_good_token_without_the_scope_is_told_which() {
     api.passes("/api", &read).await;
     for _ in 0..2 {
         let page = api.call("/api/write", &read).await;
-        let told = "Bearer error=\"insufficient_scope\", scope=\"read write\"";
+        let told = "Bearer realm=\"localhost\", error=\"insufficient_scope\", scope=\"read write\"";
         assert_eq!((page.status.as_u16(), challenge(&page)), (403, told));
         assert_eq!(page.json()["error"], "insufficient_scope");
         is_quiet(&page);
@@ -165,7 +165,10 @@ async fn a_good_token_without_the_scope_is_told_which() {
     assert_eq!(api.call("/api/write", &api.token(json!({"scope": null})).await).await.status, 403);
     api.passes("/api/write", &api.token(json!({"scope": "write read more"})).await).await;
     let page = api.call("/api/staff", &read).await;
-    assert_eq!((page.status.as_u16(), challenge(&page)), (403, "Bearer error=\"insufficient_scope\""));
+    assert_eq!(
+        (page.status.as_u16(), challenge(&page)),
+        (403, "Bearer realm=\"localhost\", error=\"insufficient_scope\"")
+    );
     api.passes("/api/staff", &api.token(json!({"groups": ["staff"]})).await).await;
 }
 
@@ -175,12 +178,12 @@ async fn a_token_in_the_address_or_in_a_form_is_not_looked_for() {
     let api = Api::start().await;
     let token = api.token(json!({})).await;
     let page = api.ask(&format!("/api?access_token={token}"), &[]).await;
-    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"));
+    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer realm=\"localhost\""));
     assert!(!page.body.contains(&token));
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = Some(format!("access_token={token}"));
     let page = api.client.send(Method::POST, api.rig.url("/api"), body, &form).await;
-    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"));
+    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer realm=\"localhost\""));
     let cookie = format!("access_token={token}; Authorization=Bearer {token}");
     assert_eq!(api.ask("/api", &[("cookie", &cookie), ("x-access-token", &token)]).await.status, 401);
     assert_eq!(api.rig.upstream.count(), 0);
@@ -226,7 +229,7 @@ async fn one_authorization_is_read_in_one_way() {
         let answer = send(lines.clone()).await;
         assert_eq!(
             (answer.status(), answer.header("www-authenticate")),
-            (400, Some("Bearer error=\"invalid_request\"")),
+            (400, Some("Bearer realm=\"localhost\", error=\"invalid_request\"")),
             "{lines}"
         );
     }
@@ -240,13 +243,17 @@ async fn one_authorization_is_read_in_one_way() {
         let answer = send(lines.clone()).await;
         assert_eq!(
             (answer.status(), answer.header("www-authenticate")),
-            (401, Some("Bearer error=\"invalid_token\"")),
+            (401, Some("Bearer realm=\"localhost\", error=\"invalid_token\"")),
             "{lines}"
         );
     }
     for scheme in ["Basic", "Token", "DPoP", "Bearerx"] {
         let answer = send(format!("Authorization: {scheme} {token}\r\n")).await;
-        assert_eq!((answer.status(), answer.header("www-authenticate")), (401, Some("Bearer")), "{scheme}");
+        assert_eq!(
+            (answer.status(), answer.header("www-authenticate")),
+            (401, Some("Bearer realm=\"localhost\"")),
+            "{scheme}"
+        );
     }
     assert_eq!(api.rig.upstream.count(), 0);
     for scheme in ["Bearer", "bearer", "BEARER", "bEARER"] {
@@ -262,7 +269,7 @@ async fn a_session_cookie_gives_nothing_where_only_tokens_count() {
     assert_eq!(api.rig.sign_in(&browser, "/app", "maya").await.status, 200);
     let before = api.rig.upstream.count();
     let page = browser.open(api.rig.url("/api")).await;
-    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"));
+    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer realm=\"localhost\""));
     is_quiet(&page);
     let page = browser.send(Method::GET, api.rig.url("/api"), None, &[("authorization", "Bearer x.y.z")]).await;
     api.is_api401(&page);
@@ -313,7 +320,7 @@ async fn a_token_that_is_bound_to_a_key_is_no_plain_bearer() {
         assert_eq!(refused(), before + 4, "{binding}");
         // A proof that nobody checks makes it no better.
         let page = api.ask("/api", &[("authorization", &format!("DPoP {bound}")), ("dpop", "e30.e30.e30")]).await;
-        assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"), "{binding}");
+        assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer realm=\"localhost\""), "{binding}");
     }
     let mut nothing = api.claims(A);
     nothing["cnf"] = json!(null);

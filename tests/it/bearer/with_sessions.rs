@@ -46,7 +46,7 @@ async fn without_either_a_person_is_sent_to_sign_in_and_a_program_is_told_of_bot
     let page = Browser::new().open(api.rig.url("/either")).await;
     assert!(page.status == 302 && page.raw_location().starts_with("/oauth2/start"));
     let page = api.ask("/either", &[("accept", "application/json")]).await;
-    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer"));
+    assert_eq!((page.status.as_u16(), challenge(&page)), (401, "Bearer realm=\"localhost\""));
     is_quiet(&page);
     assert!(page.json()["login_url"].as_str().unwrap().ends_with("/oauth2/start"));
 }
@@ -80,10 +80,12 @@ async fn a_token_is_as_strong_as_the_operator_says_of_its_issuers_words() {
             assert_eq!(page.status, 401, "{path} {carrier} {acr:?}: {}", page.body);
             let challenge = challenge(&page);
             assert!(
-                challenge.starts_with("Bearer error=\"insufficient_user_authentication\", acr_values=\""),
+                challenge.starts_with(
+                    "Bearer realm=\"localhost\", error=\"insufficient_user_authentication\", acr_values=\""
+                ),
                 "{challenge}"
             );
-            let words = challenge.split('"').nth(3).unwrap();
+            let words = challenge.split('"').nth(5).unwrap();
             assert!(words.split(' ').any(|word| word == "gold") && !words.contains("silver"), "{challenge}");
         }
         assert_eq!(api.rig.upstream.count(), before);

@@ -234,7 +234,8 @@ async fn what_is_posted_is_not_passed_on_and_programs_are_told_what_to_bring() {
     let page = browser.send(Method::GET, rig.url("/pay"), None, &headers).await;
     assert_eq!((page.status.as_u16(), page.json()["error"].as_str()), (401, Some("insufficient_user_authentication")));
     assert_eq!(
-        page.headers["www-authenticate"], "Bearer error=\"insufficient_user_authentication\", acr_values=\"a3\"",
+        page.headers["www-authenticate"],
+        "Bearer realm=\"localhost\", error=\"insufficient_user_authentication\", acr_values=\"a3\"",
         "RFC 9470, 3"
     );
     let page = browser.send(Method::GET, rig.url("/recent"), None, &headers).await;

@@ -128,6 +128,18 @@ fn look_alikes_of_a_conditional_path_are_judged_by_it_too() {
 }
 
 #[test]
+fn a_home_page_that_is_open_opens_nothing_below_it() {
+    // Alone on its host: no longer prefix makes the look-up read further
+    let rules: [&dyn Fn() -> Rule; 2] =
+        [&|| Rule::new("/", Access::Anonymous).exact(), &|| Rule::new("/", Access::Session)];
+    for table in tables(&rules) {
+        for (target, access) in [("/", OPEN), ("/?x", OPEN), ("/x", GUARDED), ("/x/", GUARDED), ("/%78", GUARDED)] {
+            assert_eq!(judged(&table, "GET", target, &[]), access, "{target}");
+        }
+    }
+}
+
+#[test]
 fn an_exact_route_is_stricter_than_the_one_that_covers_the_rest() {
     let rules: [&dyn Fn() -> Rule; 2] =
         [&|| Rule::new("/x", Access::Anonymous), &|| Rule::new("/x", Access::Session).exact()];

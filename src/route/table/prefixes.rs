@@ -64,9 +64,10 @@ impl<R: AsRef<Route>> Prefixes<R> {
         place(a) == place(b)
     }
 
-    /// How much of a path [`Prefixes::find`] looks at: the longest prefix, and the byte that must end it.
+    /// How much of a path [`Prefixes::find`] looks at: the longest prefix, the byte that must end it, and the one that shows
+    /// whether anything lies below `/`.
     pub(super) fn reach(&self) -> usize {
-        self.0.first().map_or(0, |longest| longest.length) + 1
+        self.0.first().map_or(0, |longest| longest.length) + 2
     }
 }
 

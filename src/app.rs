@@ -459,6 +459,7 @@ fn gateway_settings(config: &Config) -> GatewaySettings {
     let limits = &config.limits;
     GatewaySettings {
         health_path: config.health_path.clone(),
+        strict_transport: config.hsts.and_then(|hsts| hsts.value()),
         limits: ListenerLimits {
             head: HeadLimits {
                 bytes: limits.header_bytes,

@@ -13,7 +13,7 @@ use crate::account::links::LinkSettings;
 use crate::approval::ApprovalSettings;
 use crate::assertion::keys::AssertionKey;
 use crate::carrier::port_token::PortTokenSettings;
-use crate::gateway::{AdminSettings, ListenerSettings};
+use crate::gateway::{AdminSettings, ListenerSettings, StrictTransport};
 use crate::oidc::acr::Assurance;
 use crate::oidc::authorization::RequestSettings;
 use crate::provider::ProviderSettings;
@@ -37,6 +37,8 @@ pub struct Config {
     pub prefix: String,
     /// Public listeners, at least one. Default: a plain one on `[::]:4180`.
     pub listeners: Vec<ListenerSettings>,
+    /// What browsers are told that came by https; `None`: nothing.
+    pub hsts: Option<StrictTransport>,
     /// Where public listeners say whether they serve; `None`: nowhere.
     pub health_path: Option<String>,
     /// Private listener. Default `127.0.0.1:44180`; beyond loopback only if its address was written out.

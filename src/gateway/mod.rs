@@ -42,6 +42,7 @@ mod ready_headers;
 mod reply;
 mod request_watch;
 mod rewriting;
+mod scheme;
 mod server;
 mod silence;
 mod spelling;
@@ -52,6 +53,8 @@ mod upgrade_connection;
 mod websocket;
 
 use std::time::Duration;
+
+use http::HeaderValue;
 
 use crate::telemetry::log::LogFormat;
 
@@ -65,6 +68,7 @@ pub use listeners::{
     BindFault, Certificate, CertificateFault, CertificateFiles, ClientCertificates, Descriptor, EntranceFault,
     Entrances, ListenAddress, ListenerSettings, Sockets, TlsSettings, client_roots,
 };
+pub use scheme::StrictTransport;
 pub use server::{GatewayParts, RunningGateway, start};
 
 /// Settings of the gateway.
@@ -74,6 +78,8 @@ pub struct GatewaySettings {
     pub health_path: Option<String>,
     /// Limits of the public listener; lowered to what memory and descriptors allow.
     pub limits: ListenerLimits,
+    /// What browsers are told that came by https; `None`: nothing.
+    pub strict_transport: Option<HeaderValue>,
     /// The private listener.
     pub admin: AdminSettings,
     /// Largest table of links that is imported, in bytes.

@@ -244,14 +244,14 @@ impl ProxyHttp for Gateway {
             let refused = context.refused(fault.refusal, Some(&reason));
             context.early = Some(self.exit.refuse(refused, Recipient::Unjudged { html }).closing());
         } else {
-            context.early = self.health(session, context);
+            context.early = self.health(session, context).or_else(|| self.to_https(session, context));
         }
         Ok(())
     }
 
     async fn request_filter(&self, session: &mut Session, context: &mut Box<Context>) -> Result<bool> {
         if let Some(refused) = context.early.take() {
-            reply::write(session, refused).await?;
+            self.answer(session, context, refused).await?;
             return Ok(true);
         }
         let Some(target) = context.target.take() else {
@@ -271,7 +271,7 @@ impl ProxyHttp for Gateway {
                 }
             };
             self.announce_stop(session);
-            reply::write(session, answer).await?;
+            self.answer(session, context, answer).await?;
             return Ok(true);
         }
         let decision = self.auth.decide(&context.snapshot, &view(session, context, &target), context.received_at).await;
@@ -293,7 +293,7 @@ impl ProxyHttp for Gateway {
         match decision {
             Decision::Answer(answer) => {
                 self.announce_stop(session);
-                reply::write(session, answer).await?;
+                self.answer(session, context, answer).await?;
                 Ok(true)
             }
             Decision::Forward(permit) => {
@@ -454,6 +454,7 @@ impl ProxyHttp for Gateway {
             watch.answered(response);
         }
         self.renew_cookie(session, response, context)?;
+        self.stay_with_https(session, response, context)?;
         answer_framing::settle(response)
     }
 
@@ -504,7 +505,7 @@ impl ProxyHttp for Gateway {
                 None => Recipient::Unjudged { html: false },
             };
             let answer = self.exit.refuse(refused, recipient);
-            if reply::write(session, answer.closing()).await.is_err() {
+            if self.answer(session, context, answer.closing()).await.is_err() {
                 return FailToProxy { error_code: 0, can_reuse_downstream: false };
             }
         }

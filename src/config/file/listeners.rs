@@ -23,6 +23,10 @@ pub(crate) struct ListenerFile {
     /// and programs; browsers do not.
     #[schemars(extend("default" = false))]
     pub(crate) h2c: Option<bool>,
+    /// Send everybody who comes by plain HTTP on (308) to the same address at the scheme and port of `public_url`. Requests of which a
+    /// trusted proxy says that they came by https (`X-Forwarded-Proto`) are served.
+    #[schemars(extend("default" = false))]
+    pub(crate) redirect_to_https: Option<bool>,
     /// Take who the client is from balancers that begin every connection with the PROXY protocol, version 1 or 2, within
     /// `limits.header_deadline`.
     pub(crate) proxy_protocol: Option<ProxyProtocolFile>,

@@ -11,6 +11,7 @@ mod approvals;
 mod bearer;
 mod edits;
 mod endpoints;
+mod hsts;
 mod listeners;
 mod native;
 mod own_answer;
@@ -35,6 +36,7 @@ pub(crate) use approvals::ApprovalsFile;
 pub(crate) use bearer::{BearerFile, BearerIssuerFile};
 pub(crate) use edits::{EditEntry, EditFile, EditItem, EditsFile};
 pub(crate) use endpoints::EndpointsFile;
+pub(crate) use hsts::HstsFile;
 pub(crate) use listeners::{ClientCertificatesFile, ListenerFile, ListenerTlsFile, TlsVersionWord};
 pub(crate) use native::NativeFile;
 pub(crate) use own_answer::{AnswerFile, MaintenanceEntry, RedirectFile};
@@ -124,6 +126,8 @@ pub(crate) struct File {
     /// Public listeners, in place of `listen`.
     #[schemars(extend("minItems" = 1))]
     pub(crate) listeners: Option<List<ListenerFile>>,
+    /// Tell browsers that came by https to stay there (`Strict-Transport-Security`).
+    pub(crate) hsts: Option<HstsFile>,
     /// Path at which every public listener says, under any name and to anybody, whether requests may be sent here: 200, or 503 while
     /// the gateway stops. It hides that path of every app; without this key there is none.
     pub(crate) health_path: Option<Written<RoutePath>>,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::hsts::is_https;
 use super::{Resolver, values};
 use crate::config::file::{File, List, ListenerFile};
 use crate::gateway::{ListenAddress, ListenerSettings};
@@ -19,7 +20,7 @@ impl Resolver<'_> {
         }
         let listeners: Vec<_> = match &file.listeners {
             None => short().into_iter().collect(),
-            Some(list) => self.listed(list),
+            Some(list) => self.listed(list, is_https(file)),
         };
         for (index, listener) in listeners.iter().enumerate() {
             let earlier = listeners.iter().take(index).find(|earlier| are_one(&earlier.address, &listener.address));
@@ -34,7 +35,7 @@ impl Resolver<'_> {
         listeners
     }
 
-    fn listed(&mut self, list: &List<ListenerFile>) -> Vec<ListenerSettings> {
+    fn listed(&mut self, list: &List<ListenerFile>, is_https: bool) -> Vec<ListenerSettings> {
         let listener = |(index, listener): (usize, &ListenerFile)| {
             let key = format!("listeners[{index}]");
             let tls = listener.tls.as_ref().map(|tls| self.listener_tls(&format!("{key}.tls"), tls));
@@ -45,10 +46,15 @@ impl Resolver<'_> {
                     "is for listeners without `tls`, where HTTP/2 is `tls.http2`; leave it out",
                 );
             }
+            let redirects = listener.redirect_to_https.unwrap_or(false);
+            if redirects && (tls.is_some() || !is_https) {
+                let text = "sends people from plain HTTP to https: it stands on a listener without `tls`, beside a public_url of https";
+                self.fault(&format!("{key}.redirect_to_https"), text);
+            }
             let address = listener.address.as_ref()?.0.0.clone();
             let balancers = listener.proxy_protocol.as_ref();
             let balancers = balancers.map(|protocol| values(protocol.from.as_ref(), |network| network.0.0));
-            Some(ListenerSettings { key: format!("{key}.address"), address, tls, h2c, balancers })
+            Some(ListenerSettings { key: format!("{key}.address"), address, tls, h2c, redirects, balancers })
         };
         list.items().filter_map(listener).collect()
     }

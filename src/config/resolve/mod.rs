@@ -9,6 +9,7 @@ mod claims;
 mod client;
 mod edits;
 mod health;
+mod hsts;
 mod issuers;
 mod listener_tls;
 mod listeners;
@@ -137,6 +138,7 @@ impl Resolver<'_> {
             public_url: file.public_url.as_ref()?.0.0.clone(),
             prefix: file.prefix.as_ref()?.0.0.clone(),
             listeners,
+            hsts: self.hsts(file),
             health_path: self.health_path(file),
             admin_listen: admin_listen?,
             admin: admin?,

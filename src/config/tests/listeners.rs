@@ -117,3 +117,28 @@ fn health_hides_nothing_that_somebody_would_miss() {
     };
     one_fault("health_path: \"/healthz\" is the path of routes[0]", &routed("/healthz"), &routed("/health"));
 }
+
+#[test]
+fn people_are_sent_to_https_and_kept_there_where_it_is() {
+    let redirect = |more: &str| top(&format!("listeners: [{{ address: ':80', redirect_to_https: true{more} }}]\n"));
+    assert!(good(&redirect("")).listeners[0].redirects);
+    let text = "listeners[0].redirect_to_https: sends people from plain HTTP";
+    let plain = |text: &str| text.replace("public_url: https://apps.example.com", "public_url: http://localhost:4180");
+    one_fault(text, &plain(&redirect("")), &redirect(""));
+    let both = bad(&redirect(", tls: { certificates: [{ certificate: /x, key: /y }] }"));
+    assert!(both.iter().any(|fault| fault.contains(text)), "{both:?}");
+    let value = |hsts: &str| {
+        let settings = good(&top(&format!("hsts: {hsts}\n"))).hsts.and_then(|hsts| hsts.value());
+        settings.map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(value("{ max_age: 365d }").as_deref(), Some("max-age=31536000"));
+    assert_eq!(value("{ max_age: 0s }").as_deref(), Some("max-age=0"));
+    let listed = "{ max_age: 365d, include_subdomains: true, preload: true }";
+    assert_eq!(value(listed).as_deref(), Some("max-age=31536000; includeSubDomains; preload"));
+    assert_eq!(good(&top("")).hsts, None);
+    one_fault("hsts: keeps people at https", &plain(&top("hsts: { max_age: 1d }\n")), &top("hsts: { max_age: 1d }\n"));
+    for unlisted in ["{ max_age: 365d, preload: true }", "{ include_subdomains: true, preload: true, max_age: 300d }"] {
+        let text = format!("hsts: {unlisted}\n");
+        one_fault("hsts.preload", &top(&text), &top(&format!("hsts: {listed}\n")));
+    }
+}

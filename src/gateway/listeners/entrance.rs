@@ -23,6 +23,8 @@ pub(in crate::gateway) struct Entrance {
     pub(super) tls: Option<Tls>,
     /// Whether HTTP/2 is spoken without TLS, to whoever begins with it.
     pub(super) h2c: bool,
+    /// Whether whoever comes by plain HTTP is sent on to https.
+    pub(super) redirects: bool,
     /// Who speaks for clients, if somebody does; then nobody else may connect.
     pub(super) balancers: Option<Balancers>,
 }
@@ -55,7 +57,12 @@ impl Entrance {
             None => (Rewound::new(Vec::new(), socket), address, slot),
             Some(balancers) => balancers.introduce(socket, address, slot, head).await?,
         };
-        let facts = ConnectionFacts { peer: slot.peer().clone(), watch: None };
+        let facts = ConnectionFacts {
+            peer: slot.peer().clone(),
+            tls: self.tls.is_some(),
+            redirects: self.redirects,
+            watch: None,
+        };
         let digest = SocketDigest::from_raw_fd(descriptor);
         // Fresh, so that nobody has set it.
         let _fresh = digest.peer_addr.set(Some(address.into()));

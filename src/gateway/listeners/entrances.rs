@@ -35,7 +35,7 @@ impl Entrances {
             let fault = |fault| EntranceFault { key: listener.key.clone(), fault };
             let tls = listener.tls.as_ref().map(|tls| Tls::load(tls, metrics).map_err(fault)).transpose()?;
             let balancers = listener.balancers.clone().map(|from| Balancers::new(&listener.key, from));
-            Ok(Entrance { tls, h2c: listener.h2c, balancers })
+            Ok(Entrance { tls, h2c: listener.h2c, redirects: listener.redirects, balancers })
         });
         Ok(Self(entrances.collect::<Result<_, _>>()?))
     }

@@ -17,6 +17,10 @@ use crate::gateway::stream_watch::StreamWatch;
 pub(in crate::gateway) struct ConnectionFacts {
     /// The other end.
     pub(in crate::gateway) peer: Peer,
+    /// Whether it is under TLS.
+    pub(in crate::gateway) tls: bool,
+    /// Whether its listener sends whoever comes by plain HTTP on to https.
+    pub(in crate::gateway) redirects: bool,
     /// What ends the stream from outside; `None` of a connection.
     pub(in crate::gateway) watch: Option<Arc<Mutex<StreamWatch>>>,
 }

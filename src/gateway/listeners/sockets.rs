@@ -21,6 +21,8 @@ pub struct ListenerSettings {
     pub tls: Option<TlsSettings>,
     /// Whether HTTP/2 is spoken without TLS, to whoever begins with it. Default no.
     pub h2c: bool,
+    /// Whether whoever comes by plain HTTP is sent on to https. Default no.
+    pub redirects: bool,
     /// Balancers, which begin every connection with the PROXY protocol; then nobody else may connect. `None`: it is not spoken.
     pub balancers: Option<Vec<Network>>,
 }
@@ -28,7 +30,7 @@ pub struct ListenerSettings {
 impl ListenerSettings {
     /// A plain one, as `listen` is short for.
     pub fn plain(address: ListenAddress) -> Self {
-        Self { key: "listen".to_owned(), address, tls: None, h2c: false, balancers: None }
+        Self { key: "listen".to_owned(), address, tls: None, h2c: false, redirects: false, balancers: None }
     }
 }
 

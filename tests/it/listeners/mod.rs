@@ -5,4 +5,5 @@ mod balancers;
 mod frames;
 mod health;
 mod http2;
+mod https;
 mod tls;

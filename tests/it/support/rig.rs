@@ -286,9 +286,21 @@ admin_listen: 127.0.0.1:1
         }
     }
 
+    /// As [`Rig::node_listening`], where people come by https: `public_url` is `https://localhost:8443`.
+    pub async fn node_at_https(&self, listeners: &str) -> App {
+        let text = self.config_text();
+        let public = format!("public_url: http://localhost:{}\n", self.address.port());
+        assert!(text.contains(&public), "{text}");
+        let text = text.replacen(&public, "public_url: https://localhost:8443\n", 1);
+        self.started_with(&text, listeners).await.unwrap()
+    }
+
     /// As [`Rig::node_listening`], where it may fail.
     pub async fn try_listening(&self, listeners: &str) -> Result<App, StartError> {
-        let text = self.config_text();
+        self.started_with(&self.config_text(), listeners).await
+    }
+
+    async fn started_with(&self, text: &str, listeners: &str) -> Result<App, StartError> {
         let (listen, admin) = (format!("listen: {}\n", self.address), "admin_listen: 127.0.0.1:1\n");
         assert!(text.contains(&listen) && text.contains(admin), "{text}");
         let text = text.replacen(&listen, &listeners.replace("DIR", &self.dir_path), 1);
